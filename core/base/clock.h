@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two clocks. Timeouts, leases and durations use boottime; wall time is only a label. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#define SONDE_NS_PER_MS INT64_C(1000000)
+#define SONDE_NS_PER_S INT64_C(1000000000)
+
+int64_t sonde_boottime_ns(void); /* CLOCK_BOOTTIME: goes on during suspend, never jumps */
+int64_t sonde_wall_ms(void);     /* CLOCK_REALTIME, milliseconds since 1970 */
+
+/* "2026-11-21T07:21:00.123Z" into out; returns its length, always 24. */
+enum { SONDE_TIME_TEXT = 25 };
+size_t sonde_format_time(char out[SONDE_TIME_TEXT], int64_t wall_ms);

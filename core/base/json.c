@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The JSON writer. Keys are trusted (string constants of ours); text is not and is escaped. */
+#include "base/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+void sonde_json_init(struct sonde_json *j, struct sonde_buf *buf)
+{
+	*j = (struct sonde_json){ .buf = buf };
+}
+
+static void lead(struct sonde_json *j, const char *key)
+{
+	size_t n = key ? strlen(key) : 0;
+	char *p = sonde_buf_reserve(j->buf, n + 4);
+
+	if (!p)
+		return;
+	char *start = p;
+	if (j->comma)
+		*p++ = ',';
+	if (key) {
+		*p++ = '"';
+		memcpy(p, key, n);
+		p += n;
+		*p++ = '"';
+		*p++ = ':';
+	}
+	j->buf->len += p - start;
+	j->comma = true;
+}
+
+void sonde_json_open(struct sonde_json *j, const char *key, char bracket)
+{
+	lead(j, key);
+	if (j->depth == SONDE_JSON_DEPTH) {
+		j->buf->failed = true;
+		return;
+	}
+	j->close[j->depth++] = bracket == '{' ? '}' : ']';
+	sonde_buf_char(j->buf, bracket);
+	j->comma = false;
+}
+
+void sonde_json_close(struct sonde_json *j)
+{
+	if (!j->depth) {
+		j->buf->failed = true;
+		return;
+	}
+	sonde_buf_char(j->buf, j->close[--j->depth]);
+	j->comma = true;
+}
+
+size_t sonde_format_int(char *out, int64_t v)
+{
+	char tmp[21];
+	size_t n = 0, len = 0;
+	uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+
+	do {
+		tmp[n++] = '0' + u % 10;
+		u /= 10;
+	} while (u);
+	if (v < 0)
+		out[len++] = '-';
+	while (n)
+		out[len++] = tmp[--n];
+	return len;
+}
+
+size_t sonde_format_number(char *out, double v, int digits)
+{
+	static const double scale[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6 };
+
+	if (!isfinite(v))
+		return memcpy(out, "null", 4), 4;
+	digits = digits < 0 ? 0 : digits > 6 ? 6 : digits;
+	if (fabs(v) > 1e12) /* too large for the integer path; exact digits matter little there */
+		return snprintf(out, 40, "%.15g", v);
+	/* Half away from zero, by hand: llround would make every plugin host link libm. */
+	int64_t fixed = (int64_t)(v * scale[digits] + (v < 0 ? -0.5 : 0.5));
+	int64_t unit = (int64_t)scale[digits];
+	size_t len = 0;
+	if (fixed < 0) {
+		out[len++] = '-';
+		fixed = -fixed;
+	}
+	len += sonde_format_int(out + len, fixed / unit);
+	int64_t rest = fixed % unit;
+	if (!rest)
+		return len;
+	out[len++] = '.';
+	for (int64_t place = unit / 10; rest && place; place /= 10) {
+		out[len++] = '0' + rest / place;
+		rest %= place;
+	}
+	return len;
+}
+
+void sonde_json_int(struct sonde_json *j, const char *key, int64_t v)
+{
+	lead(j, key);
+	char *p = sonde_buf_reserve(j->buf, 21);
+	if (p)
+		j->buf->len += sonde_format_int(p, v);
+}
+
+void sonde_json_number(struct sonde_json *j, const char *key, double v, int digits)
+{
+	lead(j, key);
+	char *p = sonde_buf_reserve(j->buf, 40);
+	if (p)
+		j->buf->len += sonde_format_number(p, v, digits);
+}
+
+/* Length of the valid UTF-8 sequence at s (1..4), 0 when broken (RFC 3629). */
+static unsigned utf8_len(const unsigned char *s, size_t n)
+{
+	if (s[0] < 0x80)
+		return 1;
+	unsigned want = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+	if (s[0] < 0xc2 || s[0] > 0xf4 || want > n)
+		return 0;
+	for (unsigned i = 1; i < want; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return want;
+}
+
+static size_t plain_run(const unsigned char *s, size_t n)
+{
+	size_t i = 0;
+	while (i < n && s[i] >= 0x20 && s[i] < 0x7f && s[i] != '"' && s[i] != '\\')
+		i++;
+	return i;
+}
+
+static void quote_one(struct sonde_buf *b, unsigned char c)
+{
+	static const char letter[] = "\"\"\\\\\nn\tt\rr\bb\ff";
+
+	for (const char *l = letter; *l; l += 2) {
+		if ((unsigned char)*l == c) {
+			sonde_buf_char(b, '\\');
+			sonde_buf_char(b, l[1]);
+			return;
+		}
+	}
+	sonde_buf_printf(b, "\\u%04x", c);
+}
+
+void sonde_json_quote(struct sonde_buf *b, const char *text, size_t n)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	sonde_buf_char(b, '"');
+	while (n) {
+		size_t run = plain_run(s, n);
+		sonde_buf_add(b, s, run);
+		s += run;
+		n -= run;
+		if (!n)
+			break;
+		unsigned width = utf8_len(s, n);
+		if (width > 1)
+			sonde_buf_add(b, s, width);
+		else if (width == 1)
+			quote_one(b, *s);
+		else
+			sonde_buf_str(b, "\xef\xbf\xbd");
+		s += width ? width : 1;
+		n -= width ? width : 1;
+	}
+	sonde_buf_char(b, '"');
+}
+
+void sonde_json_text(struct sonde_json *j, const char *key, const char *text, size_t len)
+{
+	lead(j, key);
+	sonde_json_quote(j->buf, text, len);
+}
+
+void sonde_json_str(struct sonde_json *j, const char *key, const char *text)
+{
+	if (text)
+		sonde_json_text(j, key, text, strlen(text));
+	else
+		sonde_json_null(j, key);
+}
+
+void sonde_json_raw(struct sonde_json *j, const char *key, const char *json, size_t len)
+{
+	lead(j, key);
+	sonde_buf_add(j->buf, json, len);
+}
+
+void sonde_json_bool(struct sonde_json *j, const char *key, bool v)
+{
+	if (v)
+		sonde_json_raw(j, key, "true", 4);
+	else
+		sonde_json_raw(j, key, "false", 5);
+}
+
+void sonde_json_null(struct sonde_json *j, const char *key)
+{
+	sonde_json_raw(j, key, "null", 4);
+}

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+noinst_LIBRARIES += core/base/libbase.a
+core_base_libbase_a_SOURCES = \
+	core/base/buf.c core/base/buf.h \
+	core/base/clock.c core/base/clock.h \
+	core/base/error.c core/base/error.h \
+	core/base/heap.c core/base/heap.h \
+	core/base/id.c core/base/id.h \
+	core/base/json.c core/base/json.h \
+	core/base/log.c core/base/log.h \
+	core/base/map.c core/base/map.h \
+	core/base/pool.c core/base/pool.h \
+	core/base/rng.c core/base/rng.h \
+	core/base/secret.c core/base/secret.h \
+	core/base/status.c core/base/status.h
+core_base_libbase_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS)
+
+check_LIBRARIES += t/libtap.a
+t_libtap_a_SOURCES = t/tap.c t/tap.h
+
+C_TESTS += t/base/base_test
+t_base_base_test_SOURCES = t/base/base_test.c
+t_base_base_test_LDADD = t/libtap.a core/base/libbase.a $(SODIUM_LIBS)

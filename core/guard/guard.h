@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which targets may be probed. By default every special-purpose block of IANA's IPv4 and IPv6
+ * registries is refused, with addresses embedded in IPv6 (mapped, NAT64, 6to4, Teredo) checked as
+ * IPv4 too; the operator's `allow` prefixes open, `deny` prefixes close; the longest prefix wins,
+ * deny at equal length. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+
+struct sonde_guard;
+
+/* allow, deny: comma or space separated prefixes ("10.0.0.0/8, fd00::/8", or "private" for all
+ * that is refused by default), NULL or "" for none. */
+int sonde_guard_new(const char *allow, const char *deny, struct sonde_guard **out,
+                    struct sonde_error *);
+void sonde_guard_free(struct sonde_guard *);
+/* True when the address may be probed; AF_INET and AF_INET6 only, all else is refused. */
+bool sonde_guard_allows(const struct sonde_guard *, const struct sockaddr *, socklen_t);
+
+enum sonde_target_kind {
+	SONDE_TARGET_NAME = 1, /* a host name: letters, digits, hyphen, underscore; has a dot, or is
+	                          one label when single_label is allowed */
+	SONDE_TARGET_IPV4,
+	SONDE_TARGET_IPV6,
+};
+
+struct sonde_target {
+	enum sonde_target_kind kind;
+	char text[256]; /* normalised: lower case, no brackets, no trailing dot */
+	struct sockaddr_storage sa; /* for a literal */
+	socklen_t len;
+};
+
+/* Parse and normalise a target. IPv4 only as four plain decimal parts: octal, hex, short and
+ * integer spellings are refused, and so are zone ids and names that end in a number. */
+int sonde_target_parse(const char *text, size_t len, struct sonde_target *, struct sonde_error *);
+/* Names that are refused whatever they resolve to: localhost, *.localhost, *.local, *.internal,
+ * *.arpa and the like, unless the guard allows loopback. */
+bool sonde_guard_allows_name(const struct sonde_guard *, const char *name);
+
+struct sonde_prefix {
+	int family;
+	unsigned bits;
+	unsigned char addr[16];
+};
+
+/* "192.0.2.0/24", "2001:db8::/32", or an address (whole length). */
+int sonde_prefix_parse(const char *text, size_t len, struct sonde_prefix *, struct sonde_error *);

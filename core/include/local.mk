@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+sondeincludedir = $(includedir)/sonde
+sondeinclude_HEADERS = core/include/sonde/plugin.h

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP server, websocket server and websocket client on a libuv loop. The only room that knows
+ * libwebsockets. All calls and callbacks are on the loop's thread.
+ *
+ * HTTP/1.1 only; every Upgrade but websocket is refused; no extensions. Requests are checked
+ * before the handler sees them: Transfer-Encoding -> 411, bad or repeated Content-Length -> 400,
+ * body over max_body -> 413 (drained, the connection lives), headers over 8 KiB -> closed. A
+ * handler sees the whole body and answers once, now or later. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+struct sonde_net;  /* one per loop */
+struct sonde_req;  /* an HTTP request that waits for its answer */
+struct sonde_conn; /* a websocket, either side */
+
+enum { SONDE_NET_HEAD = 32 }; /* head room a websocket message buffer needs (LWS_PRE rounded up) */
+
+struct sonde_net_options {
+	size_t max_body;         /* bytes of an HTTP request body */
+	size_t max_message;      /* bytes of a websocket message received; over it: close 1009 */
+	size_t max_send_queue;   /* bytes queued on one websocket; over it sonde_conn_send refuses */
+	unsigned idle_timeout_s; /* HTTP keep-alive and slow request limit */
+};
+
+int sonde_net_new(uv_loop_t *, const struct sonde_net_options *, struct sonde_net **out,
+                  struct sonde_error *);
+/* Stops listeners, closes all connections (their close callbacks run), frees; done runs when no
+ * handle is left on the loop. */
+void sonde_net_close(struct sonde_net *, void (*done)(void *), void *arg);
+
+/* -------- HTTP server -------- */
+
+enum sonde_method {
+	SONDE_GET = 1, SONDE_POST, SONDE_PUT, SONDE_PATCH, SONDE_DELETE, SONDE_OPTIONS, SONDE_HEAD,
+};
+
+/* Valid until the request was answered or dropped. */
+struct sonde_req_view {
+	enum sonde_method method;
+	const char *path;  /* percent-decoded? no: as sent, without the query, NUL-terminated */
+	const char *query; /* after '?', "" when none */
+	const char *body;
+	size_t body_len;
+	const char *peer;  /* textual address */
+	bool tls;
+};
+
+const struct sonde_req_view *sonde_req_view(struct sonde_req *);
+/* Value of a request header into out; its length, or -1 when absent or longer than room-1.
+ * name: lower case, one of authorization, if-none-match, content-type, origin, user-agent,
+ * accept-encoding, idempotency-key, x-request-id. */
+int sonde_req_header(struct sonde_req *, const char *name, char *out, size_t room);
+
+struct sonde_header {
+	const char *name, *value;
+};
+
+struct sonde_reply {
+	unsigned status;
+	const char *type; /* content type, NULL when there is no body */
+	const char *body;
+	size_t len;
+	const struct sonde_header *headers; /* ends with {NULL}; may be NULL */
+};
+
+/* Answer once; the body is copied or sent before this returns. The request is gone after it.
+ * Safe also when the peer has left meanwhile (then nothing is sent). Common headers (security,
+ * CORS) come from the server. */
+void sonde_req_reply(struct sonde_req *, const struct sonde_reply *);
+
+typedef void sonde_http_fn(struct sonde_req *, void *arg);
+
+/* -------- websockets -------- */
+
+struct sonde_conn_events {
+	void (*open)(struct sonde_conn *, void *arg);
+	/* One whole text message; bytes are the callee's to change until it returns. */
+	void (*message)(struct sonde_conn *, void *arg, char *text, size_t len);
+	/* The queue fell below a quarter of its maximum after a refused send. */
+	void (*drain)(struct sonde_conn *, void *arg);
+	/* Last callback. code: close code of the peer or 1006; reason: NUL-terminated, may be "".
+	 * For a client also when connecting failed: the reason says why. */
+	void (*close)(struct sonde_conn *, void *arg, unsigned code, const char *reason);
+};
+
+/* Send one text message. `b` must have been made with head room SONDE_NET_HEAD; its content may be
+ * changed (masking) but the buffer stays the caller's. SONDE_OK sent or queued (copied),
+ * SONDE_EFULL over the queue limit, SONDE_EGONE closing. */
+int sonde_conn_send(struct sonde_conn *, struct sonde_buf *b);
+/* Start the closing handshake; the close callback follows. */
+void sonde_conn_close(struct sonde_conn *, unsigned code, const char *reason);
+void sonde_conn_set_arg(struct sonde_conn *, void *arg);
+void *sonde_conn_arg(struct sonde_conn *);
+const char *sonde_conn_peer(struct sonde_conn *);
+size_t sonde_conn_queued(struct sonde_conn *); /* bytes */
+
+/* One websocket endpoint of a server. `path` is exact. */
+struct sonde_ws_route {
+	const char *path, *subprotocol;
+	const struct sonde_conn_events *events;
+	void *arg; /* initial arg of each connection */
+};
+
+struct sonde_listen {
+	const char *host; /* "127.0.0.1", "::", NULL = all */
+	uint16_t port;    /* 0 = any; see sonde_net_port */
+	const char *cert, *key; /* PEM files; both NULL = clear text */
+	sonde_http_fn *http;
+	void *http_arg;
+	const struct sonde_ws_route *routes; /* ends with {NULL} */
+	const char *static_dir; /* files served for GET paths under static_url; NULL = none */
+	const char *static_url; /* "/ui"; "/" itself redirects there when set */
+};
+
+int sonde_net_listen(struct sonde_net *, const struct sonde_listen *, struct sonde_error *);
+uint16_t sonde_net_port(struct sonde_net *); /* of the listener */
+
+struct sonde_dial {
+	const char *url; /* ws://host:port/path or wss:// */
+	const char *subprotocol;
+	const char *ca_file; /* NULL = the system's */
+	const struct sonde_conn_events *events;
+	void *arg;
+	unsigned timeout_s;
+};
+
+/* Connect; names are resolved off the loop. *out is valid until its close callback. Errors that
+ * show at once (bad URL) are returned, later ones come as the close callback. */
+int sonde_net_dial(struct sonde_net *, const struct sonde_dial *, struct sonde_conn **out,
+                   struct sonde_error *);

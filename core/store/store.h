@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store: LMDB files and one writer thread with group commit. The only room that knows LMDB.
+ *
+ * state.mdb holds typed tables of small records. Results go into segments (one file for a day of
+ * ingest), append-ordered by the store's own ingest sequence, with an index by task and the
+ * high-water mark of each node, all in one transaction, so that retention is an unlink.
+ *
+ * Writing: the loop thread hands *jobs* to the writer; the writer applies all that wait in one
+ * transaction per file, syncs, then reports. A job's `apply` runs on the writer thread and may
+ * refuse (status < 0, other than SONDE_EIO/ENOMEM/EFULL) having written nothing: the others go on.
+ * `done` runs on the loop thread, in order of submission, only after the commit, from
+ * sonde_store_reap(). An fsync error is fatal: the writer stops acknowledging and `fatal` is
+ * called on the writer thread. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/id.h"
+
+struct sonde_store;
+struct sonde_write; /* the writer's transaction, valid inside apply */
+struct sonde_read;  /* a snapshot on the loop thread */
+
+enum sonde_table {
+	SONDE_TABLE_META,         /* text key */
+	SONDE_TABLE_NODES,        /* node id */
+	SONDE_TABLE_TOKENS,       /* hash of the secret: registration and admin tokens, node keys */
+	SONDE_TABLE_MEASUREMENTS, /* measurement id */
+	SONDE_TABLE_OPEN,         /* measurement id: not finished yet */
+	SONDE_TABLE_COUNT
+};
+
+struct sonde_slice {
+	const void *data;
+	size_t len;
+};
+
+struct sonde_store_options {
+	const char *dir;      /* made with 0700 when missing; files 0600 */
+	size_t map_bytes;     /* sparse; 0 = 64 GiB */
+	unsigned queue_max;   /* jobs that may wait; over it submit gives SONDE_EFULL */
+	bool no_writer;       /* read only: a second process looks at a live store */
+	void (*wake)(void *); /* writer thread: something can be reaped; e.g. uv_async_send */
+	void (*fatal)(void *, const char *why);
+	void *arg;
+};
+
+int sonde_store_open(const struct sonde_store_options *, struct sonde_store **out,
+                     struct sonde_error *);
+/* Commits what waits, joins the writer, runs the remaining done callbacks, closes. */
+void sonde_store_close(struct sonde_store *);
+
+struct sonde_job {
+	int (*apply)(struct sonde_write *, struct sonde_job *); /* writer thread */
+	void (*done)(struct sonde_job *, int status);           /* loop thread; owns the job again */
+	struct sonde_job *next;                                 /* the store's */
+	int status;                                             /* the store's */
+};
+
+/* Takes the job until done. SONDE_EFULL: not taken. */
+int sonde_store_submit(struct sonde_store *, struct sonde_job *);
+/* Runs the done callbacks of committed jobs; returns how many. */
+unsigned sonde_store_reap(struct sonde_store *);
+/* Jobs submitted and not yet done. */
+unsigned sonde_store_waiting(const struct sonde_store *);
+
+/* ---- inside apply ---- */
+int sonde_write_get(struct sonde_write *, enum sonde_table, struct sonde_slice key,
+                    struct sonde_slice *value); /* borrowed until the next put */
+int sonde_write_put(struct sonde_write *, enum sonde_table, struct sonde_slice key,
+                    struct sonde_slice value);
+/* SONDE_EEXIST when there. */
+int sonde_write_insert(struct sonde_write *, enum sonde_table, struct sonde_slice key,
+                       struct sonde_slice value);
+int sonde_write_delete(struct sonde_write *, enum sonde_table, struct sonde_slice key);
+
+/* One result as it enters. body is its JSON, kept byte for byte. */
+struct sonde_result {
+	struct sonde_id node;
+	uint64_t epoch, seq;           /* identity, with node */
+	struct sonde_id measurement;   /* zero when it belongs to none */
+	uint32_t task;                 /* index in the measurement */
+	uint32_t attempt;
+	uint8_t failure;               /* enum sonde_failure */
+	uint8_t late;                  /* stored, not counted */
+	int64_t received_ms;           /* wall */
+	struct sonde_slice body;
+};
+
+/* What happened to it. */
+enum sonde_ingest {
+	SONDE_INGEST_STORED = 1,
+	SONDE_INGEST_DUPLICATE, /* seq at or below the node's mark, or same body again */
+	SONDE_INGEST_GAP,       /* seq leaves a hole after the mark: refused, the node must resend */
+};
+
+/* Append, index and move the node's mark. Results of a node must come in seq order within an
+ * epoch; a higher epoch starts again at 1, a lower one is refused as a duplicate. The first result
+ * of a (measurement, task) is the one that the index finds. */
+int sonde_write_result(struct sonde_write *, const struct sonde_result *, enum sonde_ingest *);
+/* The node's mark; epoch 0, seq 0 when it never sent. */
+int sonde_write_mark(struct sonde_write *, const struct sonde_id *node, uint64_t *epoch,
+                     uint64_t *seq);
+
+/* ---- reading, on the loop thread; each read is one snapshot and must be short ---- */
+int sonde_read_begin(struct sonde_store *, struct sonde_read **);
+void sonde_read_end(struct sonde_read *);
+int sonde_read_get(struct sonde_read *, enum sonde_table, struct sonde_slice key,
+                   struct sonde_slice *value); /* borrowed until end */
+/* Walk a table in key order from `from` (empty = the start) until fn returns non-zero, which is
+ * returned; 0 at the end. */
+int sonde_read_each(struct sonde_read *, enum sonde_table, struct sonde_slice from,
+                    int (*fn)(void *arg, struct sonde_slice key, struct sonde_slice value),
+                    void *arg);
+/* The counted result of a task; body borrowed until end. SONDE_ENOENT when none. */
+int sonde_read_result(struct sonde_read *, const struct sonde_id *measurement, uint32_t task,
+                      struct sonde_result *);
+int sonde_read_mark(struct sonde_read *, const struct sonde_id *node, uint64_t *epoch,
+                    uint64_t *seq);
+/* Results in ingest order from `from` (1-based); *next is where to go on. */
+int sonde_read_results(struct sonde_read *, uint64_t from,
+                       int (*fn)(void *arg, uint64_t ingest, const struct sonde_result *),
+                       void *arg, uint64_t *next);
+
+struct sonde_store_stats {
+	uint64_t commits, jobs, results, duplicates, gaps, syncs;
+	uint64_t bytes_used, bytes_map;
+	unsigned waiting;
+};
+void sonde_store_stats(const struct sonde_store *, struct sonde_store_stats *);

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages between programs, as JSON text: read with jsmn into structs, written by base/json. No
+ * I/O. Foreign text is bounded here once; slices point into the message, which decode may change
+ * (escapes are undone in place).
+ *
+ * node <-> controller (websocket /v1/nodes/connect, subprotocol sonde.node.v1):
+ *   node       hello, beat, accept, results, bye
+ *   controller welcome, tasks, ack, cancel, config
+ * node <-> runner (stream socket, each message after a 4-byte little-endian length):
+ *   node       tasks, cancel, quit        runner  ready, progress, outcome, stat */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/id.h"
+#include "base/json.h"
+
+struct sonde_text {
+	const char *s; /* not NUL-terminated */
+	size_t len;
+};
+
+#define SONDE_TEXT(literal) ((struct sonde_text){ (literal), sizeof(literal) - 1 })
+
+enum sonde_msg_kind {
+	SONDE_MSG_HELLO = 1, /* node: first message */
+	SONDE_MSG_WELCOME,   /* controller: the answer */
+	SONDE_MSG_BEAT,      /* node: heartbeat */
+	SONDE_MSG_TASKS,     /* controller -> node -> runner */
+	SONDE_MSG_ACCEPT,    /* node: tasks it took, or refused with a reason */
+	SONDE_MSG_CANCEL,    /* controller -> node -> runner */
+	SONDE_MSG_RESULTS,   /* node: several */
+	SONDE_MSG_ACK,       /* controller: stored up to and including seq */
+	SONDE_MSG_PROGRESS,  /* runner -> node -> controller */
+	SONDE_MSG_BYE,       /* node: goes away on purpose */
+	SONDE_MSG_READY,     /* runner: plugins are loaded */
+	SONDE_MSG_OUTCOME,   /* runner: one task is over */
+	SONDE_MSG_QUIT,      /* node -> runner: finish what runs, take nothing new */
+};
+
+/* Sent by the node first; a wrong key closes with 4401 and a sentence. */
+struct sonde_msg_hello {
+	struct sonde_id node;
+	struct sonde_text key, version;
+	uint64_t epoch;        /* of the spool */
+	uint64_t first, last;  /* seqs still in the spool; first > last when empty */
+	int64_t wall_ms;       /* the node's clock as it sends */
+	uint32_t capacity;     /* tasks at once */
+	struct sonde_text plugins; /* raw JSON: what `sonde-runner --describe` printed */
+};
+
+struct sonde_msg_welcome {
+	uint64_t epoch, seq; /* stored for this node; epoch 0 = none */
+	uint32_t beat_s;     /* heartbeat interval */
+	int64_t wall_ms;     /* echo of hello.wall_ms */
+	int64_t server_ms;
+};
+
+struct sonde_msg_beat {
+	double load;            /* 1-min load average over cores */
+	double response_ms;     /* average task time, last 100 tasks */
+	double error_rate;      /* of the last 100 tasks, could-not-measure only */
+	uint64_t probes;        /* run since the start */
+	uint32_t active, queued;
+	uint64_t spool_bytes, spool_count;
+	int64_t wall_ms;        /* node's clock */
+	int64_t echo_ms;        /* server_ms of the last ack/welcome, for rtt and clock offset */
+	int64_t held_ms;        /* how long the node held it */
+};
+
+/* One task. options is a raw JSON object as checked by the controller. */
+struct sonde_msg_task {
+	struct sonde_id measurement;
+	uint32_t task, attempt;
+	struct sonde_text type, target, options; /* options may be empty = {} */
+	uint32_t timeout_ms;
+	uint32_t valid_ms;   /* must not be started later than this after it came */
+	uint32_t ip_version; /* 4, 6, 0 = either */
+	bool progress;
+};
+
+struct sonde_msg_accept {
+	struct sonde_id measurement;
+	uint32_t task, attempt;
+	uint8_t failure;       /* 0 = taken; overload, plugin_missing ... = refused */
+};
+
+/* One result in a results message. body is a raw JSON object. */
+struct sonde_msg_result {
+	uint64_t seq;
+	struct sonde_id measurement;
+	uint32_t task, attempt;
+	uint8_t failure;       /* enum sonde_failure */
+	int64_t started_ms;    /* node's wall clock */
+	uint32_t took_us_hi;   /* reserved, 0 */
+	int64_t took_us;
+	struct sonde_text why; /* sentence, "" when ok */
+	struct sonde_text body;
+};
+
+struct sonde_msg_ack {
+	uint64_t epoch, seq;
+	int64_t server_ms;
+};
+
+struct sonde_msg_progress {
+	struct sonde_id measurement;
+	uint32_t task, attempt;
+	struct sonde_text text;
+};
+
+enum { SONDE_MSG_ITEMS = 512, SONDE_MSG_MAX = 4 << 20 };
+
+/* A decoded message. items points into memory of the decoder until its next decode. */
+struct sonde_msg {
+	enum sonde_msg_kind kind;
+	union {
+		struct sonde_msg_hello hello;
+		struct sonde_msg_welcome welcome;
+		struct sonde_msg_beat beat;
+		struct sonde_msg_ack ack;
+		struct sonde_msg_progress progress;
+		struct sonde_msg_result outcome; /* seq 0 */
+		struct {
+			uint64_t epoch; /* results */
+			unsigned count;
+			union {
+				struct sonde_msg_task *tasks; /* tasks; cancel uses ids and attempt only */
+				struct sonde_msg_accept *accepts;
+				struct sonde_msg_result *results;
+			};
+		} list;
+		struct sonde_text reason; /* bye, quit, ready */
+	};
+};
+
+struct sonde_decoder; /* token memory, reused; one per connection or per loop */
+int sonde_decoder_new(struct sonde_decoder **);
+void sonde_decoder_free(struct sonde_decoder *);
+
+/* Unknown members are skipped (a newer peer), a missing or mistyped one is SONDE_EINVAL with its
+ * path. The fuzz target. */
+int sonde_msg_decode(struct sonde_decoder *, char *text, size_t len, struct sonde_msg *,
+                     struct sonde_error *);
+/* Append the message to b; b->failed when it did not fit. */
+void sonde_msg_encode(struct sonde_buf *b, const struct sonde_msg *);
+
+/* Name of a failure ("timeout"), "ok" for none; and back (-1 when unknown). */
+const char *sonde_failure_name(unsigned failure);
+int sonde_failure_parse(const char *name, size_t len);
+/* True for failures that say that the measurement could not be made. */
+bool sonde_failure_is_ours(unsigned failure);
