@@ -26,7 +26,11 @@ my ($rc, $text) = lab('up', 'us-ap=5,2,50');
 plan skip_all => $text =~ s/\s+/ /gr if $rc == 77;
 my $me = $$;
 END { capture($lab, 'down') if defined $me && $$ == $me && left_over() }
-is($rc, 0, 'up') or BAIL_OUT($text);
+if (!is($rc, 0, 'up')) {
+  diag($text);
+  done_testing;
+  exit 1;
+}
 
 # Smallest of a few round trips: never under what the delay line holds back, and only loosely
 # bounded above, because the machine may be busy.
