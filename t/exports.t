@@ -13,7 +13,7 @@ use Test::More;
 # Libraries a program must not need, directly or through another library.
 my %MUST_NOT = (
   'sonde-controller' => [qw(libcares libseccomp)],
-  'sonde-node'       => [qw(liblua liblua5.4 libcurl libcares libseccomp)],
+  'sonde-node'       => [qw(liblua liblua5.4 libcares libseccomp)],
   'sonde-runner'     => [qw(libwebsockets liblmdb liblua liblua5.4 libcurl libssl libyaml)],
   'sonde'            => [qw(liblua liblua5.4 liblmdb libcares libseccomp)],
 );
@@ -64,8 +64,9 @@ subtest 'the readers read' => sub {
   ok((grep { $_ eq 'printf' } @$out), 'libc exports printf');
 };
 
-# Each folder of plugins/ with C in it is a plugin of that name.
-my %plugin = map { m{^plugins/([^/]+)/[^/]+\.c$} ? ($1 => 1) : () } files(srcdir(), 'plugins', qr/\.c$/);
+# Each folder of plugins/ whose C defines a plugin is one of that name.
+my %plugin = map { m{^plugins/([^/]+)/} ? ($1 => 1) : () }
+  grep { slurp(srcdir() . "/$_") =~ /^SONDE_PLUGIN\b/m } files(srcdir(), 'plugins', qr/\.cc?$/);
 my %object = map { m{([^/]+)\.so$} ? ($1 => $_) : () }
   grep { elf(builddir() . "/$_") } files(builddir(), 'plugins', qr/\.so$/);
 for my $name (sort keys %plugin) {

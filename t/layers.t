@@ -24,10 +24,13 @@ my %ROOMS = (
   jail       => [qw(base)],
   plug       => [qw(base param)],
   controller => [qw(base param config guard wire loop store net fetch script)],
-  node       => [qw(base param config guard wire loop store net)],
+  node       => [qw(base param config guard wire loop store net fetch)],
   runner     => [qw(base param guard wire loop plug jail)],
   cli        => [qw(base param config wire loop net fetch)],
 );
+
+# Folders of plugins/ that are no plugin but what several share.
+my %ENGINES = (icmp => 1);
 
 # Library headers: where each may be included ("room" or "room/file.c").
 my @LIBRARIES = (
@@ -47,7 +50,7 @@ my @LIBRARIES = (
 
 my @LIBC = qw(
   alloca assert complex ctype dirent dlfcn elf endian err errno execinfo fcntl features fenv float
-  fnmatch ftw getopt glob grp ifaddrs inttypes iso646 langinfo libgen limits link locale malloc math
+  fnmatch fts ftw getopt glob grp ifaddrs inttypes iso646 langinfo libgen limits link locale malloc math
   netdb nl_types paths poll pthread pty pwd regex sched search semaphore setjmp signal spawn stdalign
   stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings sysexits syslog
   termios tgmath threads time uchar ucontext unistd utime wchar wctype wordexp
@@ -60,8 +63,11 @@ sub refusal {
   return 'names a path upwards' if $what =~ m{(^|/)\.\.(/|$)};
   if ($file =~ m{^plugins/([^/]+)/}) {
     return undef if !$quoted && ($what =~ m{^sonde/} || system_header($what));
-    return undef if $quoted && $tree->{"plugins/$1/$what"};
-    return 'a plugin includes only <sonde/...>, system headers and files beside it';
+    my $type = $1;
+    my ($other) = $what =~ m{^([^/]+)/};
+    return undef if $quoted && $tree->{"plugins/$type/$what"};
+    return undef if $quoted && $tree->{"plugins/$what"} && ($other eq $type || $ENGINES{$other});
+    return 'a plugin includes only <sonde/...>, system headers, its own files and an engine';
   }
   my ($room, $rest) = $file =~ m{^core/([^/]+)/(.+)$} or return 'is in no room';
   if ($room eq 'include') {
@@ -122,7 +128,7 @@ my %tree = map { ($_ => 1) } @sources;
 
 subtest 'planted lines are refused' => sub {
   my %plant = map { ($_ => 1) } qw(core/base/buf.h core/wire/wire.h core/node/link.h core/net/net.h
-    core/store/store.h plugins/ping/wire.h);
+    core/store/store.h plugins/ping/wire.h plugins/icmp/packet.h);
   my @bad = (
     ['core/base/x.c',       '#include "wire/wire.h"'],
     ['core/wire/x.h',       '#include "net/net.h"'],
@@ -144,6 +150,8 @@ subtest 'planted lines are refused' => sub {
     ['core/include/sonde/x.h', '#include <jansson.h>'],
     ['plugins/ping/ping.c', '#include "base/buf.h"'],
     ['plugins/ping/ping.c', '#include <uv.h>'],
+    ['plugins/tcp/tcp.c',   '#include "ping/wire.h"'],
+    ['plugins/tcp/tcp.c',   '#include "icmp/gone.h"'],
   );
   for my $case (@bad) {
     my ($file, $line) = @$case;
@@ -155,6 +163,7 @@ subtest 'planted lines are refused' => sub {
     ['core/node/x.c',       '/* #include "controller/x.h" */'],
     ['core/base/x.c',       "#include <stdio.h>\n#include <linux/errqueue.h>"],
     ['plugins/ping/ping.c', "#include <sonde/plugin.h>\n#include \"wire.h\""],
+    ['plugins/ping/ping.c', "#include \"ping/wire.h\"\n#include \"icmp/packet.h\""],
   );
   for my $case (@good) {
     my ($file, $line) = @$case;
