@@ -1,1 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/wire_fuzz
+t_fuzz_wire_fuzz_SOURCES = t/fuzz/wire_fuzz.c
+t_fuzz_wire_fuzz_LDADD = core/wire/libwire.a core/base/libbase.a
+t_fuzz_wire_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
