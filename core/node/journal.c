@@ -314,9 +314,12 @@ int sonde_journal_open(const char *path, struct sonde_journal **out, struct sond
 	sonde_buf_init(&j->pending, PENDING_MAX);
 	sonde_buf_init(&j->group.bytes, PENDING_MAX);
 	j->path = strdup(path);
-	int rc = j->path && asprintf(&j->fresh, "%s.new", path) > 0 ? SONDE_OK : SONDE_ENOMEM;
-	if (!rc)
+	j->fresh = malloc(strlen(path) + sizeof(".new"));
+	int rc = j->path && j->fresh ? SONDE_OK : SONDE_ENOMEM;
+	if (!rc) {
+		snprintf(j->fresh, strlen(path) + sizeof(".new"), "%s.new", path);
 		rc = load(j);
+	}
 	if (!rc)
 		rc = begin_file(j);
 	if (rc) {

@@ -182,7 +182,6 @@ int sonde_result_unpack(const void *payload, size_t len, struct sonde_msg_result
 	out->attempt = key.attempt;
 	out->failure = p[24];
 	out->started_ms = (int64_t)get64(p + 28);
-	out->took_us_hi = 0;
 	out->took_us = (int64_t)get64(p + 36);
 	out->why = (struct sonde_text){ (const char *)p + SONDE_RESULT_HEAD, why };
 	out->body = (struct sonde_text){ out->why.s + why, len - SONDE_RESULT_HEAD - why };
