@@ -7,6 +7,7 @@
  * comparisons on the way down, and pages are filled instead of split in half. */
 #include "store/internal.h"
 
+#include <errno.h>
 #include <string.h>
 
 void sonde_write_begin(struct sonde_write *w, struct sonde_store *s)
