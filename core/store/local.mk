@@ -21,3 +21,7 @@ t_store_tables_test_SOURCES = t/store/tables_test.c
 t_store_tables_test_LDADD = t/store/libkit.a t/libtap.a $(STORE_LIBS)
 t_store_results_test_SOURCES = t/store/results_test.c
 t_store_results_test_LDADD = t/store/libkit.a t/libtap.a $(STORE_LIBS)
+
+C_TESTS += t/store/crash_test
+t_store_crash_test_SOURCES = t/store/crash_test.c
+t_store_crash_test_LDADD = t/store/libkit.a t/libtap.a $(STORE_LIBS)
