@@ -12,3 +12,11 @@ plugins_ping_ping_la_CPPFLAGS = $(ICMP_CPPFLAGS)
 plugins_ping_ping_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 plugins_ping_ping_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
 plugins_ping_ping_la_LIBADD = -lm
+
+plugin_LTLIBRARIES += plugins/sweep/sweep.la
+plugins_sweep_sweep_la_SOURCES = $(ICMP_SOURCES) \
+	plugins/sweep/out.c plugins/sweep/result.c plugins/sweep/set.c \
+	plugins/sweep/sweep.c plugins/sweep/sweep.h
+plugins_sweep_sweep_la_CPPFLAGS = $(ICMP_CPPFLAGS)
+plugins_sweep_sweep_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
+plugins_sweep_sweep_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONTROL = 256, BULK_BYTES = 8 << 20 };
+enum { CONTROL = 160, BULK_BYTES = 8 << 20 };
 
 enum {
 	STAMP_FLAGS = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_TX_SOFTWARE |
@@ -31,6 +31,7 @@ struct slot {
 
 struct sonde_icmp_batch {
 	unsigned slots;
+	unsigned used; /* slots whose lengths the last read changed */
 	struct mmsghdr *msgs;
 	struct iovec *iov;
 	struct slot *slot;
@@ -206,10 +207,9 @@ struct sonde_icmp_batch *sonde_icmp_batch_new(struct sonde_probe *p, unsigned sl
 	return b;
 }
 
-/* The kernel wrote the lengths of the messages it returned, and only of those. */
 static unsigned read_batch(struct sonde_icmp_socket *s, struct sonde_icmp_batch *b, int flags)
 {
-	for (unsigned i = 0; i < b->slots; i++) {
+	for (unsigned i = 0; i < b->used; i++) {
 		b->msgs[i].msg_hdr.msg_namelen = sizeof(b->slot[i].from);
 		b->msgs[i].msg_hdr.msg_controllen = CONTROL;
 	}
@@ -217,6 +217,7 @@ static unsigned read_batch(struct sonde_icmp_socket *s, struct sonde_icmp_batch 
 	do
 		n = recvmmsg(s->fd, b->msgs, b->slots, flags | MSG_DONTWAIT, NULL);
 	while (n < 0 && errno == EINTR);
+	b->used = n < 0 ? 1 : (unsigned)n; /* a failed read may have touched the first */
 	return n < 0 ? 0 : (unsigned)n;
 }
 
