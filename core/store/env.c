@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One LMDB file: open, map size, fullness, the loop thread's cached read transaction. Owns the
  * environment. Durability is LMDB's default (data synced, then the meta page written with O_DSYNC);
- * the flags that weaken it are never passed. */
+ * redo.c alone leaves the second step out, where it has something else instead. */
 #include "store/internal.h"
 
 #include <errno.h>
