@@ -30,3 +30,8 @@ t_store_crash_test_LDADD = t/store/libkit.a t/libtap.a $(STORE_LIBS)
 C_TESTS += t/store/redo_test
 t_store_redo_test_SOURCES = t/store/redo_test.c
 t_store_redo_test_LDADD = t/store/libkit.a t/libtap.a $(STORE_LIBS)
+
+C_TESTS += t/store/fault_test
+t_store_fault_test_SOURCES = t/store/fault_test.c
+t_store_fault_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+t_store_fault_test_LDADD = t/store/libkit.a t/libtap.a $(STORE_LIBS)

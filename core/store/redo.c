@@ -3,15 +3,16 @@
  *
  * LMDB makes a commit durable in two steps that must follow each other: flush the new pages, then
  * write the meta page that points to them and flush again. A lone submission waits for both. So a
- * group whose writes fit is also written down as a list of operations into the unused part of a
- * meta page of the same file (LMDB uses the first 152 bytes of the two; the record starts at its own
- * sector). LMDB's flush of the pages makes that record durable too, and the meta page is left to
- * the next commit's flush (MDB_NOMETASYNC). After a power cut the file may be one commit behind; then
- * opening it applies the record. A larger group is committed in LMDB's two steps.
+ * group whose writes fit is also written down as a list of operations, in the unused part of a
+ * meta page of the same file (LMDB uses the first 152 bytes of each of the two; the record starts
+ * at a sector of its own). LMDB's flush of the pages makes that record durable too, and the meta
+ * page is left to the flush of the next commit (MDB_NOMETASYNC). After a power cut the file may be
+ * one commit behind; then opening it applies the record. A larger group is committed in LMDB's two
+ * steps.
  *
- * Why it holds, with N the number of a commit: N's flush makes meta N-1 and record N durable. Record
- * N is in meta page N mod 2, so that record N-1 stays until meta N-1 is durable. LMDB never reuses
- * pages of the last two commits, so that both metas that may be found point to whole trees. */
+ * Why it holds, with N the number of a commit: N's flush makes meta N-1 and record N durable.
+ * Record N is in meta page N mod 2, so that record N-1 stays until meta N-1 is durable. LMDB never
+ * reuses pages of the last two commits: whichever meta is found points to a whole tree. */
 #include "store/internal.h"
 
 #include <errno.h>
@@ -177,7 +178,9 @@ static int replay_slot(struct sonde_store *s, uint64_t txn, bool *applied)
 	if (n < (ssize_t)sizeof(h))
 		return n < 0 ? errno : 0;
 	memcpy(&h, r->slot, sizeof(h));
-	if (h.magic != MAGIC || h.txn != txn || h.len > n - sizeof(h) || sum_of(r->slot, &h) != h.sum)
+	if (h.magic != MAGIC || h.txn != txn || h.len > n - sizeof(h))
+		return 0;
+	if (sum_of(r->slot, &h) != h.sum)
 		return 0;
 	sonde_log(SONDE_LOG_WARN, "store", "applying the last commit again");
 	rc = replay(s, r->slot + sizeof(h), h.len);

@@ -217,6 +217,7 @@ void sonde_store_close(struct sonde_store *s)
 int sonde_store_submit(struct sonde_store *s, struct sonde_job *j)
 {
 	int status = SONDE_OK;
+	bool sleeps = false;
 
 	if (s->no_writer)
 		return SONDE_EDENIED;
@@ -230,10 +231,11 @@ int sonde_store_submit(struct sonde_store *s, struct sonde_job *j)
 	if (status == SONDE_OK) {
 		s->inflight++;
 		sonde_queue_add(&s->todo, j);
-		if (s->idle)
-			pthread_cond_signal(&s->some);
+		sleeps = s->idle;
 	}
 	pthread_mutex_unlock(&s->lock);
+	if (sleeps) /* outside the lock, so that the writer does not wake into it */
+		pthread_cond_signal(&s->some);
 	return status;
 }
 
