@@ -66,7 +66,7 @@ void sonde_store_close(struct sonde_store *);
 
 struct sonde_job {
 	int (*apply)(struct sonde_write *, struct sonde_job *); /* writer thread */
-	void (*done)(struct sonde_job *, int status);           /* loop thread; job is yours again */
+	void (*done)(struct sonde_job *, int status);           /* loop thread; it is yours again */
 	struct sonde_job *next;                                 /* the store's */
 	int status;                                             /* the store's */
 	bool bulk; /* refused with SONDE_EFULL while the store is nearly full: over 85 % of
