@@ -15,7 +15,7 @@ void kit_open(struct kit *k)
 	struct sonde_error e;
 
 	if (!k->dir[0]) {
-		strcpy(k->dir, "/tmp/sonde-store-XXXXXX");
+		snprintf(k->dir, sizeof(k->dir), "/tmp/sonde-store-XXXXXX");
 		EXPECT(mkdtemp(k->dir));
 	}
 	k->options.dir = k->dir;
