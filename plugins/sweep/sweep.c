@@ -74,9 +74,7 @@ static void take_reply(struct sonde_probe *p, const struct sweep_lane *lane,
 	if (i == UINT32_MAX)
 		return;
 	unsigned len = sweep_address(sweep_set_find(&s->set, i, &s->near), i, address);
-	const void *from = len == 4 ? (const void *)&((const struct sockaddr_in *)rx->from)->sin_addr
-	                            : &((const struct sockaddr_in6 *)rx->from)->sin6_addr;
-	if (memcmp(address, from, len) || !s->tx[i])
+	if (!rx->from || memcmp(address, rx->from, len) || !s->tx[i])
 		return;
 	if (s->rtt[i]) {
 		s->duplicates += s->rtt[i] <= SWEEP_RTT_MAX;

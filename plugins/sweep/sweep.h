@@ -10,7 +10,7 @@
 enum {
 	SWEEP_MAX_TARGETS = 65536,
 	SWEEP_ADDRESS_TEXT = 46,
-	SWEEP_BATCH = 128,
+	SWEEP_BATCH = 64,
 };
 
 /* Consecutive addresses of the target: index first .. first + count - 1. */
