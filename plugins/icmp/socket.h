@@ -16,6 +16,11 @@ enum {
 	SONDE_ICMP_BULK = 1u << 2,        /* large buffers */
 };
 
+/* The kernel starts stamping what is received a moment after the first socket of the machine asked
+ * for it (it patches its code from a work queue). What arrives before has no stamp: a first
+ * request should not leave sooner than this after open. */
+#define SONDE_ICMP_SETTLE_NS INT64_C(500000)
+
 struct sonde_icmp_socket {
 	int fd; /* -1 = closed */
 	int family;

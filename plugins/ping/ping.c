@@ -458,9 +458,9 @@ static void resolved(struct sonde_probe *p, void *arg, enum sonde_failure failur
 		finish_with(p, SONDE_FAIL_OVERLOAD, "the probe's memory limit is too small");
 		return;
 	}
-	s->started_at = s->due = p->host->now(p);
+	s->started_at = s->due = p->host->now(p) + SONDE_ICMP_SETTLE_NS;
 	ping_print_head(p);
-	step(p);
+	arm(p, p->host->now(p));
 }
 
 static void begin(struct sonde_probe *p, void *arg)
