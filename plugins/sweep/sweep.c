@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { READ_SLOTS = SWEEP_BATCH + 16, GUARD_STEP = 256, MAX_SIZE = 1472 };
+enum { READ_SLOTS = SWEEP_BATCH + 8, GUARD_STEP = 256, MAX_SIZE = 1472 };
 
 #define MS INT64_C(1000000)
 #define SLICE_NS (2 * MS)
@@ -74,9 +74,7 @@ static void take_reply(struct sonde_probe *p, const struct sweep_lane *lane,
 	if (i == UINT32_MAX)
 		return;
 	unsigned len = sweep_address(sweep_set_find(&s->set, i, &s->near), i, address);
-	const void *from = len == 4 ? (const void *)&((const struct sockaddr_in *)rx->from)->sin_addr
-	                            : &((const struct sockaddr_in6 *)rx->from)->sin6_addr;
-	if (memcmp(address, from, len) || !s->tx[i])
+	if (!rx->from || memcmp(address, rx->from, len) || !s->tx[i])
 		return;
 	if (s->rtt[i]) {
 		s->duplicates += s->rtt[i] <= SWEEP_RTT_MAX;
@@ -241,7 +239,11 @@ static bool guard_some(struct sonde_probe *p)
 	s->next = 0;
 	s->phase = SWEEP_SEND;
 	s->started_at = s->paced_at = s->last_send_at = p->host->now(p);
-	return true;
+	int64_t settle = s->opened_at + SONDE_ICMP_SETTLE_NS - s->started_at;
+	if (settle <= 0)
+		return true;
+	arm(p, settle);
+	return false;
 }
 
 static void slice(struct sonde_probe *p, void *arg)
@@ -316,6 +318,7 @@ static void begin(struct sonde_probe *p, void *arg)
 		finish_with(p, SONDE_FAIL_INTERNAL, why);
 		return;
 	}
+	s->opened_at = p->host->now(p);
 	if (take_memory(p)) {
 		finish_with(p, SONDE_FAIL_OVERLOAD, "the probe's memory limit is too small");
 		return;
