@@ -130,6 +130,9 @@ static int number_store(const struct sonde_param *row, void *to, double v, struc
 {
 	if (sonde_row_has_range(row) && !(v >= (double)row->min && v <= (double)row->max))
 		return outside(row, err);
+	/* -0 would be written as an integer and come back as 0. */
+	if (v == 0)
+		v = 0;
 	memcpy(to, &v, sizeof(v));
 	return SONDE_OK;
 }
