@@ -41,9 +41,15 @@ struct __attribute__((packed)) path_attr {
 	int32_t parent;
 };
 
-/* Libraries, name resolution, time zone, trust stores, and what libc reads of its own. */
+/* Libraries, name resolution, time zone, trust stores, and what libc reads of its own. Not the
+ * whole of /etc, where other programs keep secrets that a runner started by root could read. A
+ * rule holds for a file, not for its name: a hosts file that is replaced is read again by the
+ * next runner. */
 static const char *const system_paths[] = {
-	"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share", "/usr/local/lib", "/etc",
+	"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share", "/usr/local/lib",
+	"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf",
+	"/etc/services", "/etc/protocols", "/etc/localtime", "/etc/ssl", "/etc/pki",
+	"/etc/ca-certificates", "/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/alternatives",
 	"/run/systemd/resolve", "/dev/urandom", "/dev/null",
 #if defined(__SANITIZE_ADDRESS__)
 	"/proc", "/proc/self/exe",

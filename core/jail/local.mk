@@ -5,4 +5,4 @@ core_jail_libjail_a_SOURCES = \
 	core/jail/jail.c core/jail/jail.h \
 	core/jail/landlock.c \
 	core/jail/seccomp.c
-core_jail_libjail_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)
+core_jail_libjail_a_CPPFLAGS = -D_GNU_SOURCE $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)

@@ -4,4 +4,4 @@ core_plug_libplug_a_SOURCES = \
 	core/plug/describe.c \
 	core/plug/open.c \
 	core/plug/plugset.c core/plug/plugset.h
-core_plug_libplug_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+core_plug_libplug_a_CPPFLAGS = -D_GNU_SOURCE $(AM_CPPFLAGS) $(JANSSON_CFLAGS)

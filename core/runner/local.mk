@@ -10,7 +10,7 @@ core_runner_librunner_a_SOURCES = \
 	core/runner/resolve.c core/runner/resolve.h \
 	core/runner/result.c core/runner/result.h \
 	core/runner/runner.c core/runner/runner.h
-core_runner_librunner_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(CARES_CFLAGS) $(JANSSON_CFLAGS)
+core_runner_librunner_a_CPPFLAGS = -D_GNU_SOURCE $(AM_CPPFLAGS) $(UV_CFLAGS) $(CARES_CFLAGS) $(JANSSON_CFLAGS)
 
 RUNNER_LIBS = core/runner/librunner.a core/plug/libplug.a core/jail/libjail.a \
 	core/guard/libguard.a core/wire/libwire.a core/param/libparam.a core/base/libbase.a \

@@ -3,6 +3,7 @@
  * Own epoll, because libuv does not tell an error queue from a hang-up; own timers, because its
  * are milliseconds. Entries are embedded in their owner's memory and borrowed. */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/heap.h"
