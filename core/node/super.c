@@ -248,6 +248,8 @@ static void free_when_closed(struct sonde_super *s)
 	free(s);
 }
 
+static void on_quit_late(uv_timer_t *timer);
+
 static void on_respawn(uv_timer_t *timer)
 {
 	start(timer->data);
@@ -268,6 +270,8 @@ static void on_gone(struct sonde_child *child, void *arg, const char *how,
 	s->child = NULL;
 	s->ready = false;
 	if (s->closing) {
+		if (!uv_is_closing((uv_handle_t *)&s->respawn))
+			uv_timer_start(&s->respawn, on_quit_late, 0, 0);
 		free_when_closed(s);
 		return;
 	}
