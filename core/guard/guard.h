@@ -54,3 +54,5 @@ struct sonde_prefix {
 /* "192.0.2.0/24", "2001:db8::/32", or an address (whole length). Bits set after the length are
  * refused. */
 int sonde_prefix_parse(const char *text, size_t len, struct sonde_prefix *, struct sonde_error *);
+/* The first address of a prefix into *sa; returns its length. */
+socklen_t sonde_prefix_first(const struct sonde_prefix *, struct sockaddr_storage *sa);

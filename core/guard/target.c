@@ -201,3 +201,18 @@ int sonde_prefix_parse(const char *text, size_t len, struct sonde_prefix *p,
 		                  text, p->bits);
 	return SONDE_OK;
 }
+
+socklen_t sonde_prefix_first(const struct sonde_prefix *p, struct sockaddr_storage *sa)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)sa;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)sa;
+
+	memset(sa, 0, sizeof(*sa));
+	sa->ss_family = (sa_family_t)p->family;
+	if (p->family == AF_INET) {
+		memcpy(&v4->sin_addr, p->addr, sizeof(v4->sin_addr));
+		return sizeof(*v4);
+	}
+	memcpy(&v6->sin6_addr, p->addr, sizeof(v6->sin6_addr));
+	return sizeof(*v6);
+}

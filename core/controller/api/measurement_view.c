@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "controller/api/api.h"
 
 static void put_probe(const struct controller *c, const struct record *r, uint32_t task,
@@ -132,7 +133,7 @@ static uint64_t fnv(const char *p, size_t n)
 	return h;
 }
 
-static void send(struct call *call, struct sonde_buf *b, const struct view *v)
+static void reply(struct call *call, struct sonde_buf *b, const struct view *v)
 {
 	char etag[48], seen[64];
 	bool old = !v->open && sonde_wall_ms() - v->updated_ms > 180000;
@@ -181,5 +182,5 @@ void api_get_measurement(struct call *call)
 	sonde_json_init(&j, &b);
 	put_all(&v, &j);
 	sonde_read_end(v.read);
-	send(call, &b, &v);
+	reply(call, &b, &v);
 }

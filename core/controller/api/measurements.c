@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/rng.h"
 #include "controller/api/api.h"
 #include "controller/api/request.h"
 
@@ -211,6 +212,7 @@ void api_create_measurement(struct call *call)
 	if (rc == SONDE_OK) {
 		s->job.apply = apply;
 		s->job.done = done;
+		s->job.bulk = true;
 		s->c = call->c;
 		s->req = call->req;
 		s->batch = batch;

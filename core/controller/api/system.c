@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Health, readiness, metrics (Prometheus text 0.0.4), plugins and policies. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "controller/api/api.h"
 
 static void reply_text(struct call *call, unsigned status, const char *text)
