@@ -233,7 +233,7 @@ int cli_main(int argc, char **argv)
 	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
 		return help_all();
 	if (!strcmp(argv[1], "version") || !strcmp(argv[1], "--version"))
-		return puts("sonde " PACKAGE_VERSION), EXIT_OK;
+		return puts("sonde " SONDE_VERSION), EXIT_OK;
 	if (!strcmp(argv[1], "help")) {
 		const struct cli_command *c = find(argc - 2, argv + 2, &used);
 		return c ? help_one(c) : help_all();
