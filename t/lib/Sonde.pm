@@ -166,7 +166,7 @@ sub until {
 sub kill {
   my ($self, $name, $signal) = @_;
   my $pid = delete $self->{pids}{$name} or return;
-  kill $signal, $pid;
+  CORE::kill $signal, $pid;
   waitpid $pid, 0;
   return $?;
 }
@@ -213,14 +213,14 @@ sub DESTROY {
   my ($self) = @_;
   local ($?, $!, $@);
   my @names = sort { ($a eq 'controller') <=> ($b eq 'controller') } keys %{ $self->{pids} };
-  kill 'TERM', $self->{pids}{$_} for @names;
+  CORE::kill 'TERM', $self->{pids}{$_} for @names;
   for my $name (@names) {
     my $pid = $self->{pids}{$name};
     my $end = time + 8;
     my $gone = 0;
     sleep 0.02 while !($gone = waitpid($pid, WNOHANG)) && time < $end;
     next if $gone;
-    kill 'KILL', $pid;
+    CORE::kill 'KILL', $pid;
     waitpid $pid, 0;
   }
 }
