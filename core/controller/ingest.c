@@ -158,6 +158,7 @@ static struct ingest_job *job_new(struct ingest *in, const struct sonde_id *node
 		return NULL;
 	ij->job.apply = apply;
 	ij->job.done = done;
+	ij->job.bulk = !sonde_id_is_zero(node); /* own results end tasks: they always go */
 	ij->ingest = in;
 	ij->node = *node;
 	ij->epoch = epoch;

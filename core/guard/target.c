@@ -96,7 +96,8 @@ static bool good_label(const char *label, size_t len)
 	if (!len || len > LABEL_MAX || label[0] == '-' || label[len - 1] == '-')
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (!is_letter(label[i]) && !is_digit(label[i]) && label[i] != '-' && label[i] != '_')
+		if (!is_letter(label[i]) && !is_digit(label[i]) && label[i] != '-' &&
+		    label[i] != '_')
 			return false;
 	return true;
 }
@@ -121,8 +122,9 @@ static int take_name(struct sonde_target *t, const char *text, size_t len, struc
 			return sonde_fail(err, SONDE_EINVAL, "target",
 			                  "must be a host name, an IPv4 or an IPv6 address");
 		if (i == len && is_number(text + start, i - start))
-			return sonde_fail(err, SONDE_EINVAL, "target",
-			                  "must not end in a number unless it is four decimal parts");
+			return sonde_fail(
+				err, SONDE_EINVAL, "target",
+				"must not end in a number unless it is four decimal parts");
 		start = i + 1;
 	}
 	for (size_t i = 0; i < len; i++)
@@ -132,7 +134,8 @@ static int take_name(struct sonde_target *t, const char *text, size_t len, struc
 	return SONDE_OK;
 }
 
-int sonde_target_parse(const char *text, size_t len, struct sonde_target *t, struct sonde_error *err)
+int sonde_target_parse(const char *text, size_t len, struct sonde_target *t,
+                       struct sonde_error *err)
 {
 	unsigned char addr[4];
 
@@ -197,7 +200,22 @@ int sonde_prefix_parse(const char *text, size_t len, struct sonde_prefix *p,
 		return sonde_fail(err, SONDE_EINVAL, "", "\"%.*s\" must have a length of 0 to %u",
 		                  shown, text, max);
 	if (has_host_bits(p, max))
-		return sonde_fail(err, SONDE_EINVAL, "", "\"%.*s\" has bits set after its /%u", shown,
-		                  text, p->bits);
+		return sonde_fail(err, SONDE_EINVAL, "", "\"%.*s\" has bits set after its /%u",
+		                  shown, text, p->bits);
 	return SONDE_OK;
+}
+
+socklen_t sonde_prefix_first(const struct sonde_prefix *p, struct sockaddr_storage *sa)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)sa;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)sa;
+
+	memset(sa, 0, sizeof(*sa));
+	sa->ss_family = (sa_family_t)p->family;
+	if (p->family == AF_INET) {
+		memcpy(&v4->sin_addr, p->addr, sizeof(v4->sin_addr));
+		return sizeof(*v4);
+	}
+	memcpy(&v6->sin6_addr, p->addr, sizeof(v6->sin6_addr));
+	return sizeof(*v6);
 }

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "controller/api/api.h"
 
 static void put_probe(const struct controller *c, const struct record *r, uint32_t task,
@@ -132,7 +133,7 @@ static uint64_t fnv(const char *p, size_t n)
 	return h;
 }
 
-static void send(struct call *call, struct sonde_buf *b, const struct view *v)
+static void reply(struct call *call, struct sonde_buf *b, const struct view *v)
 {
 	char etag[48], seen[64];
 	bool old = !v->open && sonde_wall_ms() - v->updated_ms > 180000;
@@ -151,7 +152,7 @@ static void send(struct call *call, struct sonde_buf *b, const struct view *v)
 		sonde_req_reply(call->req, &(struct sonde_reply){ .status = 304, .headers = headers });
 		return;
 	}
-	reply_json(call->c, call->req, 200, b, headers);
+	answer_json(call->c, call->req, 200, b, headers);
 }
 
 void api_get_measurement(struct call *call)
@@ -163,7 +164,7 @@ void api_get_measurement(struct call *call)
 
 	if (!sonde_id_parse(call->param, strlen(call->param), &v.id) ||
 	    sonde_read_begin(call->c->store, &v.read) != SONDE_OK) {
-		reply_not_found(call, "measurement");
+		answer_not_found(call, "measurement");
 		return;
 	}
 	int rc = sonde_read_get(v.read, SONDE_TABLE_MEASUREMENTS,
@@ -172,7 +173,7 @@ void api_get_measurement(struct call *call)
 		rc = record_read(&v.record, value.data, value.len);
 	if (rc != SONDE_OK) {
 		sonde_read_end(v.read);
-		reply_not_found(call, "measurement");
+		answer_not_found(call, "measurement");
 		return;
 	}
 	v.open = tasks_find(&call->c->tasks, &v.id);
@@ -181,5 +182,5 @@ void api_get_measurement(struct call *call)
 	sonde_json_init(&j, &b);
 	put_all(&v, &j);
 	sonde_read_end(v.read);
-	send(call, &b, &v);
+	reply(call, &b, &v);
 }

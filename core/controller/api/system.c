@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Health, readiness, metrics (Prometheus text 0.0.4), plugins and policies. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "controller/api/api.h"
 
 static void reply_text(struct call *call, unsigned status, const char *text)
@@ -117,7 +119,7 @@ void api_list_plugins(struct call *call)
 	sonde_buf_init(&b, REPLY_MAX);
 	sonde_buf_str(&b, text ? text : "[]");
 	free(text);
-	reply_json(call->c, call->req, 200, &b, NULL);
+	answer_json(call->c, call->req, 200, &b, NULL);
 }
 
 void api_list_policies(struct call *call)
@@ -130,5 +132,5 @@ void api_list_policies(struct call *call)
 	sonde_json_open(&j, NULL, '[');
 	sonde_policies_describe(call->c->policies, &j);
 	sonde_json_close(&j);
-	reply_json(call->c, call->req, 200, &b, NULL);
+	answer_json(call->c, call->req, 200, &b, NULL);
 }
