@@ -1,0 +1,592 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ping plugin: sends ICMP echo requests to one address and measures by kernel time stamps.
+ *
+ * start() only arms a timer; the timer asks for the address; the answer opens the socket. From
+ * then on one timer stands for the nearest of "next request due" and "oldest request given up",
+ * and the watch reads replies and the error queue. Each request ends exactly once: reply, lost
+ * (nothing within `wait`), or error (an ICMP error, or this host could not send). When all have
+ * ended the result is written and the probe is done.
+ *
+ * Refused: replies that do not come from the target, or do not return id, sequence number and the
+ * random cookie. Memory is the host's; finish() closes the socket. */
+#include "ping/ping.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { BATCH = 8, MTU_DISCOVER_DONT = 0, MTU_DISCOVER_DO = 2 };
+
+#define SLACK_NS INT64_C(1000000)
+
+static void tick(struct sonde_probe *p, void *arg);
+
+static const struct ping_args *args_of(const struct sonde_probe *p)
+{
+	return p->args;
+}
+
+static void finish_with(struct sonde_probe *p, enum sonde_failure failure, const char *why)
+{
+	struct ping_state *s = p->state;
+
+	if (s->done)
+		return;
+	s->done = 1;
+	if (s->packets)
+		ping_write_result(p);
+	p->host->done(p, failure, why);
+}
+
+static void conclude(struct sonde_probe *p)
+{
+	struct ping_state *s = p->state;
+	char why[160];
+	unsigned replies = 0;
+
+	for (unsigned i = 0; i < s->sent; i++)
+		replies += s->packets[i].status == PING_REPLY;
+	if (!replies && s->unreachable) {
+		snprintf(why, sizeof(why), "%s, says %s", s->unreachable, s->says);
+		finish_with(p, SONDE_FAIL_UNREACHABLE, why);
+	} else if (!replies && s->refused) {
+		snprintf(why, sizeof(why), "could not send: %s", s->refused);
+		finish_with(p, SONDE_FAIL_INTERNAL, why);
+	} else {
+		finish_with(p, SONDE_FAIL_NONE, NULL);
+	}
+}
+
+/* Replies. */
+
+static size_t cookie_len(const struct sonde_probe *p)
+{
+	int64_t size = args_of(p)->size;
+	return size < SONDE_ICMP_COOKIE ? (size_t)size : SONDE_ICMP_COOKIE;
+}
+
+/* The cookie's last two bytes are the sequence number, so that each request has its own. */
+static void cookie_of(const struct ping_state *s, unsigned seq, uint8_t out[SONDE_ICMP_COOKIE])
+{
+	memcpy(out, s->cookie, SONDE_ICMP_COOKIE);
+	out[0] ^= seq >> 8;
+	out[1] ^= seq & 255;
+}
+
+static bool is_target(const struct ping_state *s, const uint8_t *address)
+{
+	if (!address)
+		return false;
+	if (s->socket.family == AF_INET)
+		return !memcmp(address, &((const struct sockaddr_in *)&s->target.sa)->sin_addr, 4);
+	return !memcmp(address, &((const struct sockaddr_in6 *)&s->target.sa)->sin6_addr, 16);
+}
+
+static struct ping_packet *match(struct sonde_probe *p, const struct sonde_icmp_msg *m, size_t need)
+{
+	struct ping_state *s = p->state;
+	uint8_t cookie[SONDE_ICMP_COOKIE];
+
+	if (m->id != s->socket.id || m->seq == 0 || m->seq > s->sent || m->len < need)
+		return NULL;
+	cookie_of(s, m->seq, cookie);
+	return memcmp(m->data, cookie, need) ? NULL : &s->packets[m->seq - 1];
+}
+
+/* Round trip by the best pair of stamps there is. A pair that says more time than passed between
+ * our own send and read, or less than none, has met a clock step and is not used. */
+static void measure(struct ping_packet *k, int64_t now)
+{
+	int64_t bound = now - k->sent_at + SLACK_NS;
+
+	k->rtt = k->rx - k->tx;
+	if (k->tx && k->rx && k->tx >= k->user_tx && k->rtt >= 0 && k->rtt <= bound)
+		return;
+	k->user_stamp = 1;
+	k->rtt = k->rx - k->user_tx;
+	if (!k->rx || k->rtt < 0 || k->rtt > bound)
+		k->rtt = now - k->sent_at;
+}
+
+static void take_duplicate(struct sonde_probe *p, unsigned seq, const struct ping_packet *first,
+                           const struct sonde_icmp_rx *rx, int ttl)
+{
+	struct ping_state *s = p->state;
+	struct ping_packet copy = *first;
+
+	copy.rx = rx->stamp;
+	copy.ttl = (int16_t)ttl;
+	measure(&copy, p->host->now(p));
+	ping_print_reply(p, seq, &copy, 1);
+	if (s->n_duplicates < PING_MAX_DUPLICATES)
+		s->duplicates[s->n_duplicates] =
+			(struct ping_duplicate){ (uint16_t)seq, copy.ttl, copy.rtt };
+	s->n_duplicates++;
+}
+
+static void take_reply(struct sonde_probe *p, const struct sonde_icmp_msg *m,
+                       const struct sonde_icmp_rx *rx)
+{
+	struct ping_state *s = p->state;
+	struct ping_packet *k = match(p, m, cookie_len(p));
+	int ttl = m->ttl >= 0 ? m->ttl : rx->ttl;
+
+	if (!k || !is_target(s, rx->from))
+		return;
+	if (k->status == PING_REPLY || k->status == PING_ARRIVED) {
+		take_duplicate(p, m->seq, k, rx, ttl);
+		return;
+	}
+	if (k->status != PING_PENDING)
+		return;
+	k->status = PING_ARRIVED;
+	k->ttl = (int16_t)ttl;
+	k->rx = rx->stamp;
+	k->arrived_at = p->host->now(p);
+	k->bytes = (uint32_t)(rx->full - (size_t)(m->data - SONDE_ICMP_HEADER - rx->data));
+}
+
+static void take_error(struct sonde_probe *p, const struct sonde_icmp_msg *m,
+                       const uint8_t *from)
+{
+	struct ping_state *s = p->state;
+	size_t need = cookie_len(p);
+	/* Old routers quote the echo header and nothing after it. */
+	struct ping_packet *k = match(p, m, m->len < need ? m->len : need);
+	char text[PING_ADDRESS_TEXT] = "?";
+
+	if (!k || k->status != PING_PENDING)
+		return;
+	k->status = PING_ERROR;
+	k->note = sonde_icmp_phrase(s->socket.family, m->type, m->code);
+	if (from)
+		inet_ntop(s->socket.family, from, text, sizeof(text));
+	if (m->kind == SONDE_ICMP_UNREACHABLE) {
+		s->unreachable = k->note;
+		memcpy(s->says, text, sizeof(text));
+	}
+	ping_print_error(p, m->seq, text, k->note);
+}
+
+static unsigned read_replies(struct sonde_probe *p)
+{
+	struct ping_state *s = p->state;
+	unsigned n = sonde_icmp_recv(&s->socket, s->batch);
+	bool ip_header = s->socket.raw && s->socket.family == AF_INET;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct sonde_icmp_rx rx;
+		struct sonde_icmp_msg m;
+		sonde_icmp_get(s->batch, i, &rx);
+		if (!sonde_icmp_parse(s->socket.family, ip_header, rx.data, rx.len, &m))
+			continue;
+		if (m.kind == SONDE_ICMP_REPLY)
+			take_reply(p, &m, &rx);
+		else if (is_target(s, m.dst))
+			take_error(p, &m, rx.from);
+	}
+	return n;
+}
+
+static void take_stamp(struct ping_state *s, const struct sonde_icmp_err *e)
+{
+	/* Newest first: after a rekey an old packet may bear the same key. */
+	for (unsigned i = s->sent; i > 0; i--) {
+		struct ping_packet *k = &s->packets[i - 1];
+		if (k->key == e->key && k->user_tx) {
+			if (!k->tx && e->stamp >= k->user_tx)
+				k->tx = e->stamp;
+			return;
+		}
+	}
+}
+
+static unsigned read_errors(struct sonde_probe *p)
+{
+	struct ping_state *s = p->state;
+	unsigned n = sonde_icmp_recv_errors(&s->socket, s->batch);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct sonde_icmp_err e;
+		struct sonde_icmp_msg m;
+		if (!sonde_icmp_get_error(s->batch, i, &e))
+			continue;
+		if (e.is_stamp)
+			take_stamp(s, &e);
+		else if (sonde_icmp_parse_quoted(s->socket.family, e.type, e.code, e.data, e.len,
+		                                 &m) &&
+		         is_target(s, e.to))
+			take_error(p, &m, e.from);
+	}
+	return n;
+}
+
+/* Replies first, then the error queue, then the sums: a reply's send stamp was queued before the
+ * reply was, so that here it has been read. */
+static void drain(struct sonde_probe *p)
+{
+	struct ping_state *s = p->state;
+	unsigned rounds = 0;
+	bool more;
+
+	do {
+		more = read_replies(p) == BATCH;
+		more |= read_errors(p) == BATCH;
+		for (unsigned i = s->oldest; i < s->sent; i++) {
+			struct ping_packet *k = &s->packets[i];
+			if (k->status != PING_ARRIVED)
+				continue;
+			k->status = PING_REPLY;
+			measure(k, k->arrived_at);
+			ping_print_reply(p, i + 1, k, 0);
+		}
+	} while (more && ++rounds < 16); /* a flood must not hold the loop */
+}
+
+/* Requests. */
+
+static int send_bytes(struct ping_state *s, struct ping_packet *k, size_t len)
+{
+	for (int tries = 0; tries < 2; tries++) {
+		ssize_t n = sendto(s->socket.fd, s->out, len, 0, (struct sockaddr *)&s->target.sa,
+		                   s->target.len);
+		if (n >= 0) {
+			k->key = s->socket.next_key++;
+			return 0;
+		}
+		int error = errno;
+		/* The first failure may be the report of an earlier request's ICMP error. */
+		sonde_icmp_rekey(&s->socket);
+		if (tries)
+			return -error;
+	}
+	return 0;
+}
+
+static void send_failed(struct sonde_probe *p, struct ping_packet *k, int error)
+{
+	struct ping_state *s = p->state;
+
+	k->status = PING_ERROR;
+	k->user_tx = 0;
+	k->note = error == EMSGSIZE ? "packet too big" : strerror(error);
+	if (error == ENETUNREACH || error == EHOSTUNREACH) {
+		s->unreachable = error == ENETUNREACH ? "network unreachable" : "host unreachable";
+		snprintf(s->says, sizeof(s->says), "this host");
+		k->note = s->unreachable;
+	} else if (error != EMSGSIZE) {
+		s->refused = k->note;
+	}
+	ping_print_error(p, s->sent, "this host", k->note);
+}
+
+static void send_one(struct sonde_probe *p)
+{
+	struct ping_state *s = p->state;
+	struct ping_packet *k = &s->packets[s->sent++];
+	size_t size = (size_t)args_of(p)->size;
+	uint8_t cookie[SONDE_ICMP_COOKIE];
+
+	cookie_of(s, s->sent, cookie);
+	sonde_icmp_build(s->socket.family, s->out, s->socket.id, (uint16_t)s->sent, cookie, size);
+	k->sent_at = p->host->now(p);
+	k->user_tx = sonde_icmp_wall_ns();
+	k->status = PING_PENDING;
+	int rc = send_bytes(s, k, SONDE_ICMP_HEADER + size);
+	if (rc)
+		send_failed(p, k, -rc);
+}
+
+static void expire(struct sonde_probe *p, int64_t now)
+{
+	struct ping_state *s = p->state;
+	int64_t wait = args_of(p)->wait;
+
+	while (s->oldest < s->sent) {
+		struct ping_packet *k = &s->packets[s->oldest];
+		if (k->status == PING_PENDING && now < k->sent_at + wait)
+			return;
+		if (k->status == PING_PENDING)
+			k->status = PING_LOST;
+		s->oldest++;
+	}
+}
+
+static void arm(struct sonde_probe *p, int64_t now)
+{
+	struct ping_state *s = p->state;
+	int64_t at = INT64_MAX;
+
+	if (s->timer)
+		p->host->timer_stop(p, s->timer);
+	if (s->sent < args_of(p)->packets)
+		at = s->due;
+	if (s->oldest < s->sent && s->packets[s->oldest].sent_at + args_of(p)->wait < at)
+		at = s->packets[s->oldest].sent_at + args_of(p)->wait;
+	s->timer = p->host->timer_start(p, at > now ? at - now : 0, tick, NULL);
+	if (!s->timer)
+		finish_with(p, SONDE_FAIL_OVERLOAD, "no memory for a timer");
+}
+
+static void step(struct sonde_probe *p)
+{
+	struct ping_state *s = p->state;
+	int64_t now = p->host->now(p);
+
+	if (s->sent < args_of(p)->packets && now >= s->due) {
+		send_one(p);
+		/* A late loop delays the rest; it does not send a burst. */
+		s->due += args_of(p)->interval;
+		if (s->due < now)
+			s->due = now + args_of(p)->interval;
+	}
+	expire(p, now);
+	if (s->oldest == args_of(p)->packets)
+		conclude(p);
+	else
+		arm(p, now);
+}
+
+static void tick(struct sonde_probe *p, void *arg)
+{
+	struct ping_state *s = p->state;
+
+	s->timer = NULL;
+	if (s->done)
+		return;
+	drain(p); /* what came while the loop was late is not lost */
+	step(p);
+}
+
+static void readable(struct sonde_probe *p, void *arg, int fd, unsigned events)
+{
+	struct ping_state *s = p->state;
+	unsigned before = s->oldest;
+
+	if (s->done)
+		return;
+	drain(p);
+	expire(p, p->host->now(p));
+	if (s->oldest == args_of(p)->packets)
+		conclude(p);
+	else if (s->oldest != before && s->sent == args_of(p)->packets)
+		arm(p, p->host->now(p));
+}
+
+/* The way to the first request. */
+
+static void set_options(const struct sonde_probe *p)
+{
+	const struct ping_args *a = args_of(p);
+	const struct ping_state *s = p->state;
+	bool v4 = s->socket.family == AF_INET;
+	int discover = a->dont_fragment ? MTU_DISCOVER_DO : MTU_DISCOVER_DONT;
+	int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+	const struct {
+		int name, value;
+	} options[] = {
+		{ v4 ? IP_TTL : IPV6_UNICAST_HOPS, (int)a->ttl },
+		{ v4 ? IP_TOS : IPV6_TCLASS, (int)a->tos },
+		{ v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, discover },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		(void)setsockopt(s->socket.fd, level, options[i].name, &options[i].value,
+		                 sizeof(int));
+}
+
+static int take_memory(struct sonde_probe *p)
+{
+	const struct ping_args *a = args_of(p);
+	struct ping_state *s = p->state;
+
+	s->batch = sonde_icmp_batch_new(p, BATCH, (size_t)a->size + 128);
+	s->out = p->host->alloc(p, SONDE_ICMP_HEADER + (size_t)a->size);
+	s->packets = p->host->alloc(p, (size_t)a->packets * sizeof(*s->packets));
+	for (size_t i = 0; i < SONDE_ICMP_COOKIE; i += sizeof(uint64_t)) {
+		uint64_t r = p->host->random(p);
+		memcpy(s->cookie + i, &r, sizeof(r));
+	}
+	return s->batch && s->out && s->packets ? 0 : -1;
+}
+
+static void choose(struct sonde_probe *p, const struct sonde_addr *addrs, unsigned count)
+{
+	struct ping_state *s = p->state;
+	const struct sonde_addr *best = &addrs[0];
+
+	for (unsigned i = 0; i < count && best->sa.ss_family != AF_INET; i++)
+		if (addrs[i].sa.ss_family == AF_INET)
+			best = &addrs[i];
+	s->target = *best;
+	if (best->sa.ss_family == AF_INET)
+		inet_ntop(AF_INET, &((struct sockaddr_in *)&s->target.sa)->sin_addr, s->address,
+		          sizeof(s->address));
+	else
+		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&s->target.sa)->sin6_addr, s->address,
+		          sizeof(s->address));
+}
+
+static void resolved(struct sonde_probe *p, void *arg, enum sonde_failure failure,
+                     const struct sonde_addr *addrs, unsigned count, int64_t took_ns,
+                     const char *why)
+{
+	struct ping_state *s = p->state;
+	char text[160];
+
+	if (s->done)
+		return;
+	if (failure || !count) {
+		finish_with(p, failure ? failure : SONDE_FAIL_RESOLVE,
+		            why ? why : "the name has no address");
+		return;
+	}
+	choose(p, addrs, count);
+	int rc = sonde_icmp_open(p, s->target.sa.ss_family,
+	                         SONDE_ICMP_WANT_TTL | SONDE_ICMP_WANT_ERRORS, &s->socket);
+	if (rc) {
+		snprintf(text, sizeof(text), "no ICMP socket: %s", strerror(-rc));
+		finish_with(p, SONDE_FAIL_INTERNAL, text);
+		return;
+	}
+	set_options(p);
+	s->watch = p->host->watch_start(p, s->socket.fd, SONDE_READABLE | SONDE_ERRQUEUE, readable,
+	                                NULL);
+	if (take_memory(p) || !s->watch) {
+		s->packets = NULL;
+		finish_with(p, SONDE_FAIL_OVERLOAD, "the probe's memory limit is too small");
+		return;
+	}
+	s->started_at = s->due = p->host->now(p) + SONDE_ICMP_SETTLE_NS;
+	ping_print_head(p);
+	arm(p, p->host->now(p));
+}
+
+static void begin(struct sonde_probe *p, void *arg)
+{
+	static const int families[] = { AF_UNSPEC, AF_INET, AF_INET6 };
+	struct ping_state *s = p->state;
+	int family = families[p->ip_version == 4 ? 1 : p->ip_version == 6 ? 2 : 0];
+
+	s->timer = NULL;
+	if (p->host->resolve(p, p->target, family, resolved, NULL))
+		finish_with(p, SONDE_FAIL_INTERNAL, "the lookup could not be started");
+}
+
+static int ping_start(struct sonde_probe *p)
+{
+	struct ping_state *s = p->state;
+
+	s->socket.fd = -1;
+	s->timer = p->host->timer_start(p, 0, begin, NULL);
+	return s->timer ? 0 : -1;
+}
+
+static void ping_cancel(struct sonde_probe *p, enum sonde_why why)
+{
+	if (why == SONDE_WHY_TIMEOUT)
+		finish_with(p, SONDE_FAIL_TIMEOUT, "the time for the measurement was over");
+	else
+		finish_with(p, SONDE_FAIL_CANCELLED, why == SONDE_WHY_SHUTDOWN
+		            ? "the node shut down" : "the measurement was cancelled");
+}
+
+static void ping_finish(struct sonde_probe *p)
+{
+	struct ping_state *s = p->state;
+
+	if (s->timer)
+		p->host->timer_stop(p, s->timer);
+	if (s->watch)
+		p->host->watch_stop(p, s->watch);
+	sonde_icmp_close(&s->socket);
+}
+
+static int ping_check(const void *args, const char *target, struct sonde_error *e)
+{
+	const struct ping_args *a = args;
+
+	if (!target || !*target) {
+		snprintf(e->path, sizeof(e->path), "target");
+		snprintf(e->text, sizeof(e->text), "must be a host name or an address");
+		return -1;
+	}
+	if (a->packets > 16 && a->size > 1472) {
+		snprintf(e->path, sizeof(e->path), "size");
+		snprintf(e->text, sizeof(e->text), "must be at most 1472 with more than 16 packets");
+		return -1;
+	}
+	return 0;
+}
+
+#define AT(member) offsetof(struct ping_args, member)
+
+static const char *const protocols[] = { "ICMP", NULL };
+
+static const struct sonde_param params[] = {
+	{ "packets", SONDE_TYPE_INT, AT(packets), "how many echo requests to send", NULL, "3", NULL,
+	  1, 1000, 0 },
+	{ "interval", SONDE_TYPE_DURATION, AT(interval), "time between two requests", NULL, "500ms",
+	  NULL, 1, 60000, 0 },
+	{ "wait", SONDE_TYPE_DURATION, AT(wait), "how long to wait for each reply", NULL, "2s", NULL,
+	  1, 60000, 0 },
+	{ "size", SONDE_TYPE_INT, AT(size),
+	  "payload of a request; below 16 a reply is matched by fewer random bytes", "bytes", "56",
+	  NULL, 0, SONDE_ICMP_MAX_SIZE, 0 },
+	{ "ttl", SONDE_TYPE_INT, AT(ttl), "time to live, or hop limit, of a request", NULL, "64",
+	  NULL, 1, 255, 0 },
+	{ "dontFragment", SONDE_TYPE_BOOL, AT(dont_fragment), "forbid fragmentation on the way", NULL,
+	  "false", NULL, 0, 0, 0 },
+	{ "tos", SONDE_TYPE_INT, AT(tos), "type of service, or traffic class, byte", NULL, "0", NULL,
+	  0, 255, 0 },
+	{ "protocol", SONDE_TYPE_ENUM, AT(protocol), "how to ping", NULL, "ICMP", protocols, 0, 0, 0 },
+	{ .type = SONDE_TYPE_END },
+};
+
+static const struct sonde_field fields[] = {
+	{ "resolvedAddress", SONDE_TYPE_STRING, "the address that was pinged", NULL, 0 },
+	{ "resolvedHostname", SONDE_TYPE_STRING, "the name it came from, null for an address", NULL,
+	  0 },
+	{ "timestamps", SONDE_TYPE_STRING,
+	  "whose clock readings the times are of: kernel, mixed or user", NULL, 0 },
+	{ "timings", SONDE_TYPE_ROWS, "the replies in order; a lost request has no entry", NULL, 0 },
+	{ "timings[].rtt", SONDE_TYPE_NUMBER, "round-trip time", "ms", 0 },
+	{ "timings[].ttl", SONDE_TYPE_INT, "time to live of the reply", NULL, 0 },
+	{ "packets", SONDE_TYPE_ROWS, "every request and every duplicate reply", NULL, 0 },
+	{ "packets[].seq", SONDE_TYPE_INT, "sequence number, from 1", NULL, 0 },
+	{ "packets[].status", SONDE_TYPE_STRING, "reply, lost, error or duplicate", NULL, 0 },
+	{ "packets[].rtt", SONDE_TYPE_NUMBER, "round-trip time", "ms", 0 },
+	{ "packets[].ttl", SONDE_TYPE_INT, "time to live of the reply", NULL, 0 },
+	{ "packets[].note", SONDE_TYPE_STRING, "what the error said", NULL, 0 },
+	{ "packets[].stamp", SONDE_TYPE_STRING, "user, where a kernel stamp was missing", NULL, 0 },
+	{ "stats", SONDE_TYPE_OBJECT, "sums", NULL, 0 },
+	{ "stats.min", SONDE_TYPE_NUMBER, "shortest round trip", "ms", 0 },
+	{ "stats.avg", SONDE_TYPE_NUMBER, "mean round trip", "ms", 0 },
+	{ "stats.max", SONDE_TYPE_NUMBER, "longest round trip", "ms", 0 },
+	{ "stats.stddev", SONDE_TYPE_NUMBER, "standard deviation", "ms", 0 },
+	{ "stats.jitter", SONDE_TYPE_NUMBER, "mean difference of neighbouring replies", "ms", 0 },
+	{ "stats.total", SONDE_TYPE_INT, "requests", NULL, 0 },
+	{ "stats.rcv", SONDE_TYPE_INT, "replies", NULL, 0 },
+	{ "stats.drop", SONDE_TYPE_INT, "requests without a reply", NULL, 0 },
+	{ "stats.dup", SONDE_TYPE_INT, "duplicate replies", NULL, 0 },
+	{ "stats.loss", SONDE_TYPE_NUMBER, "share without a reply", "%", 0 },
+	{ .type = SONDE_TYPE_END },
+};
+
+SONDE_PLUGIN = {
+	SONDE_PLUGIN_HEAD,
+	.name = "ping",
+	.version = "1.0",
+	.summary = "ICMP echo to one target: round-trip times, loss, jitter",
+	.license = "Apache-2.0",
+	.needs = SONDE_NEED_ICMP | SONDE_NEED_RESOLVE,
+	.args_size = sizeof(struct ping_args),
+	.state_size = sizeof(struct ping_state),
+	.params = params,
+	.fields = fields,
+	.check = ping_check,
+	.start = ping_start,
+	.cancel = ping_cancel,
+	.finish = ping_finish,
+};
