@@ -23,7 +23,6 @@ struct side {
 	bool stop_on_message, close_on_open;
 	unsigned close_code; /* sent on the first message */
 	const char *close_reason;
-	bool in_order;
 };
 
 static void send_text(struct sonde_conn *c, const char *text, size_t len, int want)
