@@ -27,10 +27,7 @@ static int load_options(struct controller *c, int argc, char **argv, struct sond
 		rc = sonde_fail(e, SONDE_EINVAL, "", "unexpected argument %s", argv[1 + rest]);
 	if (rc != SONDE_OK)
 		return rc;
-	int level = sonde_log_level_parse(c->options.log_level);
-	if (level < 0)
-		return sonde_fail(e, SONDE_EINVAL, "log.level", "must be error, warn, info or debug");
-	sonde_log_level(level);
+	sonde_log_level(sonde_log_level_parse(controller_log_levels[c->options.log_level]));
 	if (!c->options.cert != !c->options.key)
 		return sonde_fail(e, SONDE_EINVAL, "cert", "cert and key are given together or not at all");
 	return SONDE_OK;
@@ -58,7 +55,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (argc > 1 && !strcmp(argv[1], "--version")) {
-		puts("sonde-controller " PACKAGE_VERSION);
+		puts("sonde-controller " SONDE_VERSION);
 		return 0;
 	}
 	if (load_options(&c, argc, argv, &e) != SONDE_OK)

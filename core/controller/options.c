@@ -6,7 +6,10 @@
 	{ .name = n, .type = SONDE_TYPE_##t, .offset = offsetof(struct controller_options, m), \
 	  .help = h, __VA_ARGS__ }
 
+const char *const controller_log_levels[] = { "error", "warn", "info", "debug", NULL };
+
 const struct sonde_param controller_rows[] = {
+	ROW("config", STRING, config, "YAML file to read"),
 	ROW("listen", STRING, listen, "address and port to serve on", .def = "127.0.0.1:8756"),
 	ROW("state", STRING, state, "directory of the store", .def = SONDE_STATEDIR "/controller"),
 	ROW("cert", STRING, cert, "TLS certificate chain, PEM"),
@@ -21,8 +24,9 @@ const struct sonde_param controller_rows[] = {
 	ROW("guard.allow", STRING, guard_allow,
 	    "prefixes that may be probed although special or private", .max = 4096),
 	ROW("guard.deny", STRING, guard_deny, "prefixes that must not be probed", .max = 4096),
-	ROW("log.level", STRING, log_level, "error, warn, info or debug", .def = "info"),
-	ROW("admin-token-file", STRING, admin_token_file,
+	ROW("log.level", ENUM, log_level, "least important lines to log", .def = "info",
+	    .names = controller_log_levels),
+	ROW("admin_token_file", STRING, admin_token_file,
 	    "write the admin token made at first start there too"),
 	ROW("anonymous", BOOL, anonymous, "accept measurements without a token"),
 	ROW("beat", INT, beat_s, "heartbeat interval of nodes", .unit = "s", .def = "5", .min = 1,

@@ -4,6 +4,7 @@
 #include "param/param.h"
 
 struct controller_options {
+	const char *config;
 	const char *listen;      /* host:port */
 	const char *state;       /* directory of the store */
 	const char *cert, *key;  /* PEM files, both or none */
@@ -13,7 +14,7 @@ struct controller_options {
 	const char *policy;      /* name of the default */
 	const char *web;         /* directory of the pages, NULL = none */
 	const char *guard_allow, *guard_deny;
-	const char *log_level;
+	uint32_t log_level;      /* index in controller_log_levels */
 	const char *admin_token_file; /* where the first admin token is also written, 0600 */
 	uint8_t anonymous;       /* measurements without a token */
 	int64_t beat_s;          /* heartbeat interval asked of nodes */
@@ -23,5 +24,6 @@ struct controller_options {
 	int64_t retain_days;     /* of results */
 };
 
+extern const char *const controller_log_levels[];
 extern const struct sonde_param controller_rows[];
 struct sonde_rows controller_option_rows(void);

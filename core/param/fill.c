@@ -37,6 +37,9 @@ static int unknown(struct walk *w, const char *key)
 	names[n] = NULL;
 	size_t inside = w->levels[w->depth - 1].path;
 	snprintf(path, sizeof(path), "%.*s%s", (int)inside, w->path, key);
+	/* The name is right, only its writing is not: a suggestion would repeat it. */
+	if (strchr(key, '.') && sonde_row_find(w->rows, path, &row))
+		return sonde_fail(w->err, SONDE_EINVAL, path, "must be written as nested objects");
 	const char *near = sonde_nearest(path, names);
 	if (near)
 		return sonde_fail(w->err, SONDE_EINVAL, path, "is unknown, did you mean \"%s\"?",

@@ -44,7 +44,8 @@ static int outside(const struct sonde_param *row, struct sonde_error *err)
 	const char *unit = row->type == SONDE_TYPE_DURATION ? "ms" : row->unit;
 
 	return sonde_fail(err, SONDE_EINVAL, row->name, "must be between %lld and %lld%s%s",
-	                  (long long)row->min, (long long)row->max, unit ? " " : "", unit ? unit : "");
+	                  (long long)row->min, (long long)row->max, unit ? " " : "",
+	                  unit ? unit : "");
 }
 
 /* Booleans */
@@ -130,6 +131,9 @@ static int number_store(const struct sonde_param *row, void *to, double v, struc
 {
 	if (sonde_row_has_range(row) && !(v >= (double)row->min && v <= (double)row->max))
 		return outside(row, err);
+	/* -0 would be written as an integer and come back as 0. */
+	if (v == 0)
+		v = 0;
 	memcpy(to, &v, sizeof(v));
 	return SONDE_OK;
 }

@@ -17,3 +17,4 @@ noinst_PROGRAMS += t/bench/policy_bench
 BENCHES += t/bench/policy_bench
 t_bench_policy_bench_SOURCES = t/bench/policy_bench.c
 t_bench_policy_bench_LDADD = $(SCRIPT_LINK)
+EXTRA_DIST += t/bench/rtt_truth t/bench/sweep_plugin

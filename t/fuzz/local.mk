@@ -16,6 +16,31 @@ endif
 EXTRA_DIST += t/fuzz/seeds/spool/damaged t/fuzz/seeds/spool/journal t/fuzz/seeds/spool/payload \
 	t/fuzz/seeds/spool/results
 
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/config_fuzz t/fuzz/target_fuzz t/fuzz/measurement_fuzz
+t_fuzz_config_fuzz_SOURCES = t/fuzz/config_fuzz.c
+t_fuzz_config_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_fuzz_config_fuzz_LDADD = core/config/libconfig.a core/param/libparam.a core/base/libbase.a \
+	$(YAML_LIBS) $(JANSSON_LIBS)
+t_fuzz_config_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_target_fuzz_SOURCES = t/fuzz/target_fuzz.c
+t_fuzz_target_fuzz_LDADD = core/guard/libguard.a core/base/libbase.a
+t_fuzz_target_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_measurement_fuzz_SOURCES = t/fuzz/measurement_fuzz.c
+t_fuzz_measurement_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_fuzz_measurement_fuzz_LDADD = core/param/libparam.a core/base/libbase.a $(JANSSON_LIBS)
+t_fuzz_measurement_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += \
+	t/fuzz/seeds/config/odd.yaml \
+	t/fuzz/seeds/config/plain.yaml \
+	t/fuzz/seeds/measurement/options.json \
+	t/fuzz/seeds/measurement/rows.json \
+	t/fuzz/seeds/measurement/zero.json \
+	t/fuzz/seeds/target/carried \
+	t/fuzz/seeds/target/list \
+	t/fuzz/seeds/target/name \
+	t/fuzz/seeds/target/prefix
 EXTRA_DIST += \
 	t/fuzz/seeds/policy/capability t/fuzz/seeds/policy/hash t/fuzz/seeds/policy/hybrid \
 	t/fuzz/seeds/policy/least_load t/fuzz/seeds/policy/pairs t/fuzz/seeds/policy/regional \
@@ -26,3 +51,14 @@ t_fuzz_policy_fuzz_SOURCES = t/fuzz/policy_fuzz.c
 t_fuzz_policy_fuzz_LDADD = $(SCRIPT_LINK)
 t_fuzz_policy_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
+# ICMP
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/icmp_fuzz
+t_fuzz_icmp_fuzz_SOURCES = t/fuzz/icmp_fuzz.c plugins/icmp/packet.c
+t_fuzz_icmp_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS)
+t_fuzz_icmp_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += \
+	t/fuzz/seeds/icmp/exceeded6 t/fuzz/seeds/icmp/queued4 t/fuzz/seeds/icmp/queued6 \
+	t/fuzz/seeds/icmp/reply4 t/fuzz/seeds/icmp/reply4_raw t/fuzz/seeds/icmp/reply6 \
+	t/fuzz/seeds/icmp/toobig6_fragment t/fuzz/seeds/icmp/unreachable4_raw
