@@ -33,6 +33,12 @@ static const struct hostile hostiles[] = {
 	{ "local s = 'x' for i = 1, 15 do s = s .. s end local a, b = s .. 'a', s .. 'b' "
 	  "while true do local x = a < b end", "limit reached" },
 	{ "while true do for k in pairs(view.name) do end end", "limit reached" },
+	{ "local s = 'a' for i = 1, 15 do s = s .. s end while true do lb.glob(s, '*a*a*a*b') end",
+	  "limit reached" },
+	{ "local s = '1' for i = 1, 15 do s = s .. s end while true do local n = tonumber(s) end",
+	  "limit reached" },
+	{ "local s = '1' for i = 1, 15 do s = s .. s end while true do string.byte(s, 1, -1) end",
+	  "limit reached" },
 	{ "while true do lb.split(',,,,,,,,,,,,,,,,,,,,,,,,,,,,,') end", "limit reached" },
 	{ "local t = {} for i = 1, 5e4 do t[i] = 1 end while true do lb.sample(t, 1) end", "" },
 	/* memory */
