@@ -22,6 +22,34 @@ plugins_sweep_sweep_la_CPPFLAGS = $(ICMP_CPPFLAGS)
 plugins_sweep_sweep_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 plugins_sweep_sweep_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
 
+# A plugin is one shared object with one exported symbol and no library of ours.
+PLUGIN_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
+PLUGIN_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -export-symbols-regex '^sonde_plugin$$'
+PLUGIN_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/core/include
+
+plugin_LTLIBRARIES += plugins/echo/echo.la
+plugins_echo_echo_la_SOURCES = plugins/echo/echo.c
+plugins_echo_echo_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+plugins_echo_echo_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_echo_echo_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+
+plugin_LTLIBRARIES += plugins/faulty/faulty.la
+plugins_faulty_faulty_la_SOURCES = \
+	plugins/faulty/escape.c \
+	plugins/faulty/faulty.c plugins/faulty/faulty.h
+plugins_faulty_faulty_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+plugins_faulty_faulty_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_faulty_faulty_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+
+plugin_LTLIBRARIES += plugins/tcp/tcp.la
+plugins_tcp_tcp_la_SOURCES = \
+	plugins/tcp/report.c \
+	plugins/tcp/tcp.c plugins/tcp/tcp.h
+plugins_tcp_tcp_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+plugins_tcp_tcp_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_tcp_tcp_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+
+EXTRA_DIST += plugins/echo/echo.md plugins/faulty/faulty.md plugins/tcp/tcp.md
 # A host for plugin tests, and a network namespace of their own.
 check_LIBRARIES += t/plug/libfakehost.a
 t_plug_libfakehost_a_SOURCES = \

@@ -1,1 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
+noinst_LIBRARIES += core/controller/libcontroller.a
+core_controller_libcontroller_a_SOURCES = \
+	core/controller/api/api.h \
+	core/controller/api/measurement_view.c \
+	core/controller/api/measurements.c \
+	core/controller/api/nodes.c \
+	core/controller/api/answer.c \
+	core/controller/api/request.c core/controller/api/request.h \
+	core/controller/api/route.c \
+	core/controller/api/system.c \
+	core/controller/api/tokens.c \
+	core/controller/bus.c core/controller/bus.h \
+	core/controller/controller.c core/controller/controller.h \
+	core/controller/ingest.c core/controller/ingest.h \
+	core/controller/link.c core/controller/link.h \
+	core/controller/nodes.c core/controller/nodes.h \
+	core/controller/options.c core/controller/options.h \
+	core/controller/placement.c core/controller/placement.h \
+	core/controller/record.c core/controller/record.h \
+	core/controller/tasks.c core/controller/tasks.h \
+	core/controller/tokens.c core/controller/tokens.h \
+	core/controller/types.c core/controller/types.h
+core_controller_libcontroller_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+
+CONTROLLER_LIBS = core/controller/libcontroller.a core/script/libscript.a core/net/libnet.a \
+	core/store/libstore.a core/guard/libguard.a core/config/libconfig.a core/wire/libwire.a \
+	core/param/libparam.a core/base/libbase.a \
+	$(LUA_LIBS) $(LWS_LIBS) $(UV_LIBS) $(LMDB_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS) \
+	$(CRYPTO_LIBS) -lpthread -lm
+
+sbin_PROGRAMS += sonde-controller
+sonde_controller_SOURCES = core/controller/main.c
+sonde_controller_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+sonde_controller_LDADD = $(CONTROLLER_LIBS)

@@ -1,1 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
+noinst_LIBRARIES += core/node/libnode.a
+core_node_libnode_a_SOURCES = \
+	core/node/backoff.c core/node/backoff.h \
+	core/node/child.c core/node/child.h \
+	core/node/crashes.c core/node/crashes.h \
+	core/node/describe.c \
+	core/node/enrol.c \
+	core/node/identity.c core/node/identity.h \
+	core/node/jobs.c core/node/jobs.h \
+	core/node/journal.c core/node/journal.h \
+	core/node/link.c core/node/link.h core/node/link_private.h \
+	core/node/link_send.c \
+	core/node/node.c core/node/node.h core/node/node_private.h \
+	core/node/options.c core/node/options.h \
+	core/node/record.c core/node/record.h \
+	core/node/spawn.c core/node/spawn.h \
+	core/node/spool.c core/node/spool.h core/node/spool_private.h \
+	core/node/spool_epoch.c core/node/spool_open.c core/node/spool_read.c \
+	core/node/stats.c core/node/stats.h \
+	core/node/super.c core/node/super.h \
+	core/node/sync.c core/node/sync.h \
+	core/node/work.c
+core_node_libnode_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE \
+	$(UV_CFLAGS) $(JANSSON_CFLAGS)
+
+NODE_LIBS = core/node/libnode.a core/config/libconfig.a core/guard/libguard.a core/wire/libwire.a \
+	core/net/libnet.a core/fetch/libfetch.a core/param/libparam.a core/base/libbase.a \
+	$(YAML_LIBS) $(LWS_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(UV_LIBS) $(SODIUM_LIBS) \
+	$(CRYPTO_LIBS) -lm
+
+sbin_PROGRAMS += sonde-node
+sonde_node_SOURCES = core/node/main.c
+sonde_node_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+sonde_node_LDADD = $(NODE_LIBS)
+
+C_TESTS += t/node/spool_test t/node/journal_test
+t_node_spool_test_SOURCES = t/node/spool_test.c
+t_node_spool_test_LDADD = t/libtap.a core/node/libnode.a core/base/libbase.a $(SODIUM_LIBS)
+t_node_journal_test_SOURCES = t/node/journal_test.c
+t_node_journal_test_LDADD = t/libtap.a core/node/libnode.a core/base/libbase.a $(SODIUM_LIBS)

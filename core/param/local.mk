@@ -1,1 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
+noinst_LIBRARIES += core/param/libparam.a
+core_param_libparam_a_SOURCES = \
+	core/param/duration.c \
+	core/param/fill.c \
+	core/param/json.c \
+	core/param/param.h \
+	core/param/parse.c \
+	core/param/rows.c \
+	core/param/schema.c \
+	core/param/value.c core/param/value.h
+core_param_libparam_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+
+C_TESTS += t/param/param_test
+t_param_param_test_SOURCES = t/param/param_test.c
+t_param_param_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_param_param_test_LDADD = t/libtap.a core/param/libparam.a core/base/libbase.a $(JANSSON_LIBS)

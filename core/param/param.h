@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Typed rows (struct sonde_param): check JSON input, fill a C struct, tell what the rows are. The
- * same rows serve the API, the config file, the CLI and plugins. */
+ * same rows serve the API, the config file, the CLI and plugins.
+ *
+ * A dotted name is a member of a group: "query.type" is {"query": {"type": ...}} in JSON; rows of
+ * one group stand together. min and max both 0 mean any value (for a string: at most 1024 bytes);
+ * min of a string is its shortest length in bytes. Texts of errors are made to stand after the
+ * quoted path: "must be an integer", "is required", "is unknown, did you mean \"count\"?". */
 #pragma once
 #include <jansson.h>
 #include <sonde/plugin.h>
@@ -48,7 +53,8 @@ void sonde_rows_schema(struct sonde_rows, struct sonde_json *, const char *key);
 int sonde_rows_parse(const json_t *array, struct sonde_pool *, struct sonde_rows *out,
                      uint32_t *args_size, struct sonde_error *);
 
-/* The leaves of args that differ from their defaults, as members of an already open object. */
+/* The leaves of args that differ from their defaults, as members of an already open object.
+ * Secret rows are left out: what goes on to a node is the input itself. */
 void sonde_rows_write(struct sonde_rows, const void *args, struct sonde_json *);
 
 /* "250ms", "2s", "1.5m", "1h", or a plain number of seconds, into nanoseconds (>= 0). */

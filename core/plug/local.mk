@@ -1,1 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+noinst_LIBRARIES += core/plug/libplug.a
+core_plug_libplug_a_SOURCES = \
+	core/plug/describe.c \
+	core/plug/open.c \
+	core/plug/plugset.c core/plug/plugset.h
+core_plug_libplug_a_CPPFLAGS = -D_GNU_SOURCE $(AM_CPPFLAGS) $(JANSSON_CFLAGS)

@@ -8,9 +8,18 @@
  * Writing: the loop thread hands *jobs* to the writer; the writer applies all that wait in one
  * transaction per file, syncs, then reports. A job's `apply` runs on the writer thread and may
  * refuse (status < 0, other than SONDE_EIO/ENOMEM/EFULL) having written nothing: the others go on.
+ * With one of those three, or when the files cannot take it, the whole group has written nothing
+ * and each of its jobs is done with that status. apply may run again before done (the group is
+ * repeated after a full map was grown): it changes nothing but the store and its own job.
  * `done` runs on the loop thread, in order of submission, only after the commit, from
- * sonde_store_reap(). An fsync error is fatal: the writer stops acknowledging and `fatal` is
- * called on the writer thread. */
+ * sonde_store_reap(). An fsync error is fatal: `fatal` is called on the writer thread, what waits
+ * is done with SONDE_EIO, and submit refuses from then on.
+ *
+ * A group that wrote results and state commits the segment first, then state.mdb; one that wrote
+ * only to one file pays for that one. Power may fail between the two, so results are the log:
+ * whatever in state.mdb follows from results must be derivable from them again (and a node that
+ * sends them again is told SONDE_INGEST_DUPLICATE). The other order could show state whose results
+ * were never stored. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,12 +50,15 @@ struct sonde_store_options {
 	const char *dir;      /* made with 0700 when missing; files 0600 */
 	size_t map_bytes;     /* sparse; 0 = 64 GiB */
 	unsigned queue_max;   /* jobs that may wait; over it submit gives SONDE_EFULL */
-	bool no_writer;       /* read only: a second process looks at a live store */
+	bool no_writer;       /* read only: a second process looks at a live store, at the segments
+	                         that are there when it opens */
 	void (*wake)(void *); /* writer thread: something can be reaped; e.g. uv_async_send */
 	void (*fatal)(void *, const char *why);
 	void *arg;
+	int64_t (*wall_ms)(void); /* days of ingest; NULL = sonde_wall_ms */
 };
 
+/* One writer a directory: SONDE_ECONFLICT when another process is it. */
 int sonde_store_open(const struct sonde_store_options *, struct sonde_store **out,
                      struct sonde_error *);
 /* Commits what waits, joins the writer, runs the remaining done callbacks, closes. */
@@ -54,17 +66,24 @@ void sonde_store_close(struct sonde_store *);
 
 struct sonde_job {
 	int (*apply)(struct sonde_write *, struct sonde_job *); /* writer thread */
-	void (*done)(struct sonde_job *, int status);           /* loop thread; owns the job again */
+	void (*done)(struct sonde_job *, int status);           /* loop thread; it is yours again */
 	struct sonde_job *next;                                 /* the store's */
 	int status;                                             /* the store's */
+	bool bulk; /* refused with SONDE_EFULL while the store is nearly full: over 85 % of
+	              map_bytes used, or under 64 MiB free on disk. Not for deletes and
+	              administration, which are the way out */
 };
 
-/* Takes the job until done. SONDE_EFULL: not taken. */
+/* Takes the job until done. Not taken: SONDE_EFULL (queue, or see bulk), SONDE_EIO (after fatal),
+ * SONDE_EDENIED (no_writer). */
 int sonde_store_submit(struct sonde_store *, struct sonde_job *);
 /* Runs the done callbacks of committed jobs; returns how many. */
 unsigned sonde_store_reap(struct sonde_store *);
 /* Jobs submitted and not yet done. */
 unsigned sonde_store_waiting(const struct sonde_store *);
+/* Ask the writer to delete the segments of days that are over for more than `days` (> 0) days; the
+ * newest always stays, and so do the marks of all nodes. Nothing else deletes results. */
+void sonde_store_retain(struct sonde_store *, unsigned days);
 
 /* ---- inside apply ---- */
 int sonde_write_get(struct sonde_write *, enum sonde_table, struct sonde_slice key,
@@ -92,19 +111,21 @@ struct sonde_result {
 /* What happened to it. */
 enum sonde_ingest {
 	SONDE_INGEST_STORED = 1,
-	SONDE_INGEST_DUPLICATE, /* seq at or below the node's mark, or same body again */
-	SONDE_INGEST_GAP,       /* seq leaves a hole after the mark: refused, the node must resend */
+	SONDE_INGEST_DUPLICATE, /* at or below the node's mark: counted, nothing written, ack it */
+	SONDE_INGEST_GAP,       /* seq leaves a hole after the mark: refused, the node resends */
 };
 
 /* Append, index and move the node's mark. Results of a node must come in seq order within an
  * epoch; a higher epoch starts again at 1, a lower one is refused as a duplicate. The first result
- * of a (measurement, task) is the one that the index finds. */
+ * of a (measurement, task) that is not late is the one that the index finds. SONDE_EINVAL: epoch or
+ * seq is 0. */
 int sonde_write_result(struct sonde_write *, const struct sonde_result *, enum sonde_ingest *);
 /* The node's mark; epoch 0, seq 0 when it never sent. */
 int sonde_write_mark(struct sonde_write *, const struct sonde_id *node, uint64_t *epoch,
                      uint64_t *seq);
 
-/* ---- reading, on the loop thread; each read is one snapshot and must be short ---- */
+/* ---- reading, on the loop thread; each read is one snapshot and must be short: the writer waits
+ * for its end when it starts a segment or grows a map. A read inside a read sees the same. */
 int sonde_read_begin(struct sonde_store *, struct sonde_read **);
 void sonde_read_end(struct sonde_read *);
 int sonde_read_get(struct sonde_read *, enum sonde_table, struct sonde_slice key,
@@ -119,14 +140,15 @@ int sonde_read_result(struct sonde_read *, const struct sonde_id *measurement, u
                       struct sonde_result *);
 int sonde_read_mark(struct sonde_read *, const struct sonde_id *node, uint64_t *epoch,
                     uint64_t *seq);
-/* Results in ingest order from `from` (1-based); *next is where to go on. */
+/* Results in ingest order from `from` (1-based) until fn returns non-zero (not taken: it comes
+ * again), which is returned; 0 at the end. *next is where to go on. */
 int sonde_read_results(struct sonde_read *, uint64_t from,
                        int (*fn)(void *arg, uint64_t ingest, const struct sonde_result *),
                        void *arg, uint64_t *next);
 
 struct sonde_store_stats {
 	uint64_t commits, jobs, results, duplicates, gaps, syncs;
-	uint64_t bytes_used, bytes_map;
-	unsigned waiting;
+	uint64_t bytes_used, bytes_map; /* of all files; map is address space, not disk */
+	unsigned waiting, segments;
 };
 void sonde_store_stats(const struct sonde_store *, struct sonde_store_stats *);

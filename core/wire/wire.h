@@ -95,7 +95,6 @@ struct sonde_msg_result {
 	uint32_t task, attempt;
 	uint8_t failure;       /* enum sonde_failure */
 	int64_t started_ms;    /* node's wall clock */
-	uint32_t took_us_hi;   /* reserved, 0 */
 	int64_t took_us;
 	struct sonde_text why; /* sentence, "" when ok */
 	struct sonde_text body;
@@ -147,6 +146,26 @@ int sonde_msg_decode(struct sonde_decoder *, char *text, size_t len, struct sond
                      struct sonde_error *);
 /* Append the message to b; b->failed when it did not fit. */
 void sonde_msg_encode(struct sonde_buf *b, const struct sonde_msg *);
+
+/* What the runner writes into the shared page behind --blame-fd before each callback of a probe
+ * (active 1) and after it (active 0), so that the node knows whose code ran when a runner died. */
+struct sonde_blame {
+	struct sonde_id measurement;
+	uint32_t task, attempt;
+	uint32_t active;
+};
+
+/* Strict RFC 8259 check of one JSON value (an object when `object`), depth at most
+ * SONDE_JSON_DEPTH, valid UTF-8, no NUL escapes. */
+bool sonde_json_valid(const char *text, size_t len, bool object);
+
+/* Frames of a stream socket: 4 bytes of little-endian length, then the message. */
+enum { SONDE_FRAME_HEAD = 4 };
+/* Append one frame holding the message. */
+void sonde_frame_encode(struct sonde_buf *, const struct sonde_msg *);
+/* The next whole frame in b->data from *at on: its text and length, *at moved past it. 1 found, 0
+ * incomplete, SONDE_EINVAL over SONDE_MSG_MAX. Drop the consumed part with sonde_buf_shift. */
+int sonde_frame_next(struct sonde_buf *b, size_t *at, char **text, size_t *len);
 
 /* Name of a failure ("timeout"), "ok" for none; and back (-1 when unknown). */
 const char *sonde_failure_name(unsigned failure);

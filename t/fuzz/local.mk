@@ -1,5 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
 
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/wire_fuzz
+t_fuzz_wire_fuzz_SOURCES = t/fuzz/wire_fuzz.c
+t_fuzz_wire_fuzz_LDADD = core/wire/libwire.a core/base/libbase.a
+t_fuzz_wire_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/spool_fuzz
+t_fuzz_spool_fuzz_SOURCES = t/fuzz/spool_fuzz.c
+t_fuzz_spool_fuzz_LDADD = core/node/libnode.a core/base/libbase.a
+t_fuzz_spool_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/spool/damaged t/fuzz/seeds/spool/journal t/fuzz/seeds/spool/payload \
+	t/fuzz/seeds/spool/results
+
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/config_fuzz t/fuzz/target_fuzz t/fuzz/measurement_fuzz
+t_fuzz_config_fuzz_SOURCES = t/fuzz/config_fuzz.c
+t_fuzz_config_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_fuzz_config_fuzz_LDADD = core/config/libconfig.a core/param/libparam.a core/base/libbase.a \
+	$(YAML_LIBS) $(JANSSON_LIBS)
+t_fuzz_config_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_target_fuzz_SOURCES = t/fuzz/target_fuzz.c
+t_fuzz_target_fuzz_LDADD = core/guard/libguard.a core/base/libbase.a
+t_fuzz_target_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_measurement_fuzz_SOURCES = t/fuzz/measurement_fuzz.c
+t_fuzz_measurement_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_fuzz_measurement_fuzz_LDADD = core/param/libparam.a core/base/libbase.a $(JANSSON_LIBS)
+t_fuzz_measurement_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += \
+	t/fuzz/seeds/config/odd.yaml \
+	t/fuzz/seeds/config/plain.yaml \
+	t/fuzz/seeds/measurement/options.json \
+	t/fuzz/seeds/measurement/rows.json \
+	t/fuzz/seeds/measurement/zero.json \
+	t/fuzz/seeds/target/carried \
+	t/fuzz/seeds/target/list \
+	t/fuzz/seeds/target/name \
+	t/fuzz/seeds/target/prefix
+EXTRA_DIST += \
+	t/fuzz/seeds/policy/capability t/fuzz/seeds/policy/hash t/fuzz/seeds/policy/hybrid \
+	t/fuzz/seeds/policy/least_load t/fuzz/seeds/policy/pairs t/fuzz/seeds/policy/regional \
+	t/fuzz/seeds/policy/round_robin t/fuzz/seeds/policy/scan t/fuzz/seeds/policy/spread
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/policy_fuzz
+t_fuzz_policy_fuzz_SOURCES = t/fuzz/policy_fuzz.c
+t_fuzz_policy_fuzz_LDADD = $(SCRIPT_LINK)
+t_fuzz_policy_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
 # ICMP
 if FUZZERS
 noinst_PROGRAMS += t/fuzz/icmp_fuzz

@@ -1,1 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+# The lab: a small internet of network namespaces on one machine.
+check_PROGRAMS += t/lab/delayline
+t_lab_delayline_SOURCES = t/lab/delayline.c
+t_lab_delayline_LDADD = core/base/libbase.a
+
+SCRIPT_TESTS += t/lab/lab.t
+EXTRA_DIST += t/lab/lab

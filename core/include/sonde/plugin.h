@@ -105,6 +105,13 @@ enum {
 	SONDE_NEED_RESOLVE = 1u << 3,
 };
 
+/* What the target of a type is; the controller's guard checks it accordingly. */
+enum {
+	SONDE_TARGET_IS_HOST = 0, /* a name or an address */
+	SONDE_TARGET_IS_LIST,     /* comma list of addresses and prefixes */
+	SONDE_TARGET_IS_TEXT,     /* any text; nothing on the network is meant */
+};
+
 enum sonde_why {
 	SONDE_WHY_TIMEOUT = 1, /* the task's time is over */
 	SONDE_WHY_CANCELLED,   /* the user or the controller took it back */
@@ -211,6 +218,7 @@ struct sonde_plugin {
 	int (*start)(struct sonde_probe *);
 	void (*cancel)(struct sonde_probe *, enum sonde_why);
 	void (*finish)(struct sonde_probe *);
+	uint32_t target; /* SONDE_TARGET_IS_... */
 };
 
 #if defined(__GNUC__)

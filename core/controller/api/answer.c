@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers and what all handlers read the same way. */
+#include <string.h>
+
+#include "controller/api/api.h"
+
+static void count(struct controller *c, unsigned status)
+{
+	c->requests.by_class[status / 100 < 6 ? status / 100 : 0]++;
+}
+
+void answer_json(struct controller *c, struct sonde_req *req, unsigned status, struct sonde_buf *body,
+                const struct sonde_header *headers)
+{
+	static const struct sonde_header no_store[] = { { "Cache-Control", "private, no-store" },
+		                                        { NULL } };
+
+	count(c, status);
+	if (body->failed) {
+		sonde_buf_deinit(body);
+		sonde_req_reply(req, &(struct sonde_reply){ .status = 500 });
+		return;
+	}
+	sonde_req_reply(req, &(struct sonde_reply){
+		.status = status, .type = "application/json; charset=utf-8", .body = body->data,
+		.len = body->len, .headers = headers ? headers : no_store });
+	sonde_buf_deinit(body);
+}
+
+void answer_empty(struct controller *c, struct sonde_req *req, unsigned status)
+{
+	count(c, status);
+	sonde_req_reply(req, &(struct sonde_reply){ .status = status });
+}
+
+void answer_error(struct controller *c, struct sonde_req *req, unsigned status, const char *type,
+                 const char *message, const char *path, const char *text)
+{
+	struct sonde_buf b;
+	struct sonde_json j;
+
+	sonde_buf_init(&b, 1 << 16);
+	sonde_json_init(&j, &b);
+	sonde_json_open(&j, NULL, '{');
+	sonde_json_open(&j, "error", '{');
+	sonde_json_str(&j, "type", type);
+	sonde_json_str(&j, "message", message);
+	if (path) {
+		sonde_json_open(&j, "params", '{');
+		/* The path may hold a key of the request: it is text like any other. */
+		sonde_json_quote(&b, *path ? path : "body", strlen(*path ? path : "body"));
+		sonde_buf_char(&b, ':');
+		j.comma = false;
+		sonde_json_str(&j, NULL, text);
+		sonde_json_close(&j);
+	}
+	sonde_json_close(&j);
+	sonde_json_open(&j, "links", '{');
+	sonde_json_str(&j, "documentation", "/v1/plugins");
+	sonde_json_close(&j);
+	sonde_json_close(&j);
+	answer_json(c, req, status, &b, NULL);
+}
+
+void answer_invalid(struct call *call, const struct sonde_error *e)
+{
+	char text[sizeof(e->path) + sizeof(e->text) + 4];
+
+	/* Rows answer with what must hold; the sentence begins with the field, as Globalping's do. */
+	snprintf(text, sizeof(text), *e->text == '"' || !*e->path ? "%.0s%s" : "\"%s\" %s", e->path,
+	         e->text);
+	answer_error(call->c, call->req, 400, "validation_error", "Parameter validation failed.",
+	            e->path, text);
+}
+
+void answer_busy(struct controller *c, struct sonde_req *req, int status)
+{
+	static const struct sonde_header headers[] = { { "Retry-After", "1" }, { NULL } };
+	struct sonde_buf b;
+
+	sonde_buf_init(&b, 1024);
+	sonde_buf_printf(&b, "{\"error\":{\"type\":\"%s\",\"message\":\"%s\"}}",
+	                 status == SONDE_EFULL ? "overloaded" : "storage_error",
+	                 status == SONDE_EFULL ? "Too much waits already; try again." :
+	                                         "The store did not take it; try again.");
+	answer_json(c, req, status == SONDE_EFULL ? 503 : 507, &b, headers);
+}
+
+void answer_not_found(struct call *call, const char *what)
+{
+	char message[96];
+
+	snprintf(message, sizeof(message), "Couldn't find the requested %s.", what);
+	answer_error(call->c, call->req, 404, "not_found", message, NULL, NULL);
+}
+
+json_t *call_body(struct call *call)
+{
+	struct sonde_error e;
+	json_t *doc = sonde_json_load(call->view->body, call->view->body_len, &e);
+
+	if (!doc) {
+		answer_error(call->c, call->req, 400, "api_error", e.text, NULL, NULL);
+		return NULL;
+	}
+	if (!json_is_object(doc) && !json_is_array(doc)) {
+		json_decref(doc);
+		answer_error(call->c, call->req, 400, "api_error", "The body must be a JSON object.",
+		            NULL, NULL);
+		return NULL;
+	}
+	return doc;
+}
+
+static int hex(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' :
+	       (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
+
+bool call_query(const struct call *call, const char *name, char *out, size_t room)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = call->view->query; *p; p += strcspn(p, "&"), p += *p == '&') {
+		if (strncmp(p, name, len) || p[len] != '=')
+			continue;
+		size_t n = 0;
+		for (p += len + 1; *p && *p != '&' && n + 1 < room; p++) {
+			int high = *p == '%' ? hex(p[1]) : -1, low = high >= 0 ? hex(p[2]) : -1;
+			out[n++] = low >= 0 ? (char)(high << 4 | low) : *p == '+' ? ' ' : *p;
+			p += low >= 0 ? 2 : 0;
+		}
+		out[n] = '\0';
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The REST API: one table of routes says method, path and who may call. A route without a row does
+ * not exist. Errors have Globalping's shape. */
+#pragma once
+#include <jansson.h>
+
+#include "base/json.h"
+#include "controller/controller.h"
+#include "net/net.h"
+
+enum role {
+	ROLE_PUBLIC,
+	ROLE_MEASURE, /* an admin token, or anyone when `anonymous` is on */
+	ROLE_ADMIN,
+};
+
+enum { PATH_PARAM_MAX = 64, BODY_MAX = 100 << 10, REPLY_MAX = 64 << 20 };
+
+/* One request on its way through a handler. Lives on the stack of api_handle. */
+struct call {
+	struct controller *c;
+	struct sonde_req *req;
+	const struct sonde_req_view *view;
+	char param[PATH_PARAM_MAX]; /* what {id} matched */
+	bool admin;
+};
+
+struct route {
+	enum sonde_method method;
+	const char *path; /* "{id}" matches one segment */
+	enum role role;
+	void (*handle)(struct call *);
+	const char *summary;
+};
+
+extern const struct route api_routes[]; /* ends with {0} */
+void api_handle(struct sonde_req *, void *controller);
+
+/* ---- answers; each ends the request ---- */
+void answer_json(struct controller *, struct sonde_req *, unsigned status, struct sonde_buf *body,
+                const struct sonde_header *headers); /* frees body */
+void answer_empty(struct controller *, struct sonde_req *, unsigned status);
+/* type and message as in Globalping's table; path and text fill error.params when path is set. */
+void answer_error(struct controller *, struct sonde_req *, unsigned status, const char *type,
+                 const char *message, const char *path, const char *text);
+void answer_invalid(struct call *, const struct sonde_error *); /* 400 validation_error */
+void answer_busy(struct controller *, struct sonde_req *, int status); /* 503 or 507 */
+void answer_not_found(struct call *, const char *what);
+
+/* The body as an object, or NULL after a 400 was sent. */
+json_t *call_body(struct call *);
+/* Value of a query parameter, percent-decoded, into out; false when absent. */
+bool call_query(const struct call *, const char *name, char *out, size_t room);
+
+/* ---- handlers, by file ---- */
+void api_register_node(struct call *);
+void api_list_nodes(struct call *);
+void api_get_node(struct call *);
+void api_patch_node(struct call *);
+void api_delete_node(struct call *);
+void api_create_token(struct call *);
+void api_list_tokens(struct call *);
+void api_delete_token(struct call *);
+void api_create_measurement(struct call *);
+void api_get_measurement(struct call *);
+void api_list_probes(struct call *);
+void api_list_plugins(struct call *);
+void api_list_policies(struct call *);
+void api_health(struct call *);
+void api_ready(struct call *);
+void api_metrics(struct call *);

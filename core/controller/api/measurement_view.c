@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET /v1/measurements/{id}: the record, and each task's result from the store or its progress
+ * from memory. Result bytes are served as they were stored. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "controller/api/api.h"
+
+static void put_probe(const struct controller *c, const struct record *r, uint32_t task,
+                      struct sonde_json *j)
+{
+	struct sonde_id id;
+	char text[SONDE_ID_TEXT];
+
+	record_node(r, task, &id);
+	const struct node *node = nodes_by_id(&c->nodes, &id);
+	sonde_json_open(j, "probe", '{');
+	sonde_id_format(&id, text);
+	sonde_json_str(j, "id", text);
+	if (node) {
+		sonde_json_str(j, "name", node->facts.name);
+		node_location(node, j);
+		node_put_tags(node, j);
+	}
+	sonde_json_open(j, "resolvers", '[');
+	sonde_json_close(j);
+	sonde_json_close(j);
+}
+
+static void put_in_progress(const struct task *t, struct sonde_json *j)
+{
+	sonde_json_open(j, "result", '{');
+	sonde_json_str(j, "status", "in-progress");
+	sonde_json_str(j, "rawOutput", t && t->progress ? t->progress : "");
+	sonde_json_close(j);
+}
+
+/* Not open and no result: only when a store was restored from before the result came. */
+static void put_lost(struct sonde_json *j)
+{
+	sonde_json_open(j, "result", '{');
+	sonde_json_str(j, "status", "failed");
+	sonde_json_str(j, "failureSource", "internal");
+	sonde_json_str(j, "failure", "node_lost");
+	sonde_json_str(j, "rawOutput", "The measurement timed out.");
+	sonde_json_close(j);
+}
+
+struct view {
+	const struct controller *c;
+	struct sonde_read *read;
+	struct sonde_id id;
+	struct record record;
+	const struct measurement *open; /* NULL when finished */
+	int64_t updated_ms;
+};
+
+static void put_results(struct view *v, struct sonde_json *j)
+{
+	sonde_json_open(j, "results", '[');
+	for (uint32_t i = 0; i < v->record.count; i++) {
+		struct sonde_result result;
+		sonde_json_open(j, NULL, '{');
+		put_probe(v->c, &v->record, i, j);
+		if (sonde_read_result(v->read, &v->id, i, &result) == SONDE_OK) {
+			sonde_json_raw(j, "result", result.body.data, result.body.len);
+			if (result.received_ms > v->updated_ms)
+				v->updated_ms = result.received_ms;
+		} else if (v->open) {
+			put_in_progress(&v->open->tasks[i], j);
+		} else {
+			put_lost(j);
+		}
+		sonde_json_close(j);
+	}
+	sonde_json_close(j);
+}
+
+static void put_time(struct sonde_json *j, const char *key, int64_t ms)
+{
+	char when[SONDE_TIME_TEXT];
+
+	sonde_format_time(when, ms);
+	sonde_json_str(j, key, when);
+}
+
+static void put_decision(const struct record *r, struct sonde_json *j)
+{
+	sonde_json_open(j, "placement", '{');
+	sonde_json_text(j, "policy", r->policy.s, r->policy.len);
+	sonde_json_int(j, "version", r->policy_version);
+	sonde_json_int(j, "seed", (int64_t)r->seed);
+	sonde_json_bool(j, "fallback", r->fallback);
+	sonde_json_text(j, "reason", r->reason.s, r->reason.len);
+	sonde_json_int(j, "tookUs", r->decided_us);
+	sonde_json_close(j);
+}
+
+static void put_all(struct view *v, struct sonde_json *j)
+{
+	const struct record *r = &v->record;
+	char id[SONDE_ID_TEXT];
+
+	sonde_id_format(&v->id, id);
+	sonde_json_open(j, NULL, '{');
+	sonde_json_str(j, "id", id);
+	sonde_json_text(j, "type", r->type.s, r->type.len);
+	sonde_json_text(j, "target", r->target.s, r->target.len);
+	sonde_json_str(j, "status", v->open ? "in-progress" : "finished");
+	put_time(j, "createdAt", sonde_id_wall_ms(&v->id));
+	sonde_json_int(j, "probesCount", r->count);
+	if (r->locations.len)
+		sonde_json_raw(j, "locations", r->locations.s, r->locations.len);
+	if (r->limit)
+		sonde_json_int(j, "limit", r->limit);
+	if (r->timeout_given)
+		sonde_json_int(j, "timeout", r->timeout_ms / 1000);
+	if (r->options.len > 2)
+		sonde_json_raw(j, "measurementOptions", r->options.s, r->options.len);
+	put_decision(r, j);
+	put_results(v, j);
+	put_time(j, "updatedAt", v->updated_ms);
+	sonde_json_close(j);
+}
+
+static uint64_t fnv(const char *p, size_t n)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	while (n--)
+		h = (h ^ (unsigned char)*p++) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+static void reply(struct call *call, struct sonde_buf *b, const struct view *v)
+{
+	char etag[48], seen[64];
+	bool old = !v->open && sonde_wall_ms() - v->updated_ms > 180000;
+	const struct sonde_header headers[] = {
+		{ "ETag", etag },
+		{ "Cache-Control",
+		  old ? "public, max-age=31536000, immutable" : "public, max-age=0" },
+		{ NULL },
+	};
+
+	snprintf(etag, sizeof(etag), "W/\"%zx-%016" PRIx64 "\"", b->len, fnv(b->data, b->len));
+	if (sonde_req_header(call->req, "if-none-match", seen, sizeof(seen)) > 0 &&
+	    !strcmp(seen, etag)) {
+		sonde_buf_deinit(b);
+		call->c->requests.by_class[3]++;
+		sonde_req_reply(call->req, &(struct sonde_reply){ .status = 304, .headers = headers });
+		return;
+	}
+	answer_json(call->c, call->req, 200, b, headers);
+}
+
+void api_get_measurement(struct call *call)
+{
+	struct view v = { .c = call->c };
+	struct sonde_slice value;
+	struct sonde_buf b;
+	struct sonde_json j;
+
+	if (!sonde_id_parse(call->param, strlen(call->param), &v.id) ||
+	    sonde_read_begin(call->c->store, &v.read) != SONDE_OK) {
+		answer_not_found(call, "measurement");
+		return;
+	}
+	int rc = sonde_read_get(v.read, SONDE_TABLE_MEASUREMENTS,
+	                        (struct sonde_slice){ v.id.b, sizeof(v.id.b) }, &value);
+	if (rc == SONDE_OK)
+		rc = record_read(&v.record, value.data, value.len);
+	if (rc != SONDE_OK) {
+		sonde_read_end(v.read);
+		answer_not_found(call, "measurement");
+		return;
+	}
+	v.open = tasks_find(&call->c->tasks, &v.id);
+	v.updated_ms = sonde_id_wall_ms(&v.id);
+	sonde_buf_init(&b, REPLY_MAX);
+	sonde_json_init(&j, &b);
+	put_all(&v, &j);
+	sonde_read_end(v.read);
+	reply(call, &b, &v);
+}

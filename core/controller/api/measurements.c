@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* POST /v1/measurements: check, place, store, and only then answer 202 and hand out the tasks. An
+ * array of measurements is one job of the store: all of them or none. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/rng.h"
+#include "controller/api/api.h"
+#include "controller/api/request.h"
+
+enum { BATCH_MAX = 1000 };
+
+struct submission {
+	struct sonde_job job;
+	struct controller *c;
+	struct sonde_req *req;
+	bool batch;
+	unsigned count;
+	struct measurement *measurements[];
+};
+
+static int apply(struct sonde_write *w, struct sonde_job *job)
+{
+	struct submission *s = (struct submission *)job;
+
+	for (unsigned i = 0; i < s->count; i++) {
+		const struct measurement *m = s->measurements[i];
+		int rc = sonde_write_put(w, SONDE_TABLE_MEASUREMENTS,
+		                         (struct sonde_slice){ m->id.b, sizeof(m->id.b) },
+		                         (struct sonde_slice){ m->bytes, m->bytes_len });
+		if (rc != SONDE_OK)
+			return rc;
+	}
+	return SONDE_OK;
+}
+
+static void submission_free(struct submission *s)
+{
+	for (unsigned i = 0; i < s->count; i++)
+		measurement_free(s->measurements[i]);
+	free(s);
+}
+
+static void put_created(struct sonde_json *j, const struct measurement *m)
+{
+	char id[SONDE_ID_TEXT];
+
+	sonde_id_format(&m->id, id);
+	sonde_json_open(j, NULL, '{');
+	sonde_json_text(j, "id", id, SONDE_ID_TEXT - 1);
+	sonde_json_int(j, "probesCount", m->record.count);
+	sonde_json_close(j);
+}
+
+static void answer(struct submission *s)
+{
+	char location[64] = "/v1/measurements/";
+	const struct sonde_header headers[] = { { "Location", location },
+		                                { "Cache-Control", "private, no-store" }, { NULL } };
+	struct sonde_buf b;
+	struct sonde_json j;
+
+	sonde_buf_init(&b, BATCH_MAX * 80);
+	sonde_json_init(&j, &b);
+	if (s->batch)
+		sonde_json_open(&j, NULL, '[');
+	for (unsigned i = 0; i < s->count; i++)
+		put_created(&j, s->measurements[i]);
+	if (s->batch)
+		sonde_json_close(&j);
+	else
+		sonde_id_format(&s->measurements[0]->id, location + strlen(location));
+	answer_json(s->c, s->req, 202, &b, s->batch ? NULL : headers);
+}
+
+static void done(struct sonde_job *job, int status)
+{
+	struct submission *s = (struct submission *)job;
+
+	if (status != SONDE_OK) {
+		answer_busy(s->c, s->req, status);
+		submission_free(s);
+		return;
+	}
+	answer(s);
+	for (unsigned i = 0; i < s->count; i++)
+		if (tasks_open(&s->c->tasks, s->measurements[i]) != SONDE_OK)
+			measurement_free(s->measurements[i]);
+	free(s);
+}
+
+/* ---- from request to record ---- */
+
+static struct measurement *make(struct controller *c, const struct measurement_request *r,
+                                const struct placement_answer *a, uint64_t seed)
+{
+	uint8_t nodes[PLACE_MAX * 16];
+	struct sonde_buf bytes;
+	struct sonde_id id;
+	char *locations = NULL;
+
+	for (unsigned i = 0; i < a->count; i++)
+		memcpy(nodes + i * 16, a->nodes[i]->id.b, 16);
+	if (r->locations_json)
+		locations = json_dumps(r->locations_json, JSON_COMPACT | JSON_ENCODE_ANY);
+	struct record record = {
+		.type = { r->type->name, strlen(r->type->name) },
+		.target = { r->target, strlen(r->target) },
+		.options = { r->options.data, r->options.len },
+		.locations = { locations, locations ? strlen(locations) : 0 },
+		.policy = { r->policy, strlen(r->policy) },
+		.reason = { a->reason, strlen(a->reason) },
+		.policy_version = a->version, .seed = seed, .decided_us = a->took_us,
+		.limit = r->limit_given ? r->limit : 0, .timeout_ms = r->timeout_ms,
+		.timeout_given = r->timeout_given, .ip_version = r->ip_version,
+		.progress = r->progress, .fallback = a->fallback, .count = a->count, .nodes = nodes,
+	};
+	sonde_buf_init(&bytes, 1 << 20);
+	record_write(&bytes, &record);
+	free(locations);
+	sonde_id_make(&c->ids, &id);
+	struct measurement *m = bytes.failed ? NULL : measurement_new(&id, bytes.data, bytes.len);
+	if (!m)
+		sonde_buf_deinit(&bytes);
+	return m;
+}
+
+/* Globalping's clients send an earlier measurement's id as `magic`: tried when nothing matched. */
+static bool reuse_magic(struct controller *c, struct measurement_request *r)
+{
+	return r->location_count == 1 && r->locations[0].magic &&
+	       request_reuse(c, r, r->locations[0].magic) == SONDE_OK;
+}
+
+static int place(struct controller *c, struct measurement_request *r, uint64_t seed,
+                 struct placement_answer *a)
+{
+	struct placement_request pr = { .type = r->type, .target = r->target,
+		                        .policy = r->policy, .seed = seed };
+
+	for (int again = 0; again < 2; again++) {
+		pr.locations = r->locations;
+		pr.location_count = r->location_count;
+		pr.limit = r->limit_given ? r->limit : 0;
+		int rc = placement_choose(&c->placement, &pr, a);
+		if (rc != SONDE_ENOENT || !reuse_magic(c, r))
+			return rc;
+	}
+	return SONDE_ENOENT;
+}
+
+static int create_one(struct controller *c, const json_t *body, struct measurement **out,
+                      struct sonde_error *e)
+{
+	/* Large, and the loop has one thread: kept off the stack. */
+	static struct measurement_request r;
+	static struct placement_answer a;
+	uint64_t seed;
+
+	int rc = request_parse(c, body, &r, e);
+	sonde_random_bytes(&seed, sizeof(seed));
+	seed >>= 11; /* fits a JSON number */
+	if (rc == SONDE_OK)
+		rc = place(c, &r, seed, &a);
+	if (rc == SONDE_OK) {
+		*out = make(c, &r, &a, seed);
+		rc = *out ? SONDE_OK : SONDE_ENOMEM;
+	}
+	if (rc == SONDE_ENOENT)
+		sonde_fail(e, rc, "", "No matching IPv%d probes available.", r.ip_version == 6 ? 6 : 4);
+	request_deinit(&r);
+	return rc;
+}
+
+static void refuse(struct call *call, int rc, const struct sonde_error *e)
+{
+	if (rc == SONDE_EINVAL)
+		answer_invalid(call, e);
+	else if (rc == SONDE_ENOENT)
+		answer_error(call->c, call->req, 422, "no_probes_found", e->text, NULL, NULL);
+	else
+		answer_busy(call->c, call->req, rc);
+}
+
+void api_create_measurement(struct call *call)
+{
+	struct sonde_error e = { .path = "", .text = "" };
+	json_t *body = call_body(call);
+
+	if (!body)
+		return;
+	bool batch = json_is_array(body);
+	size_t n = batch ? json_array_size(body) : 1;
+	int rc = SONDE_OK;
+	if (!n || n > BATCH_MAX)
+		rc = sonde_fail(&e, SONDE_EINVAL, "", "an array must hold 1 to %d measurements", BATCH_MAX);
+	else if (call->c->tasks.waiting + n > (uint64_t)call->c->options.queue_max)
+		rc = SONDE_EFULL;
+	struct submission *s = rc == SONDE_OK ? calloc(1, sizeof(*s) + n * sizeof(s->measurements[0])) :
+						NULL;
+	if (rc == SONDE_OK && !s)
+		rc = SONDE_ENOMEM;
+	for (size_t i = 0; rc == SONDE_OK && i < n; i++) {
+		rc = create_one(call->c, batch ? json_array_get(body, i) : body, &s->measurements[i], &e);
+		if (rc == SONDE_OK)
+			s->count++;
+		else if (batch)
+			sonde_error_nest(&e, "", (int)i);
+	}
+	json_decref(body);
+	if (rc == SONDE_OK) {
+		s->job.apply = apply;
+		s->job.done = done;
+		s->job.bulk = true;
+		s->c = call->c;
+		s->req = call->req;
+		s->batch = batch;
+		rc = sonde_store_submit(call->c->store, &s->job);
+	}
+	if (rc != SONDE_OK) {
+		refuse(call, rc, &e);
+		if (s)
+			submission_free(s);
+	}
+}

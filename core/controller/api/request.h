@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A measurement request: JSON into a checked struct. Pure but for looking at what types and nodes
+ * exist; the fuzz target of measurement JSON drives it. */
+#pragma once
+#include <jansson.h>
+
+#include "controller/controller.h"
+
+struct measurement_request {
+	const struct type *type;
+	const char *target;  /* normalised */
+	const char *policy;
+	struct location locations[LOCATIONS_MAX];
+	unsigned location_count;
+	const json_t *locations_json; /* as given, borrowed */
+	unsigned limit;      /* nodes in all, 0 = by location */
+	uint32_t timeout_ms;
+	bool limit_given, timeout_given, progress;
+	uint8_t ip_version;
+	struct sonde_buf options; /* normalised JSON object */
+	struct sonde_pool pool;
+};
+
+/* Fill *r; call request_deinit in any case. SONDE_EINVAL with the path of the field;
+ * SONDE_ENOENT when an earlier measurement named in locations is not known. */
+int request_parse(struct controller *, const json_t *body, struct measurement_request *r,
+                  struct sonde_error *);
+void request_deinit(struct measurement_request *);
+/* Replace the locations by the nodes of an earlier measurement. */
+int request_reuse(struct controller *, struct measurement_request *, const char *id);

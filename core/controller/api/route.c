@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The route table, its matching, and who may pass. */
+#include <string.h>
+
+#include "controller/api/api.h"
+
+const struct route api_routes[] = {
+	{ SONDE_POST, "/v1/measurements", ROLE_MEASURE, api_create_measurement,
+	  "Create a measurement, or up to 1,000 as an array" },
+	{ SONDE_GET, "/v1/measurements/{id}", ROLE_PUBLIC, api_get_measurement,
+	  "A measurement and its results" },
+	{ SONDE_GET, "/v1/probes", ROLE_PUBLIC, api_list_probes, "Nodes that are ready" },
+	{ SONDE_GET, "/v1/plugins", ROLE_PUBLIC, api_list_plugins, "Measurement types" },
+	{ SONDE_GET, "/v1/policies", ROLE_ADMIN, api_list_policies, "Placement policies" },
+	{ SONDE_POST, "/v1/nodes/register", ROLE_PUBLIC, api_register_node,
+	  "Enrol a node with a registration token" },
+	{ SONDE_GET, "/v1/nodes", ROLE_ADMIN, api_list_nodes, "All nodes" },
+	{ SONDE_GET, "/v1/nodes/{id}", ROLE_ADMIN, api_get_node, "One node" },
+	{ SONDE_PATCH, "/v1/nodes/{id}", ROLE_ADMIN, api_patch_node,
+	  "Approve, enable, disable, priority, tags, region" },
+	{ SONDE_DELETE, "/v1/nodes/{id}", ROLE_ADMIN, api_delete_node, "Remove a node" },
+	{ SONDE_POST, "/v1/registration-tokens", ROLE_ADMIN, api_create_token,
+	  "Make a registration token" },
+	{ SONDE_GET, "/v1/registration-tokens", ROLE_ADMIN, api_list_tokens, "Registration tokens" },
+	{ SONDE_DELETE, "/v1/registration-tokens/{id}", ROLE_ADMIN, api_delete_token,
+	  "Revoke a registration token" },
+	{ SONDE_GET, "/health", ROLE_PUBLIC, api_health, "The process lives" },
+	{ SONDE_GET, "/ready", ROLE_PUBLIC, api_ready, "The service can take work" },
+	{ SONDE_GET, "/metrics", ROLE_PUBLIC, api_metrics, "Prometheus metrics" },
+	{ 0 },
+};
+
+static bool path_matches(const char *pattern, const char *path, char *param)
+{
+	const char *brace = strchr(pattern, '{');
+	size_t head = brace ? (size_t)(brace - pattern) : 0;
+
+	if (!brace)
+		return !strcmp(pattern, path);
+	if (strncmp(pattern, path, head))
+		return false;
+	const char *value = path + head;
+	size_t len = strcspn(value, "/");
+	if (!len || len >= PATH_PARAM_MAX || value[len] != strchr(brace, '}')[1])
+		return false;
+	memcpy(param, value, len);
+	param[len] = '\0';
+	return true;
+}
+
+/* 1 = an admin token, 0 = none given, -1 = one that is not valid. */
+static int bearer(struct call *call)
+{
+	char value[256];
+
+	int n = sonde_req_header(call->req, "authorization", value, sizeof(value));
+	if (n < 0)
+		return 0;
+	if (strncmp(value, "Bearer ", 7) || strchr(value + 7, ' '))
+		return -1;
+	return tokens_is_admin(&call->c->tokens, value + 7, strlen(value + 7)) ? 1 : -1;
+}
+
+static bool may_pass(struct call *call, enum role role)
+{
+	int who = bearer(call);
+
+	call->admin = who == 1;
+	return call->admin || (who == 0 && (role == ROLE_PUBLIC ||
+	                                    (role == ROLE_MEASURE && call->c->options.anonymous)));
+}
+
+static void preflight(struct call *call)
+{
+	static const struct sonde_header headers[] = {
+		{ "Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE, OPTIONS" },
+		{ "Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match" },
+		{ "Access-Control-Max-Age", "600" },
+		{ NULL },
+	};
+	sonde_req_reply(call->req, &(struct sonde_reply){ .status = 204, .headers = headers });
+}
+
+void api_handle(struct sonde_req *req, void *arg)
+{
+	struct call call = { .c = arg, .req = req, .view = sonde_req_view(req) };
+	bool path_known = false;
+
+	for (const struct route *r = api_routes; r->path; r++) {
+		if (!path_matches(r->path, call.view->path, call.param))
+			continue;
+		path_known = true;
+		if (r->method != call.view->method)
+			continue;
+		if (may_pass(&call, r->role))
+			r->handle(&call);
+		else
+			answer_error(call.c, req, 401, "unauthorized", "Unauthorized.", NULL, NULL);
+		return;
+	}
+	if (path_known && call.view->method == SONDE_OPTIONS)
+		preflight(&call);
+	else if (path_known)
+		answer_error(call.c, req, 405, "method_not_allowed", "Method not allowed.", NULL, NULL);
+	else
+		answer_error(call.c, req, 404, "not_found", "No such path.", NULL, NULL);
+}

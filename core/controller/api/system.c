@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Health, readiness, metrics (Prometheus text 0.0.4), plugins and policies. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "controller/api/api.h"
+
+static void reply_text(struct call *call, unsigned status, const char *text)
+{
+	call->c->requests.by_class[status / 100]++;
+	sonde_req_reply(call->req, &(struct sonde_reply){ .status = status,
+		.type = "text/plain; charset=utf-8", .body = text, .len = strlen(text) });
+}
+
+void api_health(struct call *call)
+{
+	if (call->c->stopping)
+		reply_text(call, 503, "Received SIGTERM, shutting down");
+	else
+		reply_text(call, 200, "Alive");
+}
+
+void api_ready(struct call *call)
+{
+	struct sonde_store_stats s;
+
+	sonde_store_stats(call->c->store, &s);
+	if (call->c->stopping)
+		reply_text(call, 503, "stopping");
+	else if (s.bytes_used > s.bytes_map / 100 * 85)
+		reply_text(call, 503, "store is nearly full");
+	else
+		reply_text(call, 200, "ready");
+}
+
+static void metric(struct sonde_buf *b, const char *name, const char *kind, const char *help,
+                   double value)
+{
+	char number[40];
+	size_t n = sonde_format_number(number, value, 6);
+
+	sonde_buf_printf(b, "# HELP sonde_%s %s\n# TYPE sonde_%s %s\nsonde_%s %.*s\n", name, help,
+	                 name, kind, name, (int)n, number);
+}
+
+static void node_metrics(const struct controller *c, struct sonde_buf *b)
+{
+	unsigned count[NODE_DEREGISTERED + 1] = { 0 };
+
+	for (unsigned i = 0; i < c->nodes.len; i++)
+		if (c->nodes.all[i])
+			count[node_status(&c->nodes, c->nodes.all[i])]++;
+	sonde_buf_str(b, "# HELP sonde_nodes Nodes by status.\n# TYPE sonde_nodes gauge\n");
+	for (int s = 0; s <= NODE_DEREGISTERED; s++)
+		sonde_buf_printf(b, "sonde_nodes{status=\"%s\"} %u\n", node_status_name(s), count[s]);
+}
+
+static void request_metrics(const struct controller *c, struct sonde_buf *b)
+{
+	sonde_buf_str(b, "# HELP sonde_http_requests_total Answers by status class.\n"
+	                 "# TYPE sonde_http_requests_total counter\n");
+	for (int i = 2; i < 6; i++)
+		sonde_buf_printf(b, "sonde_http_requests_total{class=\"%dxx\"} %llu\n", i,
+		                 (unsigned long long)c->requests.by_class[i]);
+}
+
+void api_metrics(struct call *call)
+{
+	const struct controller *c = call->c;
+	struct sonde_store_stats s;
+	struct sonde_buf b;
+
+	sonde_store_stats(c->store, &s);
+	const struct {
+		const char *name, *kind, *help;
+		double value;
+	} rows[] = {
+		{ "uptime_seconds", "gauge", "Seconds since the start.",
+		  (double)(sonde_boottime_ns() - c->started_ns) / 1e9 },
+		{ "measurements_created_total", "counter", "Measurements opened.",
+		  (double)c->tasks.created },
+		{ "measurements_finished_total", "counter", "Measurements whose tasks are all done.",
+		  (double)c->tasks.finished },
+		{ "tasks_waiting", "gauge", "Tasks queued for nodes.", (double)c->tasks.waiting },
+		{ "tasks_retried_total", "counter", "Tasks given out again.", (double)c->tasks.retried },
+		{ "results_stored_total", "counter", "Results stored.", (double)c->ingest.stored },
+		{ "results_duplicate_total", "counter", "Results that were stored already.",
+		  (double)c->ingest.duplicates },
+		{ "results_late_total", "counter", "Results stored but not counted.",
+		  (double)c->ingest.late },
+		{ "results_refused_total", "counter", "Result frames refused for a hole in the sequence.",
+		  (double)c->ingest.refused },
+		{ "decisions_total", "counter", "Placement decisions.", (double)c->placement.decisions },
+		{ "decision_fallbacks_total", "counter", "Decisions the built-in had to make.",
+		  (double)c->placement.fallbacks },
+		{ "store_commits_total", "counter", "Group commits.", (double)s.commits },
+		{ "store_jobs_total", "counter", "Jobs committed.", (double)s.jobs },
+		{ "store_waiting", "gauge", "Jobs that wait for a commit.", s.waiting },
+		{ "store_used_bytes", "gauge", "Bytes of the store in use.", (double)s.bytes_used },
+		{ "node_connections", "gauge", "Open node websockets.", c->connections },
+	};
+	sonde_buf_init(&b, 1 << 20);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		metric(&b, rows[i].name, rows[i].kind, rows[i].help, rows[i].value);
+	node_metrics(c, &b);
+	request_metrics(c, &b);
+	call->c->requests.by_class[2]++;
+	sonde_req_reply(call->req, &(struct sonde_reply){ .status = 200,
+		.type = "text/plain; version=0.0.4; charset=utf-8", .body = b.data, .len = b.len });
+	sonde_buf_deinit(&b);
+}
+
+void api_list_plugins(struct call *call)
+{
+	char *text = json_dumps(call->c->types.plugins, JSON_COMPACT);
+	struct sonde_buf b;
+
+	sonde_buf_init(&b, REPLY_MAX);
+	sonde_buf_str(&b, text ? text : "[]");
+	free(text);
+	answer_json(call->c, call->req, 200, &b, NULL);
+}
+
+void api_list_policies(struct call *call)
+{
+	struct sonde_buf b;
+	struct sonde_json j;
+
+	sonde_buf_init(&b, REPLY_MAX);
+	sonde_json_init(&j, &b);
+	sonde_json_open(&j, NULL, '[');
+	sonde_policies_describe(call->c->policies, &j);
+	sonde_json_close(&j);
+	answer_json(call->c, call->req, 200, &b, NULL);
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Puts the rooms together and takes them apart again. Start order: store, policies, types, state
+ * from the store, then the listener, so that the first request finds everything. Stop order is the
+ * reverse: no new connection, answers out, store committed, loop closed. */
+#include "controller/controller.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "controller/api/api.h"
+#include "controller/link.h"
+
+enum { STORE_QUEUE = 65536, MESSAGE_MAX = 4 << 20, SEND_QUEUE = 8 << 20, TICK_MS = 500 };
+enum { OPEN_WINDOW_MS = 600000 }; /* a measurement lives at most 305 s; this is how far back a
+                                     start looks for unfinished ones */
+
+/* ---- the store's two callbacks, on the writer thread ---- */
+
+static void wake(void *arg)
+{
+	struct controller *c = arg;
+	uv_async_send(&c->committed);
+}
+
+static void fatal(void *arg, const char *why)
+{
+	(void)arg;
+	/* A failed fsync may have dropped pages: nothing after it can be trusted, least of all a
+	 * second try. */
+	sonde_log(SONDE_LOG_ERROR, "store", "stopping at once: %s", why);
+	_exit(1);
+}
+
+static void on_committed(uv_async_t *handle)
+{
+	struct controller *c = handle->data;
+
+	sonde_store_reap(c->store);
+	tasks_flush(&c->tasks);
+}
+
+/* ---- state from the store ---- */
+
+struct reopening {
+	struct controller *c;
+	struct sonde_read *read;
+	unsigned count;
+};
+
+static int reopen_one(void *arg, struct sonde_slice key, struct sonde_slice value)
+{
+	struct reopening *ro = arg;
+	struct sonde_result result;
+	struct sonde_id id;
+
+	if (key.len != sizeof(id.b))
+		return 0;
+	memcpy(id.b, key.data, sizeof(id.b));
+	char *bytes = malloc(value.len ? value.len : 1);
+	if (!bytes)
+		return SONDE_ENOMEM;
+	memcpy(bytes, value.data, value.len);
+	struct measurement *m = measurement_new(&id, bytes, value.len);
+	if (!m) {
+		free(bytes);
+		return 0;
+	}
+	for (uint32_t i = 0; i < m->record.count; i++) {
+		if (sonde_read_result(ro->read, &id, i, &result) != SONDE_OK)
+			continue;
+		m->tasks[i].state = TASK_DONE;
+		m->done++;
+	}
+	if (m->done == m->record.count || tasks_open(&ro->c->tasks, m) != SONDE_OK)
+		measurement_free(m);
+	else
+		ro->count++;
+	return 0;
+}
+
+/* Tasks without a result are handed out again, same attempt: a node that has the result already,
+ * or the task in its journal, answers from there. */
+static int reopen(struct controller *c)
+{
+	struct reopening ro = { .c = c };
+	struct sonde_id from = { { 0 } };
+	int64_t since = sonde_wall_ms() - OPEN_WINDOW_MS;
+
+	for (int i = 0; i < 6; i++)
+		from.b[i] = (uint8_t)(since >> (40 - 8 * i));
+	int rc = sonde_read_begin(c->store, &ro.read);
+	if (rc != SONDE_OK)
+		return rc;
+	rc = sonde_read_each(ro.read, SONDE_TABLE_MEASUREMENTS,
+	                     (struct sonde_slice){ from.b, sizeof(from.b) }, reopen_one, &ro);
+	sonde_read_end(ro.read);
+	if (ro.count)
+		sonde_log(SONDE_LOG_INFO, "controller", "%u measurements go on", ro.count);
+	return rc;
+}
+
+/* ---- the first admin token ---- */
+
+struct first_token {
+	struct sonde_job job;
+	struct controller *c;
+	uint8_t hash[SONDE_HASH_BYTES];
+	struct token_facts facts;
+	char id[SONDE_ID_TEXT], secret[SONDE_SECRET_TEXT];
+};
+
+static int first_apply(struct sonde_write *w, struct sonde_job *job)
+{
+	struct first_token *t = (struct first_token *)job;
+	struct sonde_buf value;
+
+	sonde_buf_init(&value, 4096);
+	token_write(&t->facts, &value);
+	int rc = sonde_write_put(w, SONDE_TABLE_TOKENS,
+	                         (struct sonde_slice){ t->hash, sizeof(t->hash) },
+	                         (struct sonde_slice){ value.data, value.len });
+	sonde_buf_deinit(&value);
+	return rc;
+}
+
+static void write_token_file(const char *path, const char *secret)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd < 0 || write(fd, secret, strlen(secret)) < 0 || write(fd, "\n", 1) < 0)
+		sonde_log(SONDE_LOG_ERROR, "controller", "cannot write %s: %m", path);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void first_done(struct sonde_job *job, int status)
+{
+	struct first_token *t = (struct first_token *)job;
+
+	if (status == SONDE_OK) {
+		tokens_put(&t->c->tokens, t->hash, &t->facts);
+		printf("admin token: %s\n", t->secret);
+		fflush(stdout);
+		if (t->c->options.admin_token_file)
+			write_token_file(t->c->options.admin_token_file, t->secret);
+	} else {
+		sonde_log(SONDE_LOG_ERROR, "controller", "no admin token could be stored: %s",
+		          sonde_strstatus(status));
+	}
+	sonde_secret_wipe(t->secret, sizeof(t->secret));
+	free(t);
+}
+
+static int make_admin_token(struct controller *c)
+{
+	struct first_token *t = calloc(1, sizeof(*t));
+	struct sonde_id id;
+
+	if (!t)
+		return SONDE_ENOMEM;
+	sonde_id_make(&c->ids, &id);
+	sonde_id_format(&id, t->id);
+	sonde_secret_make("sonde", t->secret);
+	sonde_secret_hash(t->secret, strlen(t->secret), t->hash);
+	t->c = c;
+	t->job.apply = first_apply;
+	t->job.done = first_done;
+	t->facts = (struct token_facts){ .kind = TOKEN_ADMIN, .id = t->id,
+		                         .description = "made at first start",
+		                         .created_ms = sonde_wall_ms() };
+	int rc = sonde_store_submit(c->store, &t->job);
+	if (rc != SONDE_OK)
+		free(t);
+	return rc;
+}
+
+/* ---- start ---- */
+
+static struct node *replace(void *arg, const struct task *t)
+{
+	struct controller *c = arg;
+	const struct record *r = &t->measurement->record;
+	static struct placement_answer a;
+	char type[65], target[257], policy[65];
+
+	snprintf(type, sizeof(type), "%.*s", (int)r->type.len, r->type.s);
+	snprintf(target, sizeof(target), "%.*s", (int)r->target.len, r->target.s);
+	snprintf(policy, sizeof(policy), "%.*s", (int)r->policy.len, r->policy.s);
+	struct placement_request pr = { .type = types_find(&c->types, type, strlen(type)),
+		                        .target = target, .policy = policy,
+		                        .seed = r->seed + t->attempt, .limit = 1 };
+	/* Only where the user asked for no place: another region is not a replacement. */
+	if (!pr.type || r->locations.len || placement_choose(&c->placement, &pr, &a) != SONDE_OK)
+		return t->node && node_is_ready(&c->nodes, t->node) ? t->node : NULL;
+	return a.nodes[0];
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct controller *c = timer->data;
+	int64_t now = sonde_boottime_ns();
+
+	link_tick(c, now);
+	tasks_tick(&c->tasks, now);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	sonde_log(SONDE_LOG_INFO, "controller", "signal %d, stopping", number);
+	controller_stop(handle->data);
+}
+
+static int open_store(struct controller *c, struct sonde_error *e)
+{
+	struct sonde_store_options o = { .dir = c->options.state,
+		                         .map_bytes = (size_t)c->options.map_bytes,
+		                         .queue_max = STORE_QUEUE, .wake = wake, .fatal = fatal,
+		                         .arg = c };
+
+	uv_async_init(&c->loop, &c->committed, on_committed);
+	c->committed.data = c;
+	return sonde_store_open(&o, &c->store, e);
+}
+
+static int load_policies(struct controller *c, struct sonde_error *e)
+{
+	int rc = sonde_policies_new(NULL, &c->policies);
+
+	if (rc != SONDE_OK)
+		return sonde_fail(e, rc, "policies", "no memory for the policies");
+	if (sonde_policy_load_dir(c->policies, c->options.policies, e) != SONDE_OK)
+		sonde_log(SONDE_LOG_ERROR, "policies", "%s", e->text);
+	if (!sonde_policy_exists(c->policies, c->options.policy))
+		return sonde_fail(e, SONDE_ENOENT, "policy", "there is no policy named %s in %s",
+		                  c->options.policy, c->options.policies);
+	return SONDE_OK;
+}
+
+static int load_state(struct controller *c, struct sonde_error *e)
+{
+	int rc = types_load(&c->types, c->options.runner, c->options.plugins, e);
+
+	if (rc == SONDE_OK)
+		rc = tokens_load(&c->tokens, c->store, e);
+	if (rc == SONDE_OK)
+		rc = nodes_load(&c->nodes, c->store, e);
+	if (rc == SONDE_OK && ingest_init(&c->ingest, c) != SONDE_OK)
+		rc = sonde_fail(e, SONDE_EIO, "state", "cannot read the store");
+	if (rc == SONDE_OK && reopen(c) != SONDE_OK)
+		rc = sonde_fail(e, SONDE_EIO, "state", "cannot read the measurements");
+	return rc;
+}
+
+static int listen_on(struct controller *c, struct sonde_error *e)
+{
+	static struct sonde_ws_route routes[2];
+	char host[256];
+	const char *colon = strrchr(c->options.listen, ':');
+	char *end;
+	long port = colon ? strtol(colon + 1, &end, 10) : -1;
+
+	if (!colon || *end || port < 0 || port > 65535 ||
+	    (size_t)(colon - c->options.listen) >= sizeof(host))
+		return sonde_fail(e, SONDE_EINVAL, "listen", "must be ADDRESS:PORT, not %s",
+		                  c->options.listen);
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - c->options.listen), c->options.listen);
+	routes[0] = (struct sonde_ws_route){ "/v1/nodes/connect", "sonde.node.v1", &link_events, c };
+	struct sonde_listen l = {
+		.host = host[0] && strcmp(host, "*") ? host : NULL, .port = (uint16_t)port,
+		.cert = c->options.cert, .key = c->options.key, .http = api_handle, .http_arg = c,
+		.routes = routes,
+	};
+	if (access(c->options.web, R_OK) == 0) {
+		l.static_dir = c->options.web;
+		l.static_url = "/ui";
+	}
+	struct sonde_net_options o = { .max_body = BODY_MAX, .max_message = MESSAGE_MAX,
+		                       .max_send_queue = SEND_QUEUE, .idle_timeout_s = 30 };
+	int rc = sonde_net_new(&c->loop, &o, &c->net, e);
+	return rc == SONDE_OK ? sonde_net_listen(c->net, &l, e) : rc;
+}
+
+static void start_handles(struct controller *c)
+{
+	uv_timer_init(&c->loop, &c->tick);
+	c->tick.data = c->sigterm.data = c->sigint.data = c;
+	uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
+	uv_signal_init(&c->loop, &c->sigterm);
+	uv_signal_init(&c->loop, &c->sigint);
+	uv_signal_start(&c->sigterm, on_signal, SIGTERM);
+	uv_signal_start(&c->sigint, on_signal, SIGINT);
+}
+
+int controller_start(struct controller *c, struct sonde_error *e)
+{
+	c->started_ns = sonde_boottime_ns();
+	uv_loop_init(&c->loop);
+	tokens_init(&c->tokens);
+	if (sonde_decoder_new(&c->decoder) != SONDE_OK)
+		return SONDE_ENOMEM;
+	int rc = sonde_guard_new(c->options.guard_allow, c->options.guard_deny, &c->guard, e);
+	if (rc == SONDE_OK)
+		rc = load_policies(c, e);
+	if (rc == SONDE_OK)
+		rc = open_store(c, e);
+	if (rc != SONDE_OK)
+		return rc;
+	nodes_init(&c->nodes, c->policies, &c->bus);
+	c->nodes.beat_ns = c->options.beat_s * SONDE_NS_PER_S;
+	c->nodes.deregistered_ms = c->options.deregistered_ns / SONDE_NS_PER_MS;
+	placement_init(&c->placement, &c->nodes, c->policies);
+	tasks_init(&c->tasks, &c->nodes);
+	c->tasks.send = link_send_tasks;
+	c->tasks.close = ingest_close_task;
+	c->tasks.replace = replace;
+	c->tasks.arg = c;
+	rc = load_state(c, e);
+	if (rc == SONDE_OK && !tokens_have_admin(&c->tokens))
+		rc = make_admin_token(c);
+	sonde_store_retain(c->store, (unsigned)c->options.retain_days);
+	if (rc == SONDE_OK)
+		rc = listen_on(c, e);
+	if (rc != SONDE_OK)
+		return rc;
+	start_handles(c);
+	sonde_log(SONDE_LOG_INFO, "controller", "serving on %s, %zu types, %zu nodes known",
+	          c->options.listen, c->types.by_name.len, c->nodes.by_id.len);
+	return SONDE_OK;
+}
+
+/* ---- stop ---- */
+
+static void net_closed(void *arg)
+{
+	struct controller *c = arg;
+
+	/* What waits is committed; nobody is left to be answered. */
+	sonde_store_close(c->store);
+	c->store = NULL;
+	uv_close((uv_handle_t *)&c->committed, NULL);
+	uv_close((uv_handle_t *)&c->tick, NULL);
+	uv_close((uv_handle_t *)&c->sigterm, NULL);
+	uv_close((uv_handle_t *)&c->sigint, NULL);
+}
+
+void controller_stop(struct controller *c)
+{
+	if (c->stopping)
+		return;
+	c->stopping = true;
+	sonde_net_close(c->net, net_closed, c);
+}
+
+void controller_deinit(struct controller *c)
+{
+	tasks_deinit(&c->tasks);
+	placement_deinit(&c->placement);
+	nodes_deinit(&c->nodes);
+	tokens_deinit(&c->tokens);
+	types_deinit(&c->types);
+	sonde_policies_free(c->policies);
+	sonde_guard_free(c->guard);
+	sonde_decoder_free(c->decoder);
+	uv_loop_close(&c->loop);
+	sonde_pool_deinit(&c->pool);
+}

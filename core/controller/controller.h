@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The controller as a whole: what main() makes, what the API and the node link work on. */
+#pragma once
+#include <uv.h>
+
+#include "controller/bus.h"
+#include "controller/ingest.h"
+#include "controller/nodes.h"
+#include "controller/options.h"
+#include "controller/placement.h"
+#include "controller/tasks.h"
+#include "controller/tokens.h"
+#include "controller/types.h"
+#include "guard/guard.h"
+#include "net/net.h"
+#include "script/policy.h"
+#include "store/store.h"
+
+struct request_count {
+	uint64_t by_class[6]; /* index = status / 100 */
+};
+
+struct controller {
+	struct controller_options options;
+	struct sonde_pool pool; /* the options' texts */
+	uv_loop_t loop;
+	uv_async_t committed;   /* the store's writer has something to reap */
+	uv_timer_t tick;
+	uv_signal_t sigterm, sigint;
+	struct sonde_net *net;
+	struct sonde_store *store;
+	struct sonde_guard *guard;
+	struct sonde_policies *policies;
+	struct sonde_id_maker ids;
+	struct sonde_decoder *decoder; /* of node messages */
+	struct bus bus;
+	struct types types;
+	struct nodes nodes;
+	struct tokens tokens;
+	struct tasks tasks;
+	struct placement placement;
+	struct ingest ingest;
+	struct request_count requests;
+	int64_t started_ns;
+	unsigned connections; /* node websockets, also before hello */
+	bool stopping;
+};
+
+/* Load state, listen; everything is undone by controller_stop. */
+int controller_start(struct controller *, struct sonde_error *);
+/* Begin the end; uv_run returns when all is closed. Then controller_deinit. */
+void controller_stop(struct controller *);
+void controller_deinit(struct controller *);

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One job of the store per message of a node: composed on the loop, written by the writer thread,
+ * finished on the loop. A job owns copies of all it needs, because the message is gone by then. */
+#include "controller/ingest.h"
+
+#include <sonde/plugin.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "controller/controller.h"
+#include "controller/link.h"
+
+struct item {
+	struct sonde_result result;
+	enum sonde_ingest what;
+	size_t at; /* of the body in the job's bytes */
+};
+
+struct ingest_job {
+	struct sonde_job job;
+	struct ingest *ingest;
+	struct sonde_id node;
+	uint64_t epoch;
+	struct sonde_buf bytes;
+	unsigned count;
+	struct item items[];
+};
+
+int ingest_init(struct ingest *in, struct controller *c)
+{
+	static const struct sonde_id self;
+	struct sonde_read *r;
+
+	*in = (struct ingest){ .c = c };
+	int rc = sonde_read_begin(c->store, &r);
+	if (rc != SONDE_OK)
+		return rc;
+	rc = sonde_read_mark(r, &self, &in->epoch, &in->seq);
+	sonde_read_end(r);
+	/* Own results have no spool that could repeat them: each start is an epoch of its own. */
+	in->epoch++;
+	in->seq = 0;
+	return rc == SONDE_ENOENT ? SONDE_OK : rc;
+}
+
+/* ---- composing ---- */
+
+static const char *failure_source(unsigned failure)
+{
+	if (sonde_failure_is_ours(failure))
+		return "internal";
+	return failure == SONDE_FAIL_RESOLVE ? "resolver" : "target";
+}
+
+/* The object the API serves: status and facts first, then the members of the plugin's object. */
+static void compose(struct sonde_buf *b, const struct sonde_msg_result *r)
+{
+	char when[SONDE_TIME_TEXT];
+	struct sonde_json j;
+
+	sonde_json_init(&j, b);
+	sonde_json_open(&j, NULL, '{');
+	sonde_json_str(&j, "status", r->failure ? "failed" : "finished");
+	if (r->failure) {
+		sonde_json_str(&j, "failureSource", failure_source(r->failure));
+		sonde_json_str(&j, "failure", sonde_failure_name(r->failure));
+		sonde_json_text(&j, "failureMessage", r->why.s, r->why.len);
+	}
+	sonde_format_time(when, r->started_ms);
+	sonde_json_str(&j, "startedAt", when);
+	sonde_json_number(&j, "durationMs", (double)r->took_us / 1000.0, 3);
+	sonde_json_int(&j, "attempt", r->attempt);
+	/* The body is a checked object: what stands between its braces is members, or nothing. */
+	const char *first = memchr(r->body.s, '{', r->body.len);
+	const char *p = first + 1, *end = r->body.s + r->body.len;
+	while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
+		p++;
+	if (p < end && *p != '}') {
+		sonde_buf_char(b, ',');
+		sonde_buf_add(b, p, (size_t)(end - p));
+	} else {
+		sonde_buf_char(b, '}');
+	}
+}
+
+/* ---- the job ---- */
+
+static int apply(struct sonde_write *w, struct sonde_job *job)
+{
+	struct ingest_job *ij = (struct ingest_job *)job;
+
+	for (unsigned i = 0; i < ij->count; i++) {
+		int rc = sonde_write_result(w, &ij->items[i].result, &ij->items[i].what);
+		if (rc != SONDE_OK)
+			return rc;
+		if (ij->items[i].what == SONDE_INGEST_GAP)
+			break;
+	}
+	return SONDE_OK;
+}
+
+static void job_free(struct ingest_job *ij)
+{
+	sonde_buf_deinit(&ij->bytes);
+	free(ij);
+}
+
+static void settle(struct ingest *in, const struct item *item)
+{
+	const struct sonde_result *r = &item->result;
+	struct stored_result said = { r->node, r->measurement, r->task, r->failure, r->late };
+
+	in->stored++;
+	in->late += r->late;
+	if (!r->late)
+		tasks_done(&in->c->tasks, &r->measurement, r->task);
+	bus_publish(&in->c->bus, TOPIC_RESULT, &said);
+}
+
+static void done(struct sonde_job *job, int status)
+{
+	struct ingest_job *ij = (struct ingest_job *)job;
+	struct ingest *in = ij->ingest;
+	struct node *node = nodes_by_id(&in->c->nodes, &ij->node);
+	uint64_t mark = 0;
+
+	for (unsigned i = 0; status == SONDE_OK && i < ij->count; i++) {
+		struct item *item = &ij->items[i];
+		if (item->what == SONDE_INGEST_GAP || !item->what) {
+			in->refused++;
+			break;
+		}
+		mark = item->result.seq;
+		if (item->what == SONDE_INGEST_DUPLICATE) {
+			in->duplicates++;
+			continue;
+		}
+		if (node)
+			node->results++;
+		settle(in, item);
+	}
+	if (status != SONDE_OK)
+		sonde_log(SONDE_LOG_ERROR, "ingest", "%u results were not stored: %s", ij->count,
+		          sonde_strstatus(status));
+	else if (node && mark)
+		link_ack(in->c, node, ij->epoch, mark);
+	job_free(ij);
+}
+
+static struct ingest_job *job_new(struct ingest *in, const struct sonde_id *node, uint64_t epoch,
+                                  unsigned count)
+{
+	struct ingest_job *ij = calloc(1, sizeof(*ij) + count * sizeof(ij->items[0]));
+
+	if (!ij)
+		return NULL;
+	ij->job.apply = apply;
+	ij->job.done = done;
+	ij->job.bulk = !sonde_id_is_zero(node); /* own results end tasks: they always go */
+	ij->ingest = in;
+	ij->node = *node;
+	ij->epoch = epoch;
+	ij->count = count;
+	/* A message is bounded; composing adds less than 1 KiB an item. */
+	sonde_buf_init(&ij->bytes, SONDE_MSG_MAX + (size_t)count * 2048);
+	return ij;
+}
+
+static void add_item(struct ingest_job *ij, unsigned i, const struct sonde_msg_result *r, bool late)
+{
+	struct item *item = &ij->items[i];
+
+	item->at = ij->bytes.len;
+	item->result = (struct sonde_result){
+		.node = ij->node, .epoch = ij->epoch, .seq = r->seq, .measurement = r->measurement,
+		.task = r->task, .attempt = r->attempt, .failure = r->failure, .late = late,
+		.received_ms = sonde_wall_ms(),
+	};
+	compose(&ij->bytes, r);
+	item->result.body.len = ij->bytes.len - item->at;
+}
+
+static int submit(struct ingest_job *ij)
+{
+	/* The bytes may have moved while they grew; now they stay. */
+	for (unsigned i = 0; i < ij->count; i++)
+		ij->items[i].result.body.data = ij->bytes.data + ij->items[i].at;
+	int rc = ij->bytes.failed ? SONDE_ENOMEM : sonde_store_submit(ij->ingest->c->store, &ij->job);
+	if (rc != SONDE_OK)
+		job_free(ij);
+	return rc;
+}
+
+int ingest_results(struct ingest *in, struct node *node, uint64_t epoch,
+                   const struct sonde_msg_result *results, unsigned count)
+{
+	struct ingest_job *ij = job_new(in, &node->id, epoch, count);
+
+	if (!ij)
+		return SONDE_ENOMEM;
+	for (unsigned i = 0; i < count; i++) {
+		const struct sonde_msg_result *r = &results[i];
+		struct task *t = tasks_waiting_for(&in->c->tasks, &r->measurement, r->task, r->attempt);
+		struct sonde_id planned;
+		/* A node can only answer what it was asked: else the result is kept, not counted. */
+		bool counts = t && t->node == node;
+		if (t && !counts) {
+			record_node(&t->measurement->record, t->index, &planned);
+			counts = sonde_id_equal(&planned, &node->id) && t->attempt == 1;
+		}
+		add_item(ij, i, r, !counts);
+	}
+	return submit(ij);
+}
+
+void ingest_close_task(void *arg, struct task *t, unsigned failure, const char *why)
+{
+	static const struct sonde_id self;
+	struct ingest *in = arg;
+	struct ingest_job *ij = job_new(in, &self, in->epoch, 1);
+	struct sonde_buf body;
+	struct sonde_json j;
+
+	if (!ij)
+		return;
+	sonde_buf_init(&body, 1024);
+	sonde_json_init(&j, &body);
+	sonde_json_open(&j, NULL, '{');
+	sonde_json_str(&j, "rawOutput", why);
+	sonde_json_close(&j);
+	struct sonde_msg_result r = {
+		.seq = ++in->seq, .measurement = t->measurement->id, .task = t->index,
+		.attempt = t->attempt, .failure = (uint8_t)failure, .started_ms = sonde_wall_ms(),
+		.why = { why, strlen(why) }, .body = { body.data, body.len },
+	};
+	add_item(ij, 0, &r, false);
+	sonde_buf_deinit(&body);
+	int rc = submit(ij);
+	if (rc != SONDE_OK)
+		sonde_log(SONDE_LOG_ERROR, "ingest", "the end of a task was not stored: %s",
+		          sonde_strstatus(rc));
+}

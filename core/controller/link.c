@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One struct link per connection, freed in its close callback. Before hello it knows no node;
+ * after it, node->conn points back. What a node says of itself is only trusted for itself: its id
+ * comes from the session. */
+#include "controller/link.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "controller/controller.h"
+
+enum { CLOSE_BAD = 4400, CLOSE_UNKNOWN = 4401, CLOSE_REPLACED = 4409, CLOSE_LATER = 1013 };
+
+struct link {
+	struct controller *c;
+	struct node *node; /* NULL before hello and after it was replaced */
+	int64_t opened_ns;
+};
+
+static void send_msg(struct sonde_conn *conn, const struct sonde_msg *m)
+{
+	struct sonde_buf b;
+
+	sonde_buf_init_head(&b, SONDE_MSG_MAX, SONDE_NET_HEAD);
+	sonde_msg_encode(&b, m);
+	if (b.failed || sonde_conn_send(conn, &b) != SONDE_OK)
+		sonde_conn_close(conn, CLOSE_LATER, "The connection is too slow.");
+	sonde_buf_deinit(&b);
+}
+
+void link_close(struct node *node, unsigned code, const char *reason)
+{
+	if (node->conn)
+		sonde_conn_close(node->conn, code, reason);
+}
+
+void link_forget(struct node *node)
+{
+	struct link *l = sonde_conn_arg(node->conn);
+
+	l->node = NULL;
+	node->conn = NULL;
+}
+
+bool link_send_tasks(void *arg, struct node *node, const struct sonde_msg *m)
+{
+	struct sonde_buf b;
+
+	(void)arg;
+	sonde_buf_init_head(&b, SONDE_MSG_MAX, SONDE_NET_HEAD);
+	sonde_msg_encode(&b, m);
+	bool sent = !b.failed && sonde_conn_send(node->conn, &b) == SONDE_OK;
+	sonde_buf_deinit(&b);
+	return sent;
+}
+
+void link_ack(struct controller *c, struct node *node, uint64_t epoch, uint64_t seq)
+{
+	struct sonde_msg m = { .kind = SONDE_MSG_ACK,
+		               .ack = { .epoch = epoch, .seq = seq, .server_ms = sonde_wall_ms() } };
+
+	(void)c;
+	if (node->conn)
+		send_msg(node->conn, &m);
+}
+
+/* ---- hello ---- */
+
+static bool hex_equal(const uint8_t hash[SONDE_HASH_BYTES], const char *hex)
+{
+	uint8_t have[SONDE_HASH_BYTES];
+
+	if (!hex || strlen(hex) != 2 * SONDE_HASH_BYTES)
+		return false;
+	for (int i = 0; i < SONDE_HASH_BYTES; i++) {
+		char two[3] = { hex[2 * i], hex[2 * i + 1], 0 };
+		have[i] = (uint8_t)strtoul(two, NULL, 16);
+	}
+	return sonde_secret_equal(hash, have);
+}
+
+static struct node *authenticate(struct controller *c, const struct sonde_msg_hello *h)
+{
+	uint8_t hash[SONDE_HASH_BYTES];
+	struct node *node = nodes_by_id(&c->nodes, &h->node);
+
+	sonde_secret_hash(h->key.s, h->key.len, hash);
+	return node && hex_equal(hash, node->facts.key_hash) ? node : NULL;
+}
+
+static void welcome(struct controller *c, struct node *node, const struct sonde_msg_hello *h)
+{
+	struct sonde_msg m = { .kind = SONDE_MSG_WELCOME,
+		               .welcome = { .beat_s = (uint32_t)c->options.beat_s,
+		                            .wall_ms = h->wall_ms, .server_ms = sonde_wall_ms() } };
+	struct sonde_read *r;
+
+	if (sonde_read_begin(c->store, &r) == SONDE_OK) {
+		sonde_read_mark(r, &node->id, &m.welcome.epoch, &m.welcome.seq);
+		sonde_read_end(r);
+	}
+	send_msg(node->conn, &m);
+}
+
+static void set_goodbye(struct controller *, struct node *, bool);
+
+static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde_msg_hello *h)
+{
+	struct controller *c = l->c;
+	struct node *node = authenticate(c, h);
+	struct sonde_error e;
+
+	if (!node) {
+		sonde_conn_close(conn, CLOSE_UNKNOWN,
+		                 "The node or its key is not known here; register again.");
+		return;
+	}
+	json_t *doc = sonde_json_load(h->plugins.s, h->plugins.len, &e);
+	json_t *plugins = json_object_get(doc, "plugins");
+	if (!json_is_array(plugins)) {
+		json_decref(doc);
+		sonde_conn_close(conn, CLOSE_BAD, "hello.plugins must hold an array named plugins.");
+		return;
+	}
+	if (node->conn) { /* the old one is half dead, or a copy of the node runs elsewhere */
+		sonde_conn_close(node->conn, CLOSE_REPLACED, "The node connected again.");
+		link_forget(node);
+		tasks_node_gone(&c->tasks, node);
+	}
+	l->node = node;
+	node->conn = conn;
+	node->beat_ns = sonde_boottime_ns();
+	node->capacity = h->capacity < 1 ? 1 : h->capacity > 10000 ? 10000 : h->capacity;
+	memset(node->version, 0, sizeof(node->version));
+	memcpy(node->version, h->version.s, h->version.len);
+	const char *peer = sonde_conn_peer(conn);
+	memcpy(node->peer, peer, strnlen(peer, sizeof(node->peer) - 1) + 1);
+	node->peer[sizeof(node->peer) - 1] = '\0';
+	node_set_plugins(&c->nodes, node, json_incref(plugins));
+	json_decref(doc);
+	if (node->facts.goodbye)
+		set_goodbye(c, node, false);
+	welcome(c, node, h);
+	node_announce(&c->nodes, node);
+	tasks_touch(&c->tasks, node);
+	tasks_flush(&c->tasks);
+}
+
+/* ---- goodbye: a fact that outlives a restart of the controller ---- */
+
+struct facts_job {
+	struct sonde_job job;
+	struct sonde_id id;
+	struct sonde_buf value;
+};
+
+static int facts_apply(struct sonde_write *w, struct sonde_job *job)
+{
+	struct facts_job *f = (struct facts_job *)job;
+	return sonde_write_put(w, SONDE_TABLE_NODES,
+	                       (struct sonde_slice){ f->id.b, sizeof(f->id.b) },
+	                       (struct sonde_slice){ f->value.data, f->value.len });
+}
+
+static void facts_done(struct sonde_job *job, int status)
+{
+	struct facts_job *f = (struct facts_job *)job;
+
+	if (status != SONDE_OK)
+		sonde_log(SONDE_LOG_ERROR, "link", "a node's state was not stored: %s",
+		          sonde_strstatus(status));
+	sonde_buf_deinit(&f->value);
+	free(f);
+}
+
+static void set_goodbye(struct controller *c, struct node *node, bool goodbye)
+{
+	struct facts_job *f = calloc(1, sizeof(*f));
+
+	node->facts.goodbye = goodbye;
+	node->facts.goodbye_ms = goodbye ? sonde_wall_ms() : 0;
+	if (!f)
+		return;
+	f->job.apply = facts_apply;
+	f->job.done = facts_done;
+	f->id = node->id;
+	sonde_buf_init(&f->value, 1 << 16);
+	node_write(&node->facts, &f->value);
+	if (sonde_store_submit(c->store, &f->job) != SONDE_OK)
+		facts_done(&f->job, SONDE_EFULL);
+}
+
+/* ---- the other messages ---- */
+
+/* Round trip and clock offset as in NTP, from the server time the node echoes. */
+static void on_beat(struct link *l, const struct sonde_msg_beat *b)
+{
+	struct node *node = l->node;
+	int64_t now = sonde_wall_ms();
+
+	node->beat_ns = sonde_boottime_ns();
+	node->beat = *b;
+	if (b->echo_ms && b->held_ms >= 0 && b->held_ms <= now - b->echo_ms) {
+		double rtt = (double)(now - b->echo_ms - b->held_ms);
+		node->rtt_ms = node->rtt_ms ? node->rtt_ms * 0.75 + rtt * 0.25 : rtt;
+		node->offset_ms = (double)(b->wall_ms - now) + rtt / 2;
+	}
+	node_refresh(&l->c->nodes, node);
+	node_announce(&l->c->nodes, node);
+	link_ack(l->c, node, 0, 0); /* epoch 0 acks nothing: it carries the time, and shows life */
+}
+
+static void on_accept(struct link *l, const struct sonde_msg *m)
+{
+	for (unsigned i = 0; i < m->list.count; i++)
+		tasks_accepted(&l->c->tasks, l->node, &m->list.accepts[i]);
+	tasks_flush(&l->c->tasks);
+}
+
+static void on_results(struct link *l, struct sonde_conn *conn, const struct sonde_msg *m)
+{
+	int rc = ingest_results(&l->c->ingest, l->node, m->list.epoch, m->list.results,
+	                        m->list.count);
+	if (rc != SONDE_OK)
+		sonde_conn_close(conn, CLOSE_LATER, "The store is busy or full; try again later.");
+}
+
+static void on_message(struct sonde_conn *conn, void *arg, char *text, size_t len)
+{
+	struct link *l = arg;
+	struct sonde_error e;
+	struct sonde_msg m;
+	char reason[120];
+
+	int rc = sonde_msg_decode(l->c->decoder, text, len, &m, &e);
+	if (rc != SONDE_OK) {
+		snprintf(reason, sizeof(reason), "Bad message: %.40s %.60s", e.path, e.text);
+		sonde_conn_close(conn, CLOSE_BAD, reason);
+		return;
+	}
+	if (!l->node) {
+		if (m.kind == SONDE_MSG_HELLO)
+			on_hello(l, conn, &m.hello);
+		else
+			sonde_conn_close(conn, CLOSE_BAD, "The first message must be hello.");
+		return;
+	}
+	switch (m.kind) {
+	case SONDE_MSG_BEAT:
+		on_beat(l, &m.beat);
+		break;
+	case SONDE_MSG_ACCEPT:
+		on_accept(l, &m);
+		break;
+	case SONDE_MSG_RESULTS:
+		on_results(l, conn, &m);
+		break;
+	case SONDE_MSG_PROGRESS:
+		tasks_progress(&l->c->tasks, l->node, &m.progress);
+		break;
+	case SONDE_MSG_BYE:
+		set_goodbye(l->c, l->node, true);
+		sonde_conn_close(conn, 1000, "Goodbye.");
+		break;
+	default:
+		sonde_conn_close(conn, CLOSE_BAD, "A node must not send this kind of message.");
+	}
+}
+
+static void on_open(struct sonde_conn *conn, void *arg)
+{
+	struct link *l = calloc(1, sizeof(*l));
+
+	if (!l) {
+		sonde_conn_set_arg(conn, NULL);
+		sonde_conn_close(conn, CLOSE_LATER, "Out of memory.");
+		return;
+	}
+	l->c = arg;
+	l->opened_ns = sonde_boottime_ns();
+	l->c->connections++;
+	sonde_conn_set_arg(conn, l);
+}
+
+static void on_drain(struct sonde_conn *conn, void *arg)
+{
+	struct link *l = arg;
+
+	(void)conn;
+	if (l && l->node) {
+		tasks_touch(&l->c->tasks, l->node);
+		tasks_flush(&l->c->tasks);
+	}
+}
+
+static void on_close(struct sonde_conn *conn, void *arg, unsigned code, const char *reason)
+{
+	struct link *l = arg;
+
+	(void)conn;
+	if (!l)
+		return;
+	l->c->connections--;
+	if (l->node) {
+		struct node *node = l->node;
+		node->conn = NULL;
+		node->lost_ns = sonde_boottime_ns();
+		sonde_log(SONDE_LOG_INFO, "link", "%s left (%u %s)", node->facts.name, code, reason);
+		l->c->nodes.generation++;
+		if (!l->c->stopping) {
+			tasks_node_gone(&l->c->tasks, node);
+			node_announce(&l->c->nodes, node);
+			tasks_flush(&l->c->tasks);
+		}
+	}
+	free(l);
+}
+
+const struct sonde_conn_events link_events = {
+	.open = on_open,
+	.message = on_message,
+	.drain = on_drain,
+	.close = on_close,
+};
+
+void link_tick(struct controller *c, int64_t now)
+{
+	int64_t limit = 3 * c->nodes.beat_ns;
+
+	for (unsigned i = 0; i < c->nodes.len; i++) {
+		struct node *node = c->nodes.all[i];
+		if (!node)
+			continue;
+		if (node->conn && now - node->beat_ns > limit)
+			link_close(node, 4408, "No heartbeat came in time.");
+		node_announce(&c->nodes, node);
+	}
+}

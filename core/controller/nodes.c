@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The registry of nodes. It owns the memory of nodes and their texts, knows nothing of tasks but
+ * the two list heads, and writes nothing to the store itself: callers do, and then change memory
+ * here after the commit. */
+#include "controller/nodes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define ROW(n, t, m, h, ...) \
+	{ .name = n, .type = SONDE_TYPE_##t, .offset = offsetof(struct node_facts, m), .help = h, \
+	  __VA_ARGS__ }
+#define PUBLIC_ROWS \
+	ROW("name", STRING, name, "name shown to people", .max = 64), \
+	ROW("region", STRING, region, "operator's region", .max = 64), \
+	ROW("country", STRING, country, "ISO 3166-1 alpha-2", .max = 2), \
+	ROW("city", STRING, city, "city", .max = 128), \
+	ROW("state", STRING, state, "US state, two letters", .max = 2), \
+	ROW("continent", STRING, continent, "AF AN AS EU NA OC SA", .max = 2), \
+	ROW("network", STRING, network, "name of the network", .max = 128), \
+	ROW("tags", STRING, tags, "comma list", .max = 2048), \
+	ROW("asn", INT, asn, "autonomous system", .max = 4294967295), \
+	ROW("latitude", NUMBER, latitude, "degrees north", .min = -90, .max = 90), \
+	ROW("longitude", NUMBER, longitude, "degrees east", .min = -180, .max = 180), \
+	ROW("priority", INT, priority, "1 to 100, higher first", .def = "50", .min = 1, .max = 100)
+
+static const struct sonde_param public_rows[] = { PUBLIC_ROWS, { 0 } };
+
+const struct sonde_param node_rows[] = {
+	PUBLIC_ROWS,
+	ROW("approved", BOOL, approved, ""),
+	ROW("disabled", BOOL, disabled, ""),
+	ROW("removed", BOOL, removed, ""),
+	ROW("goodbye", BOOL, goodbye, ""),
+	ROW("keyHash", STRING, key_hash, "", .max = 64),
+	ROW("token", STRING, token, "", .max = 26),
+	ROW("createdMs", INT, created_ms, "", .max = INT64_MAX),
+	ROW("goodbyeMs", INT, goodbye_ms, "", .max = INT64_MAX),
+	{ 0 },
+};
+
+enum { NODE_POOL = 64 << 10 };
+
+struct sonde_rows node_fact_rows(void)
+{
+	return SONDE_ROWS(node_rows);
+}
+
+struct sonde_rows node_public_rows(void)
+{
+	return SONDE_ROWS(public_rows);
+}
+
+const char *node_status_name(enum node_status s)
+{
+	static const char *const names[] = { "pending", "online",   "stale",
+		                             "offline", "disabled", "deregistered" };
+	return names[s];
+}
+
+int nodes_init(struct nodes *n, struct sonde_policies *policies, struct bus *bus)
+{
+	*n = (struct nodes){ .policies = policies, .bus = bus, .generation = 1 };
+	sonde_map_init(&n->by_id);
+	return SONDE_OK;
+}
+
+static void node_free(struct node *n)
+{
+	json_decref(n->plugins);
+	sonde_pool_deinit(&n->pool);
+	free(n);
+}
+
+void nodes_deinit(struct nodes *n)
+{
+	for (unsigned i = 0; i < n->len; i++)
+		if (n->all[i])
+			node_free(n->all[i]);
+	free(n->all);
+	sonde_map_deinit(&n->by_id);
+}
+
+/* ---- stored form ---- */
+
+void node_write(const struct node_facts *f, struct sonde_buf *b)
+{
+	struct sonde_json j;
+
+	sonde_json_init(&j, b);
+	sonde_json_open(&j, NULL, '{');
+	sonde_rows_write(node_fact_rows(), f, &j);
+	sonde_json_close(&j);
+}
+
+int node_read(struct node_facts *f, struct sonde_pool *pool, const void *data, size_t len)
+{
+	struct sonde_error e;
+	json_t *doc = sonde_json_load(data, len, &e);
+
+	memset(f, 0, sizeof(*f));
+	int rc = doc ? sonde_rows_fill(node_fact_rows(), doc, f, pool, &e) : SONDE_EINVAL;
+	if (rc != SONDE_OK)
+		sonde_log(SONDE_LOG_ERROR, "nodes", "stored node is bad: %s %s", e.path, e.text);
+	json_decref(doc);
+	return rc;
+}
+
+struct loading {
+	struct nodes *nodes;
+	int rc;
+};
+
+static int load_one(void *arg, struct sonde_slice key, struct sonde_slice value)
+{
+	struct loading *l = arg;
+	struct node_facts facts;
+	struct sonde_pool pool;
+	struct sonde_id id;
+
+	if (key.len != sizeof(id.b))
+		return 0;
+	memcpy(id.b, key.data, sizeof(id.b));
+	sonde_pool_init(&pool, NODE_POOL);
+	if (node_read(&facts, &pool, value.data, value.len) == SONDE_OK && !facts.removed &&
+	    !nodes_add(l->nodes, &id, &facts))
+		l->rc = SONDE_ENOMEM;
+	sonde_pool_deinit(&pool);
+	return l->rc;
+}
+
+int nodes_load(struct nodes *n, struct sonde_store *store, struct sonde_error *e)
+{
+	struct loading l = { n, SONDE_OK };
+	struct sonde_read *r;
+
+	int rc = sonde_read_begin(store, &r);
+	if (rc != SONDE_OK)
+		return sonde_fail(e, rc, "state", "cannot read the nodes");
+	sonde_read_each(r, SONDE_TABLE_NODES, (struct sonde_slice){ NULL, 0 }, load_one, &l);
+	sonde_read_end(r);
+	return l.rc;
+}
+
+/* ---- finding ---- */
+
+struct node *nodes_by_id(const struct nodes *n, const struct sonde_id *id)
+{
+	return sonde_map_get(&n->by_id, id->b, sizeof(id->b));
+}
+
+struct node *nodes_find(const struct nodes *n, const char *text)
+{
+	struct node *prefix = NULL;
+	char id[SONDE_ID_TEXT];
+	size_t len = strlen(text);
+	unsigned fits = 0;
+
+	for (unsigned i = 0; i < n->len; i++) {
+		struct node *node = n->all[i];
+		if (!node)
+			continue;
+		if (node->facts.name && !strcmp(node->facts.name, text))
+			return node;
+		sonde_id_format(&node->id, id);
+		if (len >= 4 && len < SONDE_ID_TEXT && !strncmp(id, text, len)) {
+			prefix = node;
+			fits++;
+		}
+	}
+	return fits == 1 ? prefix : NULL;
+}
+
+enum node_status node_status(const struct nodes *n, const struct node *node)
+{
+	int64_t silent = sonde_boottime_ns() - node->beat_ns;
+
+	if (!node->facts.approved)
+		return NODE_PENDING;
+	if (node->facts.disabled)
+		return NODE_DISABLED;
+	if (node->conn)
+		return silent > 2 * n->beat_ns + n->beat_ns / 2 ? NODE_STALE : NODE_ONLINE;
+	if (node->facts.goodbye)
+		return NODE_DEREGISTERED;
+	return node->beat_ns && silent < 4 * n->beat_ns ? NODE_STALE : NODE_OFFLINE;
+}
+
+bool node_is_ready(const struct nodes *n, const struct node *node)
+{
+	return node->conn && node->facts.approved && !node->facts.disabled && node->plugins;
+}
+
+bool node_has_type(const struct node *node, const char *type, size_t len)
+{
+	json_t *plugin;
+	size_t i;
+
+	json_array_foreach(node->plugins, i, plugin) {
+		const char *name = json_string_value(json_object_get(plugin, "name"));
+		if (name && strlen(name) == len && !memcmp(name, type, len))
+			return true;
+	}
+	return false;
+}
+
+bool node_has_tag(const struct node *node, const char *tag, size_t len)
+{
+	const char *p = node->facts.tags;
+
+	while (p && *p) {
+		size_t n = strcspn(p, ",");
+		if (n == len && !strncasecmp(p, tag, len))
+			return true;
+		p += n + (p[n] == ',');
+	}
+	return false;
+}
+
+/* ---- changing ---- */
+
+static const char *copy_text(struct sonde_pool *pool, const char *s)
+{
+	return s ? sonde_pool_strndup(pool, s, strlen(s)) : NULL;
+}
+
+static void copy_facts(struct node_facts *to, struct sonde_pool *pool, const struct node_facts *from)
+{
+	*to = *from;
+	for (const struct sonde_param *p = node_rows; p->type != SONDE_TYPE_END; p++) {
+		if (p->type != SONDE_TYPE_STRING)
+			continue;
+		const char **text = (const char **)((char *)to + p->offset);
+		*text = copy_text(pool, *text);
+	}
+}
+
+enum { TAGS_MAX = 64 };
+
+static unsigned split(char *list, const char **out, unsigned max)
+{
+	unsigned n = 0;
+	char *save;
+
+	for (char *t = strtok_r(list, ",", &save); t && n < max; t = strtok_r(NULL, ",", &save))
+		out[n++] = t;
+	return n;
+}
+
+static void refresh_facts(struct nodes *n, struct node *node)
+{
+	const struct node_facts *f = &node->facts;
+	const char *tags[TAGS_MAX], *types[TAGS_MAX];
+	char list[2049] = "";
+	unsigned count = 0;
+	json_t *plugin;
+	size_t i;
+
+	if (f->tags)
+		memcpy(list, f->tags, strnlen(f->tags, sizeof(list) - 1));
+	sonde_column_tags(n->policies, node->row, tags, split(list, tags, TAGS_MAX));
+	json_array_foreach(node->plugins, i, plugin)
+		if (count < TAGS_MAX)
+			types[count++] = json_string_value(json_object_get(plugin, "name"));
+	sonde_column_types(n->policies, node->row, types, count);
+	sonde_column_number(n->policies, node->row, SONDE_COL_PRIORITY, (double)f->priority);
+	sonde_column_number(n->policies, node->row, SONDE_COL_LATITUDE, f->latitude);
+	sonde_column_number(n->policies, node->row, SONDE_COL_LONGITUDE, f->longitude);
+	sonde_column_number(n->policies, node->row, SONDE_COL_ASN, (double)f->asn);
+	sonde_column_text(n->policies, node->row, SONDE_COL_REGION, f->region ? f->region : "");
+	sonde_column_text(n->policies, node->row, SONDE_COL_COUNTRY, f->country ? f->country : "");
+	sonde_column_text(n->policies, node->row, SONDE_COL_CITY, f->city ? f->city : "");
+	sonde_column_text(n->policies, node->row, SONDE_COL_NAME, f->name ? f->name : "");
+	n->generation++;
+}
+
+void node_refresh(struct nodes *n, struct node *node)
+{
+	sonde_column_number(n->policies, node->row, SONDE_COL_LOAD, node->beat.load);
+	sonde_column_number(n->policies, node->row, SONDE_COL_RTT, node->rtt_ms);
+	sonde_column_number(n->policies, node->row, SONDE_COL_ERROR_RATE, node->beat.error_rate);
+	sonde_column_number(n->policies, node->row, SONDE_COL_RESPONSE, node->beat.response_ms);
+	sonde_column_number(n->policies, node->row, SONDE_COL_CAPACITY, node->capacity);
+	sonde_column_number(n->policies, node->row, SONDE_COL_ACTIVE,
+	                    node->active.count + node->queued.count);
+}
+
+static int free_row(struct nodes *n)
+{
+	for (unsigned i = n->len; i-- > 0;)
+		if (!n->all[i])
+			return (int)i;
+	if (n->len == n->cap) {
+		unsigned cap = n->cap ? n->cap * 2 : 64;
+		void *all = realloc(n->all, cap * sizeof(*n->all));
+		if (!all)
+			return -1;
+		n->all = all;
+		n->cap = cap;
+	}
+	n->all[n->len] = NULL;
+	return (int)n->len++;
+}
+
+struct node *nodes_add(struct nodes *n, const struct sonde_id *id, const struct node_facts *facts)
+{
+	struct node *node = calloc(1, sizeof(*node));
+	int row = node ? free_row(n) : -1;
+
+	if (row < 0 || sonde_map_put(&n->by_id, id->b, sizeof(id->b), node) != SONDE_OK) {
+		free(node);
+		return NULL;
+	}
+	node->id = *id;
+	node->row = (unsigned)row;
+	n->all[row] = node;
+	sonde_pool_init(&node->pool, NODE_POOL);
+	copy_facts(&node->facts, &node->pool, facts);
+	node->shown = node_status(n, node);
+	refresh_facts(n, node);
+	node_refresh(n, node);
+	return node;
+}
+
+int node_set_facts(struct nodes *n, struct node *node, const struct node_facts *facts)
+{
+	struct sonde_pool pool;
+
+	/* The new texts first: `facts` may point into the old pool. */
+	sonde_pool_init(&pool, NODE_POOL);
+	struct node_facts copy;
+	copy_facts(&copy, &pool, facts);
+	sonde_pool_deinit(&node->pool);
+	node->pool = pool;
+	node->facts = copy;
+	refresh_facts(n, node);
+	node_announce(n, node);
+	return SONDE_OK;
+}
+
+void nodes_remove(struct nodes *n, struct node *node)
+{
+	sonde_map_take(&n->by_id, node->id.b, sizeof(node->id.b));
+	sonde_column_clear(n->policies, node->row);
+	n->all[node->row] = NULL;
+	n->generation++;
+	node_free(node);
+}
+
+void node_set_plugins(struct nodes *n, struct node *node, json_t *plugins)
+{
+	json_decref(node->plugins);
+	node->plugins = plugins;
+	refresh_facts(n, node);
+}
+
+void node_announce(struct nodes *n, struct node *node)
+{
+	enum node_status now = node_status(n, node);
+
+	if (now == node->shown)
+		return;
+	sonde_log(SONDE_LOG_INFO, "nodes", "%s is %s (was %s)", node->facts.name,
+	          node_status_name(now), node_status_name(node->shown));
+	node->shown = now;
+	n->generation++;
+	bus_publish(n->bus, TOPIC_NODE, node);
+}
+
+/* ---- showing ---- */
+
+void node_put_tags(const struct node *node, struct sonde_json *j)
+{
+	const char *list = node->facts.tags;
+
+	sonde_json_open(j, "tags", '[');
+	while (list && *list) {
+		size_t len = strcspn(list, ",");
+		if (len)
+			sonde_json_text(j, NULL, list, len);
+		list += len + (list[len] == ',');
+	}
+	sonde_json_close(j);
+}
+
+static void put_text(struct sonde_json *j, const char *key, const char *text)
+{
+	sonde_json_str(j, key, text ? text : "");
+}
+
+void node_location(const struct node *node, struct sonde_json *j)
+{
+	const struct node_facts *f = &node->facts;
+
+	put_text(j, "continent", f->continent);
+	put_text(j, "region", f->region);
+	put_text(j, "country", f->country);
+	sonde_json_str(j, "state", f->state && *f->state ? f->state : NULL);
+	put_text(j, "city", f->city);
+	sonde_json_int(j, "asn", f->asn);
+	put_text(j, "network", f->network);
+	sonde_json_number(j, "latitude", f->latitude, 4);
+	sonde_json_number(j, "longitude", f->longitude, 4);
+}
+
+static void describe_live(const struct node *node, struct sonde_json *j)
+{
+	const struct sonde_msg_beat *b = &node->beat;
+
+	sonde_json_open(j, "live", '{');
+	sonde_json_str(j, "address", node->peer);
+	sonde_json_number(j, "load", b->load, 3);
+	sonde_json_number(j, "responseMs", b->response_ms, 3);
+	sonde_json_number(j, "errorRate", b->error_rate, 4);
+	sonde_json_int(j, "probesRun", (int64_t)b->probes);
+	sonde_json_int(j, "active", b->active);
+	sonde_json_int(j, "queued", node->queued.count);
+	sonde_json_int(j, "capacity", node->capacity);
+	sonde_json_int(j, "spoolBytes", (int64_t)b->spool_bytes);
+	sonde_json_int(j, "spoolCount", (int64_t)b->spool_count);
+	sonde_json_number(j, "rttMs", node->rtt_ms, 3);
+	sonde_json_number(j, "clockOffsetMs", node->offset_ms, 3);
+	sonde_json_int(j, "resultsStored", (int64_t)node->results);
+	sonde_json_int(j, "lastSeenMs",
+	               node->beat_ns ? (sonde_boottime_ns() - node->beat_ns) / SONDE_NS_PER_MS : -1);
+	sonde_json_close(j);
+}
+
+static void describe_plugins(const struct node *node, struct sonde_json *j)
+{
+	json_t *plugin;
+	size_t i;
+
+	sonde_json_open(j, "plugins", '[');
+	json_array_foreach(node->plugins, i, plugin) {
+		sonde_json_open(j, NULL, '{');
+		sonde_json_str(j, "name", json_string_value(json_object_get(plugin, "name")));
+		sonde_json_str(j, "version", json_string_value(json_object_get(plugin, "version")));
+		sonde_json_close(j);
+	}
+	sonde_json_close(j);
+}
+
+void node_describe(const struct nodes *n, const struct node *node, struct sonde_json *j, bool full)
+{
+	char id[SONDE_ID_TEXT], when[SONDE_TIME_TEXT];
+
+	sonde_id_format(&node->id, id);
+	sonde_format_time(when, node->facts.created_ms);
+	sonde_json_str(j, "id", id);
+	put_text(j, "name", node->facts.name);
+	sonde_json_str(j, "status", node_status_name(node_status(n, node)));
+	sonde_json_int(j, "priority", node->facts.priority);
+	sonde_json_str(j, "version", node->version);
+	sonde_json_str(j, "createdAt", when);
+	sonde_json_open(j, "location", '{');
+	node_location(node, j);
+	sonde_json_close(j);
+	node_put_tags(node, j);
+	describe_plugins(node, j);
+	if (full) {
+		sonde_json_bool(j, "approved", node->facts.approved);
+		sonde_json_bool(j, "disabled", node->facts.disabled);
+		sonde_json_str(j, "registrationToken", node->facts.token);
+		describe_live(node, j);
+	}
+}

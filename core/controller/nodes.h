@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The registry: every node that ever enrolled and was not removed, in memory, with its stored
+ * facts and what its heartbeats say. Owns struct node; a node is freed only at close. */
+#pragma once
+#include <jansson.h>
+
+#include "base/heap.h"
+#include "base/map.h"
+#include "base/secret.h"
+#include "controller/bus.h"
+#include "net/net.h"
+#include "param/param.h"
+#include "script/policy.h"
+#include "store/store.h"
+#include "wire/wire.h"
+
+enum node_status {
+	NODE_PENDING,      /* enrolled, not approved yet */
+	NODE_ONLINE,
+	NODE_STALE,        /* connected or just lost, but no heartbeat for 2 intervals */
+	NODE_OFFLINE,
+	NODE_DISABLED,
+	NODE_DEREGISTERED, /* said goodbye */
+};
+
+const char *node_status_name(enum node_status);
+
+/* Stored, as JSON by node_rows. tags is a comma list. */
+struct node_facts {
+	const char *name, *region, *country, *city, *state, *continent, *network, *tags;
+	int64_t asn, priority;
+	double latitude, longitude;
+	uint8_t approved, disabled, removed, goodbye;
+	const char *key_hash; /* hex of SHA-256 */
+	const char *token;    /* id of the registration token it came with */
+	int64_t created_ms, goodbye_ms;
+};
+
+struct task;
+struct task_list {
+	struct task *first, *last;
+	uint32_t count;
+};
+
+struct node {
+	struct sonde_id id;
+	struct node_facts facts;
+	struct sonde_pool pool; /* the facts' texts */
+	unsigned row;           /* in the policy columns and in nodes.all */
+
+	/* live */
+	struct sonde_conn *conn; /* NULL when not connected; set after a good hello */
+	int64_t beat_ns, lost_ns; /* boottime of the last heartbeat and of the loss */
+	struct sonde_msg_beat beat;
+	double rtt_ms, offset_ms; /* estimated by heartbeats */
+	uint32_t capacity;
+	char version[33];
+	char peer[64];
+	json_t *plugins; /* array of the hello, NULL before */
+	struct task_list queued, active;
+	struct node *dirty_next; /* waits for dispatch */
+	bool dirty, sending;
+	enum node_status shown; /* last published */
+	uint64_t results;       /* stored since the start */
+};
+
+struct nodes {
+	struct sonde_map by_id;
+	struct node **all; /* by row; NULL where removed */
+	unsigned len, cap;
+	uint64_t generation; /* changes when membership or any filterable fact changes */
+	struct sonde_policies *policies;
+	struct bus *bus;
+	int64_t beat_ns;       /* heartbeat interval */
+	int64_t deregistered_ms;
+};
+
+extern const struct sonde_param node_rows[];
+struct sonde_rows node_fact_rows(void);
+/* Those an operator or the node itself may set: the first rows of the table. */
+struct sonde_rows node_public_rows(void);
+
+int nodes_init(struct nodes *, struct sonde_policies *, struct bus *);
+void nodes_deinit(struct nodes *);
+/* Read all from the store. */
+int nodes_load(struct nodes *, struct sonde_store *, struct sonde_error *);
+
+struct node *nodes_by_id(const struct nodes *, const struct sonde_id *);
+/* By id, by exact name, or by a prefix of an id that fits one node only; NULL otherwise. */
+struct node *nodes_find(const struct nodes *, const char *text);
+enum node_status node_status(const struct nodes *, const struct node *);
+/* True when the node may be given tasks now. */
+bool node_is_ready(const struct nodes *, const struct node *);
+bool node_has_type(const struct node *, const char *type, size_t len);
+bool node_has_tag(const struct node *, const char *tag, size_t len);
+
+/* New node in memory from checked facts (texts are copied); NULL when out of memory. */
+struct node *nodes_add(struct nodes *, const struct sonde_id *, const struct node_facts *);
+/* Replace the facts and refresh columns. */
+int node_set_facts(struct nodes *, struct node *, const struct node_facts *);
+void nodes_remove(struct nodes *, struct node *);
+/* Mirror load, rtt, ... into the policy columns after a heartbeat. */
+void node_refresh(struct nodes *, struct node *);
+/* Publish on the bus when the status is another than the last shown. */
+void node_announce(struct nodes *, struct node *);
+void node_set_plugins(struct nodes *, struct node *, json_t *plugins); /* takes */
+
+/* Stored value of a node. */
+void node_write(const struct node_facts *, struct sonde_buf *);
+int node_read(struct node_facts *, struct sonde_pool *, const void *data, size_t len);
+
+/* JSON for the API: `full` for administrators. */
+void node_describe(const struct nodes *, const struct node *, struct sonde_json *, bool full);
+void node_put_tags(const struct node *, struct sonde_json *); /* "tags": [...] */
+/* Globalping's probe location object members into an open object. */
+void node_location(const struct node *, struct sonde_json *);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The controller's configuration rows. */
+#include "controller/options.h"
+
+#define ROW(n, t, m, h, ...) \
+	{ .name = n, .type = SONDE_TYPE_##t, .offset = offsetof(struct controller_options, m), \
+	  .help = h, __VA_ARGS__ }
+
+const char *const controller_log_levels[] = { "error", "warn", "info", "debug", NULL };
+
+const struct sonde_param controller_rows[] = {
+	ROW("config", STRING, config, "YAML file to read"),
+	ROW("listen", STRING, listen, "address and port to serve on", .def = "127.0.0.1:8756"),
+	ROW("state", STRING, state, "directory of the store", .def = SONDE_STATEDIR "/controller"),
+	ROW("cert", STRING, cert, "TLS certificate chain, PEM"),
+	ROW("key", STRING, key, "TLS private key, PEM"),
+	ROW("plugins", STRING, plugins, "plugin directories, colon separated", .def = SONDE_PLUGINDIR),
+	ROW("runner", STRING, runner, "program that describes the plugins",
+	    .def = SONDE_LIBEXECDIR "/sonde-runner"),
+	ROW("policies", STRING, policies, "directory of placement policies",
+	    .def = SONDE_DATADIR "/policies"),
+	ROW("policy", STRING, policy, "policy used when a request names none", .def = "least_load"),
+	ROW("web", STRING, web, "directory of the web pages", .def = SONDE_DATADIR "/web"),
+	ROW("guard.allow", STRING, guard_allow,
+	    "prefixes that may be probed although special or private", .max = 4096),
+	ROW("guard.deny", STRING, guard_deny, "prefixes that must not be probed", .max = 4096),
+	ROW("log.level", ENUM, log_level, "least important lines to log", .def = "info",
+	    .names = controller_log_levels),
+	ROW("admin_token_file", STRING, admin_token_file,
+	    "write the admin token made at first start there too"),
+	ROW("anonymous", BOOL, anonymous, "accept measurements without a token"),
+	ROW("beat", INT, beat_s, "heartbeat interval of nodes", .unit = "s", .def = "5", .min = 1,
+	    .max = 300),
+	ROW("queue.max", INT, queue_max, "tasks that may wait for nodes", .def = "1000000",
+	    .min = 100, .max = 100000000),
+	ROW("store.map", INT, map_bytes, "largest size of a store file", .unit = "bytes",
+	    .def = "68719476736", .min = 16777216, .max = INT64_C(1) << 42),
+	ROW("deregistered", DURATION, deregistered_ns, "how long a node that said goodbye is listed",
+	    .def = "1h", .max = INT64_C(1000) * 86400 * 365),
+	ROW("retain", INT, retain_days, "days that results are kept", .unit = "days", .def = "30",
+	    .min = 1, .max = 36500),
+	{ 0 },
+};
+
+struct sonde_rows controller_option_rows(void)
+{
+	return SONDE_ROWS(controller_rows);
+}

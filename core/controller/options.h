@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an operator may set. Rows are read by config/ from flags, environment and YAML. */
+#pragma once
+#include "param/param.h"
+
+struct controller_options {
+	const char *config;
+	const char *listen;      /* host:port */
+	const char *state;       /* directory of the store */
+	const char *cert, *key;  /* PEM files, both or none */
+	const char *plugins;     /* directories, colon separated */
+	const char *runner;      /* program asked what the plugins offer */
+	const char *policies;    /* directory */
+	const char *policy;      /* name of the default */
+	const char *web;         /* directory of the pages, NULL = none */
+	const char *guard_allow, *guard_deny;
+	uint32_t log_level;      /* index in controller_log_levels */
+	const char *admin_token_file; /* where the first admin token is also written, 0600 */
+	uint8_t anonymous;       /* measurements without a token */
+	int64_t beat_s;          /* heartbeat interval asked of nodes */
+	int64_t queue_max;       /* tasks that may wait */
+	int64_t map_bytes;
+	int64_t deregistered_ns; /* how long a deregistered node stays listed */
+	int64_t retain_days;     /* of results */
+};
+
+extern const char *const controller_log_levels[];
+extern const struct sonde_param controller_rows[];
+struct sonde_rows controller_option_rows(void);

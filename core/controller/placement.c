@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Filters, the candidate cache and the share of each location. */
+#include "controller/placement.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/status.h"
+
+enum { CACHE_MAX = 1024, SIGNATURE_MAX = 4096 };
+
+struct candidates {
+	uint64_t generation;
+	unsigned count, cap;
+	unsigned *rows;
+};
+
+void placement_init(struct placement *p, struct nodes *nodes, struct sonde_policies *policies)
+{
+	*p = (struct placement){ .nodes = nodes, .policies = policies };
+	sonde_map_init(&p->cache);
+}
+
+static void cache_clear(struct placement *p)
+{
+	struct candidates *c;
+	size_t at = 0;
+
+	while ((c = sonde_map_next(&p->cache, &at))) {
+		free(c->rows);
+		free(c);
+	}
+	sonde_map_deinit(&p->cache);
+	sonde_map_init(&p->cache);
+}
+
+void placement_deinit(struct placement *p)
+{
+	cache_clear(p);
+	sonde_map_deinit(&p->cache);
+	free(p->taken);
+	free(p->scratch);
+}
+
+/* ---- filters ---- */
+
+static bool same(const char *want, const char *have)
+{
+	return !want || (have && !strcasecmp(want, have));
+}
+
+static bool contains(const char *hay, const char *needle)
+{
+	return hay && *needle && strcasestr(hay, needle);
+}
+
+/* One part of a magic text against every slot: exactly for short codes, as a part of a name
+ * elsewhere. A hyphen also stands for a space. */
+static bool part_matches(const char *part, const struct node *n)
+{
+	const struct node_facts *f = &n->facts;
+	char spaced[129], as[24];
+	size_t i;
+
+	if (!strcmp(part, "world"))
+		return true;
+	for (i = 0; part[i] && i < sizeof(spaced) - 1; i++)
+		spaced[i] = part[i] == '-' ? ' ' : part[i];
+	spaced[i] = '\0';
+	snprintf(as, sizeof(as), "as%lld", (long long)f->asn);
+	if ((f->asn && !strcasecmp(part, as)) || node_has_tag(n, part, strlen(part)))
+		return true;
+	if (strlen(part) == 2)
+		return (f->country && !strcasecmp(part, f->country)) ||
+		       (f->continent && !strcasecmp(part, f->continent)) ||
+		       (f->state && !strcasecmp(part, f->state)) ||
+		       (f->region && !strcasecmp(part, f->region));
+	const char *const names[] = { f->region, f->city, f->network, f->name };
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (contains(names[i], part) || contains(names[i], spaced))
+			return true;
+	char id[SONDE_ID_TEXT];
+	sonde_id_format(&n->id, id);
+	return !strcasecmp(part, id);
+}
+
+static bool magic_matches(const char *magic, const struct node *n)
+{
+	char part[129];
+
+	while (*magic) {
+		size_t len = strcspn(magic, "+");
+		snprintf(part, sizeof(part), "%.*s", (int)len, magic);
+		char *text = part + strspn(part, " ");
+		for (char *end = text + strlen(text); end > text && end[-1] == ' ';)
+			*--end = '\0';
+		if (*text && !part_matches(text, n))
+			return false;
+		magic += len + (magic[len] == '+');
+	}
+	return true;
+}
+
+static bool is_node(const char *want, const struct node *n)
+{
+	char id[SONDE_ID_TEXT];
+
+	sonde_id_format(&n->id, id);
+	return !strcasecmp(want, id) || (n->facts.name && !strcmp(want, n->facts.name));
+}
+
+bool location_matches(const struct location *l, const struct node *n)
+{
+	const struct node_facts *f = &n->facts;
+
+	if (!same(l->continent, f->continent) || !same(l->country, f->country) ||
+	    !same(l->state, f->state) || !same(l->region, f->region) || !same(l->city, f->city) ||
+	    (l->asn && l->asn != f->asn) || (l->network && !contains(f->network, l->network)) ||
+	    (l->node && !is_node(l->node, n)))
+		return false;
+	for (unsigned i = 0; i < l->tag_count; i++)
+		if (!node_has_tag(n, l->tags[i], strlen(l->tags[i])))
+			return false;
+	return !l->magic || magic_matches(l->magic, n);
+}
+
+/* ---- candidates ---- */
+
+static size_t signature(const struct type *type, const struct location *l, char *out)
+{
+	const char *const texts[] = { type->name, l->continent, l->region, l->country, l->state,
+		                      l->city, l->network, l->magic, l->node };
+	size_t n = 0;
+
+	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		n += (size_t)snprintf(out + n, SIGNATURE_MAX - n, "%s\x1f", texts[i] ? texts[i] : "");
+	n += (size_t)snprintf(out + n, SIGNATURE_MAX - n, "%lld", (long long)l->asn);
+	for (unsigned i = 0; i < l->tag_count && n < SIGNATURE_MAX; i++)
+		n += (size_t)snprintf(out + n, SIGNATURE_MAX - n, "\x1e%s", l->tags[i]);
+	return n;
+}
+
+static int add_row(struct candidates *c, unsigned row)
+{
+	if (c->count == c->cap) {
+		unsigned cap = c->cap ? c->cap * 2 : 16;
+		void *rows = realloc(c->rows, cap * sizeof(*c->rows));
+		if (!rows)
+			return SONDE_ENOMEM;
+		c->rows = rows;
+		c->cap = cap;
+	}
+	c->rows[c->count++] = row;
+	return SONDE_OK;
+}
+
+static void collect(struct placement *p, const struct type *type, const struct location *l,
+                    struct candidates *c)
+{
+	size_t len = strlen(type->name);
+
+	c->count = 0;
+	for (unsigned i = 0; i < p->nodes->len; i++) {
+		struct node *n = p->nodes->all[i];
+		if (n && node_is_ready(p->nodes, n) && node_status(p->nodes, n) == NODE_ONLINE &&
+		    node_has_type(n, type->name, len) && location_matches(l, n))
+			if (add_row(c, i) != SONDE_OK)
+				return;
+	}
+	c->generation = p->nodes->generation;
+}
+
+static const struct candidates *candidates_of(struct placement *p, const struct type *type,
+                                              const struct location *l)
+{
+	char key[SIGNATURE_MAX];
+	size_t len = signature(type, l, key);
+	/* A cut signature would mix up two filters; such a request is simply not cached. */
+	bool cached = len < sizeof(key);
+	struct candidates *c = cached ? sonde_map_get(&p->cache, key, len) : NULL;
+
+	if (c && c->generation == p->nodes->generation)
+		return c;
+	if (!c) {
+		if (p->cache.len >= CACHE_MAX)
+			cache_clear(p);
+		c = calloc(1, sizeof(*c));
+		if (!c || sonde_map_put(&p->cache, key, cached ? len : sizeof(key) - 1, c) != SONDE_OK) {
+			free(c);
+			return NULL;
+		}
+	}
+	collect(p, type, l, c);
+	return c;
+}
+
+/* ---- choosing ---- */
+
+static bool is_taken(const struct placement *p, unsigned row)
+{
+	return p->taken[row / 64] >> (row % 64) & 1;
+}
+
+static int make_room(struct placement *p)
+{
+	unsigned words = p->nodes->len / 64 + 1;
+
+	if (words > p->taken_words) {
+		uint64_t *taken = calloc(words, sizeof(*taken));
+		if (!taken)
+			return SONDE_ENOMEM;
+		free(p->taken);
+		p->taken = taken;
+		p->taken_words = words;
+	}
+	if (p->nodes->len > p->scratch_cap) {
+		void *scratch = realloc(p->scratch, p->nodes->cap * sizeof(*p->scratch));
+		if (!scratch)
+			return SONDE_ENOMEM;
+		p->scratch = scratch;
+		p->scratch_cap = p->nodes->cap;
+	}
+	return SONDE_OK;
+}
+
+static unsigned choose_from(struct placement *p, const struct placement_request *r,
+                            const struct location *l, unsigned want, struct placement_answer *a)
+{
+	const struct candidates *c = candidates_of(p, r->type, l);
+	unsigned rows[PLACE_MAX];
+	const unsigned *set = c ? c->rows : NULL;
+	unsigned n = c ? c->count : 0;
+
+	if (a->count) { /* leave out what an earlier location took */
+		unsigned left = 0;
+		for (unsigned i = 0; i < n; i++)
+			if (!is_taken(p, set[i]))
+				p->scratch[left++] = set[i];
+		set = p->scratch;
+		n = left;
+	}
+	if (!n || !want)
+		return 0;
+	struct sonde_request req = { .type = r->type->name, .target = r->target,
+		                     .region = l->region, .want = want, .seed = r->seed + a->count };
+	struct sonde_decision d = { .rows = rows };
+	sonde_policy_pick(p->policies, r->policy, &req, set, n, &d);
+	p->decisions++;
+	p->fallbacks += d.fallback;
+	a->fallback |= d.fallback;
+	a->version = d.version;
+	a->took_us += d.took_us;
+	if (d.reason[0])
+		memcpy(a->reason, d.reason, sizeof(a->reason));
+	for (unsigned i = 0; i < d.count; i++) {
+		p->taken[rows[i] / 64] |= UINT64_C(1) << (rows[i] % 64);
+		a->nodes[a->count++] = p->nodes->all[rows[i]];
+	}
+	return d.count;
+}
+
+/* Equal shares of the limit; what one location cannot fill goes to the others. */
+static void choose_shared(struct placement *p, const struct placement_request *r,
+                          struct placement_answer *a)
+{
+	bool dry[LOCATIONS_MAX] = { false };
+	unsigned open = r->location_count;
+
+	while (a->count < r->limit && open) {
+		unsigned left = r->limit - a->count, share = left / open, extra = left % open;
+		for (unsigned i = 0; i < r->location_count && a->count < r->limit; i++) {
+			if (dry[i])
+				continue;
+			unsigned want = share + (extra > 0);
+			extra -= extra > 0;
+			if (want && choose_from(p, r, &r->locations[i], want, a) < want) {
+				dry[i] = true;
+				open--;
+			}
+		}
+	}
+}
+
+int placement_choose(struct placement *p, const struct placement_request *r,
+                     struct placement_answer *a)
+{
+	static const struct location anywhere;
+
+	a->count = 0;
+	a->took_us = a->version = 0;
+	a->reason[0] = '\0';
+	a->fallback = false;
+	if (make_room(p) != SONDE_OK)
+		return SONDE_ENOMEM;
+	if (!r->location_count)
+		choose_from(p, r, &anywhere, r->limit ? r->limit : 1, a);
+	else if (r->limit)
+		choose_shared(p, r, a);
+	else
+		for (unsigned i = 0; i < r->location_count; i++)
+			choose_from(p, r, &r->locations[i],
+			            r->locations[i].limit ? r->locations[i].limit : 1, a);
+	for (unsigned i = 0; i < a->count; i++)
+		p->taken[a->nodes[i]->row / 64] = 0;
+	return a->count ? SONDE_OK : SONDE_ENOENT;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which nodes: C filters what must hold (ready, has the type, fits the location), the policy
+ * orders what is better. Candidate lists are cached by the filter's text until a node changes. */
+#pragma once
+#include "base/map.h"
+#include "controller/nodes.h"
+#include "controller/types.h"
+
+enum { LOCATIONS_MAX = 128, LOCATION_TAGS = 32, PLACE_MAX = 500 };
+
+/* One entry of `locations`; empty texts ask nothing. Texts are borrowed from the request. */
+struct location {
+	const char *continent, *region, *country, *state, *city, *network, *magic;
+	const char *node; /* ours: id or name of one node */
+	const char *tags[LOCATION_TAGS];
+	unsigned tag_count;
+	int64_t asn;
+	unsigned limit; /* 0 = not given */
+};
+
+struct placement_request {
+	const struct type *type;
+	const char *target;
+	const struct location *locations;
+	unsigned location_count;
+	unsigned limit; /* nodes in all; 0 = the sum of the locations' own limits */
+	const char *policy;
+	uint64_t seed;
+};
+
+struct placement_answer {
+	struct node *nodes[PLACE_MAX];
+	unsigned count;
+	char reason[160];
+	uint32_t version, took_us;
+	bool fallback;
+};
+
+struct placement {
+	struct nodes *nodes;
+	struct sonde_policies *policies;
+	struct sonde_map cache;
+	uint64_t *taken; /* bitset over rows, all zero between calls */
+	unsigned taken_words;
+	unsigned *scratch;
+	unsigned scratch_cap;
+	uint64_t decisions, fallbacks;
+};
+
+void placement_init(struct placement *, struct nodes *, struct sonde_policies *);
+void placement_deinit(struct placement *);
+/* SONDE_OK with count >= 1, SONDE_ENOENT when no node fits. */
+int placement_choose(struct placement *, const struct placement_request *,
+                     struct placement_answer *);
+bool location_matches(const struct location *, const struct node *);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stored form of a measurement: little-endian numbers and counted texts, read in place. */
+#pragma once
+#include "base/buf.h"
+#include "base/id.h"
+#include "store/store.h"
+#include "wire/wire.h"
+
+struct record {
+	struct sonde_text type, target;
+	struct sonde_text options;   /* JSON object, leaves that differ from their defaults */
+	struct sonde_text locations; /* JSON as given, empty when none */
+	struct sonde_text policy, reason;
+	uint32_t policy_version;
+	uint64_t seed;
+	uint32_t decided_us;
+	uint32_t limit;              /* 0 = default */
+	uint32_t timeout_ms;
+	uint8_t timeout_given, ip_version, progress, fallback;
+	uint32_t count;              /* tasks */
+	const uint8_t *nodes;        /* count ids of 16 bytes */
+};
+
+void record_write(struct sonde_buf *, const struct record *);
+/* Texts and nodes point into data. SONDE_EINVAL when cut short or of another version. */
+int record_read(struct record *, const void *data, size_t len);
+void record_node(const struct record *, uint32_t task, struct sonde_id *);

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Task queues and leases. Owns open measurements. A task sits in exactly one of its node's two
+ * lists (queued, active), or in none while it is closing. */
+#include "controller/tasks.h"
+
+#include <sonde/plugin.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { PROGRESS_TASKS = 5, PROGRESS_MAX = 65536 };
+enum { ATTEMPTS = 3, ACCEPT_S = 5, SEND_BATCH = 100, GRACE_S = 5 };
+
+void tasks_init(struct tasks *t, struct nodes *nodes)
+{
+	*t = (struct tasks){ .nodes = nodes };
+	sonde_map_init(&t->open);
+	sonde_heap_init(&t->due);
+}
+
+void tasks_deinit(struct tasks *t)
+{
+	struct measurement *m;
+	size_t at = 0;
+
+	while ((m = sonde_map_next(&t->open, &at)))
+		measurement_free(m);
+	sonde_map_deinit(&t->open);
+	sonde_heap_deinit(&t->due);
+}
+
+struct measurement *measurement_new(const struct sonde_id *id, char *bytes, size_t len)
+{
+	struct record r;
+
+	if (record_read(&r, bytes, len) != SONDE_OK || !r.count)
+		return NULL;
+	struct measurement *m = calloc(1, sizeof(*m) + r.count * sizeof(m->tasks[0]));
+	if (!m)
+		return NULL;
+	m->id = *id;
+	m->record = r;
+	m->bytes = bytes;
+	m->bytes_len = (uint32_t)len;
+	for (uint32_t i = 0; i < r.count; i++)
+		m->tasks[i] = (struct task){ .measurement = m, .index = i, .attempt = 1 };
+	return m;
+}
+
+void measurement_free(struct measurement *m)
+{
+	for (uint32_t i = 0; m && i < m->record.count; i++)
+		free(m->tasks[i].progress);
+	if (m)
+		free(m->bytes);
+	free(m);
+}
+
+/* ---- lists ---- */
+
+static void list_add(struct task_list *l, struct task *t)
+{
+	t->prev = l->last;
+	t->next = NULL;
+	if (l->last)
+		l->last->next = t;
+	else
+		l->first = t;
+	l->last = t;
+	l->count++;
+}
+
+static void list_remove(struct task_list *l, struct task *t)
+{
+	if (t->prev)
+		t->prev->next = t->next;
+	else
+		l->first = t->next;
+	if (t->next)
+		t->next->prev = t->prev;
+	else
+		l->last = t->prev;
+	t->prev = t->next = NULL;
+	l->count--;
+}
+
+static void leave(struct tasks *ts, struct task *t)
+{
+	if (!t->node)
+		return;
+	if (t->state == TASK_QUEUED) {
+		list_remove(&t->node->queued, t);
+		ts->waiting--;
+	} else {
+		list_remove(&t->node->active, t);
+	}
+	tasks_touch(ts, t->node);
+	t->node = NULL;
+}
+
+static void enqueue(struct tasks *ts, struct task *t, struct node *node)
+{
+	t->state = TASK_QUEUED;
+	t->node = node;
+	list_add(&node->queued, t);
+	ts->waiting++;
+	tasks_touch(ts, node);
+}
+
+void tasks_touch(struct tasks *ts, struct node *node)
+{
+	if (node->dirty)
+		return;
+	node->dirty = true;
+	node->dirty_next = ts->dirty;
+	ts->dirty = node;
+}
+
+/* ---- opening, finding, ending ---- */
+
+static void close_task(struct tasks *ts, struct task *t, unsigned failure, const char *why)
+{
+	leave(ts, t);
+	t->state = TASK_CLOSING;
+	ts->close(ts->arg, t, failure, why);
+}
+
+int tasks_open(struct tasks *ts, struct measurement *m)
+{
+	if (sonde_map_put(&ts->open, m->id.b, sizeof(m->id.b), m) != SONDE_OK)
+		return SONDE_ENOMEM;
+	int64_t life = (int64_t)m->record.timeout_ms * SONDE_NS_PER_MS + GRACE_S * SONDE_NS_PER_S;
+	sonde_heap_set(&ts->due, &m->due, sonde_boottime_ns() + life);
+	ts->created++;
+	for (uint32_t i = 0; i < m->record.count; i++) {
+		struct sonde_id id;
+		if (m->tasks[i].state == TASK_DONE)
+			continue;
+		record_node(&m->record, i, &id);
+		struct node *node = nodes_by_id(ts->nodes, &id);
+		if (node)
+			enqueue(ts, &m->tasks[i], node);
+		else
+			close_task(ts, &m->tasks[i], SONDE_FAIL_NODE_LOST, "The node was removed.");
+	}
+	return SONDE_OK;
+}
+
+struct measurement *tasks_find(const struct tasks *ts, const struct sonde_id *id)
+{
+	return sonde_map_get(&ts->open, id->b, sizeof(id->b));
+}
+
+struct task *tasks_waiting_for(const struct tasks *ts, const struct sonde_id *id, uint32_t index,
+                               uint32_t attempt)
+{
+	struct measurement *m = tasks_find(ts, id);
+
+	if (!m || index >= m->record.count)
+		return NULL;
+	struct task *t = &m->tasks[index];
+	return t->state < TASK_CLOSING && t->attempt == attempt ? t : NULL;
+}
+
+void tasks_done(struct tasks *ts, const struct sonde_id *id, uint32_t index)
+{
+	struct measurement *m = tasks_find(ts, id);
+
+	if (!m || index >= m->record.count || m->tasks[index].state == TASK_DONE)
+		return;
+	leave(ts, &m->tasks[index]);
+	m->tasks[index].state = TASK_DONE;
+	if (++m->done < m->record.count)
+		return;
+	ts->finished++;
+	bus_publish(ts->nodes->bus, TOPIC_FINISHED, m);
+	sonde_heap_remove(&ts->due, &m->due);
+	sonde_map_take(&ts->open, id->b, sizeof(id->b));
+	measurement_free(m);
+}
+
+/* ---- sending ---- */
+
+static uint32_t left_ms(const struct measurement *m)
+{
+	int64_t left = (m->due.key - sonde_boottime_ns()) / SONDE_NS_PER_MS;
+	return left < 1 ? 1 : left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
+}
+
+static void fill_task(const struct task *t, struct sonde_msg_task *out)
+{
+	const struct record *r = &t->measurement->record;
+
+	*out = (struct sonde_msg_task){
+		.measurement = t->measurement->id, .task = t->index, .attempt = t->attempt,
+		.type = r->type, .target = r->target, .options = r->options,
+		.timeout_ms = r->timeout_ms, .valid_ms = left_ms(t->measurement),
+		.ip_version = r->ip_version, .progress = r->progress,
+	};
+}
+
+static void send_some(struct tasks *ts, struct node *node)
+{
+	struct sonde_msg_task items[SEND_BATCH];
+	struct sonde_msg msg = { .kind = SONDE_MSG_TASKS, .list = { .tasks = items } };
+
+	while (node->queued.count && node->active.count < node->capacity) {
+		unsigned n = 0, room = node->capacity - node->active.count;
+		for (struct task *t = node->queued.first; t && n < room && n < SEND_BATCH; t = t->next)
+			fill_task(t, &items[n++]);
+		msg.list.count = n;
+		if (!ts->send(ts->arg, node, &msg))
+			return;
+		int64_t now = sonde_boottime_ns();
+		while (n--) {
+			struct task *t = node->queued.first;
+			list_remove(&node->queued, t);
+			ts->waiting--;
+			t->state = TASK_SENT;
+			t->since_ns = now;
+			list_add(&node->active, t);
+		}
+	}
+}
+
+void tasks_flush(struct tasks *ts)
+{
+	while (ts->dirty) {
+		struct node *node = ts->dirty;
+		ts->dirty = node->dirty_next;
+		node->dirty = false;
+		if (node_is_ready(ts->nodes, node))
+			send_some(ts, node);
+		node_refresh(ts->nodes, node);
+	}
+}
+
+/* ---- node-side trouble ---- */
+
+static void retry(struct tasks *ts, struct task *t, unsigned failure, const char *why)
+{
+	struct node *other = t->attempt < ATTEMPTS ? ts->replace(ts->arg, t) : NULL;
+
+	if (!other) {
+		close_task(ts, t, failure, why);
+		return;
+	}
+	leave(ts, t);
+	t->attempt++;
+	ts->retried++;
+	enqueue(ts, t, other);
+}
+
+void tasks_accepted(struct tasks *ts, struct node *node, const struct sonde_msg_accept *a)
+{
+	struct task *t = tasks_waiting_for(ts, &a->measurement, a->task, a->attempt);
+
+	if (!t || t->node != node || t->state != TASK_SENT)
+		return;
+	if (!a->failure)
+		t->state = TASK_ACCEPTED;
+	else
+		retry(ts, t, a->failure, "The node refused the task.");
+}
+
+void tasks_progress(struct tasks *ts, struct node *node, const struct sonde_msg_progress *p)
+{
+	struct task *t = tasks_waiting_for(ts, &p->measurement, p->task, p->attempt);
+
+	if (!t || t->node != node || t->index >= PROGRESS_TASKS ||
+	    t->progress_len + p->text.len > PROGRESS_MAX)
+		return;
+	char *more = realloc(t->progress, t->progress_len + p->text.len + 1);
+	if (!more)
+		return;
+	memcpy(more + t->progress_len, p->text.s, p->text.len);
+	t->progress = more;
+	t->progress_len += (uint32_t)p->text.len;
+	more[t->progress_len] = '\0';
+}
+
+void tasks_node_gone(struct tasks *ts, struct node *node)
+{
+	/* Retrying puts tasks into other lists, never back into this node's active list. */
+	struct task *next;
+	for (struct task *t = node->active.first; t; t = next) {
+		next = t->next;
+		if (t->state == TASK_SENT)
+			retry(ts, t, SONDE_FAIL_NODE_LOST, "The node went away before it took the task.");
+	}
+}
+
+void tasks_node_removed(struct tasks *ts, struct node *node)
+{
+	while (node->active.first)
+		retry(ts, node->active.first, SONDE_FAIL_NODE_LOST, "The node was removed.");
+	while (node->queued.first)
+		retry(ts, node->queued.first, SONDE_FAIL_NODE_LOST, "The node was removed.");
+	/* It must not stay in the dirty list: its memory goes away. */
+	for (struct node **p = &ts->dirty; *p; p = &(*p)->dirty_next) {
+		if (*p == node) {
+			*p = node->dirty_next;
+			break;
+		}
+	}
+}
+
+/* ---- time ---- */
+
+static void expire(struct tasks *ts, struct measurement *m)
+{
+	for (uint32_t i = 0; i < m->record.count; i++) {
+		struct task *t = &m->tasks[i];
+		if (t->state >= TASK_CLOSING)
+			continue;
+		if (t->state == TASK_QUEUED && t->node && node_is_ready(ts->nodes, t->node))
+			close_task(ts, t, SONDE_FAIL_OVERLOAD, "The node had no room in time.");
+		else if (t->node && t->node->conn)
+			close_task(ts, t, SONDE_FAIL_TIMEOUT, "The measurement timed out.");
+		else
+			close_task(ts, t, SONDE_FAIL_NODE_LOST, "The node went away.");
+	}
+}
+
+static void check_leases(struct tasks *ts, struct node *node, int64_t now)
+{
+	/* Sent in order, so the first that is young ends the walk. */
+	struct task *next;
+	for (struct task *t = node->active.first; t; t = next) {
+		next = t->next;
+		if (now - t->since_ns < ACCEPT_S * SONDE_NS_PER_S)
+			return;
+		if (t->state == TASK_SENT)
+			retry(ts, t, SONDE_FAIL_NODE_LOST, "The node did not take the task in time.");
+	}
+}
+
+void tasks_tick(struct tasks *ts, int64_t now)
+{
+	struct sonde_heap_entry *e;
+
+	while ((e = sonde_heap_peek(&ts->due)) && e->key <= now) {
+		struct measurement *m =
+			(struct measurement *)((char *)e - offsetof(struct measurement, due));
+		sonde_heap_remove(&ts->due, e);
+		expire(ts, m);
+	}
+	for (unsigned i = 0; i < ts->nodes->len; i++)
+		if (ts->nodes->all[i])
+			check_leases(ts, ts->nodes->all[i], now);
+	tasks_flush(ts);
+}

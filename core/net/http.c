@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP requests: from the callbacks of libwebsockets to one call of the handler. Refuses what
+ * makes two readers disagree about where a request ends. Owns the session of each connection: it
+ * is made with the first request, dies with the connection, or, while a handler still owes an
+ * answer, with that answer.
+ *
+ * IDLE -> BODY or DRAIN (a body that is too long) -> HANDLER -> IDLE. While a handler owes an
+ * answer nothing is read from the connection: lws would deliver the end of the body again and
+ * again, and spin on a GET. */
+#include "net/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+
+enum { LENGTH_DIGITS = 12, DRAIN_FACTOR = 16 };
+
+static const char too_long[] = "the body is too long";
+
+static const struct {
+	enum lws_token_indexes token;
+	enum sonde_method method;
+} methods[] = {
+	{ WSI_TOKEN_POST_URI, SONDE_POST },       { WSI_TOKEN_GET_URI, SONDE_GET },
+	{ WSI_TOKEN_PUT_URI, SONDE_PUT },         { WSI_TOKEN_PATCH_URI, SONDE_PATCH },
+	{ WSI_TOKEN_DELETE_URI, SONDE_DELETE },   { WSI_TOKEN_OPTIONS_URI, SONDE_OPTIONS },
+	{ WSI_TOKEN_HEAD_URI, SONDE_HEAD },
+};
+
+static const struct {
+	const char *name;
+	enum lws_token_indexes token;
+} readable[] = {
+	{ "authorization", WSI_TOKEN_HTTP_AUTHORIZATION },
+	{ "if-none-match", WSI_TOKEN_HTTP_IF_NONE_MATCH },
+	{ "content-type", WSI_TOKEN_HTTP_CONTENT_TYPE },
+	{ "origin", WSI_TOKEN_ORIGIN },
+	{ "user-agent", WSI_TOKEN_HTTP_USER_AGENT },
+	{ "accept-encoding", WSI_TOKEN_HTTP_ACCEPT_ENCODING },
+};
+
+struct sonde_req *session_of(struct lws *wsi, struct listener *l)
+{
+	struct sonde_req *s = lws_get_opaque_user_data(wsi);
+
+	if (s || !l)
+		return s;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	s->net = l->net;
+	s->listener = l;
+	s->wsi = wsi;
+	link_init(&s->settle);
+	sonde_buf_init(&s->target, 2 * HEADER_BYTES);
+	sonde_buf_init(&s->body, l->net->options.max_body);
+	net_peer_text(wsi, s->peer);
+	lws_set_opaque_user_data(wsi, s);
+	return s;
+}
+
+static void session_free(struct sonde_req *s)
+{
+	link_remove(&s->settle);
+	sonde_buf_deinit(&s->target);
+	sonde_buf_deinit(&s->body);
+	free(s);
+}
+
+static void connection_gone(struct lws *wsi)
+{
+	struct sonde_req *s = lws_get_opaque_user_data(wsi);
+
+	if (!s)
+		return;
+	lws_set_opaque_user_data(wsi, NULL);
+	if (s->conn)
+		conn_gone(s->conn);
+	s->conn = NULL;
+	s->wsi = NULL;
+	s->net = NULL;
+	if (s->state != SESSION_HANDLER)
+		session_free(s);
+	else
+		link_remove(&s->settle);
+}
+
+const struct sonde_req_view *sonde_req_view(struct sonde_req *s)
+{
+	return &s->view;
+}
+
+int sonde_req_header(struct sonde_req *s, const char *name, char *out, size_t room)
+{
+	int n = -1, max = room > HEADER_BYTES ? HEADER_BYTES : (int)room;
+
+	if (!s->wsi || max < 1)
+		return -1;
+	out[0] = '\0';
+	for (size_t i = 0; i < sizeof(readable) / sizeof(readable[0]); i++) {
+		if (!strcmp(readable[i].name, name)) {
+			n = lws_hdr_copy(s->wsi, out, max, readable[i].token);
+			return n > 0 ? n : -1;
+		}
+	}
+	char custom[64];
+	int len = snprintf(custom, sizeof(custom), "%s:", name);
+	if (len < (int)sizeof(custom))
+		n = lws_hdr_custom_copy(s->wsi, out, max, custom, len);
+	return n > 0 ? n : -1;
+}
+
+/* lws hands the arguments over decoded and cut at '&'; what could be mistaken is encoded again. */
+static void add_argument(struct sonde_buf *b, const char *text, size_t len)
+{
+	static const char hex[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+		if (c > ' ' && c < 0x7f && !strchr("%&+#;", c)) {
+			sonde_buf_char(b, (char)c);
+			continue;
+		}
+		sonde_buf_char(b, '%');
+		sonde_buf_char(b, hex[c >> 4]);
+		sonde_buf_char(b, hex[c & 15]);
+	}
+}
+
+static void add_query(struct sonde_buf *b, struct lws *wsi)
+{
+	char part[HEADER_BYTES];
+	int n;
+
+	if (!lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS))
+		return;
+	for (int i = 0; (n = lws_hdr_copy_fragment(wsi, part, sizeof(part),
+						  WSI_TOKEN_HTTP_URI_ARGS, i)) >= 0; i++) {
+		if (i > 0)
+			sonde_buf_char(b, '&');
+		add_argument(b, part, (size_t)n);
+	}
+}
+
+static bool take_target(struct sonde_req *s, const char *uri, size_t len)
+{
+	struct sonde_buf *b = &s->target;
+
+	sonde_buf_reset(b);
+	sonde_buf_add(b, uri, len);
+	sonde_buf_char(b, '\0');
+	size_t query = b->len;
+	add_query(b, s->wsi);
+	sonde_buf_char(b, '\0');
+	if (b->failed)
+		return false;
+	s->view.path = b->data;
+	s->view.query = b->data + query;
+	return true;
+}
+
+static enum sonde_method method_of(struct lws *wsi)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		if (lws_hdr_total_length(wsi, methods[i].token))
+			return methods[i].method;
+	}
+	return 0;
+}
+
+/* HTTP/1.0 is always closed: a keep-alive answer would need a header of its own. */
+static bool wants_keep(struct lws *wsi)
+{
+	char text[64];
+
+	if (lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP) <= 0 || strcmp(text, "HTTP/1.1"))
+		return false;
+	return lws_hdr_total_length(wsi, WSI_TOKEN_CONNECTION) <= 0 ||
+	       !header_has(wsi, WSI_TOKEN_CONNECTION, "close", true);
+}
+
+enum { LENGTH_ABSENT = -1, LENGTH_BAD = -2 };
+
+static int64_t body_length(struct lws *wsi)
+{
+	char text[LENGTH_DIGITS + 2];
+	int64_t value = 0;
+	int n = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+
+	if (lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, 1) > 0)
+		return LENGTH_BAD;
+	if (n <= 0)
+		return LENGTH_ABSENT;
+	if (n > LENGTH_DIGITS ||
+	    lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP_CONTENT_LENGTH) != n)
+		return LENGTH_BAD;
+	for (int i = 0; i < n; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return LENGTH_BAD;
+		value = value * 10 + (text[i] - '0');
+	}
+	return value;
+}
+
+/* A name that ends in white space is another name for lws and the same one for others. */
+static bool disguised_length(struct lws *wsi)
+{
+	static const char *const names[] = { "content-length :", "transfer-encoding :",
+					     "content-length\t:", "transfer-encoding\t:" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (lws_hdr_custom_length(wsi, names[i], (int)strlen(names[i])) >= 0)
+			return true;
+	}
+	return false;
+}
+
+static int run_handler(struct sonde_req *s)
+{
+	s->view.body = s->body.len ? s->body.data : "";
+	s->view.body_len = s->body.len;
+	s->state = SESSION_HANDLER;
+	s->inside = true;
+	s->rc = 0;
+	if (s->listener->http)
+		s->listener->http(s, s->listener->http_arg);
+	else
+		sonde_req_reply(s, &(struct sonde_reply){ .status = 404 });
+	s->inside = false;
+	if (s->state != SESSION_HANDLER)
+		return s->rc;
+	lws_set_timeout(s->wsi, NO_PENDING_TIMEOUT, 0);
+	return lws_rx_flow_control(s->wsi, 0) ? -1 : 0;
+}
+
+static int expect_body(struct sonde_req *s, int64_t length)
+{
+	int64_t max = (int64_t)s->net->options.max_body;
+	char expect[16];
+
+	if (length > max) {
+		if (length > max * DRAIN_FACTOR)
+			return reply_refuse(s, 413, too_long);
+		s->state = SESSION_DRAIN;
+	} else {
+		s->state = SESSION_BODY;
+	}
+	s->body_until_ns = sonde_boottime_ns() +
+		(int64_t)s->net->options.idle_timeout_s * SONDE_NS_PER_S;
+	if (lws_hdr_copy(s->wsi, expect, sizeof(expect), WSI_TOKEN_HTTP_EXPECT) > 0 &&
+	    !strcasecmp(expect, "100-continue")) {
+		static const char go[] = "HTTP/1.1 100 Continue\r\n\r\n";
+		unsigned char frame[LWS_PRE + sizeof(go)];
+		if (s->state == SESSION_DRAIN)
+			return reply_refuse(s, 413, too_long);
+		memcpy(frame + LWS_PRE, go, sizeof(go));
+		if (lws_write(s->wsi, frame + LWS_PRE, sizeof(go) - 1,
+			      LWS_WRITE_HTTP_HEADERS) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
+{
+	struct lws *wsi = s->wsi;
+	int64_t length;
+	int rc;
+
+	s->view = (struct sonde_req_view){ .method = method_of(wsi), .peer = s->peer,
+					   .tls = s->listener->tls, .body = "" };
+	s->keep = wants_keep(wsi);
+	s->head_only = s->view.method == SONDE_HEAD;
+	sonde_buf_reset(&s->body);
+	if (!take_target(s, uri, uri_len))
+		return reply_refuse(s, 400, "the URL is malformed");
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING))
+		return reply_refuse(s, 411, "send a Content-Length instead of Transfer-Encoding");
+	length = body_length(wsi);
+	if (length == LENGTH_BAD || disguised_length(wsi))
+		return reply_refuse(s, 400, "the Content-Length is malformed");
+	if (lws_hdr_fragment_length(wsi, WSI_TOKEN_HOST, 1) > 0)
+		return reply_refuse(s, 400, "there is more than one Host header");
+	if (!s->view.method)
+		return reply_refuse(s, 400, "the method is unknown");
+	if (s->head_only)
+		return reply_refuse(s, 405, "HEAD is not served");
+	if (length > 0)
+		return expect_body(s, length);
+	/* lws takes a missing length for 100 MB to come; after the answer it must close. */
+	if (length == LENGTH_ABSENT && s->view.method >= SONDE_POST &&
+	    s->view.method <= SONDE_PATCH)
+		s->keep = false;
+	if (s->view.method == SONDE_GET && static_serve(s->listener->files, s, &rc))
+		return rc;
+	return run_handler(s);
+}
+
+/* A request that was received together with the one before it waits in a store of lws, and from
+ * there lws 4.1 hands over the wrong bytes as its body. */
+static bool was_stored(const struct sonde_net *net, const char *in)
+{
+	return in < net->rx_base || in >= net->rx_base + RX_BYTES;
+}
+
+static int on_body(struct sonde_req *s, const void *in, size_t len)
+{
+	if (len == 0 || (s->state != SESSION_BODY && s->state != SESSION_DRAIN))
+		return 0;
+	if (was_stored(s->net, in))
+		return reply_refuse(s, 400, "a request with a body cannot be pipelined");
+	if (s->state == SESSION_BODY)
+		sonde_buf_add(&s->body, in, len);
+	if (s->body.failed)
+		return -1;
+	/* Drips keep the gap timer of lws alive; the whole body has a limit too. */
+	return sonde_boottime_ns() > s->body_until_ns ? -1 : 0;
+}
+
+static int on_body_end(struct sonde_req *s)
+{
+	if (s->state == SESSION_DRAIN)
+		return reply_error(s, 413, too_long);
+	return s->state == SESSION_BODY ? run_handler(s) : 0;
+}
+
+/* After a reply lws waits for a writable event before it goes on: two more changes of the poll set
+ * and a turn of the loop. The socket has taken the reply, so the event is given to lws by hand,
+ * once its own callbacks have returned. */
+void http_settle(struct sonde_net *net)
+{
+	while (!link_alone(&net->settle) && net->state != NET_DESTROYING) {
+		struct sonde_req *s = LINK_OWNER(net->settle.next, struct sonde_req, settle);
+		struct lws_pollfd p = { .fd = lws_get_socket_fd(s->wsi),
+					.events = LWS_POLLIN | LWS_POLLOUT,
+					.revents = LWS_POLLOUT };
+		link_remove(&s->settle);
+		if (p.fd >= 0)
+			lws_service_fd(net->context, &p);
+	}
+	net->kick = true;
+	/* Pipelined requests wait in lws, for a turn that follows an event. */
+	if (net->state != NET_DESTROYING && !lws_service_adjust_timeout(net->context, 1, 0))
+		net_wake(net);
+}
+
+/* lws binds the protocol again when a transaction is over, and before each request. */
+static void transaction_over(struct lws *wsi)
+{
+	struct sonde_req *s = lws_get_opaque_user_data(wsi);
+
+	if (!s || !s->answered)
+		return;
+	s->answered = false;
+	link_append(&s->net->settle, &s->settle);
+}
+
+static int upgraded(struct sonde_req *s, struct lws *wsi)
+{
+	if (!s->route)
+		return -1;
+	s->conn = conn_new(s->net, s->route->events, s->route->arg);
+	if (!s->conn)
+		return -1;
+	memcpy(s->conn->peer, s->peer, sizeof(s->peer));
+	conn_opened(s->conn, wsi);
+	return 0;
+}
+
+static int ws_event(struct sonde_req *s, enum lws_callback_reasons reason, void *in, size_t len)
+{
+	if (!s->conn)
+		return -1;
+	if (reason == LWS_CALLBACK_RECEIVE)
+		return conn_receive(s->conn, in, len);
+	if (reason == LWS_CALLBACK_SERVER_WRITEABLE)
+		return conn_writable(s->conn);
+	conn_peer_closes(s->conn, in, len);
+	return 0;
+}
+
+/* The subprotocol that lws picked from the client's list must be the one of the path. */
+static int check_protocol(struct sonde_req *s, struct lws *wsi)
+{
+	const char *want = s->route ? s->route->subprotocol : NULL;
+
+	return s->route && (!want || !strcmp(lws_get_protocol(wsi)->name, want)) ? 0 : -1;
+}
+
+int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                  size_t len)
+{
+	struct sonde_req *s;
+
+	switch (reason) {
+	case LWS_CALLBACK_HTTP:
+	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+		s = session_of(wsi, lws_get_protocol(wsi)->user);
+		if (!s)
+			return -1;
+		return reason == LWS_CALLBACK_HTTP ? on_request(s, in, len) :
+						     upgrade_check(s, wsi);
+	case LWS_CALLBACK_HTTP_BODY:
+	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+		s = session_of(wsi, NULL);
+		if (!s)
+			return -1;
+		return reason == LWS_CALLBACK_HTTP_BODY ? on_body(s, in, len) : on_body_end(s);
+	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+		s = session_of(wsi, NULL);
+		return s ? check_protocol(s, wsi) : -1;
+	case LWS_CALLBACK_ESTABLISHED:
+		s = session_of(wsi, NULL);
+		return s ? upgraded(s, wsi) : -1;
+	case LWS_CALLBACK_RECEIVE:
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		s = session_of(wsi, NULL);
+		return s ? ws_event(s, reason, in, len) : -1;
+	case LWS_CALLBACK_RAW_RX:
+		listener_calibrated(lws_get_protocol(wsi)->user, in);
+		return -1;
+	case LWS_CALLBACK_HTTP_BIND_PROTOCOL:
+		transaction_over(wsi);
+		return 0;
+	case LWS_CALLBACK_CLOSED:
+	case LWS_CALLBACK_CLOSED_HTTP:
+	case LWS_CALLBACK_WSI_DESTROY:
+		connection_gone(wsi);
+		return 0;
+	default:
+		return 0;
+	}
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this room share; nobody outside includes it. */
+#pragma once
+#include <libwebsockets.h>
+#include <uv.h>
+
+#include "base/map.h"
+#include "net/net.h"
+
+enum {
+	RX_BYTES = 16384,       /* read at once from a socket; websocket receive buffer */
+	TX_BYTES = 1 << 20,     /* given to the kernel at once */
+	HEADER_BYTES = 8192,    /* all headers of a request */
+	KEEP_BODY = 16384,      /* a connection keeps this much body memory between requests */
+	HANDSHAKE_S = 5,        /* TLS, headers, gaps in a body, closing handshake */
+	STALL_S = 30,           /* a peer that reads nothing for so long is dropped */
+	GOODBYE_MS = 500,       /* how long close frames may take when the net closes */
+	MAX_FRAGMENTS = 4096,   /* pieces of one message */
+	PEER_TEXT = 48,
+	REASON_TEXT = 124,      /* a close frame holds 123 bytes of reason */
+	HTTP_NAME = 0,          /* index of the HTTP protocol in a listener's table */
+};
+
+_Static_assert((int)SONDE_NET_HEAD >= (int)LWS_PRE, "head room for the websocket header");
+
+/* Intrusive list; an entry outside any list points to itself. */
+struct link {
+	struct link *prev, *next;
+};
+
+static inline void link_init(struct link *l)
+{
+	l->prev = l->next = l;
+}
+
+static inline bool link_alone(const struct link *l)
+{
+	return l->next == l;
+}
+
+static inline void link_remove(struct link *l)
+{
+	l->prev->next = l->next;
+	l->next->prev = l->prev;
+	link_init(l);
+}
+
+static inline void link_append(struct link *list, struct link *l)
+{
+	link_remove(l);
+	l->prev = list->prev;
+	l->next = list;
+	list->prev->next = l;
+	list->prev = l;
+}
+
+#define LINK_OWNER(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+
+struct static_files;
+
+struct listener {
+	struct listener *next;
+	struct sonde_net *net;
+	struct lws_vhost *vhost;
+	sonde_http_fn *http;
+	void *http_arg;
+	struct sonde_ws_route *routes; /* copies, ends with a NULL path */
+	unsigned route_count;
+	struct lws_protocols *protocols;
+	struct static_files *files; /* NULL = none */
+	bool tls;
+};
+
+struct client_vhost {
+	struct client_vhost *next;
+	struct lws_vhost *vhost;
+	char *ca_file; /* NULL = the system's */
+	bool tls;
+};
+
+enum net_state { NET_OPEN, NET_GOODBYE, NET_DESTROYING };
+
+struct sonde_net {
+	uv_loop_t *loop;
+	struct lws_context *context; /* NULLed by lws when it is really gone */
+	struct sonde_net_options options;
+	struct listener *listeners;
+	struct client_vhost *clients;
+	struct link conns;           /* all websockets, also those dialling */
+	struct link busy;            /* websockets that queue or close */
+	struct link settle;          /* sessions whose reply went out in this turn */
+	struct sonde_buf out;        /* a reply is put together here */
+	uv_check_t check;
+	uv_timer_t tick, closer;
+	enum net_state state;
+	int64_t goodbye_ns;
+	unsigned quiet_turns, open_handles;
+	time_t date_at;
+	char date[40];
+	const char *rx_base;         /* where lws puts what it reads: RX_BYTES */
+	bool kick; /* lws timers were set outside of its own callbacks */
+	void (*done)(void *);
+	void *done_arg;
+};
+
+enum session_state {
+	SESSION_IDLE,    /* between requests */
+	SESSION_BODY,    /* collecting */
+	SESSION_DRAIN,   /* throwing an oversized body away */
+	SESSION_HANDLER, /* the handler owes an answer */
+};
+
+/* One connection of a listener, from its first request to its end; also the request handle. */
+struct sonde_req {
+	struct sonde_net *net;   /* NULL once the connection is gone */
+	struct listener *listener;
+	struct lws *wsi;         /* NULL once the connection is gone */
+	enum session_state state;
+	struct sonde_req_view view;
+	struct sonde_buf target; /* path NUL query NUL */
+	struct sonde_buf body;
+	int64_t body_until_ns;
+	struct link settle;
+	const struct sonde_ws_route *route; /* chosen by the upgrade request */
+	struct sonde_conn *conn;            /* after the upgrade */
+	bool keep, inside, head_only;
+	bool answered; /* lws has not yet gone on to the next request */
+	int rc; /* what the callback that ran the handler gives to lws */
+	char peer[PEER_TEXT];
+};
+
+struct packet {
+	struct packet *next;
+	size_t len;
+	unsigned char room[LWS_PRE]; /* lws writes the frame header here */
+	unsigned char text[];
+};
+
+struct sonde_conn {
+	struct sonde_net *net;
+	struct lws *wsi; /* NULL while dialling and between attempts */
+	struct sonde_conn_events events;
+	void *arg;
+	struct link all, busy;
+	struct sonde_buf message; /* pieces so far */
+	unsigned pieces;
+	struct packet *head, **tail;
+	size_t queued, in_lws; /* bytes in our queue; bytes lws could not write at once */
+	int64_t progress_ns;   /* last time the queue moved, or closing began */
+	bool open, refused, closing, close_sent;
+	unsigned code;
+	char reason[REASON_TEXT], peer[PEER_TEXT];
+	struct dialer *dialer; /* client only, until connected or failed */
+};
+
+/* net.c */
+extern const lws_retry_bo_t net_no_validity;
+void net_handle_opened(struct sonde_net *);
+void net_handle_closed(struct sonde_net *);
+/* Errors of lws are warnings while something is set up, and debug lines afterwards: foreign input
+ * causes them. */
+void net_log_loud(bool);
+/* lws arms its timers only after one of its own callbacks; make one happen. */
+void net_wake(struct sonde_net *);
+void net_peer_text(struct lws *, char out[PEER_TEXT]);
+
+/* listen.c */
+void listener_free(struct listener *);
+void listener_calibrated(struct listener *, const char *rx_base);
+const struct sonde_ws_route *listener_route(const struct listener *, const char *path);
+
+/* http.c */
+int http_callback(struct lws *, enum lws_callback_reasons, void *user, void *in, size_t len);
+struct sonde_req *session_of(struct lws *, struct listener *);
+void http_settle(struct sonde_net *);
+
+/* reply.c */
+/* Answer at once from inside a callback and close after it. */
+int reply_refuse(struct sonde_req *, unsigned status, const char *why);
+/* Answer at once with an error; the connection lives. why: plain text without quotes. */
+int reply_error(struct sonde_req *, unsigned status, const char *why);
+/* Answer from inside a callback; what the callback must return. */
+int reply_now(struct sonde_req *, const struct sonde_reply *);
+
+/* upgrade.c */
+/* Whether a header that is a comma list of at most 127 bytes holds the word. */
+bool header_has(struct lws *, enum lws_token_indexes, const char *word, bool any_case);
+int upgrade_check(struct sonde_req *, struct lws *);
+
+/* ws.c */
+struct sonde_conn *conn_new(struct sonde_net *, const struct sonde_conn_events *, void *arg);
+/* Calls the close event and frees. */
+void conn_gone(struct sonde_conn *);
+void conn_set_reason(struct sonde_conn *, unsigned code, const char *reason, size_t len);
+void conn_opened(struct sonde_conn *, struct lws *);
+int conn_receive(struct sonde_conn *, char *in, size_t len);
+int conn_writable(struct sonde_conn *);
+void conn_peer_closes(struct sonde_conn *, const unsigned char *in, size_t len);
+/* Ends the connection soon, not inside this call. */
+void conn_kill(struct sonde_conn *);
+void conns_tick(struct sonde_net *, int64_t now_ns);
+
+/* dial.c */
+int client_callback(struct lws *, enum lws_callback_reasons, void *user, void *in, size_t len);
+/* The caller wants no connection any more; the close event follows from the loop. */
+void dialer_abort(struct sonde_conn *);
+/* As above, now: the net closes. */
+void dialer_drop(struct sonde_conn *);
+
+/* static.c */
+int static_load(const char *dir, const char *url, struct static_files **out, struct sonde_error *);
+void static_free(struct static_files *);
+/* Answers a GET it knows: true and *rc is what the callback must return. */
+bool static_serve(struct static_files *, struct sonde_req *, int *rc);

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Websockets of either side: reassembly, sending with a bounded queue, closing with a reason. A
+ * message goes straight to the socket when nothing waits before it; what the kernel does not take
+ * lws keeps, and everything after that waits in our queue. Refuses binary messages, messages over
+ * the limit or in too many pieces. A connection is freed after its close event.
+ *
+ * Nothing here ends a connection inside a call of its user: closing is done from the writable
+ * callback, killing by a timer of lws. */
+#include "net/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum { KEEP_MESSAGE = 65536, CODE_NONE = 1005, CODE_BROKEN = 1006, CODE_TYPE = 1003,
+       CODE_POLICY = 1008, CODE_SIZE = 1009 };
+
+struct sonde_conn *conn_new(struct sonde_net *net, const struct sonde_conn_events *events, void *arg)
+{
+	struct sonde_conn *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->net = net;
+	c->events = *events;
+	c->arg = arg;
+	c->code = CODE_BROKEN;
+	c->tail = &c->head;
+	link_init(&c->all);
+	link_init(&c->busy);
+	link_append(&net->conns, &c->all);
+	sonde_buf_init(&c->message, net->options.max_message);
+	return c;
+}
+
+static void pop_packet(struct sonde_conn *c)
+{
+	struct packet *p = c->head;
+
+	c->head = p->next;
+	if (!c->head)
+		c->tail = &c->head;
+	c->queued -= p->len;
+	free(p);
+}
+
+void conn_gone(struct sonde_conn *c)
+{
+	link_remove(&c->all);
+	link_remove(&c->busy);
+	c->wsi = NULL;
+	c->open = false;
+	c->closing = true;
+	if (c->events.close)
+		c->events.close(c, c->arg, c->code, c->reason);
+	while (c->head)
+		pop_packet(c);
+	sonde_buf_deinit(&c->message);
+	free(c);
+}
+
+/* The last bytes of a cut text may be half a character, which must not go into a close frame. */
+static size_t whole_characters(const char *text, size_t len)
+{
+	while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+		len--;
+	return len;
+}
+
+void conn_set_reason(struct sonde_conn *c, unsigned code, const char *reason, size_t len)
+{
+	c->code = code;
+	if (len >= sizeof(c->reason))
+		len = whole_characters(reason, sizeof(c->reason) - 1);
+	memcpy(c->reason, reason, len);
+	c->reason[len] = '\0';
+}
+
+void conn_opened(struct sonde_conn *c, struct lws *wsi)
+{
+	c->wsi = wsi;
+	c->open = true;
+	if (c->closing)
+		lws_callback_on_writable(wsi);
+	else if (c->events.open)
+		c->events.open(c, c->arg);
+}
+
+static void make_busy(struct sonde_conn *c)
+{
+	if (link_alone(&c->busy))
+		c->progress_ns = sonde_boottime_ns();
+	link_append(&c->net->busy, &c->busy);
+}
+
+void conn_kill(struct sonde_conn *c)
+{
+	c->closing = true;
+	if (!c->wsi)
+		return;
+	lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+	net_wake(c->net);
+}
+
+void conns_tick(struct sonde_net *net, int64_t now)
+{
+	for (struct link *l = net->busy.next, *next; l != &net->busy; l = next) {
+		struct sonde_conn *c = LINK_OWNER(l, struct sonde_conn, busy);
+		int64_t limit = c->closing ? HANDSHAKE_S : STALL_S;
+		next = l->next;
+		if (now - c->progress_ns < limit * SONDE_NS_PER_S)
+			continue;
+		link_remove(&c->busy);
+		if (!c->closing)
+			conn_set_reason(c, CODE_BROKEN, "the peer reads nothing", 22);
+		conn_kill(c);
+	}
+}
+
+/* -------- receiving -------- */
+
+static void prepare_close(struct sonde_conn *c)
+{
+	c->closing = c->close_sent = true;
+	lws_close_reason(c->wsi, (enum lws_close_status)c->code, (unsigned char *)c->reason,
+			 strlen(c->reason));
+}
+
+/* From the writable callback. Returning -1 there would close twice in a debug build of lws, which
+ * Debian's is, and the second time skips the close frame. */
+static int close_when_writable(struct sonde_conn *c)
+{
+	struct lws *wsi = c->wsi;
+
+	prepare_close(c);
+	lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+	/* A broken socket ended at once, and with it the connection. */
+	return lws_get_opaque_user_data(wsi) ? 0 : -1;
+}
+
+static int refuse(struct sonde_conn *c, unsigned code, const char *why)
+{
+	conn_set_reason(c, code, why, strlen(why));
+	prepare_close(c);
+	return -1;
+}
+
+static void deliver(struct sonde_conn *c, char *text, size_t len)
+{
+	if (c->events.message)
+		c->events.message(c, c->arg, text, len);
+}
+
+int conn_receive(struct sonde_conn *c, char *in, size_t len)
+{
+	struct lws *wsi = c->wsi;
+	bool last = lws_is_final_fragment(wsi) && !lws_remaining_packet_payload(wsi);
+
+	if (c->closing)
+		return 0;
+	if (lws_frame_is_binary(wsi))
+		return refuse(c, CODE_TYPE, "only text messages are understood");
+	if (c->message.len + len > c->net->options.max_message)
+		return refuse(c, CODE_SIZE, "the message is too long");
+	if (last && c->pieces == 0) {
+		deliver(c, in, len);
+		return 0;
+	}
+	if (++c->pieces > MAX_FRAGMENTS)
+		return refuse(c, CODE_POLICY, "the message comes in too many pieces");
+	sonde_buf_add(&c->message, in, len);
+	if (c->message.failed)
+		return refuse(c, CODE_SIZE, "the message is too long");
+	if (!last)
+		return 0;
+	deliver(c, c->message.data, c->message.len);
+	c->pieces = 0;
+	sonde_buf_reset(&c->message);
+	if (c->message.cap > KEEP_MESSAGE)
+		sonde_buf_deinit(&c->message);
+	return 0;
+}
+
+void conn_peer_closes(struct sonde_conn *c, const unsigned char *in, size_t len)
+{
+	c->closing = c->close_sent = true;
+	if (len < 2)
+		conn_set_reason(c, CODE_NONE, "", 0);
+	else
+		conn_set_reason(c, (unsigned)in[0] << 8 | in[1], (const char *)in + 2, len - 2);
+}
+
+/* -------- sending -------- */
+
+static int write_text(struct sonde_conn *c, void *text, size_t len)
+{
+	if (lws_write(c->wsi, text, len, LWS_WRITE_TEXT) < 0)
+		return -1;
+	if (lws_partial_buffered(c->wsi)) {
+		c->in_lws = len;
+		make_busy(c);
+	}
+	return 0;
+}
+
+int conn_writable(struct sonde_conn *c)
+{
+	struct lws *wsi = c->wsi;
+	size_t max = c->net->options.max_send_queue;
+
+	c->progress_ns = sonde_boottime_ns();
+	if (c->close_sent)
+		return 0;
+	c->in_lws = 0;
+	while (c->head && !lws_partial_buffered(wsi)) {
+		int rc = write_text(c, c->head->text, c->head->len);
+		pop_packet(c);
+		if (rc != 0)
+			return -1;
+	}
+	if (c->refused && !c->closing && sonde_conn_queued(c) < max / 4) {
+		c->refused = false;
+		if (c->events.drain)
+			c->events.drain(c, c->arg);
+	}
+	if (c->head)
+		lws_callback_on_writable(wsi);
+	else if (c->closing)
+		return close_when_writable(c);
+	else if (!c->in_lws)
+		link_remove(&c->busy);
+	return 0;
+}
+
+static int enqueue(struct sonde_conn *c, const char *text, size_t len)
+{
+	struct packet *p = malloc(sizeof(*p) + len);
+
+	if (!p)
+		return SONDE_ENOMEM;
+	p->next = NULL;
+	p->len = len;
+	memcpy(p->text, text, len);
+	*c->tail = p;
+	c->tail = &p->next;
+	c->queued += len;
+	make_busy(c);
+	lws_callback_on_writable(c->wsi);
+	return SONDE_OK;
+}
+
+int sonde_conn_send(struct sonde_conn *c, struct sonde_buf *b)
+{
+	if (!c->open || c->closing)
+		return SONDE_EGONE;
+	if (b->failed || b->head < LWS_PRE)
+		return SONDE_EINVAL;
+	if (!c->head && !lws_partial_buffered(c->wsi)) {
+		if (write_text(c, b->data, b->len) == 0)
+			return SONDE_OK;
+		conn_kill(c);
+		return SONDE_EGONE;
+	}
+	if (sonde_conn_queued(c) + b->len > c->net->options.max_send_queue) {
+		c->refused = true;
+		return SONDE_EFULL;
+	}
+	return enqueue(c, b->data, b->len);
+}
+
+void sonde_conn_close(struct sonde_conn *c, unsigned code, const char *reason)
+{
+	if (c->closing)
+		return;
+	conn_set_reason(c, code, reason ? reason : "", reason ? strlen(reason) : 0);
+	c->closing = true;
+	if (!c->open) {
+		dialer_abort(c);
+		return;
+	}
+	make_busy(c);
+	c->progress_ns = sonde_boottime_ns();
+	lws_callback_on_writable(c->wsi);
+}
+
+void sonde_conn_set_arg(struct sonde_conn *c, void *arg)
+{
+	c->arg = arg;
+}
+
+void *sonde_conn_arg(struct sonde_conn *c)
+{
+	return c->arg;
+}
+
+const char *sonde_conn_peer(struct sonde_conn *c)
+{
+	return c->peer;
+}
+
+size_t sonde_conn_queued(struct sonde_conn *c)
+{
+	return c->queued + c->in_lws;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The file node.key: two lines, "id <26 letters>" and "key <secret>". Refuses a file that others
+ * can read or that another user owns: a key that leaked is no key. Owns no memory. */
+#include "node/identity.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILE_MAX = 256 };
+
+static int parse(const char *text, struct sonde_identity *out)
+{
+	size_t id_at = 3, key_at = id_at + SONDE_ID_TEXT - 1 + 5;
+	size_t len = strlen(text);
+
+	if (len <= key_at || memcmp(text, "id ", 3) || memcmp(text + key_at - 5, "\nkey ", 5))
+		return SONDE_EINVAL;
+	if (!sonde_id_parse(text + id_at, SONDE_ID_TEXT - 1, &out->id))
+		return SONDE_EINVAL;
+	size_t n = strcspn(text + key_at, "\n");
+	if (n == 0 || n >= sizeof(out->key) || strcmp(text + key_at + n, "\n"))
+		return SONDE_EINVAL;
+	memcpy(out->key, text + key_at, n);
+	out->key[n] = '\0';
+	return SONDE_OK;
+}
+
+int sonde_identity_load(const char *path, struct sonde_identity *out, struct sonde_error *e)
+{
+	char text[FILE_MAX] = "";
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 && errno == ENOENT)
+		return sonde_fail(e, SONDE_ENOENT, NULL, "there is no %s", path);
+	if (fd < 0)
+		return sonde_fail(e, SONDE_EIO, NULL, "cannot open %s: %s", path, strerror(errno));
+	ssize_t n = fstat(fd, &st) ? -1 : read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n < 0)
+		return sonde_fail(e, SONDE_EIO, NULL, "cannot read %s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
+		return sonde_fail(e, SONDE_EDENIED, NULL,
+		                  "%s must be a file that belongs to the user this node runs as", path);
+	if (st.st_mode & 077)
+		return sonde_fail(e, SONDE_EDENIED, NULL,
+		                  "%s can be read by others (mode %03o): make it 0600, or remove it and "
+		                  "register again",
+		                  path, (unsigned)(st.st_mode & 0777));
+	int rc = parse(text, out);
+	sonde_secret_wipe(text, sizeof(text));
+	return rc ? sonde_fail(e, rc, NULL, "%s is not a node key file", path) : SONDE_OK;
+}
+
+static bool write_file(const char *path, const char *text, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return false;
+	bool good = !fchmod(fd, 0600) && write(fd, text, len) == (ssize_t)len && !fsync(fd);
+	return !close(fd) && good;
+}
+
+static bool sync_dir_of(char *path)
+{
+	int fd = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	bool good = !fsync(fd);
+	close(fd);
+	return good;
+}
+
+int sonde_identity_save(const char *path, const struct sonde_identity *identity,
+                        struct sonde_error *e)
+{
+	char text[FILE_MAX], id[SONDE_ID_TEXT], fresh[4096 + 8];
+
+	sonde_id_format(&identity->id, id);
+	int n = snprintf(text, sizeof(text), "id %s\nkey %s\n", id, identity->key);
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	bool good = write_file(fresh, text, n) && !rename(fresh, path) && sync_dir_of(fresh);
+	sonde_secret_wipe(text, sizeof(text));
+	if (!good)
+		return sonde_fail(e, SONDE_EIO, NULL, "cannot write %s: %s", path, strerror(errno));
+	return SONDE_OK;
+}

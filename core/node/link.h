@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one websocket to the controller: dials, says hello, sends heartbeats and what the spool
+ * holds, and comes back after any loss with full-jitter delays. */
+#pragma once
+#include <stdbool.h>
+#include <uv.h>
+
+#include "net/net.h"
+#include "node/identity.h"
+#include "node/spool.h"
+#include "wire/wire.h"
+
+struct sonde_link;
+
+/* All borrowed for the life of the link. */
+struct sonde_link_options {
+	const char *controller, *ca_file; /* http(s) URL; NULL or "" = the system's trust */
+	int64_t backoff_min_ms, backoff_max_ms;
+	const struct sonde_identity *identity;
+	struct sonde_text plugins; /* JSON object for hello */
+	uint32_t capacity;
+};
+
+struct sonde_link_events {
+	/* The controller has answered hello: messages go through from now on. */
+	void (*up)(void *arg);
+	void (*tasks)(void *arg, const struct sonde_msg_task *, unsigned count);
+	void (*cancel)(void *arg, const struct sonde_msg_task *, unsigned count);
+	void (*beat)(void *arg, struct sonde_msg_beat *); /* fill it; the link adds the clocks */
+	void (*fatal)(void *arg);                         /* the spool could not be written */
+};
+
+int sonde_link_new(uv_loop_t *, struct sonde_net *, struct sonde_spool *,
+                   const struct sonde_link_options *, const struct sonde_link_events *, void *arg,
+                   struct sonde_link **, struct sonde_error *);
+/* Results were committed, or there is room again: send what may be sent. */
+void sonde_link_pump(struct sonde_link *);
+bool sonde_link_is_up(const struct sonde_link *);
+bool sonde_link_is_closed(const struct sonde_link *); /* there is no connection */
+/* At most SONDE_MSG_ITEMS. Anything but SONDE_OK: nothing was sent. */
+int sonde_link_accept(struct sonde_link *, struct sonde_msg_accept *, unsigned count);
+/* Sent when it is up and not busy, otherwise dropped. */
+void sonde_link_progress(struct sonde_link *, const struct sonde_msg *);
+/* Say goodbye, close, and do not come back. */
+void sonde_link_bye(struct sonde_link *, const char *reason);
+/* No callback comes after this. Freed once the loop has run; before the net is closed. */
+void sonde_link_close(struct sonde_link *);

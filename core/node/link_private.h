@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of the link, shared by link.c (connecting, receiving, time) and link_send.c. */
+#pragma once
+#include "node/backoff.h"
+#include "node/link.h"
+
+enum sonde_link_state {
+	SONDE_LINK_DOWN,      /* no connection; the redial timer runs, or the link is leaving */
+	SONDE_LINK_DIALING,   /* until the websocket is open */
+	SONDE_LINK_GREETING,  /* hello sent */
+	SONDE_LINK_WELCOMED,  /* welcome is here, the spool has not agreed to it yet */
+	SONDE_LINK_UP,
+};
+
+struct sonde_link {
+	uv_loop_t *loop;
+	struct sonde_net *net;
+	struct sonde_spool *spool;
+	struct sonde_link_options options;
+	struct sonde_link_events events;
+	void *arg;
+
+	enum sonde_link_state state;
+	struct sonde_conn *conn; /* NULL in DOWN */
+	char url[640];
+	uv_timer_t redial, tick;
+	struct sonde_backoff backoff;
+	struct sonde_decoder *decoder;
+	struct sonde_buf out;   /* the message being sent */
+	struct sonde_buf batch; /* payloads of the results in it */
+
+	struct sonde_msg_welcome welcome;
+	int64_t state_ns, seen_ns, beat_ns; /* entered the state; last message; last beat sent */
+	int64_t server_ms, server_ns;       /* the controller's clock, and when it came */
+	uint64_t sent, acked;               /* seqs of the spool's epoch */
+	int64_t acked_ns;
+	unsigned handles;
+	bool leaving, closing;
+};
+
+int sonde_link_send(struct sonde_link *, const struct sonde_msg *);
+int sonde_link_send_hello(struct sonde_link *);
+void sonde_link_send_beat(struct sonde_link *);

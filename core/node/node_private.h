@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of the node, shared by node.c (start and end) and work.c (tasks and results). */
+#pragma once
+#include "node/link.h"
+#include "node/node.h"
+#include "node/stats.h"
+#include "node/super.h"
+#include "node/sync.h"
+
+enum sonde_node_phase {
+	SONDE_NODE_RUNNING,
+	SONDE_NODE_DRAINING, /* no new tasks; the running ones go on */
+	SONDE_NODE_SENDING,  /* results leave */
+	SONDE_NODE_LEAVING,  /* goodbye was said */
+	SONDE_NODE_CLOSING,  /* handles close, the loop ends */
+};
+
+/* Accepts that wait for the journal. */
+struct sonde_accepts {
+	struct {
+		struct sonde_msg_accept item;
+		uint64_t ticket;
+	} *rows;
+	unsigned count, room;
+};
+
+struct sonde_node {
+	const struct sonde_node_options *options;
+	uv_loop_t loop;
+	uv_signal_t term, interrupt;
+	uv_timer_t step;
+	struct sonde_journal *journal;
+	struct sonde_spool *spool;
+	struct sonde_sync *sync;
+	struct sonde_net *net;
+	struct sonde_super *super;
+	struct sonde_link *link;
+	struct sonde_buf plugins, packed;
+	struct sonde_accepts accepts;
+	struct sonde_stats stats;
+	enum sonde_node_phase phase;
+	int64_t phase_ns;
+	int exit_code;
+};
+
+/* Before the loop runs: attempts that were taken and never finished end as crashed, unless their
+ * result is in the spool. */
+void sonde_work_recall(struct sonde_node *);
+void sonde_work_visit(void *node, const struct sonde_record *); /* of each record at open */
+
+extern const struct sonde_sync_events sonde_work_sync_events;
+extern const struct sonde_super_events sonde_work_super_events;
+extern const struct sonde_link_events sonde_work_link_events;
+
+/* Close everything now; the loop ends soon. */
+void sonde_node_finish(struct sonde_node *, int exit_code);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration of a node: one struct, filled from rows (core/config). */
+#pragma once
+#include <stdint.h>
+
+#include "param/param.h"
+
+struct sonde_node_options {
+	const char *controller; /* http:// or https:// URL without a path */
+	const char *state;      /* directory, made when it is not there */
+	const char *name, *region, *country, *city, *continent, *network, *tags;
+	double latitude, longitude; /* both 0: not told */
+	int64_t asn;                /* 0: not told */
+	const char *token, *token_file, *ca_file;
+	const char *plugins, *runner;
+	int64_t capacity; /* tasks at once */
+	const char *guard_allow, *guard_deny;
+	uint32_t log_level; /* index into error, warn, info, debug */
+	int64_t spool_max_bytes;
+	int64_t backoff_min, backoff_max; /* nanoseconds */
+	int64_t drain;                    /* nanoseconds */
+	const char *config;
+};
+
+struct sonde_rows sonde_node_rows(void);
+/* Fill from flags, environment, file and defaults and check what rows cannot; strings live in the
+ * pool. SONDE_EINVAL with one sentence. */
+int sonde_node_options_load(struct sonde_node_options *, struct sonde_pool *, int argc, char **argv,
+                            struct sonde_error *);
+/* The syslog level of options->log_level. */
+int sonde_node_log_level(const struct sonde_node_options *);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The durable queue of results that the controller has not stored yet: append-only segment files
+ * <dir>/<epoch>-<first seq>.seg (both 16 hex digits) and the file <dir>/epoch.
+ *
+ * A result is (epoch, seq); seq counts 1, 2, 3 ... within an epoch. Appending goes to memory; a
+ * group is staged, written and synced by a worker, and committed:
+ *
+ *	append* -> stage -> [worker: write] -> commit
+ *
+ * Only committed records can be read. All functions but sonde_spool_write belong to one thread. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "node/record.h"
+
+struct sonde_spool;
+
+struct sonde_spool_options {
+	const char *dir;        /* made (0700) when it is not there */
+	uint64_t max_bytes;     /* from here on sonde_spool_full() is true */
+	uint32_t segment_bytes; /* a segment ends when it has grown past this; 0 = 4 MiB */
+};
+
+/* What was found wrong at open and since, for the log and the operator. */
+struct sonde_spool_damage {
+	uint64_t torn_bytes; /* cut from the end of the newest segment */
+	uint64_t gaps;       /* holes in the sequence */
+	uint64_t lost;       /* records in those holes */
+	uint64_t renewals;   /* epochs begun because the controller knew more than the spool */
+};
+
+struct sonde_spool_state {
+	uint64_t epoch;
+	uint64_t first, last; /* seqs held, also those not committed yet; first > last: empty */
+	uint64_t synced;      /* the last committed seq */
+	uint64_t bytes, count;
+	struct sonde_spool_damage damage;
+};
+
+typedef void sonde_spool_visit_fn(void *arg, const struct sonde_record *);
+
+/* Open or create. visit (may be NULL) sees every record found, in order. The directory is locked
+ * against a second process (SONDE_EEXIST). */
+int sonde_spool_open(const struct sonde_spool_options *, sonde_spool_visit_fn *visit, void *arg,
+                     struct sonde_spool **out, struct sonde_error *);
+/* Frees memory and descriptors; what was not committed is not written. No group may be out. */
+void sonde_spool_close(struct sonde_spool *);
+
+/* Queue one record; its seq into *seq. SONDE_ENOMEM when memory or the limit of a group is used
+ * up, SONDE_EINVAL when len is over SONDE_RECORD_MAX. A full spool still takes it. */
+int sonde_spool_append(struct sonde_spool *, const void *payload, size_t len, uint64_t *seq);
+/* True when the spool has reached max_bytes or cannot be written: take no new work. */
+bool sonde_spool_full(const struct sonde_spool *);
+struct sonde_spool_state sonde_spool_state(const struct sonde_spool *);
+unsigned sonde_spool_pending(const struct sonde_spool *); /* records not staged yet */
+
+struct sonde_spool_group;
+/* What has been appended since, as a group to write; NULL when there is nothing or one is out.
+ * A group whose write failed comes again, whole. */
+struct sonde_spool_group *sonde_spool_stage(struct sonde_spool *);
+/* Write and sync; touches nothing but the group: for a worker thread. */
+void sonde_spool_write(struct sonde_spool_group *);
+/* Take the group back. SONDE_OK: its records are durable. SONDE_EFULL: could not be written, stage
+ * it again later. SONDE_EIO: a sync failed, what is on disk is unknown: the process must end. */
+int sonde_spool_commit(struct sonde_spool *, struct sonde_spool_group *);
+
+/* The next committed record to send, without passing it; SONDE_ENOENT when there is none, SONDE_EIO
+ * when it cannot be read. The payload is borrowed until the next call of any function here. */
+int sonde_spool_peek(struct sonde_spool *, struct sonde_record *);
+void sonde_spool_pass(struct sonde_spool *); /* the record just peeked was sent */
+/* Read again from the first record after `seq`. */
+void sonde_spool_rewind(struct sonde_spool *, uint64_t seq);
+/* The controller has stored everything up to and including seq of the current epoch: segments
+ * wholly below go. */
+void sonde_spool_ack(struct sonde_spool *, uint64_t seq);
+/* What the controller said at welcome (epoch 0: it has nothing of us). Where it holds more than this
+ * spool can have sent (a restored disk), the records are moved durably to a new epoch. Then
+ * acked and rewound. SONDE_EFULL: a group is out, call again after its commit. SONDE_EIO. */
+int sonde_spool_confirm(struct sonde_spool *, uint64_t epoch, uint64_t seq);

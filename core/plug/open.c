@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opens one plugin file. What is read before `abi` and `size` have been checked is nothing, and
+ * what is read after is only what `size` covers. Refuses what is not a plain file of the right
+ * name that only its owner's group may write. Owns nothing: the object stays mapped for ever. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "plug/plugset.h"
+
+enum { ARGS_MAX = 64 << 10, STATE_MAX = 1 << 20, FIELDS_MAX = 512, TEXT_MAX = 400 };
+
+/* Sizes of the first version of the structs: nothing smaller was ever a plugin. */
+#define PLUGIN_MIN (offsetof(struct sonde_plugin, finish) + sizeof(void (*)(void)))
+#define PARAM_MIN (offsetof(struct sonde_param, flags) + sizeof(uint32_t))
+#define FIELD_MIN (offsetof(struct sonde_field, flags) + sizeof(uint32_t))
+#define NEEDS_KNOWN (SONDE_NEED_ICMP | SONDE_NEED_UDP | SONDE_NEED_TCP | SONDE_NEED_RESOLVE)
+
+static bool name_ok(const char *s, size_t n)
+{
+	if (!n || n >= SONDE_PLUG_NAME || s[0] < 'a' || s[0] > 'z')
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= '0' && s[i] <= '9') || s[i] == '_'))
+			return false;
+	return true;
+}
+
+static int check_file(const char *path, struct sonde_error *e)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 && errno == ELOOP)
+		return sonde_fail(e, SONDE_EDENIED, NULL, "the file is a symbolic link");
+	if (fd < 0)
+		return sonde_fail(e, SONDE_EIO, NULL, "the file cannot be opened: %s",
+		                  strerror(errno));
+	int rc = fstat(fd, &st);
+	close(fd);
+	if (rc || !S_ISREG(st.st_mode))
+		return sonde_fail(e, SONDE_EDENIED, NULL, "this is not a regular file");
+	if (st.st_mode & S_IWOTH)
+		return sonde_fail(e, SONDE_EDENIED, NULL, "anybody may write to the file");
+	return SONDE_OK;
+}
+
+static const void *map_plugin(const char *path, struct sonde_error *e)
+{
+	void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+
+	if (!object) {
+		const char *why = dlerror();
+		size_t n = strlen(path);
+		if (why && !strncmp(why, path, n) && why[n] == ':')
+			why += n + 1 + strspn(why + n + 1, " ");
+		sonde_fail(e, SONDE_EINVAL, NULL, "it cannot be linked: %s",
+		           why ? why : "unknown reason");
+		return NULL;
+	}
+	const void *symbol = dlsym(object, "sonde_plugin");
+	if (!symbol)
+		sonde_fail(e, SONDE_EINVAL, NULL, "it exports no sonde_plugin");
+	return symbol;
+}
+
+static int check_version(const void *symbol, struct sonde_error *e)
+{
+	uint32_t head[2];
+
+	memcpy(head, symbol, sizeof(head));
+	if (head[0] != SONDE_PLUGIN_ABI)
+		return sonde_fail(e, SONDE_EVERSION, NULL,
+		                  "it was built for plugin ABI %u, this host has %u", head[0],
+		                  SONDE_PLUGIN_ABI);
+	if (head[1] < PLUGIN_MIN || head[1] > 4096)
+		return sonde_fail(e, SONDE_EVERSION, NULL, "its size of %u bytes is impossible",
+		                  head[1]);
+	return SONDE_OK;
+}
+
+static bool text_ok(const char *s)
+{
+	if (!s)
+		return false;
+	size_t n = strnlen(s, TEXT_MAX + 1);
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)s[i] < 0x20)
+			return false;
+	return n && n <= TEXT_MAX;
+}
+
+static int check_texts(const struct sonde_plugin *d, struct sonde_error *e)
+{
+	const char *const text[] = { d->name, d->version, d->summary, d->license };
+	static const char *const what[] = { "name", "version", "summary", "license" };
+
+	for (unsigned i = 0; i < sizeof(text) / sizeof(text[0]); i++)
+		if (!text_ok(text[i]))
+			return sonde_fail(e, SONDE_EINVAL, NULL,
+			                  "its %s is missing, too long or not plain text", what[i]);
+	return SONDE_OK;
+}
+
+static int check_fields(const struct sonde_plugin *d, struct sonde_error *e)
+{
+	if (!d->fields)
+		return sonde_fail(e, SONDE_EINVAL, NULL, "it has no field rows");
+	for (unsigned i = 0;; i++) {
+		struct sonde_field f;
+		memcpy(&f, (const char *)d->fields + (size_t)i * d->field_size, FIELD_MIN);
+		if (f.type == SONDE_TYPE_END)
+			return SONDE_OK;
+		if (i == FIELDS_MAX)
+			return sonde_fail(e, SONDE_EINVAL, NULL, "its field rows do not end");
+		if (f.type > SONDE_TYPE_OBJECT || !text_ok(f.name) || !text_ok(f.help) ||
+		    (f.unit && !text_ok(f.unit)))
+			return sonde_fail(e, SONDE_EINVAL, NULL, "its field row %u is not valid", i);
+	}
+}
+
+static int check_desc(const struct sonde_plug *p, uint32_t allowed, struct sonde_error *e)
+{
+	const struct sonde_plugin *d = &p->desc;
+	struct sonde_error row = { 0 };
+
+	if (d->args_size > ARGS_MAX || d->state_size > STATE_MAX)
+		return sonde_fail(e, SONDE_EINVAL, NULL, "its args or state are too large");
+	if (!d->start || !d->cancel || !d->finish)
+		return sonde_fail(e, SONDE_EINVAL, NULL, "start, cancel or finish is missing");
+	if (d->param_size < PARAM_MIN || d->param_size > 1024 || d->param_size % 8 ||
+	    d->field_size < FIELD_MIN || d->field_size > 1024 || d->field_size % 8)
+		return sonde_fail(e, SONDE_EVERSION, NULL, "its rows have an impossible size");
+	if (!d->params)
+		return sonde_fail(e, SONDE_EINVAL, NULL, "it has no parameter rows");
+	if (sonde_rows_check(p->params, d->args_size, &row))
+		return sonde_fail(e, SONDE_EINVAL, NULL, "its parameter rows are not valid: %s%s%.160s",
+		                  row.path, row.path[0] ? ": " : "", row.text);
+	int status = check_fields(d, e);
+	if (status)
+		return status;
+	if (d->needs & ~(uint32_t)NEEDS_KNOWN)
+		return sonde_fail(e, SONDE_EVERSION, NULL,
+		                  "it needs something that this host does not know");
+	if (d->needs & ~allowed)
+		return sonde_fail(e, SONDE_EDENIED, NULL, "it needs %s, which this node cannot give",
+		                  d->needs & ~allowed & SONDE_NEED_ICMP ? "ICMP sockets"
+		                                                        : "a right");
+	return SONDE_OK;
+}
+
+int sonde_plug_open(const char *path, uint32_t allowed, struct sonde_plug *out,
+                    struct sonde_error *e)
+{
+	const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+	size_t n = strlen(file);
+	struct sonde_plug p = { 0 };
+
+	if (n < 4 || strcmp(file + n - 3, ".so") || !name_ok(file, n - 3))
+		return sonde_fail(e, SONDE_EINVAL, NULL,
+		                  "the file is not called NAME.so with a NAME of lower-case "
+		                  "letters, digits and underscores");
+	int status = check_file(path, e);
+	if (status)
+		return status;
+	const void *symbol = map_plugin(path, e);
+	if (!symbol)
+		return SONDE_EINVAL;
+	status = check_version(symbol, e);
+	if (status)
+		return status;
+	uint32_t size = ((const struct sonde_plugin *)symbol)->size;
+	memcpy(&p.desc, symbol, size < sizeof(p.desc) ? size : sizeof(p.desc));
+	p.params = (struct sonde_rows){ p.desc.params, p.desc.param_size };
+	status = check_texts(&p.desc, e);
+	if (status)
+		return status;
+	if (strlen(p.desc.name) != n - 3 || memcmp(p.desc.name, file, n - 3))
+		return sonde_fail(e, SONDE_EINVAL, NULL, "it calls itself \"%s\", not as its file",
+		                  p.desc.name);
+	status = check_desc(&p, allowed, e);
+	if (status == SONDE_OK && out)
+		*out = p;
+	return status;
+}

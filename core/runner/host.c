@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The function table of struct sonde_host: what a plugin may ask for. Every call is of a plugin
+ * that may be wrong: after done() nothing has an effect, and a socket of a kind that the plugin
+ * did not declare is refused. Handles live in the probe's pool; dead ones are used again. */
+#include <errno.h>
+#include <linux/icmp.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "runner/probe.h"
+
+static int64_t host_now(struct sonde_probe *p)
+{
+	return sonde_boottime_ns();
+}
+
+static void on_timer(struct sonde_alarm *a)
+{
+	struct sonde_timer *t = (struct sonde_timer *)a;
+	struct sonde_run *run = t->run;
+	sonde_timer_fn *fn = t->fn;
+	void *arg = t->arg;
+
+	LIST_REMOVE(t, link);
+	LIST_INSERT_HEAD(&run->old_timers, t, link);
+	sonde_run_enter(run);
+	fn(&run->probe, arg);
+	sonde_run_leave(run);
+}
+
+static struct sonde_timer *host_timer_start(struct sonde_probe *p, int64_t delay_ns,
+                                            sonde_timer_fn *fn, void *arg)
+{
+	struct sonde_run *run = sonde_run_of(p);
+	struct sonde_timer *t = LIST_FIRST(&run->old_timers);
+
+	if (run->over)
+		return NULL;
+	if (t)
+		LIST_REMOVE(t, link);
+	else
+		t = sonde_pool_alloc(&run->pool, sizeof(*t));
+	if (!t)
+		return NULL;
+	*t = (struct sonde_timer){ .run = run, .fn = fn, .arg = arg };
+	int64_t now = sonde_boottime_ns();
+	if (delay_ns < 0)
+		delay_ns = 0;
+	int64_t at = delay_ns > INT64_MAX - now ? INT64_MAX : now + delay_ns;
+	if (sonde_poller_alarm(&run->runner->poller, &t->alarm, at, on_timer)) {
+		LIST_INSERT_HEAD(&run->old_timers, t, link);
+		return NULL;
+	}
+	LIST_INSERT_HEAD(&run->timers, t, link);
+	return t;
+}
+
+static void host_timer_stop(struct sonde_probe *p, struct sonde_timer *t)
+{
+	struct sonde_run *run = sonde_run_of(p);
+
+	if (run->over || !t || !t->alarm.entry.at)
+		return;
+	sonde_poller_disarm(&run->runner->poller, &t->alarm);
+	LIST_REMOVE(t, link);
+	LIST_INSERT_HEAD(&run->old_timers, t, link);
+}
+
+static void on_watch(struct sonde_fdwatch *fdwatch, unsigned events)
+{
+	struct sonde_watch *w = (struct sonde_watch *)fdwatch;
+	struct sonde_run *run = w->run;
+
+	sonde_run_enter(run);
+	w->fn(&run->probe, w->arg, fdwatch->fd, events);
+	sonde_run_leave(run);
+}
+
+static struct sonde_watch *host_watch_start(struct sonde_probe *p, int fd, unsigned events,
+                                            sonde_watch_fn *fn, void *arg)
+{
+	struct sonde_run *run = sonde_run_of(p);
+	struct sonde_watch *w = LIST_FIRST(&run->old_watches);
+
+	if (run->over)
+		return NULL;
+	if (w)
+		LIST_REMOVE(w, link);
+	else
+		w = sonde_pool_alloc(&run->pool, sizeof(*w));
+	if (!w)
+		return NULL;
+	*w = (struct sonde_watch){ .run = run, .fn = fn, .arg = arg };
+	if (sonde_poller_watch(&run->runner->poller, &w->watch, fd, events, on_watch)) {
+		LIST_INSERT_HEAD(&run->old_watches, w, link);
+		return NULL;
+	}
+	LIST_INSERT_HEAD(&run->watches, w, link);
+	return w;
+}
+
+static int host_watch_change(struct sonde_probe *p, struct sonde_watch *w, unsigned events)
+{
+	struct sonde_run *run = sonde_run_of(p);
+
+	if (run->over || !w)
+		return -1;
+	return sonde_poller_change(&run->runner->poller, &w->watch, events);
+}
+
+static void host_watch_stop(struct sonde_probe *p, struct sonde_watch *w)
+{
+	struct sonde_run *run = sonde_run_of(p);
+
+	if (run->over || !w || w->run != run)
+		return;
+	sonde_poller_unwatch(&run->runner->poller, &w->watch);
+	w->run = NULL;
+	LIST_REMOVE(w, link);
+	LIST_INSERT_HEAD(&run->old_watches, w, link);
+}
+
+static void on_looked(void *arg, enum sonde_failure failure, const struct sonde_addr *addrs,
+                      unsigned count, int64_t took_ns, const char *why)
+{
+	struct sonde_run *run = arg;
+
+	run->lookup = NULL;
+	run->resolving = false;
+	sonde_run_enter(run);
+	run->resolved(&run->probe, run->resolved_arg, failure, addrs, count, took_ns, why);
+	sonde_run_leave(run);
+}
+
+static int host_resolve(struct sonde_probe *p, const char *name, int family,
+                        sonde_resolved_fn *fn, void *arg)
+{
+	struct sonde_run *run = sonde_run_of(p);
+
+	if (run->over || run->resolving || !name ||
+	    !(run->plug->desc.needs & SONDE_NEED_RESOLVE) ||
+	    (family != AF_INET && family != AF_INET6 && family != AF_UNSPEC))
+		return -1;
+	run->resolving = true;
+	run->resolved = fn;
+	run->resolved_arg = arg;
+	int status = sonde_lookup_start(run->runner->resolver, name, family, on_looked, run,
+	                                &run->lookup);
+	if (status)
+		run->resolving = false;
+	return status;
+}
+
+static int host_allowed(struct sonde_probe *p, const struct sockaddr *sa, socklen_t len)
+{
+	return sonde_guard_allows(sonde_run_of(p)->runner->guard, sa, len);
+}
+
+/* A raw socket is shown every ICMP packet of the machine: let only answers and errors through. */
+static void filter_icmp(int fd, int domain)
+{
+	if (domain == AF_INET) {
+		const uint32_t wanted = 1u << ICMP_ECHOREPLY | 1u << ICMP_DEST_UNREACH |
+		                        1u << ICMP_TIME_EXCEEDED | 1u << ICMP_PARAMETERPROB;
+		struct icmp_filter filter = { ~wanted };
+		setsockopt(fd, SOL_RAW, ICMP_FILTER, &filter, sizeof(filter));
+		return;
+	}
+	static const uint8_t wanted[] = { ICMP6_ECHO_REPLY, ICMP6_DST_UNREACH,
+	                                  ICMP6_PACKET_TOO_BIG, ICMP6_TIME_EXCEEDED,
+	                                  ICMP6_PARAM_PROB };
+	struct icmp6_filter filter;
+	ICMP6_FILTER_SETBLOCKALL(&filter);
+	for (unsigned i = 0; i < sizeof(wanted); i++)
+		ICMP6_FILTER_SETPASS(wanted[i], &filter);
+	setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof(filter));
+}
+
+static int open_icmp(int domain, int protocol, int *is_raw)
+{
+	const int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+	int fd = socket(domain, SOCK_DGRAM | flags, protocol);
+
+	*is_raw = fd < 0;
+	if (fd >= 0 || errno == EMFILE || errno == ENFILE || errno == EAFNOSUPPORT)
+		return fd < 0 ? -errno : fd;
+	fd = socket(domain, SOCK_RAW | flags, protocol);
+	if (fd < 0)
+		return -errno;
+	filter_icmp(fd, domain);
+	return fd;
+}
+
+static int host_socket(struct sonde_probe *p, int domain, int type, int protocol, int *is_raw)
+{
+	uint32_t needs = sonde_run_of(p)->plug->desc.needs;
+	bool icmp = (domain == AF_INET && protocol == IPPROTO_ICMP) ||
+	            (domain == AF_INET6 && protocol == IPPROTO_ICMPV6);
+	int unused, *raw = is_raw ? is_raw : &unused;
+
+	*raw = 0;
+	if (sonde_run_of(p)->over)
+		return -ECANCELED;
+	if (domain != AF_INET && domain != AF_INET6)
+		return -EAFNOSUPPORT;
+	if (icmp)
+		return needs & SONDE_NEED_ICMP ? open_icmp(domain, protocol, raw) : -EPERM;
+	type &= ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (!(type == SOCK_STREAM && needs & SONDE_NEED_TCP) &&
+	    !(type == SOCK_DGRAM && needs & SONDE_NEED_UDP))
+		return -EPERM;
+	int fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+	return fd < 0 ? -errno : fd;
+}
+
+static void *host_alloc(struct sonde_probe *p, size_t size)
+{
+	return sonde_pool_alloc(&sonde_run_of(p)->pool, size);
+}
+
+/* The result of a probe that still runs, NULL otherwise. */
+static struct sonde_result *result_of(struct sonde_probe *p)
+{
+	struct sonde_run *run = sonde_run_of(p);
+	return run->over ? NULL : &run->result;
+}
+
+static void host_open(struct sonde_probe *p, const char *key, char bracket)
+{
+	if (result_of(p))
+		sonde_result_open(result_of(p), key, bracket);
+}
+
+static void host_close(struct sonde_probe *p)
+{
+	if (result_of(p))
+		sonde_result_close(result_of(p));
+}
+
+static void host_put_int(struct sonde_probe *p, const char *key, int64_t v)
+{
+	if (result_of(p))
+		sonde_result_int(result_of(p), key, v);
+}
+
+static void host_put_number(struct sonde_probe *p, const char *key, double v, int digits)
+{
+	if (result_of(p))
+		sonde_result_number(result_of(p), key, v, digits);
+}
+
+static void host_put_text(struct sonde_probe *p, const char *key, const char *text, size_t len)
+{
+	if (!result_of(p))
+		return;
+	if (text)
+		sonde_result_text(result_of(p), key, text, len);
+	else
+		sonde_result_null(result_of(p), key);
+}
+
+static void host_put_bool(struct sonde_probe *p, const char *key, int v)
+{
+	if (result_of(p))
+		sonde_result_bool(result_of(p), key, v);
+}
+
+static void host_put_null(struct sonde_probe *p, const char *key)
+{
+	if (result_of(p))
+		sonde_result_null(result_of(p), key);
+}
+
+static void host_put_raw(struct sonde_probe *p, const char *key, const char *json, size_t len)
+{
+	if (result_of(p))
+		sonde_result_raw(result_of(p), key, json ? json : "", json ? len : 0);
+}
+
+static void host_print(struct sonde_probe *p, const char *text, size_t len)
+{
+	if (!result_of(p) || !text)
+		return;
+	sonde_result_print(result_of(p), text, len);
+	sonde_run_talk(sonde_run_of(p));
+}
+
+static void host_log(struct sonde_probe *p, int level, const char *text)
+{
+	sonde_log(level, sonde_run_of(p)->plug->desc.name, "%s", text ? text : "");
+}
+
+static void host_done(struct sonde_probe *p, enum sonde_failure failure, const char *why)
+{
+	sonde_run_over(sonde_run_of(p), failure, why);
+}
+
+static uint64_t host_random(struct sonde_probe *p)
+{
+	struct sonde_runner *r = sonde_run_of(p)->runner;
+	uint64_t v;
+
+	/* Kernel randomness, because ports and ids of queries must not be guessed. */
+	if (r->random_at + sizeof(v) > sizeof(r->random)) {
+		sonde_random_bytes(r->random, sizeof(r->random));
+		r->random_at = 0;
+	}
+	memcpy(&v, r->random + r->random_at, sizeof(v));
+	r->random_at += sizeof(v);
+	return v;
+}
+
+const struct sonde_host sonde_runner_host = {
+	.size = sizeof(struct sonde_host),
+	.now = host_now,
+	.timer_start = host_timer_start,
+	.timer_stop = host_timer_stop,
+	.watch_start = host_watch_start,
+	.watch_change = host_watch_change,
+	.watch_stop = host_watch_stop,
+	.resolve = host_resolve,
+	.allowed = host_allowed,
+	.socket = host_socket,
+	.alloc = host_alloc,
+	.open = host_open,
+	.close = host_close,
+	.put_int = host_put_int,
+	.put_number = host_put_number,
+	.put_text = host_put_text,
+	.put_bool = host_put_bool,
+	.put_null = host_put_null,
+	.put_raw = host_put_raw,
+	.print = host_print,
+	.log = host_log,
+	.done = host_done,
+	.random = host_random,
+};

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Command line of sonde-runner, as parameter rows: "--name value", "--name=value", and "--name"
+ * alone for a bool. */
+#pragma once
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/pool.h"
+
+struct sonde_runner_options {
+	const char *plugins, *guard_allow, *guard_deny, *resolv_conf, *read;
+	int64_t fd, blame_fd, concurrency, memory, nofile, nproc, uid, gid;
+	uint32_t log_level;
+	uint8_t describe, jail, help;
+};
+
+/* Texts live in the pool. */
+int sonde_runner_options_parse(int argc, char **argv, struct sonde_runner_options *,
+                               struct sonde_pool *, struct sonde_error *);
+void sonde_runner_options_help(void); /* to stdout */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names into addresses that the guard allows: c-ares on the runner's poller, one channel for all
+ * probes. /etc/hosts and resolv.conf hold; search domains do not, because a target means the same
+ * on every node. */
+#pragma once
+#include <sonde/plugin.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "guard/guard.h"
+#include "runner/poller.h"
+
+struct sonde_resolver;
+struct sonde_lookup;
+
+/* resolv_conf: another file than the system's, NULL for that. Guard and poller are borrowed. */
+int sonde_resolver_new(struct sonde_poller *, const struct sonde_guard *, const char *resolv_conf,
+                       struct sonde_resolver **out, struct sonde_error *);
+/* Pending lookups end without their callback. */
+void sonde_resolver_free(struct sonde_resolver *);
+
+/* As sonde_resolved_fn: addrs and why are gone after the call. */
+typedef void sonde_looked_fn(void *arg, enum sonde_failure, const struct sonde_addr *,
+                             unsigned count, int64_t took_ns, const char *why);
+
+/* Exactly one callback, unless stopped. A literal answers before this returns, with *out NULL; all
+ * else later. SONDE_OK or SONDE_ENOMEM. */
+int sonde_lookup_start(struct sonde_resolver *, const char *name, int family, sonde_looked_fn *,
+                       void *arg, struct sonde_lookup **out);
+void sonde_lookup_stop(struct sonde_lookup *);

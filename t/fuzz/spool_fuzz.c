@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parsers of what the spool and the journal find on disk: any bytes, any first seq. What is
+ * accepted must lie within the bytes and must come in order. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "node/record.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct sonde_msg_result result;
+	struct sonde_journal_line line;
+	struct sonde_record r;
+	size_t at = 0;
+	uint64_t seq = size ? data[0] & 3 : 0;
+
+	sonde_result_unpack(data, size, &result);
+	sonde_journal_unpack(data, size, &line);
+	if (size)
+		at = 1;
+	while (!sonde_record_read(data + at, size - at, seq + 1, &r)) {
+		if (r.size == 0 || r.size > size - at || r.seq <= seq ||
+		    r.payload + r.len > data + size)
+			abort();
+		sonde_result_unpack(r.payload, r.len, &result);
+		sonde_journal_unpack(r.payload, r.len, &line);
+		seq = r.seq;
+		at += r.size;
+	}
+	return 0;
+}

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the house's own tests share: where the trees are, what the build was made with, which files
+# there are, and how to run programs with a bound.
+package House;
+use strict;
+use warnings;
+use Exporter 'import';
+use File::Find ();
+use POSIX ();
+
+our @EXPORT_OK = qw(srcdir builddir make_var files slurp capture run_all);
+
+sub srcdir   { $ENV{top_srcdir}   // '.' }
+sub builddir { $ENV{top_builddir} // srcdir() }
+
+sub slurp {
+  my ($path) = @_;
+  open my $in, '<:raw', $path or die "$path: $!\n";
+  local $/;
+  return scalar <$in>;
+}
+
+# A variable of the configured Makefile, with references to others expanded; '' when not set.
+my %vars;
+sub make_var {
+  my ($name) = @_;
+  if (!%vars) {
+    my $text = slurp(builddir() . '/Makefile');
+    $text =~ s/\\\n/ /g;
+    $vars{$1} //= $2 while $text =~ /^([A-Za-z_]\w*) *= *(.*)$/mg;
+    $vars{top_srcdir}   = srcdir();
+    $vars{top_builddir} = builddir();
+  }
+  my $value = $vars{$name} // '';
+  for (1 .. 20) {
+    last unless $value =~ s/\$[({](\w+)[)}]/$vars{$1} \/\/ ''/ge;
+  }
+  $value =~ s/\s+$//;
+  return $value;
+}
+
+# Paths of regular files under $root/$dir whose name matches, relative to $root, sorted.
+sub files {
+  my ($root, $dir, $match) = @_;
+  my @found;
+  return () unless -d "$root/$dir";
+  File::Find::find({
+    no_chdir => 1,
+    wanted   => sub {
+      return unless -f $_ && !-l $_ && $_ =~ $match;
+      push @found, substr($_, length($root) + 1);
+    },
+  }, "$root/$dir");
+  return sort @found;
+}
+
+# (exit code or 128 + signal, stdout and stderr) of a command without a shell.
+sub capture {
+  my (@cmd) = @_;
+  my $pid = open(my $out, '-|') // die "fork: $!\n";
+  if (!$pid) {
+    open STDERR, '>&', \*STDOUT;
+    open STDIN, '<', '/dev/null';
+    exec { $cmd[0] } @cmd or do { print "$cmd[0]: $!\n"; POSIX::_exit(127) };
+  }
+  local $/;
+  my $text = <$out> // '';
+  close $out;
+  return ($? & 127 ? 128 + ($? & 127) : $? >> 8, $text);
+}
+
+# Runs jobs { name, cmd => [...], log } at most $width at a time, output into the log file, and
+# calls $done->($job, $code) as each ends.
+sub run_all {
+  my ($width, $jobs, $done) = @_;
+  my @waiting = @$jobs;
+  my %running;
+  while (@waiting || %running) {
+    while (@waiting && keys %running < $width) {
+      my $job = shift @waiting;
+      my $pid = fork() // die "fork: $!\n";
+      if (!$pid) {
+        open STDIN,  '<', '/dev/null';
+        open STDOUT, '>', $job->{log} or POSIX::_exit(126);
+        open STDERR, '>&', \*STDOUT;
+        exec { $job->{cmd}[0] } @{ $job->{cmd} } or POSIX::_exit(127);
+      }
+      $running{$pid} = $job;
+    }
+    my $pid = waitpid -1, 0;
+    my $job = delete $running{$pid} or next;
+    $done->($job, $? & 127 ? 128 + ($? & 127) : $? >> 8);
+  }
+}
+
+1;

@@ -1,0 +1,21 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# `make distcheck`: the tarball builds out of a read-only tree, passes its tests, installs under
+# DESTDIR, uninstalls and cleans without a rest. Runs in SONDE_PLAIN_BUILD, or the build this runs in.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use House qw(builddir run_all slurp);
+use Test::More tests => 1;
+
+my $build = $ENV{SONDE_PLAIN_BUILD} // builddir();
+# The inner make is a run of its own: nothing of the outer one may reach it.
+delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES top_srcdir top_builddir HARNESS_RULESFILE)};
+my $log = "$build/distcheck.log";
+run_all(1, [{ log => $log, cmd => ['make', '-C', $build, '-j2', 'distcheck'] }], sub {
+  my (undef, $rc) = @_;
+  my @lines = split /\n/, slurp($log);
+  ok($rc == 0 && grep({ /archives ready for distribution/ } @lines), 'make distcheck')
+    or diag(join "\n", @lines > 60 ? @lines[-60 .. -1] : @lines, "the whole log is $log");
+});

@@ -1,0 +1,46 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# Every fuzz target for SONDE_FUZZ_SECONDS (30), two at a time, from its seeds; a crash, a hang, a
+# leak or a finding of the sanitizers fails and leaves the input behind. Needs a build made with
+# CC=clang --enable-fuzzers: SONDE_FUZZ_BUILD, or the build this runs in.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use File::Path qw(make_path);
+use House qw(srcdir builddir files run_all slurp);
+use Test::More;
+
+my $build   = $ENV{SONDE_FUZZ_BUILD} // builddir();
+my $seconds = $ENV{SONDE_FUZZ_SECONDS} // 30;
+$seconds =~ /^[1-9]\d{0,5}$/ or die "SONDE_FUZZ_SECONDS must be a number of seconds\n";
+
+my @names = map { m{^t/fuzz/([^/]+)_fuzz\.c$} ? $1 : () } files(srcdir(), 't/fuzz', qr/_fuzz\.c$/);
+plan skip_all => 'there is no fuzz target yet' unless @names;
+
+my @jobs;
+for my $name (@names) {
+  my $program = "$build/t/fuzz/${name}_fuzz";
+  if (!-x $program) {
+    fail("$name: $program was not built");
+    next;
+  }
+  my $dir   = "$build/t/fuzz/run/$name";
+  my $seeds = srcdir() . "/t/fuzz/seeds/$name";
+  make_path("$dir/corpus");
+  push @jobs, {
+    name => $name,
+    dir  => $dir,
+    log  => "$dir/log",
+    cmd  => [$program, "-max_total_time=$seconds", '-timeout=10', '-rss_limit_mb=2048',
+      '-print_final_stats=1', "-artifact_prefix=$dir/", "$dir/corpus", -d $seeds ? $seeds : ()],
+  };
+}
+run_all(2, \@jobs, sub {
+  my ($job, $rc) = @_;
+  my $log = slurp($job->{log});
+  my ($units) = $log =~ /^stat::number_of_executed_units:\s*(\d+)/m;
+  ok($rc == 0 && $units, "$job->{name}: " . ($units // 0) . ' inputs')
+    or diag(substr($log, -6000) . "\ninputs and log are in $job->{dir}");
+});
+done_testing;

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Unit tests of core/wire: every message survives a round trip; foreign bytes are refused with a
+ * path. */
+#include <sonde/plugin.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "tap.h"
+#include "wire/wire.h"
+
+static struct sonde_decoder *decoder;
+static struct sonde_buf buf;
+static struct sonde_error error;
+
+static void setup(void)
+{
+	EXPECT_INT(sonde_decoder_new(&decoder), 0);
+	sonde_buf_init(&buf, SONDE_MSG_MAX);
+}
+
+static void teardown(void)
+{
+	sonde_decoder_free(decoder);
+	sonde_buf_deinit(&buf);
+}
+
+static int decode(const char *text, struct sonde_msg *m)
+{
+	sonde_buf_reset(&buf);
+	sonde_buf_str(&buf, text);
+	return sonde_msg_decode(decoder, buf.data, buf.len, m, &error);
+}
+
+static void results_survive_a_round_trip(void)
+{
+	struct sonde_id_maker maker = { 0 };
+	struct sonde_msg_result r[2] = {
+		{ .seq = 7, .task = 1, .attempt = 2, .failure = SONDE_FAIL_TIMEOUT, .started_ms = 5,
+		  .took_us = 12, .why = SONDE_TEXT("no \"answer\"\n\xc3\xa9"),
+		  .body = SONDE_TEXT("{\"a\":[1,{\"b\":\"}\"}]}") },
+		{ .seq = 8, .task = 0, .attempt = 1, .body = SONDE_TEXT("{}") },
+	};
+	struct sonde_msg in = { .kind = SONDE_MSG_RESULTS, .list = { .epoch = 3, .count = 2 } }, out;
+
+	setup();
+	sonde_id_make(&maker, &r[0].measurement);
+	sonde_id_make(&maker, &r[1].measurement);
+	in.list.results = r;
+	sonde_msg_encode(&buf, &in);
+	EXPECT(!buf.failed);
+	EXPECT_INT(sonde_msg_decode(decoder, buf.data, buf.len, &out, &error), 0);
+	EXPECT_INT(out.kind, SONDE_MSG_RESULTS);
+	EXPECT_INT(out.list.epoch, 3);
+	EXPECT_INT(out.list.count, 2);
+	const struct sonde_msg_result *a = &out.list.results[0];
+	EXPECT(sonde_id_equal(&a->measurement, &r[0].measurement));
+	EXPECT_INT(a->failure, SONDE_FAIL_TIMEOUT);
+	EXPECT(a->why.len == r[0].why.len && !memcmp(a->why.s, r[0].why.s, a->why.len));
+	EXPECT(a->body.len == r[0].body.len && !memcmp(a->body.s, r[0].body.s, a->body.len));
+	EXPECT_INT(out.list.results[1].why.len, 0);
+	teardown();
+}
+
+static void tasks_and_frames(void)
+{
+	struct sonde_msg_task t = { .task = 4, .attempt = 1, .type = SONDE_TEXT("ping"),
+		                    .target = SONDE_TEXT("example.com"), .timeout_ms = 10000,
+		                    .valid_ms = 5000, .progress = true };
+	struct sonde_msg in = { .kind = SONDE_MSG_TASKS, .list = { .count = 1, .tasks = &t } }, out;
+	size_t at = 0, len;
+	char *text;
+
+	setup();
+	sonde_frame_encode(&buf, &in);
+	size_t one = buf.len;
+	sonde_frame_encode(&buf, &in);
+	EXPECT_INT(sonde_frame_next(&buf, &at, &text, &len), 1);
+	EXPECT_INT(at, one);
+	EXPECT_INT(sonde_msg_decode(decoder, text, len, &out, &error), 0);
+	EXPECT(out.list.tasks[0].progress && out.list.tasks[0].options.len == 0);
+	buf.len--;
+	EXPECT_INT(sonde_frame_next(&buf, &at, &text, &len), 0);
+	memcpy(buf.data, "\xff\xff\xff\xff", 4);
+	at = 0;
+	EXPECT_INT(sonde_frame_next(&buf, &at, &text, &len), SONDE_EINVAL);
+	teardown();
+}
+
+static void bad_messages_name_their_place(void)
+{
+	static const struct {
+		const char *text, *path;
+	} cases[] = {
+		{ "", "" },
+		{ "[]", "" },
+		{ "{\"t\":\"nonsense\"}", "t" },
+		{ "{\"x\":1}", "t" },
+		{ "{\"t\":\"ack\",\"epoch\":1,\"seq\":-1,\"serverMs\":0}", "seq" },
+		{ "{\"t\":\"ack\",\"epoch\":1,\"seq\":9007199254740993,\"serverMs\":0}", "seq" },
+		{ "{\"t\":\"ack\",\"epoch\":1,\"seq\":\"1\",\"serverMs\":0}", "seq" },
+		{ "{\"t\":\"ack\",\"epoch\":1,\"serverMs\":0}", "seq" },
+		{ "{\"t\":\"ack\",\"epoch\":1,\"epoch\":2,\"seq\":1,\"serverMs\":0}", "epoch" },
+		{ "{\"t\":\"results\",\"epoch\":1,\"items\":{}}", "items" },
+		{ "{\"t\":\"results\",\"epoch\":1,\"items\":[3]}", "items[0]" },
+		{ "{\"t\":\"accept\",\"items\":[{\"m\":\"x\",\"i\":0,\"a\":1}]}", "items[0].m" },
+		{ "{\"t\":\"bye\",\"reason\":\"\\u0000\"}", "reason" },
+		{ "{\"t\":\"bye\",\"reason\":\"\\ud800\"}", "reason" },
+		{ "{\"t\":\"bye\",\"reason\":\"\xff\"}", "reason" },
+	};
+	struct sonde_msg m;
+
+	setup();
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int rc = decode(cases[i].text, &m);
+		if (rc != SONDE_EINVAL || strcmp(error.path, cases[i].path))
+			tap_fail(__FILE__, __LINE__, "%s: status %d, path \"%s\"", cases[i].text, rc,
+			         error.path);
+	}
+	EXPECT_INT(decode("{\"t\":\"bye\",\"reason\":\"\\u00e9\\ud83d\\ude00\",\"new\":[{}]}", &m), 0);
+	EXPECT_INT(m.reason.len, 6);
+	EXPECT(!memcmp(m.reason.s, "\xc3\xa9\xf0\x9f\x98\x80", 6));
+	teardown();
+}
+
+static void strict_json_check(void)
+{
+	static const char *const good[] = { "{}", " {\"a\":[]} ", "{\"a\":{\"b\":-1.5e+3},\"c\":null}",
+		                            "{\"\\u20ac\":\"\xe2\x82\xac\"}" };
+	static const char *const bad[] = { "", "[]", "{", "{}}", "{,}", "{\"a\":}", "{\"a\":1,}",
+		                           "{\"a\":01}", "{\"a\":+1}", "{a:1}", "{\"a\":[1,]}",
+		                           "{\"a\":nul}", "{\"a\":\"\t\"}", "{\"a\":1 2}",
+		                           "{\"a\":\"\xc0\xaf\"}", "{\"a\":1.}", "{\"a\" 1}" };
+	char deep[200];
+
+	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		if (!sonde_json_valid(good[i], strlen(good[i]), true))
+			tap_fail(__FILE__, __LINE__, "refused: %s", good[i]);
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (sonde_json_valid(bad[i], strlen(bad[i]), true))
+			tap_fail(__FILE__, __LINE__, "accepted: %s", bad[i]);
+	memset(deep, '[', 100);
+	memset(deep + 100, ']', 100);
+	EXPECT(!sonde_json_valid(deep, 200, false));
+	EXPECT(sonde_json_valid(deep + 68, 64, false));
+}
+
+static void large_bodies_are_linear(void)
+{
+	struct sonde_msg m;
+	struct sonde_json j;
+
+	setup();
+	sonde_json_init(&j, &buf);
+	sonde_json_open(&j, NULL, '{');
+	sonde_json_str(&j, "t", "outcome");
+	sonde_json_str(&j, "m", "01234567890123456789012345");
+	sonde_json_int(&j, "i", 0);
+	sonde_json_int(&j, "a", 1);
+	sonde_json_int(&j, "startedMs", 0);
+	sonde_json_int(&j, "tookUs", 0);
+	sonde_json_open(&j, "body", '{');
+	sonde_json_open(&j, "hosts", '[');
+	for (int i = 0; i < 60000; i++) {
+		sonde_json_open(&j, NULL, '[');
+		sonde_json_str(&j, NULL, "127.0.0.1");
+		sonde_json_number(&j, NULL, 0.004, 3);
+		sonde_json_close(&j);
+	}
+	for (int i = 0; i < 3; i++)
+		sonde_json_close(&j);
+	EXPECT(!buf.failed);
+	EXPECT_INT(sonde_msg_decode(decoder, buf.data, buf.len, &m, &error), 0);
+	EXPECT(m.outcome.body.len > 60000 * 15);
+	teardown();
+}
+
+TAP_MAIN(CASE(results_survive_a_round_trip), CASE(tasks_and_frames),
+         CASE(bad_messages_name_their_place), CASE(strict_json_check),
+         CASE(large_bodies_are_linear))
