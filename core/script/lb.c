@@ -397,7 +397,7 @@ const struct sonde_lb_row sonde_lb_rows[] = {
 	{ "hash", lb_hash, "hash", "hash(set, key, want)" },
 	{ "join", lb_join, NULL, "join(a, b, max)" },
 	{ "least", lb_least, NULL, "least(set, column, want, ties)" },
-	{ "mix", lb_mix, NULL, "mix(set, want, column, weight, ...)" },
+	{ "mix", lb_mix, NULL, "mix(set, want, ...)" },
 	{ "most", lb_most, NULL, "most(set, column, want, ties)" },
 	{ "nearest", lb_nearest, NULL, "nearest(set, lat, lon, want)" },
 	{ "random", lb_random, NULL, "random(n)" },

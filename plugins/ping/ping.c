@@ -401,7 +401,7 @@ static int take_memory(struct sonde_probe *p)
 	const struct ping_args *a = args_of(p);
 	struct ping_state *s = p->state;
 
-	s->batch = sonde_icmp_batch_new(p, BATCH);
+	s->batch = sonde_icmp_batch_new(p, BATCH, (size_t)a->size + 128);
 	s->out = p->host->alloc(p, SONDE_ICMP_HEADER + (size_t)a->size);
 	s->packets = p->host->alloc(p, (size_t)a->packets * sizeof(*s->packets));
 	for (size_t i = 0; i < SONDE_ICMP_COOKIE; i += sizeof(uint64_t)) {

@@ -23,3 +23,8 @@ t_bench_http_load_LDADD = core/base/libbase.a
 t_bench_nodes_bench_SOURCES = t/bench/nodes_bench.c t/bench/load.c t/bench/load.h \
 	t/bench/ws.c t/bench/ws.h
 t_bench_nodes_bench_LDADD = core/wire/libwire.a core/base/libbase.a $(SODIUM_LIBS)
+noinst_PROGRAMS += t/bench/policy_bench
+BENCHES += t/bench/policy_bench
+t_bench_policy_bench_SOURCES = t/bench/policy_bench.c
+t_bench_policy_bench_LDADD = $(SCRIPT_LINK)
+EXTRA_DIST += t/bench/rtt_truth t/bench/sweep_plugin
