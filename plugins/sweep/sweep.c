@@ -420,4 +420,5 @@ SONDE_PLUGIN = {
 	.start = sweep_start,
 	.cancel = sweep_cancel,
 	.finish = sweep_finish,
+	.target = SONDE_TARGET_IS_LIST,
 };
