@@ -219,11 +219,11 @@ static int make_url(struct sonde_link *l, struct sonde_error *e)
 	const char *host = url + (tls ? 8 : 7);
 
 	if (!tls && strncmp(url, "http://", 7))
-		return sonde_fail(e, SONDE_EINVAL, "controller", "must be http:// or https://");
+		return sonde_fail(e, SONDE_EINVAL, NULL, "controller must be http:// or https://");
 	int n = snprintf(l->url, sizeof(l->url), "%s://%.*s/v1/nodes/connect", tls ? "wss" : "ws",
 	                 (int)strcspn(host, "/"), host);
 	if (n < 0 || (size_t)n >= sizeof(l->url))
-		return sonde_fail(e, SONDE_EINVAL, "controller", "is too long");
+		return sonde_fail(e, SONDE_EINVAL, NULL, "controller is too long");
 	return SONDE_OK;
 }
 
