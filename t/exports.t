@@ -95,5 +95,21 @@ for my $name (sort keys %MUST_NOT) {
     is_deeply([grep { $needs{$_} } @{ $MUST_NOT{$name} }], [], 'links nothing it must not');
   };
 }
+# Two rooms that define the same global name link only as long as nobody needs both.
+sub global_names {
+  my ($archive) = @_;
+  my ($rc, $text) = capture('nm', '-g', '--defined-only', '-P', $archive);
+  die "nm: $text" if $rc;
+  return grep { !/$TOOLING/ } map { /^(\S+) [A-Z] / ? $1 : () } split /\n/, $text;
+}
+
+my %owners;
+for my $archive (files(builddir(), 'core', qr/\.a$/)) {
+  push @{ $owners{$_} }, $archive for global_names(builddir() . "/$archive");
+}
+cmp_ok(scalar(keys %owners), '>', 50, 'the rooms define names');
+is_deeply([map { "$_: @{ $owners{$_} }" } grep { @{ $owners{$_} } > 1 } sort keys %owners], [],
+  'each global name belongs to one room');
+
 note(scalar(keys %plugin) . " plugins, $programs programs");
 done_testing;

@@ -6,13 +6,13 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use File::Temp qw(tempdir);
-use House qw(srcdir builddir make_var files capture);
+use House qw(srcdir make_var files capture);
 use Test::More;
 
 my $dir     = tempdir(CLEANUP => 1);
 my @library = map { split ' ', make_var("${_}_CFLAGS") }
   qw(LUA UV LWS LMDB JANSSON YAML SODIUM CARES CRYPTO SECCOMP CURL);
-my @house = ('-I' . builddir(), '-I' . srcdir() . '/core', '-I' . srcdir() . '/core/include');
+my @house = ('-D_GNU_SOURCE=1', '-I' . srcdir() . '/core', '-I' . srcdir() . '/core/include');
 my @warn  = qw(-fsyntax-only -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers);
 
 sub compiles {

@@ -76,7 +76,7 @@ sub refusal {
   }
   return "core/$room is in no table" unless $ROOMS{$room};
   if ($quoted) {
-    my ($other) = $what =~ m{^([^/]+)/} or return $what eq 'config.h' ? undef : 'is no layer path';
+    my ($other) = $what =~ m{^([^/]+)/} or return 'is no layer path';
     return "core/$what does not exist" unless $tree->{"core/$what"};
     return undef if $other eq $room || grep { $_ eq $other } @{ $ROOMS{$room} };
     return "$room/ may include only: " . join(' ', @{ $ROOMS{$room} }, 'libc');

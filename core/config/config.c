@@ -155,8 +155,8 @@ static int unknown_flag(struct source *s, const char *arg)
 	snprintf(flag, sizeof(flag), "%.*s", (int)strcspn(arg, "="), arg);
 	const char *near = sonde_nearest(flag, names);
 	if (near)
-		return sonde_fail(s->err, SONDE_EINVAL, "", "unknown flag %s, did you mean %s?", flag,
-		                  near);
+		return sonde_fail(s->err, SONDE_EINVAL, "", "unknown flag %s, did you mean %s?",
+		                  flag, near);
 	return sonde_fail(s->err, SONDE_EINVAL, "", "unknown flag %s", flag);
 }
 
@@ -181,8 +181,8 @@ static int take_flag(struct source *s, int argc, char **argv, int *at)
 		value = argv[(*at)++];
 	if (!value)
 		return sonde_fail(s->err, SONDE_EINVAL, is_config ? "" : row.name,
-		                  "%s needs a value (%s=VALUE for one that begins with a dash)", flag,
-		                  flag);
+		                  "%s needs a value (%s=VALUE for one that begins with a dash)",
+		                  flag, flag);
 	return is_config ? SONDE_OK : set(s, i, &row, flag, value);
 }
 
@@ -213,8 +213,8 @@ static int check_required(struct source *s)
 		sonde_config_flag(row.name, flag);
 		sonde_config_variable(row.name, variable);
 		return sonde_fail(s->err, SONDE_EINVAL, row.name,
-		                  "\"%s\" is required: give it in the file, as %s or as %s", row.name,
-		                  variable, flag);
+		                  "\"%s\" is required: give it in the file, as %s or as %s",
+		                  row.name, variable, flag);
 	}
 	return SONDE_OK;
 }

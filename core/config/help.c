@@ -9,9 +9,9 @@
 static const char *value_word(uint32_t type)
 {
 	static const char *const words[] = {
-		[SONDE_TYPE_BOOL] = "",        [SONDE_TYPE_INT] = " NUMBER",
+		[SONDE_TYPE_BOOL] = "",          [SONDE_TYPE_INT] = " NUMBER",
 		[SONDE_TYPE_NUMBER] = " NUMBER", [SONDE_TYPE_STRING] = " TEXT",
-		[SONDE_TYPE_ENUM] = " CHOICE", [SONDE_TYPE_DURATION] = " DURATION",
+		[SONDE_TYPE_ENUM] = " CHOICE",   [SONDE_TYPE_DURATION] = " DURATION",
 	};
 
 	return type < sizeof(words) / sizeof(words[0]) && words[type] ? words[type] : "";

@@ -151,7 +151,8 @@ static int take_item(struct reader *r, const yaml_event_t *ev)
 	const char *text = (const char *)ev->data.scalar.value;
 
 	if (is_null(ev) || !*text || strchr(text, ','))
-		return refuse_at(r, r->at, r->path, "has a list item that is empty or holds a comma");
+		return refuse_at(r, r->at, r->path,
+		                 "has a list item that is empty or holds a comma");
 	if (r->list.len)
 		sonde_buf_char(&r->list, ',');
 	sonde_buf_str(&r->list, text);
@@ -294,7 +295,12 @@ int sonde_config_yaml(struct sonde_rows rows, void *args, struct sonde_pool *poo
                       struct sonde_error *err)
 {
 	struct reader r = {
-		.rows = rows, .args = args, .pool = pool, .file = file, .seen = seen, .err = err,
+		.rows = rows,
+		.args = args,
+		.pool = pool,
+		.file = file,
+		.seen = seen,
+		.err = err,
 	};
 	yaml_parser_t parser;
 

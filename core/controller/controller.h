@@ -16,8 +16,6 @@
 #include "script/policy.h"
 #include "store/store.h"
 
-#define SONDE_VERSION_TEXT PACKAGE_VERSION
-
 struct request_count {
 	uint64_t by_class[6]; /* index = status / 100 */
 };

@@ -5,7 +5,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/measurement_view.c \
 	core/controller/api/measurements.c \
 	core/controller/api/nodes.c \
-	core/controller/api/reply.c \
+	core/controller/api/answer.c \
 	core/controller/api/request.c core/controller/api/request.h \
 	core/controller/api/route.c \
 	core/controller/api/system.c \

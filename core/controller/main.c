@@ -55,7 +55,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (argc > 1 && !strcmp(argv[1], "--version")) {
-		puts("sonde-controller " PACKAGE_VERSION);
+		puts("sonde-controller " SONDE_VERSION);
 		return 0;
 	}
 	if (load_options(&c, argc, argv, &e) != SONDE_OK)

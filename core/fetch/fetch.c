@@ -130,12 +130,12 @@ static int make_headers(const struct sonde_fetch_request *req, struct curl_slist
 		return sonde_fail(err, SONDE_EINVAL, "", "not an HTTP method");
 	if ((req->token && (strlen(req->token) > 512 || !is_plain(req->token))) ||
 	    (req->etag && (strlen(req->etag) >= SONDE_FETCH_ETAG || !is_plain(req->etag))))
-		return sonde_fail(err, SONDE_EINVAL, "",
-		                  "the token or etag is too long or holds other than visible ASCII");
+		return sonde_fail(
+			err, SONDE_EINVAL, "",
+			"the token or etag is too long or holds other than visible ASCII");
 	snprintf(bearer, sizeof(bearer), "Bearer %s", req->token ? req->token : "");
 	/* Without "Expect:" libcurl waits up to a second for 100 Continue on larger bodies. */
-	bool ok = add_header(list, "Accept", "application/json") &&
-	          add_line(list, "Expect:") &&
+	bool ok = add_header(list, "Accept", "application/json") && add_line(list, "Expect:") &&
 	          (!req->token || add_header(list, "Authorization", bearer)) &&
 	          (!req->etag || add_header(list, "If-None-Match", req->etag)) &&
 	          (!req->body || add_header(list, "Content-Type", "application/json"));

@@ -32,26 +32,26 @@ static const char *const refused[] = {
 	"224.0.0.0/4",     /* multicast */
 	"240.0.0.0/4",     /* reserved */
 	"255.255.255.255/32",
-	"::/0", /* all that is not global unicast */
-	"::/96",           /* IPv4-compatible */
+	"::/0",  /* all that is not global unicast */
+	"::/96", /* IPv4-compatible */
 	"::/128",
 	"::1/128",
-	"::ffff:0:0/96",   /* IPv4-mapped */
-	"::ffff:0:0:0/96", /* IPv4-translated */
-	"64:ff9b::/96",    /* NAT64 */
-	"64:ff9b:1::/48",  /* local NAT64 */
-	"100::/64",        /* discard */
-	"100:0:0:1::/64",  /* dummy */
-	"2001::/23",       /* protocol assignments: Teredo, benchmarking, ORCHID, AMT */
-	"2001:db8::/32",   /* documentation */
-	"2002::/16",       /* 6to4 */
+	"::ffff:0:0/96",     /* IPv4-mapped */
+	"::ffff:0:0:0/96",   /* IPv4-translated */
+	"64:ff9b::/96",      /* NAT64 */
+	"64:ff9b:1::/48",    /* local NAT64 */
+	"100::/64",          /* discard */
+	"100:0:0:1::/64",    /* dummy */
+	"2001::/23",         /* protocol assignments: Teredo, benchmarking, ORCHID, AMT */
+	"2001:db8::/32",     /* documentation */
+	"2002::/16",         /* 6to4 */
 	"2620:4f:8000::/48", /* AS112 */
-	"3fff::/20",       /* documentation */
-	"5f00::/16",       /* segment routing */
-	"fc00::/7",        /* unique local */
-	"fe80::/10",       /* link-local */
-	"fec0::/10",       /* site-local */
-	"ff00::/8",        /* multicast */
+	"3fff::/20",         /* documentation */
+	"5f00::/16",         /* segment routing */
+	"fc00::/7",          /* unique local */
+	"fe80::/10",         /* link-local */
+	"fec0::/10",         /* site-local */
+	"ff00::/8",          /* multicast */
 };
 static const char global_unicast[] = "2000::/3";
 
@@ -74,8 +74,8 @@ static const struct carrier {
 
 /* Names of private use: the last labels of a name. */
 static const char *const private_names[] = {
-	"alt",  "arpa",      "corp",    "example",     "home", "internal", "intranet", "invalid",
-	"lan",  "local",     "localdomain", "localhost", "onion", "private",  "test",
+	"alt", "arpa",  "corp",        "example",   "home",  "internal", "intranet", "invalid",
+	"lan", "local", "localdomain", "localhost", "onion", "private",  "test",
 };
 
 enum rank { RANK_DENY, RANK_ALLOW, RANK_BUILT_IN };
@@ -124,7 +124,8 @@ static int add_refused(struct sonde_guard *g, enum rank rank, bool allow, struct
 	return rc;
 }
 
-static int add_list(struct sonde_guard *g, const char *list, enum rank rank, struct sonde_error *err)
+static int add_list(struct sonde_guard *g, const char *list, enum rank rank,
+                    struct sonde_error *err)
 {
 	static const char blanks[] = ", \t\r\n", alias[] = "private";
 	bool allow = rank == RANK_ALLOW;

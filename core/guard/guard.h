@@ -2,8 +2,8 @@
 /* Which targets may be probed. By default every special-purpose block of IANA's IPv4 and IPv6
  * registries is refused, with addresses embedded in IPv6 (mapped, NAT64, 6to4, Teredo) checked as
  * IPv4 too; the operator's `allow` prefixes open, `deny` prefixes close; the longest prefix wins,
- * at equal length the operator's deny, then the operator's allow, then what is built in: "10.0.0.0/8"
- * opens that block, "0.0.0.0/0" opens none of the blocks within. */
+ * at equal length the operator's deny, then the operator's allow, then what is built in:
+ * "10.0.0.0/8" opens that block, "0.0.0.0/0" opens none of the blocks within. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,8 +41,8 @@ struct sonde_target {
  * path is "target". */
 int sonde_target_parse(const char *text, size_t len, struct sonde_target *, struct sonde_error *);
 /* Names that are refused whatever they resolve to: localhost, *.localhost, *.local, *.internal,
- * *.arpa and the like, and single labels, unless the guard allows 127.0.0.1 or ::1. Any case, with or
- * without the trailing dot. */
+ * *.arpa and the like, and single labels, unless the guard allows 127.0.0.1 or ::1. Any case, with
+ * or without the trailing dot. */
 bool sonde_guard_allows_name(const struct sonde_guard *, const char *name);
 
 struct sonde_prefix {

@@ -96,7 +96,8 @@ static bool good_label(const char *label, size_t len)
 	if (!len || len > LABEL_MAX || label[0] == '-' || label[len - 1] == '-')
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (!is_letter(label[i]) && !is_digit(label[i]) && label[i] != '-' && label[i] != '_')
+		if (!is_letter(label[i]) && !is_digit(label[i]) && label[i] != '-' &&
+		    label[i] != '_')
 			return false;
 	return true;
 }
@@ -121,8 +122,9 @@ static int take_name(struct sonde_target *t, const char *text, size_t len, struc
 			return sonde_fail(err, SONDE_EINVAL, "target",
 			                  "must be a host name, an IPv4 or an IPv6 address");
 		if (i == len && is_number(text + start, i - start))
-			return sonde_fail(err, SONDE_EINVAL, "target",
-			                  "must not end in a number unless it is four decimal parts");
+			return sonde_fail(
+				err, SONDE_EINVAL, "target",
+				"must not end in a number unless it is four decimal parts");
 		start = i + 1;
 	}
 	for (size_t i = 0; i < len; i++)
@@ -132,7 +134,8 @@ static int take_name(struct sonde_target *t, const char *text, size_t len, struc
 	return SONDE_OK;
 }
 
-int sonde_target_parse(const char *text, size_t len, struct sonde_target *t, struct sonde_error *err)
+int sonde_target_parse(const char *text, size_t len, struct sonde_target *t,
+                       struct sonde_error *err)
 {
 	unsigned char addr[4];
 
@@ -197,8 +200,8 @@ int sonde_prefix_parse(const char *text, size_t len, struct sonde_prefix *p,
 		return sonde_fail(err, SONDE_EINVAL, "", "\"%.*s\" must have a length of 0 to %u",
 		                  shown, text, max);
 	if (has_host_bits(p, max))
-		return sonde_fail(err, SONDE_EINVAL, "", "\"%.*s\" has bits set after its /%u", shown,
-		                  text, p->bits);
+		return sonde_fail(err, SONDE_EINVAL, "", "\"%.*s\" has bits set after its /%u",
+		                  shown, text, p->bits);
 	return SONDE_OK;
 }
 

@@ -131,7 +131,7 @@ static unsigned unpack(struct sonde_link *l, const struct frame *f, struct sonde
 static int send_frame(struct sonde_link *l)
 {
 	struct sonde_msg_result results[FRAME_RESULTS];
-	struct frame f;
+	struct frame f = { 0 };
 
 	int rc = collect(l, &f);
 	if (rc)

@@ -21,7 +21,7 @@ core_node_libnode_a_SOURCES = \
 	core/node/super.c core/node/super.h \
 	core/node/sync.c core/node/sync.h \
 	core/node/work.c
-core_node_libnode_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE -DSONDE_VERSION='"$(PACKAGE_VERSION)"' \
+core_node_libnode_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE \
 	$(UV_CFLAGS) $(JANSSON_CFLAGS)
 
 NODE_LIBS = core/node/libnode.a core/config/libconfig.a core/guard/libguard.a core/wire/libwire.a \
@@ -31,7 +31,7 @@ NODE_LIBS = core/node/libnode.a core/config/libconfig.a core/guard/libguard.a co
 
 sbin_PROGRAMS += sonde-node
 sonde_node_SOURCES = core/node/main.c
-sonde_node_CPPFLAGS = $(AM_CPPFLAGS) -DSONDE_VERSION='"$(PACKAGE_VERSION)"' $(JANSSON_CFLAGS)
+sonde_node_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 sonde_node_LDADD = $(NODE_LIBS)
 
 C_TESTS += t/node/spool_test t/node/journal_test

@@ -14,8 +14,12 @@ struct unit {
 
 /* From large to small, so that the first that divides is the shortest way to write. */
 static const struct unit units[] = {
-	{ "d", 86400 * SONDE_NS_PER_S }, { "h", 3600 * SONDE_NS_PER_S }, { "m", 60 * SONDE_NS_PER_S },
-	{ "s", SONDE_NS_PER_S },         { "ms", SONDE_NS_PER_MS },      { "us", 1000 },
+	{ "d", 86400 * SONDE_NS_PER_S },
+	{ "h", 3600 * SONDE_NS_PER_S },
+	{ "m", 60 * SONDE_NS_PER_S },
+	{ "s", SONDE_NS_PER_S },
+	{ "ms", SONDE_NS_PER_MS },
+	{ "us", 1000 },
 	{ "ns", 1 },
 };
 enum { UNITS = sizeof(units) / sizeof(units[0]), FRACTION_DIGITS = 9 };

@@ -38,13 +38,14 @@ json_t *sonde_json_load(const char *text, size_t len, struct sonde_error *err)
 	const char *deep = too_deep(text, len);
 
 	if (deep) {
-		sonde_fail(err, SONDE_EINVAL, "", "JSON is nested deeper than %d levels at byte %zu",
-		           SONDE_JSON_DEPTH, (size_t)(deep - text) + 1);
+		sonde_fail(err, SONDE_EINVAL, "",
+		           "JSON is nested deeper than %d levels at byte %zu", SONDE_JSON_DEPTH,
+		           (size_t)(deep - text) + 1);
 		return NULL;
 	}
 	json_t *out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
 	if (!out)
-		sonde_fail(err, SONDE_EINVAL, "", "JSON line %d, column %d: %s", why.line, why.column,
-		           why.text);
+		sonde_fail(err, SONDE_EINVAL, "", "JSON line %d, column %d: %s", why.line,
+		           why.column, why.text);
 	return out;
 }

@@ -83,8 +83,9 @@ static bool good_name(const char *name)
 	if (!n || n > SONDE_ROW_NAME || sonde_name_groups(name) > SONDE_ROW_GROUPS)
 		return false;
 	for (; *name; name++) {
-		if (*name == '.' ? begin : begin ? !isalpha((unsigned char)*name)
-		                                 : !isalnum((unsigned char)*name) && *name != '_')
+		if (*name == '.' ? begin
+		    : begin      ? !isalpha((unsigned char)*name)
+		                 : !isalnum((unsigned char)*name) && *name != '_')
 			return false;
 		begin = *name == '.';
 	}
@@ -130,9 +131,9 @@ static int check_range(const struct sonde_param *row, struct sonde_error *err)
 {
 	bool is_string = row->type == SONDE_TYPE_STRING;
 	int64_t max = is_string && !row->max ? SONDE_ROW_STRING : row->max;
-	int64_t top = is_string                           ? SONDE_ROW_STRING_MAX
+	int64_t top = is_string                          ? SONDE_ROW_STRING_MAX
 	              : row->type == SONDE_TYPE_DURATION ? INT64_MAX / SONDE_NS_PER_MS
-	                                                  : INT64_MAX;
+	                                                 : INT64_MAX;
 	bool from_zero = is_string || row->type == SONDE_TYPE_DURATION;
 
 	if (row->min > max || max > top || (from_zero && row->min < 0))
@@ -174,7 +175,8 @@ static int check_row(const struct sonde_param *row, uint32_t args_size, struct s
 		                  "has an offset outside its struct or not aligned");
 	if ((row->help && strnlen(row->help, SONDE_ROW_HELP + 1) > SONDE_ROW_HELP) ||
 	    (row->unit && strnlen(row->unit, SONDE_ROW_UNIT + 1) > SONDE_ROW_UNIT))
-		return sonde_fail(err, SONDE_EINVAL, row->name, "has a help or unit that is too long");
+		return sonde_fail(err, SONDE_EINVAL, row->name,
+		                  "has a help or unit that is too long");
 	int rc = row->type == SONDE_TYPE_ENUM ? check_choices(row, err) : check_range(row, err);
 	return rc ? rc : check_default(row, err);
 }
@@ -196,9 +198,10 @@ static int check_pairs(struct sonde_rows rows, unsigned i, struct sonde_error *e
 			                  other.name);
 		if (row.offset < other.offset + sonde_row_size(&other) &&
 		    other.offset < row.offset + sonde_row_size(&row))
-			return sonde_fail(err, SONDE_EINVAL, row.name, "shares its memory with \"%s\"",
-			                  other.name);
-		if (sonde_name_shared(row.name, other.name) > sonde_name_shared(row.name, last.name))
+			return sonde_fail(err, SONDE_EINVAL, row.name,
+			                  "shares its memory with \"%s\"", other.name);
+		if (sonde_name_shared(row.name, other.name) >
+		    sonde_name_shared(row.name, last.name))
 			return sonde_fail(err, SONDE_EINVAL, row.name,
 			                  "stands apart from \"%s\" of its group", other.name);
 	}

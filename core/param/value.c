@@ -44,7 +44,8 @@ static int outside(const struct sonde_param *row, struct sonde_error *err)
 	const char *unit = row->type == SONDE_TYPE_DURATION ? "ms" : row->unit;
 
 	return sonde_fail(err, SONDE_EINVAL, row->name, "must be between %lld and %lld%s%s",
-	                  (long long)row->min, (long long)row->max, unit ? " " : "", unit ? unit : "");
+	                  (long long)row->min, (long long)row->max, unit ? " " : "",
+	                  unit ? unit : "");
 }
 
 /* Booleans */

@@ -1,1 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
+noinst_LIBRARIES += core/script/libscript.a
+core_script_libscript_a_SOURCES = \
+	core/script/binding.c core/script/binding.h \
+	core/script/choose.c core/script/choose.h \
+	core/script/columns.c core/script/columns.h \
+	core/script/draw.c \
+	core/script/intern.c core/script/intern.h \
+	core/script/lb.c \
+	core/script/lib.c core/script/lib.h \
+	core/script/load.c \
+	core/script/params.c core/script/params.h \
+	core/script/policies.h \
+	core/script/policy.c core/script/policy.h \
+	core/script/program.c core/script/program.h \
+	core/script/rule.c \
+	core/script/sandbox.c core/script/sandbox.h \
+	core/script/scratch.c core/script/scratch.h \
+	core/script/text.c core/script/text.h \
+	core/script/trial.c core/script/trial.h \
+	core/script/update.c
+core_script_libscript_a_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS) $(JANSSON_CFLAGS)
+
+SCRIPT_LINK = core/script/libscript.a core/param/libparam.a core/base/libbase.a \
+	$(LUA_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS) -lm
+
+C_TESTS += t/script/choice_test t/script/policy_test t/script/sandbox_test
+t_script_choice_test_SOURCES = t/script/choice_test.c t/script/room.h
+t_script_choice_test_LDADD = t/libtap.a $(SCRIPT_LINK)
+t_script_policy_test_SOURCES = t/script/policy_test.c
+t_script_policy_test_LDADD = $(SCRIPT_LINK)
+t_script_sandbox_test_SOURCES = t/script/sandbox_test.c t/script/room.h
+t_script_sandbox_test_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS)
+t_script_sandbox_test_LDADD = t/libtap.a $(SCRIPT_LINK)

@@ -57,14 +57,18 @@ bool sonde_policy_exists(const struct sonde_policies *, const char *name);
 /* {"name","summary","version","params":[...],"stats":{...}} rows into an open array. */
 void sonde_policies_describe(const struct sonde_policies *, struct sonde_json *);
 
-/* Row `at` (0-based) of the columns; rows grow as needed. A removed node's row is reused by the
- * caller after sonde_column_clear. */
+/* Row `at` (0-based) of the columns; rows grow as needed. Unknown numbers are NAN: rtt, response
+ * and the place are so until set; capacity starts at 1, priority at 50 (1..100, else
+ * SONDE_EINVAL). load, active and capacity also make view.pressure, load + active / capacity. A
+ * removed node's row is reused by the caller after sonde_column_clear. */
 int sonde_column_number(struct sonde_policies *, unsigned at, enum sonde_column, double);
 int sonde_column_text(struct sonde_policies *, unsigned at, enum sonde_column, const char *);
-/* Tags and plugins of a node, for lb.has(view.tags, i, "x"): comma-joined lists. */
+/* Tags and plugins of a node, for lb.has(set, view.tags, "x"). In Lua: comma-joined texts. */
 int sonde_column_tags(struct sonde_policies *, unsigned at, const char *const *tags, unsigned n);
 int sonde_column_types(struct sonde_policies *, unsigned at, const char *const *types, unsigned n);
 void sonde_column_clear(struct sonde_policies *, unsigned at);
+/* Borrowed until the row changes; "" when not set. */
+const char *sonde_column_peek_text(const struct sonde_policies *, unsigned at, enum sonde_column);
 
 struct sonde_request {
 	const char *type, *target;
@@ -72,6 +76,9 @@ struct sonde_request {
 	unsigned want;           /* nodes */
 	uint64_t seed;           /* the only randomness a policy sees */
 	const char *params_json; /* object for the policy's own params, NULL = {} */
+	/* The caller's name for this very set of candidates: while it stays the same (and not 0) so
+	 * do the rows, and what was found out about them is used again. 0 = look at them. */
+	uint64_t set_id;
 };
 
 struct sonde_decision {
@@ -83,8 +90,21 @@ struct sonde_decision {
 	uint32_t version;      /* of the policy, counts up on each load */
 };
 
+/* Whether `params_json` (NULL = {}) is right for the policy; the error's path is in it. To be asked
+ * before a request is accepted: a pick with wrong params falls back. */
+int sonde_policy_check_params(struct sonde_policies *, const char *name, const char *params_json,
+                              struct sonde_error *);
+
 /* Let policy `name` choose at most req->want of the candidates `set` (0-based rows, any order).
- * The answer has no duplicates and only members of the set. Never fails: the built-in is highest
- * priority first, then least load, ties broken by the seed. */
+ * The answer has no duplicates and only members of the set; it may be empty where the policy finds
+ * no node good enough. Never fails: the built-in is highest priority first, then least load, ties
+ * broken by the seed. After limits.faults faults in a row the policy is off until it is loaded
+ * again. */
 void sonde_policy_pick(struct sonde_policies *, const char *name, const struct sonde_request *,
                        const unsigned *set, unsigned n, struct sonde_decision *);
+
+/* Regions that stand in for req->region, best first, by the policy's route(); 0 when it has none,
+ * is switched off or failed. */
+enum { SONDE_REGION_TEXT = 64 };
+unsigned sonde_policy_route(struct sonde_policies *, const char *name, const struct sonde_request *,
+                            char (*out)[SONDE_REGION_TEXT], unsigned max);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One LMDB file: open, map size, fullness, the loop thread's cached read transaction. Owns the
  * environment. Durability is LMDB's default (data synced, then the meta page written with O_DSYNC);
- * the flags that weaken it are never passed. */
+ * redo.c alone leaves the second step out, where it has something else instead. */
 #include "store/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -40,7 +41,7 @@ int sonde_env_open(struct sonde_env *e, const char *path, size_t map, bool reado
 	unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | (readonly ? MDB_RDONLY : 0);
 	MDB_envinfo info;
 	MDB_stat stat;
-	int dead;
+	int fd, dead;
 
 	*e = (struct sonde_env){ 0 };
 	int rc = mdb_env_create(&e->env);
@@ -54,6 +55,10 @@ int sonde_env_open(struct sonde_env *e, const char *path, size_t map, bool reado
 		rc = mdb_env_set_mapsize(e->env, map);
 	if (!rc)
 		rc = mdb_env_open(e->env, path, flags, 0600);
+	if (!rc)
+		rc = mdb_env_get_fd(e->env, &fd);
+	if (!rc && fcntl(fd, F_SETFD, FD_CLOEXEC)) /* LMDB does it for its other files only */
+		rc = errno;
 	if (!rc)
 		rc = mdb_reader_check(e->env, &dead);
 	if (!rc)

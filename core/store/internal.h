@@ -81,6 +81,16 @@ struct sonde_write {
 	uint64_t results_n, duplicates, gaps;
 };
 
+/* The operations of the open group; see redo.c. With its place in a meta page of 4 KiB it ends at
+ * the page's end. */
+enum { SONDE_REDO_HEAD = 28, SONDE_REDO_MAX = 4096 - 512 };
+
+struct sonde_redo {
+	size_t len;
+	bool over; /* does not fit */
+	uint8_t slot[SONDE_REDO_MAX];
+};
+
 struct sonde_read {
 	struct sonde_store *store;
 	unsigned depth;
@@ -113,6 +123,7 @@ struct sonde_store {
 	size_t touched_count, touched_cap;
 	struct sonde_mark *last_mark;
 	uint64_t next; /* ingest number of the next result */
+	struct sonde_redo redo;
 	int64_t next_tick_ns;          /* monotonic */
 	bool over;                     /* a file's last page is beyond FULL_PERCENT */
 	struct sonde_store_stats tally; /* what stats is copied from, a group at a time */
@@ -168,6 +179,19 @@ void sonde_write_begin(struct sonde_write *, struct sonde_store *);
 int sonde_write_commit(struct sonde_write *);
 void sonde_write_abort(struct sonde_write *);
 void sonde_task_key(struct task_key *, const struct sonde_id *measurement, uint32_t task);
+
+/* ---- store.c ---- */
+const char *sonde_table_name(unsigned table);
+
+/* ---- redo.c ---- */
+void sonde_redo_reset(struct sonde_redo *);
+void sonde_redo_put(struct sonde_redo *, enum sonde_table, struct sonde_slice key,
+                    struct sonde_slice value);
+void sonde_redo_delete(struct sonde_redo *, enum sonde_table, struct sonde_slice key);
+/* Commits state.mdb, durably, with one flush when the group is small. */
+int sonde_redo_commit(struct sonde_store *, MDB_txn *);
+/* Brings state.mdb up to the last commit; before anything else writes to it. */
+int sonde_redo_open(struct sonde_store *);
 
 /* ---- writer.c ---- */
 void *sonde_writer_main(void *store);

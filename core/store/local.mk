@@ -5,6 +5,7 @@ core_store_libstore_a_SOURCES = \
 	core/store/internal.h \
 	core/store/marks.c \
 	core/store/read.c \
+	core/store/redo.c \
 	core/store/segment.c \
 	core/store/store.c core/store/store.h \
 	core/store/write.c \
@@ -25,3 +26,12 @@ t_store_results_test_LDADD = t/store/libkit.a t/libtap.a $(STORE_LIBS)
 C_TESTS += t/store/crash_test
 t_store_crash_test_SOURCES = t/store/crash_test.c
 t_store_crash_test_LDADD = t/store/libkit.a t/libtap.a $(STORE_LIBS)
+
+C_TESTS += t/store/redo_test
+t_store_redo_test_SOURCES = t/store/redo_test.c
+t_store_redo_test_LDADD = t/store/libkit.a t/libtap.a $(STORE_LIBS)
+
+C_TESTS += t/store/fault_test
+t_store_fault_test_SOURCES = t/store/fault_test.c
+t_store_fault_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+t_store_fault_test_LDADD = t/store/libkit.a t/libtap.a $(STORE_LIBS)

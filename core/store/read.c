@@ -87,7 +87,8 @@ static int unpack(MDB_val value, struct sonde_result *out)
 		.failure = head.failure,
 		.late = head.late,
 		.received_ms = head.received_ms,
-		.body = { (const char *)value.mv_data + sizeof(head), value.mv_size - sizeof(head) },
+		.body = { (const char *)value.mv_data + sizeof(head),
+		          value.mv_size - sizeof(head) },
 	};
 	memcpy(out->node.b, head.node, sizeof(head.node));
 	memcpy(out->measurement.b, head.measurement, sizeof(head.measurement));
@@ -110,7 +111,9 @@ static int find_in(struct sonde_segment *g, struct task_key *k, struct sonde_res
 		return SONDE_EIO;
 	memcpy(&ingest, value.mv_data, sizeof(ingest));
 	status = get(txn, g->dbi[SEG_RESULTS], (MDB_val){ sizeof(ingest), &ingest }, &value);
-	return status == SONDE_OK ? unpack(value, out) : status == SONDE_ENOENT ? SONDE_EIO : status;
+	if (status != SONDE_OK)
+		return status == SONDE_ENOENT ? SONDE_EIO : status;
+	return unpack(value, out);
 }
 
 /* The newest segment that is not younger than the measurement, by the time in its id. */
@@ -172,8 +175,9 @@ int sonde_read_mark(struct sonde_read *r, const struct sonde_id *node, uint64_t 
 	return status == SONDE_ENOENT ? SONDE_OK : status;
 }
 
-static int results_of(struct sonde_segment *g, int (*fn)(void *, uint64_t, const struct sonde_result *),
-                      void *arg, uint64_t *next, int *out)
+static int results_of(struct sonde_segment *g,
+                      int (*fn)(void *, uint64_t, const struct sonde_result *), void *arg,
+                      uint64_t *next, int *out)
 {
 	MDB_txn *txn;
 	MDB_cursor *c;

@@ -28,6 +28,11 @@ static const char *const table_names[TABLE_COUNT] = {
 	[TABLE_MARKS] = "marks",
 };
 
+const char *sonde_table_name(unsigned table)
+{
+	return table_names[table];
+}
+
 static int dir_take(struct sonde_store *s, struct sonde_error *e)
 {
 	char *path;
@@ -90,6 +95,8 @@ static int state_open(struct sonde_store *s)
 		return ENOMEM;
 	int rc = sonde_env_open(&s->state, path, s->map_bytes, s->no_writer);
 	free(path);
+	if (!rc && !s->no_writer)
+		rc = sonde_redo_open(s);
 	if (!rc)
 		rc = mdb_txn_begin(s->state.env, NULL, s->no_writer ? MDB_RDONLY : 0, &txn);
 	if (rc)
@@ -130,6 +137,8 @@ static void store_free(struct sonde_store *s)
 	for (size_t i = 0; i < s->segment_count; i++)
 		sonde_segment_free(s->segments[i]);
 	free(s->segments);
+	if (s->started)
+		mdb_env_sync(s->state.env, 1); /* the last meta page: a clean file */
 	sonde_env_close(&s->state);
 	sonde_marks_deinit(s);
 	if (s->lock_fd >= 0)
@@ -208,6 +217,7 @@ void sonde_store_close(struct sonde_store *s)
 int sonde_store_submit(struct sonde_store *s, struct sonde_job *j)
 {
 	int status = SONDE_OK;
+	bool sleeps = false;
 
 	if (s->no_writer)
 		return SONDE_EDENIED;
@@ -221,10 +231,11 @@ int sonde_store_submit(struct sonde_store *s, struct sonde_job *j)
 	if (status == SONDE_OK) {
 		s->inflight++;
 		sonde_queue_add(&s->todo, j);
-		if (s->idle)
-			pthread_cond_signal(&s->some);
+		sleeps = s->idle;
 	}
 	pthread_mutex_unlock(&s->lock);
+	if (sleeps) /* outside the lock, so that the writer does not wake into it */
+		pthread_cond_signal(&s->some);
 	return status;
 }
 

@@ -66,7 +66,7 @@ void sonde_store_close(struct sonde_store *);
 
 struct sonde_job {
 	int (*apply)(struct sonde_write *, struct sonde_job *); /* writer thread */
-	void (*done)(struct sonde_job *, int status);           /* loop thread; owns the job again */
+	void (*done)(struct sonde_job *, int status);           /* loop thread; it is yours again */
 	struct sonde_job *next;                                 /* the store's */
 	int status;                                             /* the store's */
 	bool bulk; /* refused with SONDE_EFULL while the store is nearly full: over 85 % of
@@ -112,7 +112,7 @@ struct sonde_result {
 enum sonde_ingest {
 	SONDE_INGEST_STORED = 1,
 	SONDE_INGEST_DUPLICATE, /* at or below the node's mark: counted, nothing written, ack it */
-	SONDE_INGEST_GAP,       /* seq leaves a hole after the mark: refused, the node must resend */
+	SONDE_INGEST_GAP,       /* seq leaves a hole after the mark: refused, the node resends */
 };
 
 /* Append, index and move the node's mark. Results of a node must come in seq order within an
@@ -125,7 +125,7 @@ int sonde_write_mark(struct sonde_write *, const struct sonde_id *node, uint64_t
                      uint64_t *seq);
 
 /* ---- reading, on the loop thread; each read is one snapshot and must be short: the writer waits
- * for its end when it starts a segment or grows a map. A read inside a read is the same snapshot. */
+ * for its end when it starts a segment or grows a map. A read inside a read sees the same. */
 int sonde_read_begin(struct sonde_store *, struct sonde_read **);
 void sonde_read_end(struct sonde_read *);
 int sonde_read_get(struct sonde_read *, enum sonde_table, struct sonde_slice key,
@@ -140,8 +140,8 @@ int sonde_read_result(struct sonde_read *, const struct sonde_id *measurement, u
                       struct sonde_result *);
 int sonde_read_mark(struct sonde_read *, const struct sonde_id *node, uint64_t *epoch,
                     uint64_t *seq);
-/* Results in ingest order from `from` (1-based) until fn returns non-zero (not taken: it comes again),
- * which is returned; 0 at the end. *next is where to go on. */
+/* Results in ingest order from `from` (1-based) until fn returns non-zero (not taken: it comes
+ * again), which is returned; 0 at the end. *next is where to go on. */
 int sonde_read_results(struct sonde_read *, uint64_t from,
                        int (*fn)(void *arg, uint64_t ingest, const struct sonde_result *),
                        void *arg, uint64_t *next);

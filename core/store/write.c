@@ -13,6 +13,7 @@
 void sonde_write_begin(struct sonde_write *w, struct sonde_store *s)
 {
 	*w = (struct sonde_write){ .store = s, .next = s->next };
+	sonde_redo_reset(&s->redo);
 }
 
 static int lost(struct sonde_write *w, int rc, struct sonde_env *env)
@@ -73,6 +74,7 @@ static int put(struct sonde_write *w, enum sonde_table table, struct sonde_slice
 		return sonde_mdb_status(rc);
 	if (rc)
 		return lost(w, rc, &w->store->state);
+	sonde_redo_put(&w->store->redo, table, k, v);
 	w->dirty = true;
 	w->bytes += k.len + v.len + 16;
 	return SONDE_OK;
@@ -103,6 +105,7 @@ int sonde_write_delete(struct sonde_write *w, enum sonde_table table, struct son
 		return sonde_mdb_status(rc);
 	if (rc)
 		return lost(w, rc, &w->store->state);
+	sonde_redo_delete(&w->store->redo, table, k);
 	w->dirty = true;
 	w->bytes += k.len;
 	return SONDE_OK;
@@ -304,7 +307,7 @@ int sonde_write_commit(struct sonde_write *w)
 	if (w->seg_txn)
 		rc = commit_segment(w);
 	if (!rc && w->txn) {
-		rc = mdb_txn_commit(w->txn);
+		rc = sonde_redo_commit(s, w->txn);
 		w->txn = NULL;
 		s->tally.syncs += w->dirty && !rc;
 		if (rc)

@@ -31,7 +31,9 @@ struct slot {
 
 struct sonde_icmp_batch {
 	unsigned slots;
-	unsigned used; /* slots whose lengths the last read changed */
+	unsigned used;  /* slots whose lengths the last read changed */
+	bool named;     /* the kernel is asked for the peer's address */
+	bool ip_header; /* what was read begins with an IPv4 header */
 	struct mmsghdr *msgs;
 	struct iovec *iov;
 	struct slot *slot;
@@ -45,16 +47,12 @@ int64_t sonde_icmp_wall_ns(void)
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-bool sonde_icmp_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+static const uint8_t *address_bytes(const struct sockaddr *sa)
 {
-	const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
-	const struct sockaddr_in6 *a6 = (const void *)a, *b6 = (const void *)b;
-
-	if (a->ss_family != b->ss_family)
-		return false;
-	if (a->ss_family == AF_INET)
-		return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
-	return a->ss_family == AF_INET6 && !memcmp(&a6->sin6_addr, &b6->sin6_addr, 16);
+	if (sa->sa_family == AF_INET)
+		return (const uint8_t *)&((const struct sockaddr_in *)sa)->sin_addr;
+	return sa->sa_family == AF_INET6
+		? (const uint8_t *)&((const struct sockaddr_in6 *)sa)->sin6_addr : NULL;
 }
 
 static void set_int(int fd, int level, int name, int value)
@@ -130,6 +128,13 @@ static void want_large_buffers(int fd)
 		set_int(fd, SOL_SOCKET, SO_SNDBUF, bytes);
 }
 
+/* Requests carry DF and the kernel need not draw an IP id for each, a tenth of a request's cost. */
+static void want_no_ip_id(const struct sonde_icmp_socket *s)
+{
+	if (s->family == AF_INET)
+		set_int(s->fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+}
+
 static void want_options(struct sonde_icmp_socket *s, unsigned want)
 {
 	bool v4 = s->family == AF_INET;
@@ -143,8 +148,10 @@ static void want_options(struct sonde_icmp_socket *s, unsigned want)
 	}
 	if ((want & SONDE_ICMP_WANT_TTL) && !(v4 && s->raw))
 		set_int(s->fd, v4 ? SOL_IP : SOL_IPV6, v4 ? IP_RECVTTL : IPV6_RECVHOPLIMIT, 1);
-	if (want & SONDE_ICMP_BULK)
+	if (want & SONDE_ICMP_BULK) {
 		want_large_buffers(s->fd);
+		want_no_ip_id(s);
+	}
 	s->stamps = !setsockopt(s->fd, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof(flags));
 }
 
@@ -183,37 +190,50 @@ void sonde_icmp_rekey(struct sonde_icmp_socket *s)
 	s->next_key = 0;
 }
 
-struct sonde_icmp_batch *sonde_icmp_batch_new(struct sonde_probe *p, unsigned slots)
+struct sonde_icmp_batch *sonde_icmp_batch_new(struct sonde_probe *p, unsigned slots, size_t largest)
 {
 	struct sonde_icmp_batch *b = p->host->alloc(p, sizeof(*b));
+	/* A ping socket does not tell the length of what it cuts; a second piece, which nobody
+	 * reads and all slots share, takes the rest. */
+	size_t rest = largest > SONDE_ICMP_KEEP ? largest - SONDE_ICMP_KEEP : 0;
+	uint8_t *dump = rest ? p->host->alloc(p, rest) : NULL;
 
-	if (!b)
+	if (!b || (rest && !dump))
 		return NULL;
 	b->slots = slots;
 	b->msgs = p->host->alloc(p, slots * sizeof(*b->msgs));
-	b->iov = p->host->alloc(p, slots * sizeof(*b->iov));
+	b->iov = p->host->alloc(p, 2 * slots * sizeof(*b->iov));
 	b->slot = p->host->alloc(p, slots * sizeof(*b->slot));
 	if (!b->msgs || !b->iov || !b->slot)
 		return NULL;
 	for (unsigned i = 0; i < slots; i++) {
-		b->iov[i] = (struct iovec){ b->slot[i].data, SONDE_ICMP_KEEP };
-		b->msgs[i].msg_hdr.msg_iov = &b->iov[i];
-		b->msgs[i].msg_hdr.msg_iovlen = 1;
-		b->msgs[i].msg_hdr.msg_name = &b->slot[i].from;
+		b->iov[2 * i] = (struct iovec){ b->slot[i].data, SONDE_ICMP_KEEP };
+		b->iov[2 * i + 1] = (struct iovec){ dump, rest };
+		b->msgs[i].msg_hdr.msg_iov = &b->iov[2 * i];
+		b->msgs[i].msg_hdr.msg_iovlen = rest ? 2 : 1;
 		b->msgs[i].msg_hdr.msg_control = b->slot[i].control;
-		b->msgs[i].msg_hdr.msg_namelen = sizeof(b->slot[i].from);
 		b->msgs[i].msg_hdr.msg_controllen = CONTROL;
 	}
 	return b;
 }
 
-static unsigned read_batch(struct sonde_icmp_socket *s, struct sonde_icmp_batch *b, int flags)
+static void prepare(struct sonde_icmp_batch *b, bool named)
 {
-	for (unsigned i = 0; i < b->used; i++) {
-		b->msgs[i].msg_hdr.msg_namelen = sizeof(b->slot[i].from);
+	bool change = b->named != named;
+
+	/* The kernel wrote the lengths of the messages it returned, and only of those. */
+	for (unsigned i = 0; i < (change ? b->slots : b->used); i++) {
+		b->msgs[i].msg_hdr.msg_name = named ? &b->slot[i].from : NULL;
+		b->msgs[i].msg_hdr.msg_namelen = named ? sizeof(b->slot[i].from) : 0;
 		b->msgs[i].msg_hdr.msg_controllen = CONTROL;
 	}
+	b->named = named;
+}
+
+static unsigned read_batch(struct sonde_icmp_socket *s, struct sonde_icmp_batch *b, int flags)
+{
 	int n;
+
 	do
 		n = recvmmsg(s->fd, b->msgs, b->slots, flags | MSG_DONTWAIT, NULL);
 	while (n < 0 && errno == EINTR);
@@ -223,14 +243,20 @@ static unsigned read_batch(struct sonde_icmp_socket *s, struct sonde_icmp_batch 
 
 unsigned sonde_icmp_recv(struct sonde_icmp_socket *s, struct sonde_icmp_batch *b)
 {
+	b->ip_header = s->raw && s->family == AF_INET;
+	prepare(b, !b->ip_header);
 	unsigned n = read_batch(s, b, MSG_TRUNC);
-
+	if (n || s->raw)
+		return n;
 	/* A pending ICMP error is told by the first read after it; what is queued comes then. */
-	return n ? n : read_batch(s, b, MSG_TRUNC);
+	prepare(b, true);
+	return read_batch(s, b, MSG_TRUNC);
 }
 
 unsigned sonde_icmp_recv_errors(struct sonde_icmp_socket *s, struct sonde_icmp_batch *b)
 {
+	b->ip_header = false;
+	prepare(b, !s->raw);
 	return read_batch(s, b, MSG_ERRQUEUE);
 }
 
@@ -276,7 +302,8 @@ void sonde_icmp_get(const struct sonde_icmp_batch *b, unsigned i, struct sonde_i
 	rx->full = b->msgs[i].msg_len;
 	rx->ttl = -1;
 	rx->stamp = 0;
-	rx->from = &b->slot[i].from;
+	rx->from = b->ip_header ? rx->len >= 16 ? rx->data + 12 : NULL
+	                        : address_bytes((struct sockaddr *)&b->slot[i].from);
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
 		if (is_stamp(c))
 			rx->stamp = stamp_of(c);
@@ -294,8 +321,8 @@ static void take_error(const struct cmsghdr *c, struct sonde_icmp_err *e, uint8_
 	e->type = ee->ee_type;
 	e->code = ee->ee_code;
 	e->mtu = ee->ee_info;
-	e->from = c->cmsg_len >= CMSG_LEN(sizeof(*ee) + sizeof(struct sockaddr_in))
-		? (const void *)SO_EE_OFFENDER(ee) : NULL;
+	if (c->cmsg_len >= CMSG_LEN(sizeof(*ee) + sizeof(struct sockaddr_in)))
+		e->from = address_bytes(SO_EE_OFFENDER(ee));
 }
 
 bool sonde_icmp_get_error(const struct sonde_icmp_batch *b, unsigned i, struct sonde_icmp_err *e)
@@ -314,6 +341,7 @@ bool sonde_icmp_get_error(const struct sonde_icmp_batch *b, unsigned i, struct s
 	if (e->is_stamp)
 		return e->stamp != 0;
 	kept(b, i, &e->data, &e->len);
-	e->to = &b->slot[i].from;
+	if (b->named)
+		e->to = address_bytes((struct sockaddr *)&b->slot[i].from);
 	return origin == SO_EE_ORIGIN_ICMP || origin == SO_EE_ORIGIN_ICMP6;
 }

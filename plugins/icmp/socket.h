@@ -16,6 +16,11 @@ enum {
 	SONDE_ICMP_BULK = 1u << 2,        /* large buffers */
 };
 
+/* The kernel starts stamping what is received a moment after the first socket of the machine asked
+ * for it (it patches its code from a work queue). What arrives before has no stamp: a first
+ * request should not leave sooner than this after open. */
+#define SONDE_ICMP_SETTLE_NS INT64_C(500000)
+
 struct sonde_icmp_socket {
 	int fd; /* -1 = closed */
 	int family;
@@ -39,7 +44,7 @@ struct sonde_icmp_rx {
 	size_t full;         /* of the datagram */
 	int ttl;             /* -1 when the socket did not tell */
 	int64_t stamp;       /* kernel receive time, 0 when missing */
-	const struct sockaddr_storage *from;
+	const uint8_t *from; /* address, 4 or 16 bytes by the socket's family; NULL unknown */
 };
 
 /* One entry of the error queue. */
@@ -51,14 +56,15 @@ struct sonde_icmp_err {
 	uint32_t mtu;
 	const uint8_t *data; /* the quoted request, from its echo header on */
 	size_t len;
-	const struct sockaddr_storage *to, *from; /* where the request went; who complains */
+	const uint8_t *to, *from; /* where the request went, who complains; NULL unknown */
 };
 
 enum { SONDE_ICMP_KEEP = 176 };
 
-/* Memory for reading up to `slots` datagrams with one call. */
+/* Memory for reading up to `slots` datagrams with one call, from the probe's pool; NULL when its
+ * limit is reached. `full` of what is read is true up to `largest` bytes. */
 struct sonde_icmp_batch;
-struct sonde_icmp_batch *sonde_icmp_batch_new(struct sonde_probe *, unsigned slots);
+struct sonde_icmp_batch *sonde_icmp_batch_new(struct sonde_probe *, unsigned slots, size_t largest);
 /* Read what is there, at most one batch; the number of datagrams, 0 when there is none. */
 unsigned sonde_icmp_recv(struct sonde_icmp_socket *, struct sonde_icmp_batch *);
 unsigned sonde_icmp_recv_errors(struct sonde_icmp_socket *, struct sonde_icmp_batch *);
@@ -67,5 +73,3 @@ void sonde_icmp_get(const struct sonde_icmp_batch *, unsigned i, struct sonde_ic
 bool sonde_icmp_get_error(const struct sonde_icmp_batch *, unsigned i, struct sonde_icmp_err *);
 
 int64_t sonde_icmp_wall_ns(void); /* CLOCK_REALTIME, the clock of the stamps */
-/* Same address, ports aside. */
-bool sonde_icmp_same_address(const struct sockaddr_storage *, const struct sockaddr_storage *);

@@ -74,6 +74,15 @@ static void cookie_of(const struct ping_state *s, unsigned seq, uint8_t out[SOND
 	out[1] ^= seq & 255;
 }
 
+static bool is_target(const struct ping_state *s, const uint8_t *address)
+{
+	if (!address)
+		return false;
+	if (s->socket.family == AF_INET)
+		return !memcmp(address, &((const struct sockaddr_in *)&s->target.sa)->sin_addr, 4);
+	return !memcmp(address, &((const struct sockaddr_in6 *)&s->target.sa)->sin6_addr, 16);
+}
+
 static struct ping_packet *match(struct sonde_probe *p, const struct sonde_icmp_msg *m, size_t need)
 {
 	struct ping_state *s = p->state;
@@ -123,7 +132,7 @@ static void take_reply(struct sonde_probe *p, const struct sonde_icmp_msg *m,
 	struct ping_packet *k = match(p, m, cookie_len(p));
 	int ttl = m->ttl >= 0 ? m->ttl : rx->ttl;
 
-	if (!k || !sonde_icmp_same_address(rx->from, &s->target.sa))
+	if (!k || !is_target(s, rx->from))
 		return;
 	if (k->status == PING_REPLY || k->status == PING_ARRIVED) {
 		take_duplicate(p, m->seq, k, rx, ttl);
@@ -139,7 +148,7 @@ static void take_reply(struct sonde_probe *p, const struct sonde_icmp_msg *m,
 }
 
 static void take_error(struct sonde_probe *p, const struct sonde_icmp_msg *m,
-                       const struct sockaddr_storage *from)
+                       const uint8_t *from)
 {
 	struct ping_state *s = p->state;
 	size_t need = cookie_len(p);
@@ -151,25 +160,13 @@ static void take_error(struct sonde_probe *p, const struct sonde_icmp_msg *m,
 		return;
 	k->status = PING_ERROR;
 	k->note = sonde_icmp_phrase(s->socket.family, m->type, m->code);
-	if (from && from->ss_family == AF_INET)
-		inet_ntop(AF_INET, &((const struct sockaddr_in *)from)->sin_addr, text, sizeof(text));
-	else if (from && from->ss_family == AF_INET6)
-		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)from)->sin6_addr, text,
-		          sizeof(text));
+	if (from)
+		inet_ntop(s->socket.family, from, text, sizeof(text));
 	if (m->kind == SONDE_ICMP_UNREACHABLE) {
 		s->unreachable = k->note;
 		memcpy(s->says, text, sizeof(text));
 	}
 	ping_print_error(p, m->seq, text, k->note);
-}
-
-static int quotes_target(const struct ping_state *s, const uint8_t *dst)
-{
-	if (!dst)
-		return 0;
-	if (s->socket.family == AF_INET)
-		return !memcmp(dst, &((const struct sockaddr_in *)&s->target.sa)->sin_addr, 4);
-	return !memcmp(dst, &((const struct sockaddr_in6 *)&s->target.sa)->sin6_addr, 16);
 }
 
 static unsigned read_replies(struct sonde_probe *p)
@@ -186,7 +183,7 @@ static unsigned read_replies(struct sonde_probe *p)
 			continue;
 		if (m.kind == SONDE_ICMP_REPLY)
 			take_reply(p, &m, &rx);
-		else if (quotes_target(s, m.dst))
+		else if (is_target(s, m.dst))
 			take_error(p, &m, rx.from);
 	}
 	return n;
@@ -219,7 +216,7 @@ static unsigned read_errors(struct sonde_probe *p)
 			take_stamp(s, &e);
 		else if (sonde_icmp_parse_quoted(s->socket.family, e.type, e.code, e.data, e.len,
 		                                 &m) &&
-		         sonde_icmp_same_address(e.to, &s->target.sa))
+		         is_target(s, e.to))
 			take_error(p, &m, e.from);
 	}
 	return n;
@@ -404,7 +401,7 @@ static int take_memory(struct sonde_probe *p)
 	const struct ping_args *a = args_of(p);
 	struct ping_state *s = p->state;
 
-	s->batch = sonde_icmp_batch_new(p, BATCH);
+	s->batch = sonde_icmp_batch_new(p, BATCH, (size_t)a->size + 128);
 	s->out = p->host->alloc(p, SONDE_ICMP_HEADER + (size_t)a->size);
 	s->packets = p->host->alloc(p, (size_t)a->packets * sizeof(*s->packets));
 	for (size_t i = 0; i < SONDE_ICMP_COOKIE; i += sizeof(uint64_t)) {
@@ -461,9 +458,9 @@ static void resolved(struct sonde_probe *p, void *arg, enum sonde_failure failur
 		finish_with(p, SONDE_FAIL_OVERLOAD, "the probe's memory limit is too small");
 		return;
 	}
-	s->started_at = s->due = p->host->now(p);
+	s->started_at = s->due = p->host->now(p) + SONDE_ICMP_SETTLE_NS;
 	ping_print_head(p);
-	step(p);
+	arm(p, p->host->now(p));
 }
 
 static void begin(struct sonde_probe *p, void *arg)

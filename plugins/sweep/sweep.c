@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { READ_SLOTS = SWEEP_BATCH + 16, GUARD_STEP = 256, MAX_SIZE = 1472 };
+enum { READ_SLOTS = SWEEP_BATCH + 8, GUARD_STEP = 256, MAX_SIZE = 1472 };
 
 #define MS INT64_C(1000000)
 #define SLICE_NS (2 * MS)
@@ -74,9 +74,7 @@ static void take_reply(struct sonde_probe *p, const struct sweep_lane *lane,
 	if (i == UINT32_MAX)
 		return;
 	unsigned len = sweep_address(sweep_set_find(&s->set, i, &s->near), i, address);
-	const void *from = len == 4 ? (const void *)&((const struct sockaddr_in *)rx->from)->sin_addr
-	                            : &((const struct sockaddr_in6 *)rx->from)->sin6_addr;
-	if (memcmp(address, from, len) || !s->tx[i])
+	if (!rx->from || memcmp(address, rx->from, len) || !s->tx[i])
 		return;
 	if (s->rtt[i]) {
 		s->duplicates += s->rtt[i] <= SWEEP_RTT_MAX;
@@ -180,20 +178,18 @@ static unsigned pace(struct sonde_probe *p, int64_t now, int64_t *delay)
 	struct sweep_state *s = p->state;
 	int64_t rate = ((const struct sweep_args *)p->args)->rate;
 
-	*delay = MS;
+	*delay = MS; /* for a socket that is full */
 	if (!rate)
 		return SWEEP_BATCH;
-	if (now - s->paced_at > 20 * MS && s->paced >= (uint64_t)rate / 50) {
-		/* Start counting anew now and then; what was missed is not made up in a burst. */
-		s->paced_at = now;
-		s->paced = 0;
+	/* What a busy loop missed is made up for ten milliseconds back, not in a burst. */
+	if (s->next_due < now - 10 * MS)
+		s->next_due = now - 10 * MS;
+	if (now < s->next_due) {
+		*delay = s->next_due - now > MS ? s->next_due - now : MS;
+		return 0;
 	}
-	int64_t due = (now - s->paced_at) * rate / (1000 * MS) + 1 - (int64_t)s->paced;
-	if (due > 0)
-		return due < SWEEP_BATCH ? (unsigned)due : SWEEP_BATCH;
-	int64_t at = s->paced_at + (int64_t)s->paced * 1000 * MS / rate;
-	*delay = at - now > MS ? at - now : MS;
-	return 0;
+	int64_t due = (now - s->next_due) * rate / (1000 * MS) + 1;
+	return due < SWEEP_BATCH ? (unsigned)due : SWEEP_BATCH;
 }
 
 /* One batch; false when the loop gets its turn (a timer is armed, or the phase is over). */
@@ -201,12 +197,14 @@ static bool send_some(struct sonde_probe *p)
 {
 	struct sweep_state *s = p->state;
 	int64_t now = p->host->now(p), delay;
+	int64_t rate = ((const struct sweep_args *)p->args)->rate;
 	unsigned may = pace(p, now, &delay);
 	unsigned n = may ? sweep_out_send(p, may) : 0;
 
-	s->paced += n;
 	if (n)
 		s->last_send_at = now;
+	if (rate)
+		s->next_due += n * 1000 * MS / rate;
 	collect(p);
 	if (s->next == s->set.n_targets) {
 		begin_wait(p);
@@ -240,8 +238,11 @@ static bool guard_some(struct sonde_probe *p)
 		return true;
 	s->next = 0;
 	s->phase = SWEEP_SEND;
-	s->started_at = s->paced_at = s->last_send_at = p->host->now(p);
-	return true;
+	int64_t now = p->host->now(p), settled = s->opened_at + SONDE_ICMP_SETTLE_NS;
+	s->started_at = s->next_due = s->last_send_at = now > settled ? now : settled;
+	if (now < settled)
+		arm(p, settled - now);
+	return now >= settled;
 }
 
 static void slice(struct sonde_probe *p, void *arg)
@@ -271,8 +272,8 @@ static int take_memory(struct sonde_probe *p)
 	struct sweep_state *s = p->state;
 	uint32_t n = s->set.n_targets;
 
-	s->replies = sonde_icmp_batch_new(p, READ_SLOTS);
-	s->errors = sonde_icmp_batch_new(p, READ_SLOTS);
+	s->replies = sonde_icmp_batch_new(p, READ_SLOTS, SONDE_ICMP_KEEP);
+	s->errors = sonde_icmp_batch_new(p, READ_SLOTS, SONDE_ICMP_KEEP);
 	s->tx = p->host->alloc(p, n * sizeof(*s->tx));
 	s->rtt = p->host->alloc(p, n * sizeof(*s->rtt));
 	for (unsigned i = 0; i < 2; i++) {
@@ -316,6 +317,7 @@ static void begin(struct sonde_probe *p, void *arg)
 		finish_with(p, SONDE_FAIL_INTERNAL, why);
 		return;
 	}
+	s->opened_at = p->host->now(p);
 	if (take_memory(p)) {
 		finish_with(p, SONDE_FAIL_OVERLOAD, "the probe's memory limit is too small");
 		return;

@@ -10,7 +10,7 @@
 enum {
 	SWEEP_MAX_TARGETS = 65536,
 	SWEEP_ADDRESS_TEXT = 46,
-	SWEEP_BATCH = 128,
+	SWEEP_BATCH = 32,
 };
 
 /* Consecutive addresses of the target: index first .. first + count - 1. */
@@ -83,9 +83,8 @@ struct sweep_state {
 	uint32_t pending; /* of this round: sent and not answered */
 	uint32_t alive, duplicates, user_stamps;
 	uint64_t packets; /* sent, all rounds */
-	int64_t started_at, last_send_at; /* host clock */
-	int64_t paced_at;                 /* host clock at which `paced` packets were due */
-	uint64_t paced;
+	int64_t opened_at, started_at, last_send_at; /* host clock */
+	int64_t next_due; /* host clock at which the rate allows the next packet */
 	uint16_t round;
 	enum sweep_phase phase;
 	uint8_t done;

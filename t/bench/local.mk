@@ -12,3 +12,9 @@ noinst_PROGRAMS += t/bench/plugrun
 t_bench_plugrun_SOURCES = t/bench/plugrun.c t/plug/fakehost.c t/plug/fakehost.h
 t_bench_plugrun_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 t_bench_plugrun_LDADD = core/base/libbase.a $(SODIUM_LIBS) -ldl
+
+noinst_PROGRAMS += t/bench/policy_bench
+BENCHES += t/bench/policy_bench
+t_bench_policy_bench_SOURCES = t/bench/policy_bench.c
+t_bench_policy_bench_LDADD = $(SCRIPT_LINK)
+EXTRA_DIST += t/bench/rtt_truth t/bench/sweep_plugin

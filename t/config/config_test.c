@@ -16,13 +16,15 @@ struct settings {
 static const char *const levels[] = { "error", "info", "debug", NULL };
 
 static const struct sonde_param rows_array[] = {
-	{ "limit", SONDE_TYPE_INT, offsetof(struct settings, limit), "Most", NULL, "10", NULL, 1, 100 },
+	{ "limit", SONDE_TYPE_INT, offsetof(struct settings, limit), "Most", NULL, "10", NULL, 1,
+	  100 },
 	{ "name", SONDE_TYPE_STRING, offsetof(struct settings, name), "Of it", NULL, "nobody" },
 	{ "guard.allow", SONDE_TYPE_STRING, offsetof(struct settings, allow), "Prefixes" },
 	{ "guard.open", SONDE_TYPE_BOOL, offsetof(struct settings, open) },
-	{ "link.retry.max_wait", SONDE_TYPE_DURATION, offsetof(struct settings, wait), NULL, NULL, "2s",
-	  NULL, 1, 60000 },
-	{ "level", SONDE_TYPE_ENUM, offsetof(struct settings, level), "Log level", NULL, "info", levels },
+	{ "link.retry.max_wait", SONDE_TYPE_DURATION, offsetof(struct settings, wait), NULL, NULL,
+	  "2s", NULL, 1, 60000 },
+	{ "level", SONDE_TYPE_ENUM, offsetof(struct settings, level), "Log level", NULL, "info",
+	  levels },
 	{ "verbose", SONDE_TYPE_BOOL, offsetof(struct settings, verbose) },
 	{ "key", SONDE_TYPE_STRING, offsetof(struct settings, key), NULL, NULL, NULL, NULL, 0, 16,
 	  SONDE_PARAM_SECRET },
@@ -52,8 +54,9 @@ static int load(const char *path, int *rest, int argc, char **argv)
 	return sonde_config_load(rows, &got, &pool, path, argc, argv, rest, &err);
 }
 
-#define LOAD(path, rest, ...) \
-	load(path, rest, sizeof((char *[]){ __VA_ARGS__ }) / sizeof(char *), (char *[]){ __VA_ARGS__ })
+#define LOAD(path, rest, ...)                                                                      \
+	load(path, rest, sizeof((char *[]){ __VA_ARGS__ }) / sizeof(char *),                       \
+	     (char *[]){ __VA_ARGS__ })
 
 static void write_file(char path[32], const char *text)
 {
@@ -108,7 +111,8 @@ static void flags_that_are_wrong(void)
 	EXPECT_STR(err.text, "unknown flag --zzzzzzzzz");
 	EXPECT_INT(LOAD(NULL, NULL, "-x"), SONDE_EINVAL);
 	EXPECT_INT(LOAD(NULL, NULL, "--limit"), SONDE_EINVAL);
-	EXPECT_STR(err.text, "--limit needs a value (--limit=VALUE for one that begins with a dash)");
+	EXPECT_STR(err.text,
+	           "--limit needs a value (--limit=VALUE for one that begins with a dash)");
 	EXPECT_INT(LOAD(NULL, NULL, "--limit", "--verbose"), SONDE_EINVAL);
 	EXPECT_INT(LOAD(NULL, NULL, "--config"), SONDE_EINVAL);
 	EXPECT_INT(LOAD(NULL, NULL, "--limit", "-1"), SONDE_EINVAL);
@@ -156,17 +160,33 @@ static void required_rows_come_from_anywhere(void)
 static void files_that_are_fine(void)
 {
 	static const char *const good[] = {
-		"", "# only a comment\n", "---\n", "---\n...\n", "~\n", "{}\n", "limit: 5", "limit: '5'\n",
-		"{\"limit\": 5, \"guard\": {\"allow\": [\"a\", \"b\"]}}", "guard:\n  # nothing\nlimit: 1\n",
-		"guard: {}\n", "guard:\n  allow: []\n", "guard:\n  allow:\n  - a\n  - b\n",
-		"link:\n  retry:\n    max_wait: 5s\n", "%YAML 1.1\n---\nlimit: 3\n", "verbose: on\n",
-		"\xef\xbb\xbflimit: 5\n", "name: |\n  a\n  b\n", "name: \"d\xc3\xa9j\xc3\xa0\"\n", "name:\n",
+		"",
+		"# only a comment\n",
+		"---\n",
+		"---\n...\n",
+		"~\n",
+		"{}\n",
+		"limit: 5",
+		"limit: '5'\n",
+		"{\"limit\": 5, \"guard\": {\"allow\": [\"a\", \"b\"]}}",
+		"guard:\n  # nothing\nlimit: 1\n",
+		"guard: {}\n",
+		"guard:\n  allow: []\n",
+		"guard:\n  allow:\n  - a\n  - b\n",
+		"link:\n  retry:\n    max_wait: 5s\n",
+		"%YAML 1.1\n---\nlimit: 3\n",
+		"verbose: on\n",
+		"\xef\xbb\xbflimit: 5\n",
+		"name: |\n  a\n  b\n",
+		"name: \"d\xc3\xa9j\xc3\xa0\"\n",
+		"name:\n",
 	};
 
 	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		if (parse(good[i]))
 			tap_fail(__FILE__, __LINE__, "%u was refused: %s", i, err.text);
-	EXPECT_INT(parse("limit: 7\nguard: {open: yes, allow: [a, b]}\nlink: {retry: {max_wait: 3}}\n"),
+	EXPECT_INT(parse("limit: 7\nguard: {open: yes, allow: [a, b]}\nlink: {retry: {max_wait: "
+	                 "3}}\n"),
 	           SONDE_OK);
 	EXPECT_INT(got.limit, 7);
 	EXPECT_INT(got.open, 1);
@@ -181,11 +201,14 @@ static void errors_point_at_the_place(void)
 	} bad[] = {
 		{ "limit: 5\nguard:\n  alow: x\n", "guard.alow",
 		  "x.yaml:3:3: \"guard.alow\" is unknown, did you mean \"guard.allow\"?" },
-		{ "limit: 5\nlimt: 6\n", "limt", "x.yaml:2:1: \"limt\" is unknown, did you mean \"limit\"?" },
+		{ "limit: 5\nlimt: 6\n", "limt",
+		  "x.yaml:2:1: \"limt\" is unknown, did you mean \"limit\"?" },
 		{ "qqqqqqqqqqq: 1\n", "qqqqqqqqqqq", "x.yaml:1:1: \"qqqqqqqqqqq\" is unknown" },
 		{ "limit:   500\n", "limit", "x.yaml:1:10: \"limit\" must be between 1 and 100" },
-		{ "limit: 5\nlimit: 6\n", "limit", "x.yaml:2:1: \"limit\" stands here for the second time" },
-		{ "limit: ~\nlimit: 6\n", "limit", "x.yaml:2:1: \"limit\" stands here for the second time" },
+		{ "limit: 5\nlimit: 6\n", "limit",
+		  "x.yaml:2:1: \"limit\" stands here for the second time" },
+		{ "limit: ~\nlimit: 6\n", "limit",
+		  "x.yaml:2:1: \"limit\" stands here for the second time" },
 		{ "guard: {open: 1}\nname: a\nguard: {allow: b}\n", "guard",
 		  "x.yaml:3:1: \"guard\" stands here for the second time" },
 		{ "guard.allow: x\n", "guard.allow",
@@ -193,9 +216,11 @@ static void errors_point_at_the_place(void)
 		{ "guard: 5\n", "guard", "x.yaml:1:8: \"guard\" must be a map" },
 		{ "guard: [a]\n", "guard", "x.yaml:1:8: \"guard\" must not be a list" },
 		{ "limit: [1]\n", "limit", "x.yaml:1:8: \"limit\" must not be a list" },
-		{ "limit: {a: 1}\n", "limit", "x.yaml:1:8: \"limit\" must be a plain value, not a map" },
+		{ "limit: {a: 1}\n", "limit",
+		  "x.yaml:1:8: \"limit\" must be a plain value, not a map" },
 		{ "name: [[a]]\n", "name", "x.yaml:1:8: \"name\" must be a list of plain values" },
-		{ "name: [{a: b}]\n", "name", "x.yaml:1:8: \"name\" must be a list of plain values" },
+		{ "name: [{a: b}]\n", "name",
+		  "x.yaml:1:8: \"name\" must be a list of plain values" },
 		{ "name: ['a,b']\n", "name",
 		  "x.yaml:1:8: \"name\" has a list item that is empty or holds a comma" },
 		{ "name: [a, ~]\n", "name",
@@ -206,7 +231,8 @@ static void errors_point_at_the_place(void)
 		{ "guard: !x {open: 1}\n", "", "x.yaml:1:8: anchors and tags are not taken" },
 		{ "&a guard: {open: 1}\n", "", "x.yaml:1:1: anchors and tags are not taken" },
 		{ "name: &l [a]\n", "", "x.yaml:1:7: anchors and tags are not taken" },
-		{ "%TAG ! tag:x,2000:\n---\nlimit: 1\n", "", "x.yaml:1:1: anchors and tags are not taken" },
+		{ "%TAG ! tag:x,2000:\n---\nlimit: 1\n", "",
+		  "x.yaml:1:1: anchors and tags are not taken" },
 		{ "limit: 1\n---\nlimit: 2\n", "", "x.yaml:2:1: a second document is not taken" },
 		{ "- a\n", "", "x.yaml:1:1: the file must be a map" },
 		{ "hello\n", "", "x.yaml:1:1: the file must be a map" },
@@ -218,7 +244,8 @@ static void errors_point_at_the_place(void)
 		  "x.yaml:1:8: mapping values are not allowed in this context" },
 		{ "name: 'a\n", "", "x.yaml:2:1: found unexpected end of stream" },
 		{ "\tlimit: 1\n", "", "x.yaml:1:1: found character that cannot start any token" },
-		{ "level: loud\n", "level", "x.yaml:1:8: \"level\" must be one of error, info, debug" },
+		{ "level: loud\n", "level",
+		  "x.yaml:1:8: \"level\" must be one of error, info, debug" },
 	};
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -287,7 +314,9 @@ static void help_tells_every_row(void)
 	fclose(f);
 	unlink(path);
 	EXPECT(strstr(text, "Usage: sonde-x"));
-	EXPECT(strstr(text, "  --guard-allow TEXT\n      Prefixes\n      SONDE_GUARD_ALLOW; no default\n"));
+	EXPECT(strstr(
+		text,
+		"  --guard-allow TEXT\n      Prefixes\n      SONDE_GUARD_ALLOW; no default\n"));
 	EXPECT(strstr(text, "  --link-retry-max-wait DURATION\n      From 1 to 60000 ms.\n"));
 	EXPECT(strstr(text, "One of error, info, debug.\n      SONDE_LEVEL; default info\n"));
 	EXPECT(strstr(text, "  --verbose\n"));

@@ -70,7 +70,8 @@ static void serve(int fd, unsigned connection)
 				;
 			return;
 		} else if (strstr(text, " /told ")) {
-			static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n";
+			static const char head[] =
+				"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n";
 			if (write(fd, head, sizeof(head) - 1) < 0)
 				_exit(1);
 		} else if (strstr(text, " /close ")) {
@@ -84,7 +85,8 @@ static void serve(int fd, unsigned connection)
 
 static void begin(void)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(sin);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -211,8 +213,13 @@ static void what_breaks_has_a_sentence(void)
 static void what_is_never_sent(void)
 {
 	static const char *const urls[] = {
-		"file:///etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1/", "", "http://",
-		"http://user:pass@127.0.0.1/", "127.0.0.1 x",
+		"file:///etc/passwd",
+		"ftp://127.0.0.1/",
+		"gopher://127.0.0.1/",
+		"",
+		"http://",
+		"http://user:pass@127.0.0.1/",
+		"127.0.0.1 x",
 	};
 
 	begin();

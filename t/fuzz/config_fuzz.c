@@ -16,8 +16,10 @@ struct settings {
 static const char *const levels[] = { "error", "info", NULL };
 
 static const struct sonde_param rows[] = {
-	{ "limit", SONDE_TYPE_INT, offsetof(struct settings, limit), NULL, NULL, NULL, NULL, 0, 100 },
-	{ "name", SONDE_TYPE_STRING, offsetof(struct settings, name), NULL, NULL, NULL, NULL, 0, 64 },
+	{ "limit", SONDE_TYPE_INT, offsetof(struct settings, limit), NULL, NULL, NULL, NULL, 0,
+	  100 },
+	{ "name", SONDE_TYPE_STRING, offsetof(struct settings, name), NULL, NULL, NULL, NULL, 0,
+	  64 },
 	{ "guard.allow", SONDE_TYPE_STRING, offsetof(struct settings, allow) },
 	{ "guard.open", SONDE_TYPE_BOOL, offsetof(struct settings, open) },
 	{ "link.retry.wait", SONDE_TYPE_DURATION, offsetof(struct settings, wait), NULL, NULL, NULL,

@@ -20,13 +20,15 @@ static const char *const protocols[] = { "ICMP", "TCP", NULL };
 
 static const struct sonde_param rows_array[] = {
 	{ "packets", SONDE_TYPE_INT, offsetof(struct args, packets), NULL, NULL, "3", NULL, 1, 16 },
-	{ "protocol", SONDE_TYPE_ENUM, offsetof(struct args, protocol), NULL, NULL, "ICMP", protocols },
+	{ "protocol", SONDE_TYPE_ENUM, offsetof(struct args, protocol), NULL, NULL, "ICMP",
+	  protocols },
 	{ "query.type", SONDE_TYPE_ENUM, offsetof(struct args, type), NULL, NULL, "A", types },
 	{ "query.wait", SONDE_TYPE_DURATION, offsetof(struct args, wait), NULL, NULL, "2s", NULL, 1,
 	  60000 },
-	{ "query.opt.path", SONDE_TYPE_STRING, offsetof(struct args, path), NULL, NULL, "/", NULL, 0,
-	  64 },
-	{ "share", SONDE_TYPE_NUMBER, offsetof(struct args, share), NULL, NULL, "0.5", NULL, -1, 1 },
+	{ "query.opt.path", SONDE_TYPE_STRING, offsetof(struct args, path), NULL, NULL, "/", NULL,
+	  0, 64 },
+	{ "share", SONDE_TYPE_NUMBER, offsetof(struct args, share), NULL, NULL, "0.5", NULL, -1,
+	  1 },
 	{ "host", SONDE_TYPE_STRING, offsetof(struct args, host) },
 	{ "trace", SONDE_TYPE_BOOL, offsetof(struct args, trace), NULL, NULL, "no" },
 	{ 0 },
@@ -78,7 +80,8 @@ static void read_rows(const json_t *v, struct sonde_pool *pool)
 	sonde_rows_describe(told, &j, "a");
 	sonde_rows_schema(told, &j, "b");
 	sonde_json_close(&j);
-	json_t *shown = buf.failed ? NULL : json_loadb(buf.data, buf.len, JSON_REJECT_DUPLICATES, NULL);
+	json_t *shown =
+		buf.failed ? NULL : json_loadb(buf.data, buf.len, JSON_REJECT_DUPLICATES, NULL);
 	if (!buf.failed && !shown)
 		abort();
 	json_decref(shown);
@@ -105,8 +108,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	sonde_pool_init(&pool, 1 << 20);
 	if (!sonde_rows_fill(rows, v, &a, &pool, &err)) {
-		if (a.packets < 1 || a.packets > 16 || a.type > 2 || a.protocol > 1 || a.wait < 1000000 ||
-		    a.wait > INT64_C(60000000000) || !a.path || strlen(a.path) > 64)
+		if (a.packets < 1 || a.packets > 16 || a.type > 2 || a.protocol > 1 ||
+		    a.wait < 1000000 || a.wait > INT64_C(60000000000) || !a.path ||
+		    strlen(a.path) > 64)
 			abort();
 		round_trip(&a, &pool);
 	}

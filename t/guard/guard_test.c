@@ -48,8 +48,8 @@ static void every_spelling_meets_its_fate(void)
 	for (unsigned i = 0; i < n; i++) {
 		char got = fate(g, spellings[i].text, strlen(spellings[i].text));
 		if (got != spellings[i].fate)
-			tap_fail(__FILE__, __LINE__, "\"%s\" met %c, expected %c", spellings[i].text, got,
-			         spellings[i].fate);
+			tap_fail(__FILE__, __LINE__, "\"%s\" met %c, expected %c",
+			         spellings[i].text, got, spellings[i].fate);
 	}
 	sonde_guard_free(g);
 }
@@ -98,7 +98,8 @@ static void targets_are_normalised(void)
 	struct sonde_target t;
 
 	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		EXPECT_INT(sonde_target_parse(table[i][0], strlen(table[i][0]), &t, NULL), SONDE_OK);
+		EXPECT_INT(sonde_target_parse(table[i][0], strlen(table[i][0]), &t, NULL),
+		           SONDE_OK);
 		EXPECT_STR(t.text, table[i][1]);
 	}
 	EXPECT_INT(sonde_target_parse("192.0.2.1", 9, &t, NULL), SONDE_OK);
@@ -114,7 +115,8 @@ static void targets_are_normalised(void)
 
 static void the_longest_prefix_wins(void)
 {
-	struct sonde_guard *g = guard_of("10.0.0.0/8, 10.1.2.0/24\tfd00::/8", "10.1.0.0/16 10.1.2.3,8.8.8.8");
+	struct sonde_guard *g =
+		guard_of("10.0.0.0/8, 10.1.2.0/24\tfd00::/8", "10.1.0.0/16 10.1.2.3,8.8.8.8");
 
 	EXPECT(allows(g, "10.0.0.1"));
 	EXPECT(!allows(g, "10.1.0.1"));
@@ -170,16 +172,21 @@ static void private_opens_and_deny_closes_again(void)
 static void carried_addresses_are_checked_too(void)
 {
 	static const char *const inside[] = {
-		"::ffff:10.0.0.1", "::10.0.0.1", "::ffff:0:10.0.0.1", "64:ff9b::10.0.0.1",
-		"64:ff9b:1::10.0.0.1", "2002:a00:1::1", "2001:0:a00:1::f7f7:f7f7",
-		"2001:0:808:808::f5ff:fffe",
+		"::ffff:10.0.0.1",         "::10.0.0.1",
+		"::ffff:0:10.0.0.1",       "64:ff9b::10.0.0.1",
+		"64:ff9b:1::10.0.0.1",     "2002:a00:1::1",
+		"2001:0:a00:1::f7f7:f7f7", "2001:0:808:808::f5ff:fffe",
 	};
 	static const char *const outside[] = {
-		"::ffff:8.8.8.8", "::8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::1",
+		"::ffff:8.8.8.8",
+		"::8.8.8.8",
+		"64:ff9b::8.8.8.8",
+		"2002:808:808::1",
 		"2001:0:808:808::f7f7:f7f7",
 	};
-	const char *open = "::/96 ::ffff:0:0/96 ::ffff:0:0:0/96 64:ff9b::/96 64:ff9b:1::/48 2002::/16 "
-			   "2001::/23";
+	const char *open =
+		"::/96 ::ffff:0:0/96 ::ffff:0:0:0/96 64:ff9b::/96 64:ff9b:1::/48 2002::/16 "
+		"2001::/23";
 	struct sonde_guard *g = guard_of(open, NULL);
 
 	for (unsigned i = 0; i < sizeof(inside) / sizeof(inside[0]); i++)
@@ -226,15 +233,39 @@ static void other_families_and_short_addresses_are_refused(void)
 static void prefixes_have_one_spelling(void)
 {
 	static const char *const good[] = {
-		"0.0.0.0/0", "10.0.0.0/8", "192.0.2.1", "192.0.2.1/32", "::/0", "2001:db8::/32", "::1",
-		"fe80::/10", "2001:db8::8000:0/97",
+		"0.0.0.0/0",     "10.0.0.0/8", "192.0.2.1", "192.0.2.1/32",        "::/0",
+		"2001:db8::/32", "::1",        "fe80::/10", "2001:db8::8000:0/97",
 	};
 	static const char *const bad[] = {
-		"",           "/",         "/8",         "10.0.0.0/",   "10.0.0.0/33", "10.0.0.0/08",
-		"10.0.0.0/-1", "10.0.0.0/+8", "10.0.0.0/8 ", " 10.0.0.0/8", "10.0.0.0/8/8", "10.0.0.1/8",
-		"10/8",       "10.0.0/8",  "010.0.0.0/8", "0xa.0.0.0/8", "167772160/8", "::/129",
-		"2001:db8::1/32", "[::1]",  "[::]/0",     "fe80::%lo/10", "example.com", "10.0.0.0/1e1",
-		"10.0.0.0/255.0.0.0", "10.0.0.0/0x8", "10.0.0.0/1000", "1.2.3.4.5/8", "::ffff:1.2.3/96",
+		"",
+		"/",
+		"/8",
+		"10.0.0.0/",
+		"10.0.0.0/33",
+		"10.0.0.0/08",
+		"10.0.0.0/-1",
+		"10.0.0.0/+8",
+		"10.0.0.0/8 ",
+		" 10.0.0.0/8",
+		"10.0.0.0/8/8",
+		"10.0.0.1/8",
+		"10/8",
+		"10.0.0/8",
+		"010.0.0.0/8",
+		"0xa.0.0.0/8",
+		"167772160/8",
+		"::/129",
+		"2001:db8::1/32",
+		"[::1]",
+		"[::]/0",
+		"fe80::%lo/10",
+		"example.com",
+		"10.0.0.0/1e1",
+		"10.0.0.0/255.0.0.0",
+		"10.0.0.0/0x8",
+		"10.0.0.0/1000",
+		"1.2.3.4.5/8",
+		"::ffff:1.2.3/96",
 	};
 	struct sonde_error err;
 	struct sonde_prefix p;
@@ -270,8 +301,8 @@ static void a_bad_list_names_its_entry(void)
 }
 
 TAP_MAIN(CASE(every_spelling_meets_its_fate), CASE(bytes_that_no_name_has),
-         CASE(targets_are_normalised), CASE(the_longest_prefix_wins), CASE(deny_wins_at_equal_length),
-         CASE(private_opens_and_deny_closes_again), CASE(carried_addresses_are_checked_too),
-         CASE(one_loopback_address_opens_its_name),
+         CASE(targets_are_normalised), CASE(the_longest_prefix_wins),
+         CASE(deny_wins_at_equal_length), CASE(private_opens_and_deny_closes_again),
+         CASE(carried_addresses_are_checked_too), CASE(one_loopback_address_opens_its_name),
          CASE(other_families_and_short_addresses_are_refused), CASE(prefixes_have_one_spelling),
          CASE(a_bad_list_names_its_entry))

@@ -68,12 +68,14 @@ static const struct {
 	{ 'P', "127.0.0.1.0" }, { 'P', "1.0.0.1f.0" },
 	/* Labels that end no number: names, however odd. */
 	{ 'A', "1.2.3.4.com" }, { 'A', "0x7f.com" }, { 'A', "1.2.3.0xg" },
-	{ 'A', "127.0.0.1.nip.io" }, { 'A', "1.2.3.4e" }, { 'A', "1.2.3.4e0" }, { 'A', "0x7f000001.example.org" },
+	{ 'A', "127.0.0.1.nip.io" }, { 'A', "1.2.3.4e" }, { 'A', "1.2.3.4e0" },
+	{ 'A', "0x7f000001.example.org" },
 	{ 'A', "1.2.3.4x" },
 	/* Wide, circled and other Unicode digits and dots; other scripts; broken UTF-8. */
 	{ 'P', "\xef\xbc\x91.1.1.1" }, { 'P', "\xe2\x91\xa0.1.1.1" },
 	{ 'P', "127\xe3\x80\x82" "0\xe3\x80\x82" "0\xe3\x80\x82" "1" },
-	{ 'P', "127\xef\xbc\x8e" "0\xef\xbc\x8e" "0\xef\xbc\x8e" "1" }, { 'P', "\xe2\x93\x9bocalhost" },
+	{ 'P', "127\xef\xbc\x8e" "0\xef\xbc\x8e" "0\xef\xbc\x8e" "1" },
+	{ 'P', "\xe2\x93\x9bocalhost" },
 	{ 'P', "loc\xc3\xa1lhost.com" }, { 'P', "b\xc3\xbc" "cher.example.com" },
 	{ 'P', "\xd0\xb0pple.com" }, { 'P', "xn--\xc3\xbc.com" }, { 'P', "a\xc2\xad" "b.com" },
 	{ 'P', "\xff.com" }, { 'P', "\xc0\xae.com" }, { 'P', "example\xe2\x80\x8b.com" },

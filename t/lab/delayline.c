@@ -7,8 +7,6 @@
  * the devices (they vanish when it ends) and the waiting packets, of which there are at most
  * QUEUE_MAX: what comes on top is dropped, as is what the other side does not take. Prints "ready"
  * when both devices exist; SIGTERM or SIGINT ends it. */
-#include "config.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>

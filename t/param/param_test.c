@@ -18,8 +18,10 @@ struct args {
 static const char *const kinds[] = { "A", "AAAA", "4", NULL };
 
 static const struct sonde_param rows_array[] = {
-	{ "count", SONDE_TYPE_INT, offsetof(struct args, count), "How many", NULL, "3", NULL, 1, 16 },
-	{ "ratio", SONDE_TYPE_NUMBER, offsetof(struct args, ratio), "Share", "%", "0.5", NULL, 0, 1 },
+	{ "count", SONDE_TYPE_INT, offsetof(struct args, count), "How many", NULL, "3", NULL, 1,
+	  16 },
+	{ "ratio", SONDE_TYPE_NUMBER, offsetof(struct args, ratio), "Share", "%", "0.5", NULL, 0,
+	  1 },
 	{ "name", SONDE_TYPE_STRING, offsetof(struct args, name), "Whom", NULL, NULL, NULL, 1, 8 },
 	{ "query.kind", SONDE_TYPE_ENUM, offsetof(struct args, kind), "Which", NULL, "A", kinds },
 	{ "query.wait", SONDE_TYPE_DURATION, offsetof(struct args, wait), "How long", NULL, "250ms",
@@ -67,7 +69,8 @@ static void defaults_then_input(void)
 	EXPECT_INT(a.wait, 250000000);
 	EXPECT_INT(a.flag, 1);
 	EXPECT_INT(fill(rows,
-	                "{\"flag\":false,\"count\":\"16\",\"ratio\":\"1e-1\",\"name\":\"d\\u00e9j\\u00e0\","
+	                "{\"flag\":false,\"count\":\"16\",\"ratio\":\"1e-1\",\"name\":"
+	                "\"d\\u00e9j\\u00e0\","
 	                "\"query\":{\"wait\":0.5,\"kind\":\"aaaa\"}}",
 	                &a, sizeof(a), &pool, &err),
 	           SONDE_OK);
@@ -77,8 +80,8 @@ static void defaults_then_input(void)
 	EXPECT_INT(a.kind, 1);
 	EXPECT_INT(a.wait, 500000000);
 	EXPECT_INT(a.flag, 0);
-	EXPECT_INT(fill(rows, "{\"count\":2.0,\"query\":{\"kind\":4,\"wait\":\"1.5s\"}}", &a, sizeof(a),
-	                &pool, &err),
+	EXPECT_INT(fill(rows, "{\"count\":2.0,\"query\":{\"kind\":4,\"wait\":\"1.5s\"}}", &a,
+	                sizeof(a), &pool, &err),
 	           SONDE_OK);
 	EXPECT_INT(a.count, 2);
 	EXPECT_INT(a.kind, 2);
@@ -112,7 +115,8 @@ static void refusals_have_a_path_and_a_sentence(void)
 		{ "{\"name\":5}", "name", "must be a string" },
 		{ "{\"query\":{\"kind\":\"MX\"}}", "query.kind", "must be one of A, AAAA, 4" },
 		{ "{\"query\":{\"kind\":{}}}", "query.kind", "must be one of A, AAAA, 4" },
-		{ "{\"query\":{\"wait\":\"9ms\"}}", "query.wait", "must be between 10 and 5000 ms" },
+		{ "{\"query\":{\"wait\":\"9ms\"}}", "query.wait",
+		  "must be between 10 and 5000 ms" },
 		{ "{\"query\":{\"wait\":\"5000.000001ms\"}}", "query.wait",
 		  "must be between 10 and 5000 ms" },
 		{ "{\"query\":{\"wait\":-1}}", "query.wait",
@@ -169,12 +173,13 @@ static void required_rows_are_asked_for(void)
 	int64_t a;
 
 	sonde_pool_init(&pool, 64);
-	EXPECT_INT(fill((struct sonde_rows)SONDE_ROWS(need), "{\"q\":{}}", &a, sizeof(a), &pool, &err),
-	           SONDE_EINVAL);
+	EXPECT_INT(
+		fill((struct sonde_rows)SONDE_ROWS(need), "{\"q\":{}}", &a, sizeof(a), &pool, &err),
+		SONDE_EINVAL);
 	EXPECT_STR(err.path, "q.a");
 	EXPECT_STR(err.text, "is required");
-	EXPECT_INT(fill((struct sonde_rows)SONDE_ROWS(need), "{\"q\":{\"a\":-7}}", &a, sizeof(a), &pool,
-	                &err),
+	EXPECT_INT(fill((struct sonde_rows)SONDE_ROWS(need), "{\"q\":{\"a\":-7}}", &a, sizeof(a),
+	                &pool, &err),
 	           SONDE_OK);
 	EXPECT_INT(a, -7);
 }
@@ -196,7 +201,8 @@ static void rows_of_another_stride(void)
 		const char *help, *unit, *def;
 	} narrow[] = { { "a", SONDE_TYPE_INT, 0, "h", NULL, "70" }, { 0 } };
 	struct sonde_rows w = { &wide[0].row, sizeof(wide[0]) };
-	struct sonde_rows n = { (const struct sonde_param *)(const void *)narrow, sizeof(narrow[0]) };
+	struct sonde_rows n = { (const struct sonde_param *)(const void *)narrow,
+		                sizeof(narrow[0]) };
 	struct sonde_param row;
 	struct sonde_pool pool;
 	struct sonde_error err = { "", "" };
@@ -249,14 +255,17 @@ static void bad_rows_are_refused(void)
 		{ { "a", SONDE_TYPE_INT, 0 }, { "b", SONDE_TYPE_BOOL, 7 } },
 		{ { "a", SONDE_TYPE_INT, 0 }, { "a.b", SONDE_TYPE_INT, 8 } },
 		{ { "a.b", SONDE_TYPE_INT, 0 }, { "A_b", SONDE_TYPE_INT, 8 } },
-		{ { "a.b", SONDE_TYPE_INT, 0 }, { "c", SONDE_TYPE_INT, 8 }, { "a.d", SONDE_TYPE_INT, 16 } },
+		{ { "a.b", SONDE_TYPE_INT, 0 },
+		  { "c", SONDE_TYPE_INT, 8 },
+		  { "a.d", SONDE_TYPE_INT, 16 } },
 	};
 	struct sonde_param many[300];
 	struct sonde_error err;
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		err.text[0] = '\0';
-		if (sonde_rows_check((struct sonde_rows)SONDE_ROWS(bad[i]), 64, &err) != SONDE_EINVAL)
+		if (sonde_rows_check((struct sonde_rows)SONDE_ROWS(bad[i]), 64, &err) !=
+		    SONDE_EINVAL)
 			tap_fail(__FILE__, __LINE__, "rows %u were taken", i);
 		EXPECT(err.text[0]);
 	}
@@ -271,16 +280,42 @@ static void durations_are_exact(void)
 		const char *text;
 		int64_t ns;
 	} good[] = {
-		{ "0", 0 },          { "2", 2000000000 },       { "0.1", 100000000 },
-		{ "250ms", 250000000 }, { "1.5m", 90000000000 }, { "1h", 3600000000000 },
-		{ "1d", 86400000000000 }, { "3us", 3000 },       { "7ns", 7 },
-		{ "0.000000001", 1 }, { "0.5ns", 0 },           { "9223372036", 9223372036000000000 },
+		{ "0", 0 },
+		{ "2", 2000000000 },
+		{ "0.1", 100000000 },
+		{ "250ms", 250000000 },
+		{ "1.5m", 90000000000 },
+		{ "1h", 3600000000000 },
+		{ "1d", 86400000000000 },
+		{ "3us", 3000 },
+		{ "7ns", 7 },
+		{ "0.000000001", 1 },
+		{ "0.5ns", 0 },
+		{ "9223372036", 9223372036000000000 },
 		{ "9223372036854775807ns", INT64_MAX },
 	};
 	static const char *const bad[] = {
-		"",    "s",  "-1s",  "+1",  " 1", "1 s", "1.",  ".5s", "1e3", "1sec", "1S", "1h30m", "nan",
-		"0x1", "1.0000000001", "9223372037", "9223372036854775808ns", "99999999999999999999",
-		"106752d", "1,5s", "1..5",
+		"",
+		"s",
+		"-1s",
+		"+1",
+		" 1",
+		"1 s",
+		"1.",
+		".5s",
+		"1e3",
+		"1sec",
+		"1S",
+		"1h30m",
+		"nan",
+		"0x1",
+		"1.0000000001",
+		"9223372037",
+		"9223372036854775808ns",
+		"99999999999999999999",
+		"106752d",
+		"1,5s",
+		"1..5",
 	};
 	int64_t ns;
 
@@ -297,9 +332,21 @@ static void durations_are_exact(void)
 static void json_is_bounded(void)
 {
 	static const char *const bad[] = {
-		"", "1", "\"a\"", "{", "{\"a\":1,\"a\":2}", "{\"a\":{\"b\":1,\"b\":1}}", "{\"a\":\"\\u0000\"}",
-		"{\"\\u0000\":1}", "{\"a\":\"\xff\"}", "[1] x", "{\"a\":1e999}", "[99999999999999999999]",
-		"{\"a\":'b'}", "[NaN]", "{\"a\":\"\n\"}",
+		"",
+		"1",
+		"\"a\"",
+		"{",
+		"{\"a\":1,\"a\":2}",
+		"{\"a\":{\"b\":1,\"b\":1}}",
+		"{\"a\":\"\\u0000\"}",
+		"{\"\\u0000\":1}",
+		"{\"a\":\"\xff\"}",
+		"[1] x",
+		"{\"a\":1e999}",
+		"[99999999999999999999]",
+		"{\"a\":'b'}",
+		"[NaN]",
+		"{\"a\":\"\n\"}",
 	};
 	char deep[200];
 	struct sonde_error err;
@@ -343,12 +390,14 @@ static void write_gives_the_leaves_that_differ(void)
 	sonde_pool_init(&pool, 4096);
 	sonde_buf_init(&buf, 4096);
 	EXPECT_INT(fill(rows,
-	                "{\"count\":3,\"ratio\":0.25,\"name\":\"a\\\"b\",\"secret\":\"s\",\"flag\":false,"
+	                "{\"count\":3,\"ratio\":0.25,\"name\":\"a\\\"b\",\"secret\":\"s\",\"flag\":"
+	                "false,"
 	                "\"query\":{\"wait\":\"1500us\",\"kind\":\"a\"}}",
 	                &a, sizeof(a), &pool, &err),
 	           SONDE_EINVAL);
 	EXPECT_INT(fill(rows,
-	                "{\"count\":3,\"ratio\":0.25,\"name\":\"a\\\"b\",\"secret\":\"s\",\"flag\":false,"
+	                "{\"count\":3,\"ratio\":0.25,\"name\":\"a\\\"b\",\"secret\":\"s\",\"flag\":"
+	                "false,"
 	                "\"query\":{\"wait\":\"15500us\",\"kind\":\"a\"}}",
 	                &a, sizeof(a), &pool, &err),
 	           SONDE_OK);
@@ -406,8 +455,9 @@ static void rows_survive_being_told(void)
 	json_decref(again);
 	EXPECT_STR(second, first);
 	char *args = calloc(1, size);
-	EXPECT_INT(fill(back, "{\"count\":9,\"query\":{\"kind\":\"AAAA\"}}", args, size, &pool, &err),
-	           SONDE_OK);
+	EXPECT_INT(
+		fill(back, "{\"count\":9,\"query\":{\"kind\":\"AAAA\"}}", args, size, &pool, &err),
+		SONDE_OK);
 	EXPECT(sonde_row_find(back, "count", &row));
 	EXPECT_INT(*(int64_t *)(void *)(args + row.offset), 9);
 	EXPECT_INT(fill(back, "{\"count\":99}", args, size, &pool, &err), SONDE_EINVAL);
@@ -454,7 +504,8 @@ static void foreign_rows_are_bounded(void)
 	}
 	json_t *many = json_array();
 	for (unsigned i = 0; i < 300; i++)
-		json_array_append_new(many, json_pack("{s:s+,s:s}", "name", "a", "x", "type", "int"));
+		json_array_append_new(many,
+		                      json_pack("{s:s+,s:s}", "name", "a", "x", "type", "int"));
 	EXPECT_INT(sonde_rows_parse(many, &pool, &out, &size, &err), SONDE_EINVAL);
 	json_decref(many);
 	EXPECT_INT(sonde_rows_parse(NULL, &pool, &out, &size, &err), SONDE_EINVAL);
@@ -476,12 +527,13 @@ static void the_schema_is_closed_and_nested(void)
 	const char *r0, *r1;
 	int closed = 0;
 
-	EXPECT(strstr(text,
-	              "\"schema\":{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"object\","
-	              "\"properties\":{\"b\":{\"type\":\"object\",\"properties\":{\"c\":{\"type\":"
-	              "\"integer\"},\"d\":{\"type\":\"integer\"}},\"required\":[\"c\",\"d\"],"
-	              "\"additionalProperties\":false},\"e\":{\"type\":\"boolean\",\"default\":false}},"
-	              "\"required\":[\"b\"],\"additionalProperties\":false},"));
+	EXPECT(strstr(
+		text,
+		"\"schema\":{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"object\","
+		"\"properties\":{\"b\":{\"type\":\"object\",\"properties\":{\"c\":{\"type\":"
+		"\"integer\"},\"d\":{\"type\":\"integer\"}},\"required\":[\"c\",\"d\"],"
+		"\"additionalProperties\":false},\"e\":{\"type\":\"boolean\",\"default\":false}},"
+		"\"required\":[\"b\"],\"additionalProperties\":false},"));
 	EXPECT_INT(json_unpack(out, "{s:{s:[s,s!],s:b,s:{s:o}}}", "schema", "required", &r0, &r1,
 	                       "additionalProperties", &closed, "properties", "a", &a),
 	           0);
@@ -495,7 +547,7 @@ static void the_schema_is_closed_and_nested(void)
 
 TAP_MAIN(CASE(the_rows_are_good), CASE(defaults_then_input),
          CASE(refusals_have_a_path_and_a_sentence), CASE(long_keys_and_small_pools_end_well),
-         CASE(required_rows_are_asked_for), CASE(rows_of_another_stride), CASE(bad_rows_are_refused),
-         CASE(durations_are_exact), CASE(json_is_bounded), CASE(write_gives_the_leaves_that_differ),
-         CASE(rows_survive_being_told), CASE(foreign_rows_are_bounded),
-         CASE(the_schema_is_closed_and_nested))
+         CASE(required_rows_are_asked_for), CASE(rows_of_another_stride),
+         CASE(bad_rows_are_refused), CASE(durations_are_exact), CASE(json_is_bounded),
+         CASE(write_gives_the_leaves_that_differ), CASE(rows_survive_being_told),
+         CASE(foreign_rows_are_bounded), CASE(the_schema_is_closed_and_nested))

@@ -12,10 +12,13 @@
 
 void kit_open(struct kit *k)
 {
+	/* The default of 64 GiB for each file is more address space than memcheck has. */
+	if (!k->options.map_bytes)
+		k->options.map_bytes = (size_t)1 << 30;
 	struct sonde_error e;
 
 	if (!k->dir[0]) {
-		strcpy(k->dir, "/tmp/sonde-store-XXXXXX");
+		snprintf(k->dir, sizeof(k->dir), "/tmp/sonde-store-XXXXXX");
 		EXPECT(mkdtemp(k->dir));
 	}
 	k->options.dir = k->dir;

@@ -37,15 +37,15 @@ extern const struct route api_routes[]; /* ends with {0} */
 void api_handle(struct sonde_req *, void *controller);
 
 /* ---- answers; each ends the request ---- */
-void reply_json(struct controller *, struct sonde_req *, unsigned status, struct sonde_buf *body,
+void answer_json(struct controller *, struct sonde_req *, unsigned status, struct sonde_buf *body,
                 const struct sonde_header *headers); /* frees body */
-void reply_empty(struct controller *, struct sonde_req *, unsigned status);
+void answer_empty(struct controller *, struct sonde_req *, unsigned status);
 /* type and message as in Globalping's table; path and text fill error.params when path is set. */
-void reply_error(struct controller *, struct sonde_req *, unsigned status, const char *type,
+void answer_error(struct controller *, struct sonde_req *, unsigned status, const char *type,
                  const char *message, const char *path, const char *text);
-void reply_invalid(struct call *, const struct sonde_error *); /* 400 validation_error */
-void reply_busy(struct controller *, struct sonde_req *, int status); /* 503 or 507 */
-void reply_not_found(struct call *, const char *what);
+void answer_invalid(struct call *, const struct sonde_error *); /* 400 validation_error */
+void answer_busy(struct controller *, struct sonde_req *, int status); /* 503 or 507 */
+void answer_not_found(struct call *, const char *what);
 
 /* The body as an object, or NULL after a 400 was sent. */
 json_t *call_body(struct call *);

@@ -152,7 +152,7 @@ static void reply(struct call *call, struct sonde_buf *b, const struct view *v)
 		sonde_req_reply(call->req, &(struct sonde_reply){ .status = 304, .headers = headers });
 		return;
 	}
-	reply_json(call->c, call->req, 200, b, headers);
+	answer_json(call->c, call->req, 200, b, headers);
 }
 
 void api_get_measurement(struct call *call)
@@ -164,7 +164,7 @@ void api_get_measurement(struct call *call)
 
 	if (!sonde_id_parse(call->param, strlen(call->param), &v.id) ||
 	    sonde_read_begin(call->c->store, &v.read) != SONDE_OK) {
-		reply_not_found(call, "measurement");
+		answer_not_found(call, "measurement");
 		return;
 	}
 	int rc = sonde_read_get(v.read, SONDE_TABLE_MEASUREMENTS,
@@ -173,7 +173,7 @@ void api_get_measurement(struct call *call)
 		rc = record_read(&v.record, value.data, value.len);
 	if (rc != SONDE_OK) {
 		sonde_read_end(v.read);
-		reply_not_found(call, "measurement");
+		answer_not_found(call, "measurement");
 		return;
 	}
 	v.open = tasks_find(&call->c->tasks, &v.id);

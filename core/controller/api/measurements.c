@@ -71,7 +71,7 @@ static void answer(struct submission *s)
 		sonde_json_close(&j);
 	else
 		sonde_id_format(&s->measurements[0]->id, location + strlen(location));
-	reply_json(s->c, s->req, 202, &b, s->batch ? NULL : headers);
+	answer_json(s->c, s->req, 202, &b, s->batch ? NULL : headers);
 }
 
 static void done(struct sonde_job *job, int status)
@@ -79,7 +79,7 @@ static void done(struct sonde_job *job, int status)
 	struct submission *s = (struct submission *)job;
 
 	if (status != SONDE_OK) {
-		reply_busy(s->c, s->req, status);
+		answer_busy(s->c, s->req, status);
 		submission_free(s);
 		return;
 	}
@@ -176,11 +176,11 @@ static int create_one(struct controller *c, const json_t *body, struct measureme
 static void refuse(struct call *call, int rc, const struct sonde_error *e)
 {
 	if (rc == SONDE_EINVAL)
-		reply_invalid(call, e);
+		answer_invalid(call, e);
 	else if (rc == SONDE_ENOENT)
-		reply_error(call->c, call->req, 422, "no_probes_found", e->text, NULL, NULL);
+		answer_error(call->c, call->req, 422, "no_probes_found", e->text, NULL, NULL);
 	else
-		reply_busy(call->c, call->req, rc);
+		answer_busy(call->c, call->req, rc);
 }
 
 void api_create_measurement(struct call *call)

@@ -98,7 +98,7 @@ static void enrol_show(struct enrol_job *e)
 	sonde_json_str(&j, "key", e->key);
 	sonde_json_str(&j, "status", e->facts.approved ? "offline" : "pending");
 	sonde_json_close(&j);
-	reply_json(e->c, e->req, 201, &b, NULL);
+	answer_json(e->c, e->req, 201, &b, NULL);
 }
 
 static void enrol_done(struct sonde_job *job, int status)
@@ -106,9 +106,9 @@ static void enrol_done(struct sonde_job *job, int status)
 	struct enrol_job *e = (struct enrol_job *)job;
 
 	if (status == SONDE_EDENIED) {
-		reply_error(e->c, e->req, 401, "unauthorized", e->refusal, NULL, NULL);
+		answer_error(e->c, e->req, 401, "unauthorized", e->refusal, NULL, NULL);
 	} else if (status != SONDE_OK) {
-		reply_busy(e->c, e->req, status);
+		answer_busy(e->c, e->req, status);
 	} else {
 		tokens_put(&e->c->tokens, e->token_hash, &e->token);
 		nodes_add(&e->c->nodes, &e->id, &e->facts);
@@ -184,7 +184,7 @@ void api_register_node(struct call *call)
 	if (rc == SONDE_OK && !e->facts.name)
 		rc = sonde_fail(&err, SONDE_EINVAL, "name", "is required");
 	if (rc != SONDE_OK) {
-		reply_invalid(call, &err);
+		answer_invalid(call, &err);
 		enrol_free(e);
 		return;
 	}
@@ -234,7 +234,7 @@ void api_list_nodes(struct call *call)
 		if (nodes->all[i] && is_listed(call->c, nodes->all[i]))
 			put_node(call, nodes->all[i], &j);
 	sonde_json_close(&j);
-	reply_json(call->c, call->req, 200, &b, NULL);
+	answer_json(call->c, call->req, 200, &b, NULL);
 }
 
 void api_get_node(struct call *call)
@@ -244,13 +244,13 @@ void api_get_node(struct call *call)
 	struct sonde_json j;
 
 	if (!node) {
-		reply_not_found(call, "node");
+		answer_not_found(call, "node");
 		return;
 	}
 	sonde_buf_init(&b, REPLY_MAX);
 	sonde_json_init(&j, &b);
 	put_node(call, node, &j);
-	reply_json(call->c, call->req, 200, &b, NULL);
+	answer_json(call->c, call->req, 200, &b, NULL);
 }
 
 struct change {
@@ -285,7 +285,7 @@ static void removed(struct change *ch, struct node *node)
 	tasks_node_removed(&ch->c->tasks, node);
 	nodes_remove(&ch->c->nodes, node);
 	tasks_flush(&ch->c->tasks);
-	reply_empty(ch->c, ch->req, 204);
+	answer_empty(ch->c, ch->req, 204);
 }
 
 static void changed(struct change *ch, struct node *node)
@@ -300,7 +300,7 @@ static void changed(struct change *ch, struct node *node)
 	sonde_buf_init(&b, 1 << 20);
 	sonde_json_init(&j, &b);
 	put_node(&call, node, &j);
-	reply_json(ch->c, ch->req, 200, &b, NULL);
+	answer_json(ch->c, ch->req, 200, &b, NULL);
 }
 
 static void change_done(struct sonde_job *job, int status)
@@ -309,7 +309,7 @@ static void change_done(struct sonde_job *job, int status)
 	struct node *node = nodes_by_id(&ch->c->nodes, &ch->id);
 
 	if (status != SONDE_OK || !node)
-		reply_busy(ch->c, ch->req, status);
+		answer_busy(ch->c, ch->req, status);
 	else if (ch->facts.removed)
 		removed(ch, node);
 	else
@@ -323,7 +323,7 @@ static struct change *change_new(struct call *call, const struct node *node)
 	struct change *ch = calloc(1, sizeof(*ch));
 
 	if (!ch) {
-		reply_busy(call->c, call->req, SONDE_ENOMEM);
+		answer_busy(call->c, call->req, SONDE_ENOMEM);
 		return NULL;
 	}
 	ch->job.apply = change_apply;
@@ -382,7 +382,7 @@ void api_patch_node(struct call *call)
 	struct sonde_error e;
 
 	if (!node) {
-		reply_not_found(call, "node");
+		answer_not_found(call, "node");
 		return;
 	}
 	json_t *patch = call_body(call);
@@ -402,7 +402,7 @@ void api_patch_node(struct call *call)
 		return;
 	}
 	if (ch) {
-		reply_invalid(call, &e);
+		answer_invalid(call, &e);
 		sonde_pool_deinit(&ch->pool);
 		free(ch);
 	}
@@ -413,7 +413,7 @@ void api_delete_node(struct call *call)
 	const struct node *node = nodes_find(&call->c->nodes, call->param);
 
 	if (!node) {
-		reply_not_found(call, "node");
+		answer_not_found(call, "node");
 		return;
 	}
 	struct change *ch = change_new(call, node);
@@ -457,5 +457,5 @@ void api_list_probes(struct call *call)
 		sonde_json_close(&j);
 	}
 	sonde_json_close(&j);
-	reply_json(call->c, call->req, 200, &b, headers);
+	answer_json(call->c, call->req, 200, &b, headers);
 }

@@ -95,13 +95,13 @@ void api_handle(struct sonde_req *req, void *arg)
 		if (may_pass(&call, r->role))
 			r->handle(&call);
 		else
-			reply_error(call.c, req, 401, "unauthorized", "Unauthorized.", NULL, NULL);
+			answer_error(call.c, req, 401, "unauthorized", "Unauthorized.", NULL, NULL);
 		return;
 	}
 	if (path_known && call.view->method == SONDE_OPTIONS)
 		preflight(&call);
 	else if (path_known)
-		reply_error(call.c, req, 405, "method_not_allowed", "Method not allowed.", NULL, NULL);
+		answer_error(call.c, req, 405, "method_not_allowed", "Method not allowed.", NULL, NULL);
 	else
-		reply_error(call.c, req, 404, "not_found", "No such path.", NULL, NULL);
+		answer_error(call.c, req, 404, "not_found", "No such path.", NULL, NULL);
 }

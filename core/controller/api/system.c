@@ -119,7 +119,7 @@ void api_list_plugins(struct call *call)
 	sonde_buf_init(&b, REPLY_MAX);
 	sonde_buf_str(&b, text ? text : "[]");
 	free(text);
-	reply_json(call->c, call->req, 200, &b, NULL);
+	answer_json(call->c, call->req, 200, &b, NULL);
 }
 
 void api_list_policies(struct call *call)
@@ -132,5 +132,5 @@ void api_list_policies(struct call *call)
 	sonde_json_open(&j, NULL, '[');
 	sonde_policies_describe(call->c->policies, &j);
 	sonde_json_close(&j);
-	reply_json(call->c, call->req, 200, &b, NULL);
+	answer_json(call->c, call->req, 200, &b, NULL);
 }

@@ -72,7 +72,7 @@ static void show(struct token_job *t)
 	sonde_json_str(&j, "token", t->secret);
 	token_describe(&t->facts, &j);
 	sonde_json_close(&j);
-	reply_json(t->c, t->req, 201, &b, NULL);
+	answer_json(t->c, t->req, 201, &b, NULL);
 }
 
 static void done(struct sonde_job *job, int status)
@@ -82,11 +82,11 @@ static void done(struct sonde_job *job, int status)
 	if (status == SONDE_OK)
 		status = tokens_put(&t->c->tokens, t->hash, &t->facts);
 	if (status != SONDE_OK)
-		reply_busy(t->c, t->req, status);
+		answer_busy(t->c, t->req, status);
 	else if (t->secret[0])
 		show(t);
 	else
-		reply_empty(t->c, t->req, 204);
+		answer_empty(t->c, t->req, 204);
 	token_job_free(t);
 }
 
@@ -104,7 +104,7 @@ static struct token_job *job_new(struct call *call)
 	struct token_job *t = calloc(1, sizeof(*t));
 
 	if (!t) {
-		reply_busy(call->c, call->req, SONDE_ENOMEM);
+		answer_busy(call->c, call->req, SONDE_ENOMEM);
 		return NULL;
 	}
 	t->c = call->c;
@@ -131,7 +131,7 @@ void api_create_token(struct call *call)
 	int rc = sonde_rows_fill(SONDE_ROWS(create_rows), body, &asked, &t->pool, &e);
 	json_decref(body);
 	if (rc != SONDE_OK) {
-		reply_invalid(call, &e);
+		answer_invalid(call, &e);
 		token_job_free(t);
 		return;
 	}
@@ -166,7 +166,7 @@ void api_list_tokens(struct call *call)
 		sonde_json_close(&j);
 	}
 	sonde_json_close(&j);
-	reply_json(call->c, call->req, 200, &b, NULL);
+	answer_json(call->c, call->req, 200, &b, NULL);
 }
 
 void api_delete_token(struct call *call)
@@ -174,7 +174,7 @@ void api_delete_token(struct call *call)
 	struct token *token = tokens_by_id(&call->c->tokens, call->param);
 
 	if (!token || token->facts.kind != TOKEN_REGISTRATION) {
-		reply_not_found(call, "registration token");
+		answer_not_found(call, "registration token");
 		return;
 	}
 	struct token_job *t = job_new(call);

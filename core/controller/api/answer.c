@@ -9,7 +9,7 @@ static void count(struct controller *c, unsigned status)
 	c->requests.by_class[status / 100 < 6 ? status / 100 : 0]++;
 }
 
-void reply_json(struct controller *c, struct sonde_req *req, unsigned status, struct sonde_buf *body,
+void answer_json(struct controller *c, struct sonde_req *req, unsigned status, struct sonde_buf *body,
                 const struct sonde_header *headers)
 {
 	static const struct sonde_header no_store[] = { { "Cache-Control", "private, no-store" },
@@ -27,13 +27,13 @@ void reply_json(struct controller *c, struct sonde_req *req, unsigned status, st
 	sonde_buf_deinit(body);
 }
 
-void reply_empty(struct controller *c, struct sonde_req *req, unsigned status)
+void answer_empty(struct controller *c, struct sonde_req *req, unsigned status)
 {
 	count(c, status);
 	sonde_req_reply(req, &(struct sonde_reply){ .status = status });
 }
 
-void reply_error(struct controller *c, struct sonde_req *req, unsigned status, const char *type,
+void answer_error(struct controller *c, struct sonde_req *req, unsigned status, const char *type,
                  const char *message, const char *path, const char *text)
 {
 	struct sonde_buf b;
@@ -59,16 +59,21 @@ void reply_error(struct controller *c, struct sonde_req *req, unsigned status, c
 	sonde_json_str(&j, "documentation", "/v1/plugins");
 	sonde_json_close(&j);
 	sonde_json_close(&j);
-	reply_json(c, req, status, &b, NULL);
+	answer_json(c, req, status, &b, NULL);
 }
 
-void reply_invalid(struct call *call, const struct sonde_error *e)
+void answer_invalid(struct call *call, const struct sonde_error *e)
 {
-	reply_error(call->c, call->req, 400, "validation_error", "Parameter validation failed.",
-	            e->path, e->text);
+	char text[sizeof(e->path) + sizeof(e->text) + 4];
+
+	/* Rows answer with what must hold; the sentence begins with the field, as Globalping's do. */
+	snprintf(text, sizeof(text), *e->text == '"' || !*e->path ? "%.0s%s" : "\"%s\" %s", e->path,
+	         e->text);
+	answer_error(call->c, call->req, 400, "validation_error", "Parameter validation failed.",
+	            e->path, text);
 }
 
-void reply_busy(struct controller *c, struct sonde_req *req, int status)
+void answer_busy(struct controller *c, struct sonde_req *req, int status)
 {
 	static const struct sonde_header headers[] = { { "Retry-After", "1" }, { NULL } };
 	struct sonde_buf b;
@@ -78,15 +83,15 @@ void reply_busy(struct controller *c, struct sonde_req *req, int status)
 	                 status == SONDE_EFULL ? "overloaded" : "storage_error",
 	                 status == SONDE_EFULL ? "Too much waits already; try again." :
 	                                         "The store did not take it; try again.");
-	reply_json(c, req, status == SONDE_EFULL ? 503 : 507, &b, headers);
+	answer_json(c, req, status == SONDE_EFULL ? 503 : 507, &b, headers);
 }
 
-void reply_not_found(struct call *call, const char *what)
+void answer_not_found(struct call *call, const char *what)
 {
 	char message[96];
 
 	snprintf(message, sizeof(message), "Couldn't find the requested %s.", what);
-	reply_error(call->c, call->req, 404, "not_found", message, NULL, NULL);
+	answer_error(call->c, call->req, 404, "not_found", message, NULL, NULL);
 }
 
 json_t *call_body(struct call *call)
@@ -95,12 +100,12 @@ json_t *call_body(struct call *call)
 	json_t *doc = sonde_json_load(call->view->body, call->view->body_len, &e);
 
 	if (!doc) {
-		reply_error(call->c, call->req, 400, "api_error", e.text, NULL, NULL);
+		answer_error(call->c, call->req, 400, "api_error", e.text, NULL, NULL);
 		return NULL;
 	}
 	if (!json_is_object(doc) && !json_is_array(doc)) {
 		json_decref(doc);
-		reply_error(call->c, call->req, 400, "api_error", "The body must be a JSON object.",
+		answer_error(call->c, call->req, 400, "api_error", "The body must be a JSON object.",
 		            NULL, NULL);
 		return NULL;
 	}

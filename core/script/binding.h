@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a policy's Lua state sees of the nodes: `view`, lists of positions, and `lb`.
+ *
+ * A column in `view` is a read-only table; it is filled when Lua first reads an entry of it and
+ * kept right from then on, so that a policy which only names columns to helpers costs nothing when
+ * a node changes. A list (the candidates, or what a helper returned) is a C array until Lua reads
+ * or changes it; then it becomes an ordinary table of its own. A list that was kept from an
+ * earlier decision and never read is refused. */
+#pragma once
+#include <lua.h>
+#include <stdbool.h>
+
+#include "script/choose.h"
+#include "script/sandbox.h"
+
+enum { SONDE_BINDING_LISTS = 1024 };
+
+struct sonde_binding {
+	struct sonde_sandbox sandbox;
+	struct sonde_choice choice; /* of the running decision */
+	uint32_t generation;        /* of decisions */
+	unsigned lists;
+	struct sonde_set *list;     /* SONDE_BINDING_LISTS */
+	bool mirrored[SONDE_COL_ALL];
+	bool broken;                /* a change did not fit into the state: see it as full */
+	int mirror[SONDE_COL_ALL];  /* registry reference */
+};
+
+int sonde_binding_init(struct sonde_binding *, size_t memory_max, const struct sonde_columns *,
+                       struct sonde_scratch *, struct sonde_turns *);
+void sonde_binding_deinit(struct sonde_binding *);
+
+/* A new decision: earlier lists are over. */
+void sonde_binding_begin(struct sonde_binding *, uint64_t seed, uint64_t shape);
+/* Row `at` of a column changed; columns nobody read in Lua are passed over. */
+void sonde_binding_changed(struct sonde_binding *, unsigned column, unsigned at);
+
+/* For functions running in the state. rows must live as long as the decision. */
+void sonde_binding_push_list(lua_State *, struct sonde_set);
+void sonde_binding_push_view(lua_State *);
+/* The list at idx: positions checked to be in the columns, raises otherwise. Valid as long as the
+ * decision. */
+struct sonde_set sonde_binding_check_list(lua_State *, int idx);
+/* Index of the column at idx, which must be of that kind; raises otherwise. */
+unsigned sonde_binding_check_column(lua_State *, int idx, enum sonde_column_kind);
+
+struct sonde_lb_row {
+	const char *name;
+	lua_CFunction fn;
+	const char *rule; /* that `pick = lb.name` stands for, NULL = none */
+	const char *usage;
+};
+extern const struct sonde_lb_row sonde_lb_rows[]; /* ends with a NULL name */
+/* Push the table of helpers. */
+void sonde_lb_push(lua_State *);

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The C half of the test bench: each case gets a fresh set of columns and a fresh load of the
+ * policy. Owns both states. Refuses unknown node fields, so that a misspelt one fails its test. */
+#include "script/trial.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "script/columns.h"
+#include "script/policy.h"
+#include "script/sandbox.h"
+
+enum {
+	NODES_MAX = 4096,
+	WORDS_MAX = 64,
+	MEMORY = 64 << 20,
+	WALL_MS = 15000,
+	POLICY_WALL_MS = 2000, /* a test shall not fail because the machine is busy */
+	REGIONS_MAX = 32,
+};
+static const uint64_t instructions_max = UINT64_C(2000000000);
+
+struct text_file {
+	char *text;
+	size_t len;
+};
+
+struct trial {
+	struct sonde_sandbox sandbox;
+	struct sonde_policies *policies;
+	struct text_file bench, policy, test;
+	const char *policy_path, *test_path;
+	unsigned nodes;
+	unsigned *all; /* rows 0..nodes-1 */
+	struct sonde_buf params;
+	sonde_trial_fn *report;
+	void *arg;
+};
+
+static struct trial *trial_of(lua_State *L)
+{
+	return sonde_sandbox_owner(L);
+}
+
+/* Nodes */
+
+static unsigned read_words(lua_State *L, const char **words)
+{
+	unsigned n = 0;
+
+	luaL_checktype(L, -1, LUA_TTABLE);
+	for (; n < WORDS_MAX && lua_rawgeti(L, -1, n + 1) == LUA_TSTRING; n++) {
+		words[n] = lua_tostring(L, -1); /* stays in its table */
+		lua_pop(L, 1);
+	}
+	if (n < WORDS_MAX)
+		lua_pop(L, 1);
+	return n;
+}
+
+static const struct sonde_column_info *column_named(const char *name)
+{
+	for (unsigned i = 0; i < SONDE_COL_ALL; i++)
+		if (!strcmp(sonde_column_infos[i].name, name))
+			return &sonde_column_infos[i];
+	return NULL;
+}
+
+/* Key at -2, value at -1. */
+static void set_cell(lua_State *L, struct trial *t, unsigned at)
+{
+	const char *name = luaL_checkstring(L, -2), *words[WORDS_MAX];
+	const struct sonde_column_info *info = column_named(name);
+	unsigned column = info ? (unsigned)(info - sonde_column_infos) : SONDE_COL_ALL;
+	int rc = SONDE_EINVAL;
+
+	if (column == SONDE_COL_TAGS)
+		rc = sonde_column_tags(t->policies, at, words, read_words(L, words));
+	else if (column == SONDE_COL_TYPES)
+		rc = sonde_column_types(t->policies, at, words, read_words(L, words));
+	else if (column < SONDE_COL_FIRST_TEXT)
+		rc = sonde_column_number(t->policies, at, column, luaL_checknumber(L, -1));
+	else if (column < SONDE_COL_COUNT)
+		rc = sonde_column_text(t->policies, at, column, luaL_checkstring(L, -1));
+	if (rc != SONDE_OK)
+		luaL_error(L, "node %d: %s cannot be set", (int)at + 1, name);
+}
+
+static int bench_new(lua_State *L)
+{
+	struct trial *t = trial_of(L);
+	struct sonde_policy_limits limits = { .wall_ms = POLICY_WALL_MS };
+	struct sonde_error err = { { 0 }, { 0 } };
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	sonde_policies_free(t->policies);
+	t->policies = NULL;
+	if (sonde_policies_new(&limits, &t->policies) != SONDE_OK)
+		return luaL_error(L, "out of memory");
+	if (sonde_policy_load(t->policies, "policy", t->policy_path, t->policy.text, t->policy.len,
+	                      &err) != SONDE_OK)
+		return luaL_error(L, "%s", err.text);
+	lua_Unsigned n = lua_rawlen(L, 1);
+	luaL_argcheck(L, n <= NODES_MAX, 1, "too many nodes");
+	t->nodes = (unsigned)n;
+	for (unsigned i = 0; i < t->nodes; i++) {
+		t->all[i] = i;
+		lua_rawgeti(L, 1, i + 1);
+		luaL_checktype(L, -1, LUA_TTABLE);
+		sonde_column_number(t->policies, i, SONDE_COL_LOAD, 0);
+		for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+			set_cell(L, t, i);
+		lua_pop(L, 1);
+	}
+	return 0;
+}
+
+/* Requests */
+
+static const char *text_field(lua_State *L, const char *key)
+{
+	lua_getfield(L, 1, key);
+	return lua_tostring(L, -1); /* the request table holds it */
+}
+
+static lua_Integer int_field(lua_State *L, const char *key, lua_Integer otherwise)
+{
+	lua_getfield(L, 1, key);
+	return luaL_optinteger(L, -1, otherwise);
+}
+
+static void add_param(struct sonde_json *j, lua_State *L)
+{
+	const char *key = luaL_checkstring(L, -2);
+
+	if (lua_isboolean(L, -1))
+		sonde_json_bool(j, key, lua_toboolean(L, -1));
+	else if (lua_isinteger(L, -1))
+		sonde_json_int(j, key, lua_tointeger(L, -1));
+	else if (lua_type(L, -1) == LUA_TNUMBER)
+		sonde_json_number(j, key, lua_tonumber(L, -1), 6);
+	else
+		sonde_json_str(j, key, luaL_checkstring(L, -1));
+}
+
+static const char *params_of(lua_State *L, struct trial *t)
+{
+	struct sonde_json j;
+
+	if (lua_getfield(L, 1, "params") != LUA_TTABLE)
+		return NULL;
+	sonde_buf_reset(&t->params);
+	sonde_json_init(&j, &t->params);
+	sonde_json_open(&j, NULL, '{');
+	for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+		add_param(&j, L);
+	sonde_json_close(&j);
+	return sonde_buf_cstr(&t->params);
+}
+
+static struct sonde_request read_request(lua_State *L, struct trial *t)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	if (!t->policies)
+		luaL_error(L, "no nodes were given");
+	return (struct sonde_request){
+		.type = text_field(L, "type"),
+		.target = text_field(L, "target"),
+		.region = text_field(L, "region"),
+		.want = (unsigned)int_field(L, "want", 1),
+		.seed = (uint64_t)int_field(L, "seed", 1),
+		.params_json = params_of(L, t),
+	};
+}
+
+static int bench_pick(lua_State *L)
+{
+	struct trial *t = trial_of(L);
+	struct sonde_request req = read_request(L, t);
+	unsigned rows[NODES_MAX];
+	struct sonde_decision d = { .rows = rows };
+
+	luaL_argcheck(L, req.want <= NODES_MAX, 1, "too many nodes wanted");
+	sonde_policy_pick(t->policies, "policy", &req, t->all, t->nodes, &d);
+	lua_createtable(L, (int)d.count, 0);
+	for (unsigned i = 0; i < d.count; i++) {
+		lua_pushstring(L, sonde_column_peek_text(t->policies, rows[i], SONDE_COL_NAME));
+		lua_rawseti(L, -2, i + 1);
+	}
+	lua_pushstring(L, d.reason);
+	lua_pushboolean(L, d.fallback);
+	return 3;
+}
+
+static int bench_route(lua_State *L)
+{
+	struct trial *t = trial_of(L);
+	struct sonde_request req = read_request(L, t);
+	char regions[REGIONS_MAX][SONDE_REGION_TEXT];
+	unsigned n = sonde_policy_route(t->policies, "policy", &req, regions, REGIONS_MAX);
+
+	lua_createtable(L, (int)n, 0);
+	for (unsigned i = 0; i < n; i++) {
+		lua_pushstring(L, regions[i]);
+		lua_rawseti(L, -2, i + 1);
+	}
+	return 1;
+}
+
+static int bench_ok(lua_State *L)
+{
+	struct trial *t = trial_of(L);
+
+	t->report(t->arg, lua_toboolean(L, 1), luaL_checkstring(L, 2), luaL_checkstring(L, 3));
+	return 0;
+}
+
+static const luaL_Reg bench_functions[] = {
+	{ "new", bench_new },     { "pick", bench_pick }, { "route", bench_route },
+	{ "ok", bench_ok },       { NULL, NULL },
+};
+
+/* Running */
+
+static void run_text(lua_State *L, const char *path, const struct text_file *f)
+{
+	const char *name = strrchr(path, '/');
+
+	lua_pushfstring(L, "=%s", name ? name + 1 : path);
+	if (sonde_sandbox_compile(L, lua_tostring(L, -1), f->text, f->len) != LUA_OK)
+		lua_error(L);
+	lua_call(L, 0, 1);
+	lua_remove(L, -2);
+}
+
+static int run_all(lua_State *L)
+{
+	struct trial *t = lua_touserdata(L, 1);
+
+	luaL_newlib(L, bench_functions);
+	sonde_sandbox_freeze(L, "bench");
+	sonde_sandbox_global(L, "bench");
+	run_text(L, "bench.lua", &t->bench);
+	run_text(L, t->test_path, &t->test);
+	luaL_checktype(L, -1, LUA_TTABLE);
+	lua_call(L, 1, 0);
+	return 0;
+}
+
+static int read_text(const char *path, struct text_file *out, struct sonde_error *err)
+{
+	FILE *f = fopen(path, "rbe");
+
+	out->text = f ? malloc(SONDE_SANDBOX_TEXT) : NULL;
+	out->len = out->text ? fread(out->text, 1, SONDE_SANDBOX_TEXT, f) : 0;
+	bool ok = out->text && !ferror(f) && feof(f);
+	if (f)
+		fclose(f);
+	return ok ? SONDE_OK : sonde_fail(err, SONDE_EIO, NULL, "%s: cannot be read", path);
+}
+
+static int run(struct trial *t, struct sonde_error *err)
+{
+	char why[200];
+	int rc = sonde_sandbox_init(&t->sandbox, MEMORY, t);
+
+	if (rc != SONDE_OK)
+		return sonde_fail(err, rc, NULL, "out of memory");
+	sonde_sandbox_arm(&t->sandbox, instructions_max, WALL_MS);
+	rc = sonde_sandbox_call(&t->sandbox, run_all, t, why, sizeof(why));
+	sonde_sandbox_disarm(&t->sandbox);
+	return rc == SONDE_OK ? SONDE_OK : sonde_fail(err, SONDE_EINVAL, NULL, "%s", why);
+}
+
+int sonde_policy_trial(const char *bench_file, const char *policy_file, const char *test_file,
+                       sonde_trial_fn *report, void *arg, struct sonde_error *err)
+{
+	struct trial *t = calloc(1, sizeof(*t));
+	int rc = SONDE_ENOMEM;
+
+	if (!t || !(t->all = calloc(NODES_MAX, sizeof(*t->all)))) {
+		free(t);
+		return sonde_fail(err, rc, NULL, "out of memory");
+	}
+	t->report = report;
+	t->arg = arg;
+	t->policy_path = policy_file;
+	t->test_path = test_file;
+	sonde_buf_init(&t->params, 65536);
+	rc = read_text(bench_file, &t->bench, err);
+	if (rc == SONDE_OK)
+		rc = read_text(policy_file, &t->policy, err);
+	if (rc == SONDE_OK)
+		rc = read_text(test_file, &t->test, err);
+	if (rc == SONDE_OK)
+		rc = run(t, err);
+	sonde_sandbox_deinit(&t->sandbox);
+	sonde_policies_free(t->policies);
+	sonde_buf_deinit(&t->params);
+	free(t->bench.text);
+	free(t->policy.text);
+	free(t->test.text);
+	free(t->all);
+	free(t);
+	return rc;
+}

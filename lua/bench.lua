@@ -1,0 +1,124 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The test bench of policies. A test file returns a list of cases:
+--
+--   { name = "what it shows",
+--     given = { { name = "a", load = 0.2, tags = { "x" } }, ... },     -- the nodes
+--     when = { want = 2, region = "europe", params = { ... } },        -- the request
+--     expect = { "a", "b" } }                                          -- names in order
+--
+-- expect may also have: count = n, any = { names the answer must lie in }, reason = "text",
+-- fallback = true (the built-in decided; otherwise that is a failure), and [3] = "c" alone.
+-- `picks = { { when, expect }, ... }` makes several decisions on one policy, in order.
+-- `times = n, share = { a = 0.5 }, within = 0.05` decides n times with seeds 1..n and compares
+-- each node's share of all places. `route = { "r1" }` expects the answer of route().
+--
+-- C gives: bench.new(nodes), bench.pick(request) -> names, reason, fallback, bench.route(request)
+-- -> regions, bench.ok(passed, name, why). A case never sees another's state.
+
+local function show(list)
+  local out = {}
+  for i, v in ipairs(list) do out[i] = tostring(v) end
+  return "{" .. table.concat(out, ", ") .. "}"
+end
+
+local function contains(list, wanted)
+  for _, v in ipairs(list) do
+    if v == wanted then return true end
+  end
+  return false
+end
+
+local function highest_index(t)
+  local n = 0
+  for k in pairs(t) do
+    if math.type(k) == "integer" and k > n then n = k end
+  end
+  return n
+end
+
+local known = { count = true, any = true, reason = true, fallback = true }
+
+-- Why the answer is not what was expected, or nil.
+local function mismatch(expect, got, reason, fallback)
+  for k in pairs(expect) do
+    if math.type(k) ~= "integer" and not known[k] then return "expect has an unknown field " .. k end
+  end
+  if fallback and not expect.fallback then return "fell back: " .. reason end
+  if expect.fallback and not fallback then return "did not fall back" end
+  if expect.count and #got ~= expect.count then
+    return string.format("%d nodes, expected %d: %s", #got, expect.count, show(got))
+  end
+  if expect.any then
+    for _, name in ipairs(got) do
+      if not contains(expect.any, name) then return name .. " was not expected" end
+    end
+  end
+  for k, name in pairs(expect) do
+    if math.type(k) == "integer" and got[k] ~= name then
+      return string.format("place %d is %s, expected %s: %s", k, tostring(got[k]), name, show(got))
+    end
+  end
+  local exact = not expect.count and not expect.any and not expect.fallback
+  local places = highest_index(expect)
+  if exact and #got ~= places then
+    return string.format("%d nodes, expected %d: %s", #got, places, show(got))
+  end
+  if expect.reason and reason ~= expect.reason then
+    return string.format("the reason is '%s', expected '%s'", reason, expect.reason)
+  end
+end
+
+local function with_seed(when, seed)
+  local copy = {}
+  for k, v in pairs(when) do copy[k] = v end
+  copy.seed = when.seed or seed
+  return copy
+end
+
+local function check_shares(case)
+  local count, places = {}, 0
+  for seed = 1, case.times do
+    local got, reason, fallback = bench.pick(with_seed(case.when, seed))
+    if fallback then return "fell back: " .. reason end
+    for _, name in ipairs(got) do
+      count[name] = (count[name] or 0) + 1
+      places = places + 1
+    end
+  end
+  for name, wanted in pairs(case.share) do
+    local share = places > 0 and (count[name] or 0) / places or 0
+    if math.abs(share - wanted) > case.within then
+      return string.format("the share of %s is %.4f, expected %.4f within %g", name, share, wanted,
+                           case.within)
+    end
+  end
+end
+
+local function check_route(case)
+  local got = bench.route(with_seed(case.when, 1))
+  if show(got) ~= show(case.route) then
+    return string.format("route is %s, expected %s", show(got), show(case.route))
+  end
+end
+
+local function check_picks(picks)
+  for i, step in ipairs(picks) do
+    local why = mismatch(step.expect, bench.pick(with_seed(step.when, i)))
+    if why then return string.format("pick %d: %s", i, why) end
+  end
+end
+
+local function check(case)
+  if case.picks then return check_picks(case.picks) end
+  if case.share then return check_shares(case) end
+  if case.route then return check_route(case) end
+  return check_picks({ { when = case.when, expect = case.expect } })
+end
+
+return function(cases)
+  for _, case in ipairs(cases) do
+    bench.new(case.given)
+    local why = check(case)
+    bench.ok(not why, case.name, why or "")
+  end
+end

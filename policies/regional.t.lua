@@ -1,0 +1,35 @@
+-- SPDX-License-Identifier: Apache-2.0
+local nodes = {
+  { name = "paris", region = "europe", load = 0.5, rtt = 10 },
+  { name = "berlin", region = "europe", load = 0.2, rtt = 12 },
+  { name = "cairo", region = "africa", rtt = 60 },
+  { name = "dubai", region = "middle-east", rtt = 90 },
+  { name = "tokyo", region = "asia", rtt = 200 },
+  { name = "sydney", region = "oceania", rtt = 250 },
+}
+
+return {
+  { name = "the region itself, by load", given = nodes, when = { want = 2, region = "europe" },
+    expect = { "berlin", "paris" } },
+  { name = "neighbours in the order of the table", given = nodes,
+    when = { want = 4, region = "europe" }, expect = { "berlin", "paris", "dubai", "cairo" } },
+  { name = "then the nearest by rtt", given = nodes, when = { want = 6, region = "europe" },
+    expect = { "berlin", "paris", "dubai", "cairo", "tokyo", "sydney",
+               reason = "2 in europe, 2 in its neighbours, 2 by rtt" } },
+  { name = "an empty region", given = nodes, when = { want = 1, region = "south-america" },
+    expect = { "berlin" } },
+  { name = "a region nobody knows: by rtt", given = nodes, when = { want = 2, region = "moon" },
+    expect = { "paris", "berlin" } },
+  { name = "strict", given = nodes, when = { want = 3, region = "asia", params = { strict = true } },
+    expect = { "tokyo" } },
+  { name = "no region: least load", given = nodes, when = { want = 5 }, expect = { count = 5 } },
+  { name = "priority within the region", when = { want = 1, region = "europe" },
+    given = { { name = "a", region = "europe", priority = 90, load = 0.9 },
+              { name = "b", region = "europe", priority = 10 },
+              { name = "c", region = "asia", priority = 100 } },
+    expect = { "a" } },
+  { name = "route", given = nodes, when = { want = 1, region = "europe" },
+    route = { "middle-east", "africa", "north-america" } },
+  { name = "route of a region nobody knows", given = nodes, when = { want = 1, region = "moon" },
+    route = {} },
+}
