@@ -27,7 +27,7 @@ static int read_token(const struct sonde_node_options *o, char out[TOKEN_MAX + 1
 		return SONDE_OK;
 	}
 	if (!o->token_file || !*o->token_file)
-		return sonde_fail(e, SONDE_EINVAL, "token",
+		return sonde_fail(e, SONDE_EINVAL, NULL,
 		                  "this node is not registered yet: give a registration token (from "
 		                  "`sonde token create`)");
 	int fd = open(o->token_file, O_RDONLY | O_CLOEXEC);
@@ -36,12 +36,12 @@ static int read_token(const struct sonde_node_options *o, char out[TOKEN_MAX + 1
 	if (fd >= 0)
 		close(fd);
 	if (n < 0)
-		return sonde_fail(e, SONDE_EIO, "token_file", "cannot read %s: %s", o->token_file,
+		return sonde_fail(e, SONDE_EIO, NULL, "cannot read %s: %s", o->token_file,
 		                  strerror(saved));
 	out[n] = '\0';
 	out[strcspn(out, " \r\n\t")] = '\0';
 	if (!*out)
-		return sonde_fail(e, SONDE_EINVAL, "token_file", "%s is empty", o->token_file);
+		return sonde_fail(e, SONDE_EINVAL, NULL, "%s is empty", o->token_file);
 	return SONDE_OK;
 }
 

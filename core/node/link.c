@@ -25,7 +25,6 @@ enum {
 	UNACKED_BEATS = 10,
 	BATCH_MAX = 4 << 20,
 	CODE_NORMAL = 1000,
-	CODE_LEFT = 4008,
 };
 
 static void set_state(struct sonde_link *l, enum sonde_link_state state)
@@ -107,7 +106,7 @@ static void on_open(struct sonde_conn *conn, void *arg)
 	l->seen_ns = sonde_boottime_ns();
 	set_state(l, SONDE_LINK_GREETING);
 	if (sonde_link_send_hello(l))
-		sonde_conn_close(conn, CODE_LEFT, "cannot say hello");
+		sonde_conn_close(conn, SONDE_LINK_CODE_LEFT, "cannot say hello");
 }
 
 static void on_drain(struct sonde_conn *conn, void *arg)
@@ -204,7 +203,7 @@ static void on_tick(uv_timer_t *timer)
 	if (l->leaving || !l->conn)
 		return;
 	if (why)
-		sonde_conn_close(l->conn, CODE_LEFT, why);
+		sonde_conn_close(l->conn, SONDE_LINK_CODE_LEFT, why);
 	else if (l->state == SONDE_LINK_UP &&
 	         now - l->beat_ns >= l->welcome.beat_s * SONDE_NS_PER_S)
 		sonde_link_send_beat(l);
@@ -219,11 +218,11 @@ static int make_url(struct sonde_link *l, struct sonde_error *e)
 	const char *host = url + (tls ? 8 : 7);
 
 	if (!tls && strncmp(url, "http://", 7))
-		return sonde_fail(e, SONDE_EINVAL, "controller", "must be http:// or https://");
+		return sonde_fail(e, SONDE_EINVAL, NULL, "controller must be http:// or https://");
 	int n = snprintf(l->url, sizeof(l->url), "%s://%.*s/v1/nodes/connect", tls ? "wss" : "ws",
 	                 (int)strcspn(host, "/"), host);
 	if (n < 0 || (size_t)n >= sizeof(l->url))
-		return sonde_fail(e, SONDE_EINVAL, "controller", "is too long");
+		return sonde_fail(e, SONDE_EINVAL, NULL, "controller is too long");
 	return SONDE_OK;
 }
 

@@ -12,6 +12,8 @@ enum sonde_link_state {
 	SONDE_LINK_UP,
 };
 
+enum { SONDE_LINK_CODE_LEFT = 4008 };
+
 struct sonde_link {
 	uv_loop_t *loop;
 	struct sonde_net *net;

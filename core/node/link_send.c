@@ -97,6 +97,8 @@ static int collect(struct sonde_link *l, struct frame *f)
 	sonde_buf_reset(&l->batch);
 	while (f->count < FRAME_RESULTS && l->sent + f->count < l->acked + WINDOW) {
 		rc = sonde_spool_peek(l->spool, &r);
+		if (!rc && r.seq != l->sent + f->count + 1)
+			return SONDE_EGONE;
 		if (rc || (f->count && l->batch.len + r.len > FRAME_BYTES))
 			break;
 		f->items[f->count].seq = r.seq;
@@ -111,29 +113,32 @@ static int collect(struct sonde_link *l, struct frame *f)
 	return rc == SONDE_ENOENT ? SONDE_OK : rc;
 }
 
-static unsigned unpack(struct sonde_link *l, const struct frame *f, struct sonde_msg_result *results)
+static void unpack(struct sonde_link *l, const struct frame *f, struct sonde_msg_result *results)
 {
-	unsigned n = 0;
-
 	for (unsigned i = 0; i < f->count; i++) {
-		results[n].seq = f->items[i].seq;
-		if (!sonde_result_unpack(l->batch.data + f->items[i].at, f->items[i].len,
-		                         &results[n]))
-			n++;
-		else
-			sonde_log(SONDE_LOG_ERROR, "link", "result %" PRIu64 " is malformed: lost",
-			          f->items[i].seq);
+		struct sonde_msg_result *r = &results[i];
+		r->seq = f->items[i].seq;
+		if (!sonde_result_unpack(l->batch.data + f->items[i].at, f->items[i].len, r))
+			continue;
+		/* Its seq must not be missing. */
+		sonde_log(SONDE_LOG_ERROR, "link", "result %" PRIu64 " is malformed", r->seq);
+		*r = (struct sonde_msg_result){
+			.seq = r->seq, .failure = SONDE_FAIL_INTERNAL,
+			.why = SONDE_TEXT("the kept result is malformed"), .body = SONDE_TEXT("{}"),
+		};
 	}
-	return n;
 }
 
-/* SONDE_ENOENT when there is nothing to send now. */
+/* SONDE_ENOENT when there is nothing to send now. SONDE_EGONE: results are missing, which the next
+ * welcome settles. */
 static int send_frame(struct sonde_link *l)
 {
 	struct sonde_msg_result results[FRAME_RESULTS];
 	struct frame f = { 0 };
 
 	int rc = collect(l, &f);
+	if (rc == SONDE_EGONE)
+		sonde_conn_close(l->conn, SONDE_LINK_CODE_LEFT, "results are missing on disk");
 	if (rc)
 		return rc;
 	if (f.count == 0)
@@ -143,7 +148,8 @@ static int send_frame(struct sonde_link *l)
 		.list = { .epoch = sonde_spool_state(l->spool).epoch },
 	};
 	m.list.results = results;
-	m.list.count = unpack(l, &f, results);
+	m.list.count = f.count;
+	unpack(l, &f, results);
 	rc = sonde_link_send(l, &m);
 	if (rc) {
 		sonde_spool_rewind(l->spool, f.items[0].seq - 1);

@@ -39,3 +39,11 @@ t_node_spool_test_SOURCES = t/node/spool_test.c
 t_node_spool_test_LDADD = t/libtap.a core/node/libnode.a core/base/libbase.a $(SODIUM_LIBS)
 t_node_journal_test_SOURCES = t/node/journal_test.c
 t_node_journal_test_LDADD = t/libtap.a core/node/libnode.a core/base/libbase.a $(SODIUM_LIBS)
+
+C_TESTS += t/node/node_test
+t_node_node_test_SOURCES = t/node/node_test.c
+t_node_node_test_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+t_node_node_test_LDADD = t/libtap.a core/wire/libwire.a core/net/libnet.a core/base/libbase.a \
+	$(LWS_LIBS) $(UV_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) -lm
+# A node, its runner and their plugins as processes: memcheck would see only the test.
+VALGRIND_SKIP += t/node/node_test

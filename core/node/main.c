@@ -13,7 +13,7 @@ enum { POOL_BYTES = 1 << 20, EXIT_WRONG = 2 };
 
 static int complain(const struct sonde_error *e, int code)
 {
-	fprintf(stderr, "sonde-node: %s%s%s\n", e->path, *e->path ? ": " : "", e->text);
+	fprintf(stderr, "sonde-node: %s\n", e->text);
 	return code;
 }
 
@@ -43,6 +43,7 @@ static int identify(const struct sonde_node_options *o, struct sonde_identity *i
 	int rc = sonde_identity_load(path, identity, e);
 	if (rc != SONDE_ENOENT)
 		return rc;
+	*e = (struct sonde_error){ 0 };
 	rc = sonde_enrol(o, identity, e);
 	if (!rc)
 		rc = sonde_identity_save(path, identity, e);
@@ -72,7 +73,7 @@ int main(int argc, char **argv)
 			code = sonde_node_run(&options, &identity, &e);
 		sonde_secret_wipe(&identity, sizeof(identity));
 	}
-	if (*e.text)
+	if (code && *e.text)
 		complain(&e, code);
 	sonde_pool_deinit(&pool);
 	return code;

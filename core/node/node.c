@@ -32,15 +32,15 @@ enum {
 int sonde_node_lock(const struct sonde_node_options *o, struct sonde_error *e)
 {
 	if (mkdir(o->state, 0700) && errno != EEXIST)
-		return sonde_fail(e, SONDE_EIO, "state", "cannot make %s: %s", o->state,
+		return sonde_fail(e, SONDE_EIO, NULL, "cannot make %s: %s", o->state,
 		                  strerror(errno));
 	int fd = open(o->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return sonde_fail(e, SONDE_EIO, "state", "cannot open %s: %s", o->state,
+		return sonde_fail(e, SONDE_EIO, NULL, "cannot open %s: %s", o->state,
 		                  strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
 		close(fd);
-		return sonde_fail(e, SONDE_EEXIST, "state", "%s is in use by another node", o->state);
+		return sonde_fail(e, SONDE_EEXIST, NULL, "%s is in use by another node", o->state);
 	}
 	/* The lock lives as long as the descriptor, which lives as long as the process. */
 	return SONDE_OK;

@@ -14,7 +14,6 @@
 static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
 
 static const struct sonde_param rows[] = {
-	{ "config", SONDE_TYPE_STRING, AT(config), "YAML file to read", .max = 4096 },
 	{ "controller", SONDE_TYPE_STRING, AT(controller), "URL of the controller",
 	  .def = "http://127.0.0.1:8756", .min = 1, .max = 512 },
 	{ "state", SONDE_TYPE_STRING, AT(state), "directory for the key, the journal and the spool",
@@ -77,11 +76,11 @@ static int check_url(const char *url, struct sonde_error *e)
 	                                                 NULL;
 
 	if (!host || !*host || *host == '/')
-		return sonde_fail(e, SONDE_EINVAL, "controller",
-		                  "must be an http:// or https:// URL");
+		return sonde_fail(e, SONDE_EINVAL, NULL,
+		                  "controller must be an http:// or https:// URL");
 	size_t n = strcspn(host, "/?#");
 	if (host[n] && strcmp(host + n, "/"))
-		return sonde_fail(e, SONDE_EINVAL, "controller", "must not have a path");
+		return sonde_fail(e, SONDE_EINVAL, NULL, "controller must be a URL without a path");
 	return SONDE_OK;
 }
 
@@ -113,8 +112,8 @@ int sonde_node_options_load(struct sonde_node_options *o, struct sonde_pool *poo
 	if (rc)
 		return rc;
 	if (o->backoff_max < o->backoff_min)
-		return sonde_fail(e, SONDE_EINVAL, "link.backoff_max",
-		                  "must not be less than link.backoff_min");
+		return sonde_fail(e, SONDE_EINVAL, NULL,
+		                  "link.backoff_max must not be less than link.backoff_min");
 	rc = sonde_guard_new(o->guard_allow, o->guard_deny, &guard, e);
 	if (rc)
 		return rc;

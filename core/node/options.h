@@ -19,7 +19,6 @@ struct sonde_node_options {
 	int64_t spool_max_bytes;
 	int64_t backoff_min, backoff_max; /* nanoseconds */
 	int64_t drain;                    /* nanoseconds */
-	const char *config;
 };
 
 struct sonde_rows sonde_node_rows(void);

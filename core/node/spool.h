@@ -77,6 +77,7 @@ void sonde_spool_rewind(struct sonde_spool *, uint64_t seq);
  * wholly below go. */
 void sonde_spool_ack(struct sonde_spool *, uint64_t seq);
 /* What the controller said at welcome (epoch 0: it has nothing of us). Where it holds more than this
- * spool can have sent (a restored disk), the records are moved durably to a new epoch. Then
- * acked and rewound. SONDE_EFULL: a group is out, call again after its commit. SONDE_EIO. */
+ * spool can have sent (a restored disk), or where a record between its and ours is lost, the rest
+ * is moved durably to a new epoch, from 1 without holes. Then acked and rewound. SONDE_EFULL: a
+ * group is out, call again after its commit. SONDE_EIO. */
 int sonde_spool_confirm(struct sonde_spool *, uint64_t epoch, uint64_t seq);

@@ -5,7 +5,10 @@
  * and is "sure" once a controller has agreed. When the controller shows more than that, its records
  * and ours are different histories under one number, and ours move to a new epoch: written there
  * and synced, then the epoch file is replaced, then the old segments go. A crash between leaves the
- * half that the epoch file does not name, and the next open removes it. */
+ * half that the epoch file does not name, and the next open removes it.
+ *
+ * The controller takes seqs without holes only. Where one is missing here for good (damage, or a
+ * controller that was put back to an older state), the rest moves to a new epoch as well. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -123,7 +126,7 @@ static int renew(struct sonde_spool *s, uint64_t epoch, uint64_t seq)
 	to.segment_count = to.segment_room = 0;
 	to.fd = -1;
 	to.epoch = epoch;
-	to.claimed = to.synced = to.acked = to.bytes = 0;
+	to.claimed = to.synced = to.acked = to.bytes = to.hole = 0;
 	to.next = 1;
 	to.pending_count = 0;
 	to.sure = true;
@@ -151,6 +154,12 @@ static int renew(struct sonde_spool *s, uint64_t epoch, uint64_t seq)
 	return SONDE_OK;
 }
 
+/* A result between what the controller has and what it would be sent next is gone. */
+static bool is_broken_after(const struct sonde_spool *s, uint64_t seq)
+{
+	return s->hole > seq || s->segments[0].first > seq + 1;
+}
+
 int sonde_spool_confirm(struct sonde_spool *s, uint64_t epoch, uint64_t seq)
 {
 	uint64_t known = s->claimed < s->synced ? s->claimed : s->synced;
@@ -166,16 +175,15 @@ int sonde_spool_confirm(struct sonde_spool *s, uint64_t epoch, uint64_t seq)
 		return renew(s, epoch + 1, keep_after);
 	}
 	if (epoch < s->epoch)
-		seq = s->acked;
-	if (seq < s->acked) {
-		uint64_t first = s->segments[0].first;
-		if (first > seq + 1)
-			sonde_log(SONDE_LOG_ERROR, "spool",
-			          "the controller asks for results after %" PRIu64
-			          ", the oldest left is %" PRIu64,
-			          seq, first);
-		s->acked = seq;
+		seq = 0;
+	if (is_broken_after(s, seq)) {
+		sonde_log(SONDE_LOG_ERROR, "spool",
+		          "results after %" PRIu64 "/%" PRIu64 " are missing: a new epoch begins",
+		          s->epoch, seq);
+		return renew(s, s->epoch + 1, seq);
 	}
+	if (seq < s->acked)
+		s->acked = seq;
 	sonde_spool_ack(s, seq);
 	sonde_spool_rewind(s, seq);
 	if (s->sure)

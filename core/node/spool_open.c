@@ -109,6 +109,7 @@ static void note_gap(struct sonde_spool *s, uint64_t from, uint64_t to)
 {
 	sonde_log(SONDE_LOG_ERROR, "spool", "results %" PRIu64 " to %" PRIu64 " are damaged: lost",
 	          from, to);
+	s->hole = to;
 	s->damage.gaps++;
 	s->damage.lost += to - from + 1;
 }

@@ -26,7 +26,8 @@ struct sonde_spool {
 	uint64_t epoch;
 	/* The highest seq that the controller can hold of this epoch if nobody but us wrote it. */
 	uint64_t claimed;
-	bool sure; /* the epoch file says that the controller has confirmed us */
+	uint64_t hole; /* the highest seq of this epoch known to be missing; 0 = none */
+	bool sure;     /* the epoch file says that the controller has confirmed us */
 
 	struct sonde_segment *segments; /* oldest first, never none once open */
 	size_t segment_count, segment_room;

@@ -107,6 +107,7 @@ static void give_up(struct sonde_spool *s, const struct sonde_segment *segment)
 	sonde_log(SONDE_LOG_ERROR, "spool",
 	          "results %" PRIu64 " to %" PRIu64 " cannot be read: lost", s->read.seq,
 	          segment->last);
+	s->hole = segment->last;
 	s->damage.gaps++;
 	s->damage.lost += lost;
 	s->read.seq = segment->last + 1;
@@ -142,6 +143,8 @@ int sonde_spool_peek(struct sonde_spool *s, struct sonde_record *out)
 			give_up(s, segment);
 			continue;
 		}
+		if (out->skipped && out->seq - 1 > s->hole)
+			s->hole = out->seq - 1;
 		if (out->seq >= s->read.seq) {
 			s->read.seq = out->seq;
 			s->read.step = out->size;

@@ -302,6 +302,37 @@ static void a_damaged_middle_is_a_counted_gap(void)
 	for (; !sonde_spool_peek(s, &r); got++)
 		sonde_spool_pass(s);
 	EXPECT_INT(got + state.damage.lost, 60);
+	EXPECT_INT(sonde_spool_confirm(s, 1, 7), SONDE_OK);
+	EXPECT_INT(sonde_spool_state(s).epoch, 2);
+	EXPECT_INT(sonde_spool_state(s).last, got - 7);
+	for (unsigned n = 1; n <= got - 7; n++) {
+		EXPECT_INT(sonde_spool_peek(s, &r), SONDE_OK);
+		EXPECT_INT(r.seq, n);
+		sonde_spool_pass(s);
+	}
+	EXPECT_INT(sonde_spool_peek(s, &r), SONDE_ENOENT);
+	sonde_spool_close(s);
+	remove_dir();
+}
+
+/* A controller put back to an older state asks for results that were acknowledged and removed. */
+static void a_restored_controller_gets_a_new_epoch(void)
+{
+	make_dir();
+	struct sonde_spool *s = open_spool(300);
+	for (unsigned n = 1; n <= 60; n += 10) {
+		append(s, n, n + 9);
+		sync_spool(s);
+	}
+	EXPECT_INT(sonde_spool_confirm(s, 0, 0), SONDE_OK);
+	EXPECT_INT(read_all(s, 1, 0), 60);
+	sonde_spool_ack(s, 45);
+	EXPECT_INT(sonde_spool_confirm(s, 1, 42), SONDE_OK);
+	EXPECT_INT(sonde_spool_state(s).epoch, 1);
+	EXPECT_INT(read_all(s, 43, 0), 18);
+	EXPECT_INT(sonde_spool_confirm(s, 1, 12), SONDE_OK);
+	EXPECT_INT(sonde_spool_state(s).epoch, 2);
+	EXPECT_INT(read_all(s, 1, 40), 20);
 	sonde_spool_close(s);
 	remove_dir();
 }
@@ -448,5 +479,6 @@ TAP_MAIN(CASE(committed_records_come_back), CASE(one_process_at_a_time),
          CASE(full_is_said_and_results_are_kept), CASE(torn_and_flipped_tails),
          CASE(a_damaged_middle_is_a_counted_gap), CASE(a_lost_spool_begins_a_new_epoch),
          CASE(a_restored_disk_begins_a_new_epoch),
+         CASE(a_restored_controller_gets_a_new_epoch),
          CASE(a_group_that_could_not_be_written_comes_again), CASE(both_checksums_agree),
          CASE(results_survive_packing))
