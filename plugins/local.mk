@@ -7,11 +7,12 @@ ICMP_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/core/include -I$(top_srcdir)/plugi
 
 plugin_LTLIBRARIES += plugins/ping/ping.la
 plugins_ping_ping_la_SOURCES = $(ICMP_SOURCES) \
-	plugins/ping/ping.c plugins/ping/ping.h plugins/ping/result.c
+	plugins/ping/ping.c plugins/ping/ping.h plugins/ping/read.c plugins/ping/result.c
 plugins_ping_ping_la_CPPFLAGS = $(ICMP_CPPFLAGS)
 plugins_ping_ping_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 plugins_ping_ping_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
 plugins_ping_ping_la_LIBADD = -lm
+EXTRA_DIST += plugins/ping/ping.md plugins/sweep/sweep.md
 
 plugin_LTLIBRARIES += plugins/sweep/sweep.la
 plugins_sweep_sweep_la_SOURCES = $(ICMP_SOURCES) \
@@ -49,3 +50,21 @@ plugins_tcp_tcp_la_CFLAGS = $(PLUGIN_CFLAGS)
 plugins_tcp_tcp_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 
 EXTRA_DIST += plugins/echo/echo.md plugins/faulty/faulty.md plugins/tcp/tcp.md
+# A host for plugin tests, and a network namespace of their own.
+check_LIBRARIES += t/plug/libfakehost.a
+t_plug_libfakehost_a_SOURCES = \
+	t/plug/fakehost.c t/plug/fakehost.h \
+	t/plug/netns.c t/plug/netns.h
+t_plug_libfakehost_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+FAKEHOST_LIBS = t/plug/libfakehost.a t/libtap.a core/base/libbase.a $(SODIUM_LIBS) -ldl
+
+C_TESTS += t/plug/icmp_test t/plug/ping_test t/plug/sweep_test
+t_plug_icmp_test_SOURCES = t/plug/icmp_test.c plugins/icmp/packet.c
+t_plug_icmp_test_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS)
+t_plug_icmp_test_LDADD = t/libtap.a
+t_plug_ping_test_SOURCES = t/plug/ping_test.c
+t_plug_ping_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_plug_ping_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)
+t_plug_sweep_test_SOURCES = t/plug/sweep_test.c plugins/sweep/set.c
+t_plug_sweep_test_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS) $(JANSSON_CFLAGS)
+t_plug_sweep_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)

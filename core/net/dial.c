@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum { HOST_TEXT = 256, PATH_TEXT = 512, DEFAULT_TIMEOUT_S = 30, MAX_ADDRESSES = 8 };
 
@@ -176,10 +178,22 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list
 
 /* -------- calls from lws -------- */
 
+/* What the kernel says of a connection attempt, "" when nothing. */
+static const char *socket_error(struct lws *wsi)
+{
+	int fd = lws_get_socket_fd(wsi), error = 0;
+	socklen_t len = sizeof(error);
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || !error)
+		return "";
+	return uv_strerror(uv_translate_sys_error(error));
+}
+
 static void on_connect_error(struct sonde_conn *c, struct lws *wsi, const char *in, size_t len)
 {
 	struct dialer *d = c->dialer;
 	unsigned http = lws_http_client_http_response(wsi);
+	const char *error = socket_error(wsi);
 
 	c->wsi = NULL;
 	if (!d) {
@@ -188,9 +202,10 @@ static void on_connect_error(struct sonde_conn *c, struct lws *wsi, const char *
 	}
 	if (http >= 300 && http < 600)
 		snprintf(d->why, sizeof(d->why), "refused with HTTP status %u", http);
+	else if (error[0])
+		snprintf(d->why, sizeof(d->why), "cannot connect: %s", error);
 	else
-		snprintf(d->why, sizeof(d->why), "%.*s", in ? (int)len : 14,
-			 in ? in : "cannot connect");
+		snprintf(d->why, sizeof(d->why), "cannot connect: %.*s", (int)len, in ? in : "");
 	if (!uv_is_closing((uv_handle_t *)&d->timer))
 		arm(d, true);
 }
@@ -203,6 +218,8 @@ static int on_established(struct sonde_conn *c, struct lws *wsi)
 	return 0;
 }
 
+static const char silent[] = "closed during the websocket handshake";
+
 int client_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t len)
 {
@@ -213,7 +230,13 @@ int client_callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		c = lws_get_opaque_user_data(wsi);
 		lws_set_opaque_user_data(wsi, NULL);
 		if (c)
-			on_connect_error(c, wsi, in, len);
+			on_connect_error(c, wsi, in, in ? len : 0);
+		return 0;
+	case LWS_CALLBACK_CLOSED_CLIENT_HTTP:
+		c = lws_get_opaque_user_data(wsi);
+		lws_set_opaque_user_data(wsi, NULL);
+		if (c)
+			on_connect_error(c, wsi, silent, sizeof(silent) - 1);
 		return 0;
 	case LWS_CALLBACK_CLIENT_ESTABLISHED:
 		c = lws_get_opaque_user_data(wsi);
@@ -269,6 +292,9 @@ static struct lws_vhost *client_vhost(struct sonde_net *net, bool tls, const cha
 	};
 	struct client_vhost *v;
 
+	/* lws only logs that it cannot read the file. */
+	if (tls && ca_file && access(ca_file, R_OK) != 0)
+		return NULL;
 	if (!tls)
 		ca_file = NULL;
 	else if (ca_file)
@@ -282,7 +308,9 @@ static struct lws_vhost *client_vhost(struct sonde_net *net, bool tls, const cha
 		return NULL;
 	v->tls = tls;
 	v->ca_file = ca_file ? strdup(ca_file) : NULL;
+	net_log_loud(true);
 	v->vhost = !v->ca_file == !ca_file ? lws_create_vhost(net->context, &info) : NULL;
+	net_log_loud(false);
 	if (!v->vhost) {
 		free(v->ca_file);
 		free(v);
@@ -401,8 +429,10 @@ int sonde_net_dial(struct sonde_net *net, const struct sonde_dial *o, struct son
 	rc = prepare(net, d, o, e);
 	if (rc == SONDE_OK) {
 		c = conn_new(net, o->events, o->arg);
-		if (!c || start(d, c, o->timeout_s) != 0)
-			rc = sonde_fail(e, SONDE_ENOMEM, NULL, "cannot start a name lookup");
+		int why = c ? start(d, c, o->timeout_s) : UV_ENOMEM;
+		if (why != 0)
+			rc = sonde_fail(e, why == UV_ENOMEM ? SONDE_ENOMEM : SONDE_EINVAL, "url",
+					"cannot look up %.100s: %s", d->host, uv_strerror(why));
 	}
 	if (rc != SONDE_OK) {
 		if (c) {

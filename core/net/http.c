@@ -154,7 +154,7 @@ static bool take_target(struct sonde_req *s, const char *uri, size_t len)
 	size_t query = b->len;
 	add_query(b, s->wsi);
 	sonde_buf_char(b, '\0');
-	if (b->failed)
+	if (b->failed || memchr(uri, '\0', len))
 		return false;
 	s->view.path = b->data;
 	s->view.query = b->data + query;
@@ -171,14 +171,23 @@ static enum sonde_method method_of(struct lws *wsi)
 }
 
 /* HTTP/1.0 is always closed: a keep-alive answer would need a header of its own. */
-static bool wants_keep(struct lws *wsi)
-{
-	char text[64];
+enum version { VERSION_OTHER, VERSION_1_0, VERSION_1_1 };
 
-	if (lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP) <= 0 || strcmp(text, "HTTP/1.1"))
-		return false;
-	return lws_hdr_total_length(wsi, WSI_TOKEN_CONNECTION) <= 0 ||
-	       !header_has(wsi, WSI_TOKEN_CONNECTION, "close", true);
+static enum version version_of(struct lws *wsi)
+{
+	char text[12];
+
+	if (lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP) <= 0)
+		return VERSION_OTHER;
+	if (!strcmp(text, "HTTP/1.1"))
+		return VERSION_1_1;
+	return strcmp(text, "HTTP/1.0") ? VERSION_OTHER : VERSION_1_0;
+}
+
+static bool asks_to_close(struct lws *wsi)
+{
+	return lws_hdr_total_length(wsi, WSI_TOKEN_CONNECTION) > 0 &&
+	       header_has(wsi, WSI_TOKEN_CONNECTION, "close", true);
 }
 
 enum { LENGTH_ABSENT = -1, LENGTH_BAD = -2 };
@@ -266,12 +275,13 @@ static int expect_body(struct sonde_req *s, int64_t length)
 static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
 {
 	struct lws *wsi = s->wsi;
+	enum version version = version_of(wsi);
 	int64_t length;
 	int rc;
 
 	s->view = (struct sonde_req_view){ .method = method_of(wsi), .peer = s->peer,
 					   .tls = s->listener->tls, .body = "" };
-	s->keep = wants_keep(wsi);
+	s->keep = version == VERSION_1_1 && !asks_to_close(wsi);
 	s->head_only = s->view.method == SONDE_HEAD;
 	sonde_buf_reset(&s->body);
 	if (!take_target(s, uri, uri_len))
@@ -281,8 +291,11 @@ static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
 	length = body_length(wsi);
 	if (length == LENGTH_BAD || disguised_length(wsi))
 		return reply_refuse(s, 400, "the Content-Length is malformed");
-	if (lws_hdr_fragment_length(wsi, WSI_TOKEN_HOST, 1) > 0)
-		return reply_refuse(s, 400, "there is more than one Host header");
+	if (lws_hdr_fragment_length(wsi, WSI_TOKEN_HOST, 1) > 0 ||
+	    (version != VERSION_1_0 && lws_hdr_total_length(wsi, WSI_TOKEN_HOST) <= 0))
+		return reply_refuse(s, 400, "there must be one Host header");
+	if (version == VERSION_OTHER)
+		return reply_refuse(s, 400, "only HTTP/1.1 is spoken");
 	if (!s->view.method)
 		return reply_refuse(s, 400, "the method is unknown");
 	if (s->head_only)
@@ -298,10 +311,19 @@ static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
 	return run_handler(s);
 }
 
+/* A request that was received together with the one before it waits in a store of lws, and from
+ * there lws 4.1 hands over the wrong bytes as its body. */
+static bool was_stored(const struct sonde_net *net, const char *in)
+{
+	return in < net->rx_base || in >= net->rx_base + RX_BYTES;
+}
+
 static int on_body(struct sonde_req *s, const void *in, size_t len)
 {
-	if (s->state != SESSION_BODY && s->state != SESSION_DRAIN)
+	if (len == 0 || (s->state != SESSION_BODY && s->state != SESSION_DRAIN))
 		return 0;
+	if (was_stored(s->net, in))
+		return reply_refuse(s, 400, "a request with a body cannot be pipelined");
 	if (s->state == SESSION_BODY)
 		sonde_buf_add(&s->body, in, len);
 	if (s->body.failed)
@@ -317,26 +339,35 @@ static int on_body_end(struct sonde_req *s)
 	return s->state == SESSION_BODY ? run_handler(s) : 0;
 }
 
-/* After a reply lws waits for a writable event before it reads the next request: two more changes
- * of the poll set and a turn of the loop. We know that the socket took the reply, so the event is
- * given to lws by hand, once its own callbacks have returned. */
+/* After a reply lws waits for a writable event before it goes on: two more changes of the poll set
+ * and a turn of the loop. The socket has taken the reply, so the event is given to lws by hand,
+ * once its own callbacks have returned. */
 void http_settle(struct sonde_net *net)
 {
-	while (!link_alone(&net->settle)) {
+	while (!link_alone(&net->settle) && net->state != NET_DESTROYING) {
 		struct sonde_req *s = LINK_OWNER(net->settle.next, struct sonde_req, settle);
-		struct lws_pollfd p = { .events = LWS_POLLIN | LWS_POLLOUT,
+		struct lws_pollfd p = { .fd = lws_get_socket_fd(s->wsi),
+					.events = LWS_POLLIN | LWS_POLLOUT,
 					.revents = LWS_POLLOUT };
 		link_remove(&s->settle);
-		p.fd = s->wsi ? lws_get_socket_fd(s->wsi) : -1;
 		if (p.fd >= 0)
 			lws_service_fd(net->context, &p);
 	}
 	net->kick = true;
-	if (net->state == NET_DESTROYING)
-		return;
-	/* A request that was already read waits in lws for the next turn. */
-	if (!lws_service_adjust_timeout(net->context, 1, 0))
+	/* Pipelined requests wait in lws, for a turn that follows an event. */
+	if (net->state != NET_DESTROYING && !lws_service_adjust_timeout(net->context, 1, 0))
 		net_wake(net);
+}
+
+/* lws binds the protocol again when a transaction is over, and before each request. */
+static void transaction_over(struct lws *wsi)
+{
+	struct sonde_req *s = lws_get_opaque_user_data(wsi);
+
+	if (!s || !s->answered)
+		return;
+	s->answered = false;
+	link_append(&s->net->settle, &s->settle);
 }
 
 static int upgraded(struct sonde_req *s, struct lws *wsi)
@@ -401,6 +432,12 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 		s = session_of(wsi, NULL);
 		return s ? ws_event(s, reason, in, len) : -1;
+	case LWS_CALLBACK_RAW_RX:
+		listener_calibrated(lws_get_protocol(wsi)->user, in);
+		return -1;
+	case LWS_CALLBACK_HTTP_BIND_PROTOCOL:
+		transaction_over(wsi);
+		return 0;
 	case LWS_CALLBACK_CLOSED:
 	case LWS_CALLBACK_CLOSED_HTTP:
 	case LWS_CALLBACK_WSI_DESTROY:

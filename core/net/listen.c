@@ -7,6 +7,8 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 void listener_free(struct listener *l)
 {
@@ -114,13 +116,28 @@ static struct lws_vhost *make_vhost(struct listener *l, const struct sonde_liste
 		info.ssl_private_key_filepath = o->key;
 		info.ssl_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1;
 	}
-	return lws_create_vhost(net->context, &info);
+	net_log_loud(true);
+	struct lws_vhost *vhost = lws_create_vhost(net->context, &info);
+	net_log_loud(false);
+	return vhost;
+}
+
+/* lws would let both share the socket and choose by the Host header. */
+static bool port_taken(const struct listener *l, int port)
+{
+	for (; l; l = l->next) {
+		if (port && lws_get_vhost_listen_port(l->vhost) == port)
+			return true;
+	}
+	return false;
 }
 
 static int open_vhost(struct listener *l, const struct sonde_listen *o, struct sonde_error *e)
 {
 	bool v4 = is_ipv4(o->host);
 
+	if (port_taken(l->net->listeners, o->port))
+		return sonde_fail(e, SONDE_EEXIST, NULL, "port %u is listened on already", o->port);
 	l->vhost = make_vhost(l, o, !v4);
 	if (!l->vhost && !o->host)
 		l->vhost = make_vhost(l, o, false);
@@ -128,6 +145,34 @@ static int open_vhost(struct listener *l, const struct sonde_listen *o, struct s
 		return sonde_fail(e, SONDE_EIO, NULL, "cannot listen on %s port %u%s",
 				  o->host ? o->host : "any address", o->port,
 				  l->tls ? " with this certificate and key" : "");
+	return SONDE_OK;
+}
+
+void listener_calibrated(struct listener *l, const char *rx_base)
+{
+	l->net->rx_base = rx_base;
+}
+
+/* Learns where lws reads to, by a byte over a socket pair; http.c needs to know. */
+static int calibrate(struct listener *l, struct sonde_error *e)
+{
+	lws_sock_file_fd_type fd;
+	int pair[2];
+
+	if (l->net->rx_base)
+		return SONDE_OK;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
+		return sonde_fail(e, SONDE_EIO, NULL, "cannot make a socket pair");
+	fd.sockfd = pair[0];
+	if (write(pair[1], "x", 1) == 1 &&
+	    lws_adopt_descriptor_vhost(l->vhost, LWS_ADOPT_SOCKET, fd, "http", NULL)) {
+		struct lws_pollfd p = { .fd = pair[0], .events = LWS_POLLIN, .revents = LWS_POLLIN };
+		lws_service_fd(l->net->context, &p);
+	}
+	close(pair[1]);
+	if (!l->net->rx_base)
+		return sonde_fail(e, SONDE_EVERSION, NULL, "this version of libwebsockets behaves "
+				  "in an unknown way");
 	return SONDE_OK;
 }
 
@@ -153,6 +198,10 @@ int sonde_net_listen(struct sonde_net *net, const struct sonde_listen *o, struct
 		rc = static_load(o->static_dir, o->static_url, &l->files, e);
 	if (rc == SONDE_OK)
 		rc = open_vhost(l, o, e);
+	if (rc == SONDE_OK)
+		rc = calibrate(l, e);
+	if (rc != SONDE_OK && l->vhost)
+		lws_vhost_destroy(l->vhost);
 	if (rc != SONDE_OK) {
 		listener_free(l);
 		return rc;

@@ -18,3 +18,19 @@ t_net_http_bench_SOURCES = t/net/http_bench.c
 t_net_http_bench_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 t_net_http_bench_LDADD = core/net/libnet.a core/base/libbase.a $(LWS_LIBS) $(UV_LIBS) \
 	$(SODIUM_LIBS) $(CRYPTO_LIBS)
+
+check_LIBRARIES += t/net/libworld.a
+t_net_libworld_a_SOURCES = t/net/world.c t/net/world.h
+t_net_libworld_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+
+C_TESTS += t/net/http_test
+t_net_http_test_SOURCES = t/net/http_test.c
+t_net_http_test_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+t_net_http_test_LDADD = t/net/libworld.a t/libtap.a core/net/libnet.a core/base/libbase.a \
+	$(LWS_LIBS) $(UV_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS)
+
+C_TESTS += t/net/ws_test
+t_net_ws_test_SOURCES = t/net/ws_test.c
+t_net_ws_test_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+t_net_ws_test_LDADD = t/net/libworld.a t/libtap.a core/net/libnet.a core/base/libbase.a \
+	$(LWS_LIBS) $(UV_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS)

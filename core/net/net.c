@@ -19,11 +19,19 @@ const lws_retry_bo_t net_no_validity;
 
 enum { TICK_MS = 1000, CLOSER_MS = 2, QUIET_TURNS = 3 };
 
-static void emit_log(int level, const char *line)
+static void emit_warning(int level, const char *line)
 {
-	size_t n = strcspn(line, "\n");
+	sonde_log(SONDE_LOG_WARN, "lws", "%.*s", (int)strcspn(line, "\n"), line);
+}
 
-	sonde_log(SONDE_LOG_WARN, "lws", "%.*s", (int)n, line);
+static void emit_debug(int level, const char *line)
+{
+	sonde_log(SONDE_LOG_DEBUG, "lws", "%.*s", (int)strcspn(line, "\n"), line);
+}
+
+void net_log_loud(bool loud)
+{
+	lws_set_log_level(LLL_ERR, loud ? emit_warning : emit_debug);
 }
 
 void net_handle_opened(struct sonde_net *net)
@@ -111,8 +119,9 @@ static int make_context(struct sonde_net *net, struct sonde_error *e)
 
 	if (idle && idle < HANDSHAKE_S)
 		info.timeout_secs = idle;
-	lws_set_log_level(LLL_ERR, emit_log);
+	net_log_loud(true);
 	net->context = lws_create_context(&info);
+	net_log_loud(false);
 	if (!net->context)
 		return sonde_fail(e, SONDE_EIO, NULL, "the network library could not start: "
 				  "is the package libwebsockets-evlib-uv installed?");

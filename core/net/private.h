@@ -97,6 +97,7 @@ struct sonde_net {
 	unsigned quiet_turns, open_handles;
 	time_t date_at;
 	char date[40];
+	const char *rx_base;         /* where lws puts what it reads: RX_BYTES */
 	bool kick; /* lws timers were set outside of its own callbacks */
 	void (*done)(void *);
 	void *done_arg;
@@ -123,6 +124,7 @@ struct sonde_req {
 	const struct sonde_ws_route *route; /* chosen by the upgrade request */
 	struct sonde_conn *conn;            /* after the upgrade */
 	bool keep, inside, head_only;
+	bool answered; /* lws has not yet gone on to the next request */
 	int rc; /* what the callback that ran the handler gives to lws */
 	char peer[PEER_TEXT];
 };
@@ -155,12 +157,16 @@ struct sonde_conn {
 extern const lws_retry_bo_t net_no_validity;
 void net_handle_opened(struct sonde_net *);
 void net_handle_closed(struct sonde_net *);
+/* Errors of lws are warnings while something is set up, and debug lines afterwards: foreign input
+ * causes them. */
+void net_log_loud(bool);
 /* lws arms its timers only after one of its own callbacks; make one happen. */
 void net_wake(struct sonde_net *);
 void net_peer_text(struct lws *, char out[PEER_TEXT]);
 
 /* listen.c */
 void listener_free(struct listener *);
+void listener_calibrated(struct listener *, const char *rx_base);
 const struct sonde_ws_route *listener_route(const struct listener *, const char *path);
 
 /* http.c */

@@ -126,7 +126,7 @@ static void build(struct sonde_req *s, const struct sonde_reply *r)
 		add_header(b, "Content-Type", r->type);
 	if (!bodiless) {
 		LITERAL(b, "Content-Length: ");
-		add_int(b, (int64_t)r->len);
+		add_int(b, s->head_only ? 0 : (int64_t)r->len);
 		LITERAL(b, "\r\n");
 	}
 	if (!s->keep)
@@ -151,7 +151,6 @@ static void read_leftover(struct lws *wsi)
 static int finish(struct sonde_req *s)
 {
 	struct lws *wsi = s->wsi;
-	struct sonde_net *net = s->net;
 	bool partial = lws_partial_buffered(wsi) != 0;
 
 	if (!s->keep) {
@@ -159,12 +158,11 @@ static int finish(struct sonde_req *s)
 			read_leftover(wsi);
 		return -1;
 	}
+	s->answered = true;
 	if (lws_http_transaction_completed(wsi))
 		return -1;
 	if (partial)
 		lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, STALL_S);
-	else
-		link_append(&net->settle, &s->settle);
 	return 0;
 }
 

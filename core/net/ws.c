@@ -120,19 +120,30 @@ void conns_tick(struct sonde_net *net, int64_t now)
 
 /* -------- receiving -------- */
 
-/* The close frame goes out when the callback returns -1. */
-static int close_now(struct sonde_conn *c)
+static void prepare_close(struct sonde_conn *c)
 {
 	c->closing = c->close_sent = true;
 	lws_close_reason(c->wsi, (enum lws_close_status)c->code, (unsigned char *)c->reason,
 			 strlen(c->reason));
-	return -1;
+}
+
+/* From the writable callback. Returning -1 there would close twice in a debug build of lws, which
+ * Debian's is, and the second time skips the close frame. */
+static int close_when_writable(struct sonde_conn *c)
+{
+	struct lws *wsi = c->wsi;
+
+	prepare_close(c);
+	lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+	/* A broken socket ended at once, and with it the connection. */
+	return lws_get_opaque_user_data(wsi) ? 0 : -1;
 }
 
 static int refuse(struct sonde_conn *c, unsigned code, const char *why)
 {
 	conn_set_reason(c, code, why, strlen(why));
-	return close_now(c);
+	prepare_close(c);
+	return -1;
 }
 
 static void deliver(struct sonde_conn *c, char *text, size_t len)
@@ -178,6 +189,8 @@ void conn_peer_closes(struct sonde_conn *c, const unsigned char *in, size_t len)
 		conn_set_reason(c, CODE_NONE, "", 0);
 	else
 		conn_set_reason(c, (unsigned)in[0] << 8 | in[1], (const char *)in + 2, len - 2);
+	make_busy(c);
+	c->progress_ns = sonde_boottime_ns();
 }
 
 /* -------- sending -------- */
@@ -216,7 +229,7 @@ int conn_writable(struct sonde_conn *c)
 	if (c->head)
 		lws_callback_on_writable(wsi);
 	else if (c->closing)
-		return close_now(c);
+		return close_when_writable(c);
 	else if (!c->in_lws)
 		link_remove(&c->busy);
 	return 0;

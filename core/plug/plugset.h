@@ -46,5 +46,5 @@ int sonde_plug_open(const char *path, uint32_t allowed, struct sonde_plug *out,
 /* NULL when unknown. */
 const struct sonde_plug *sonde_plugset_find(const struct sonde_plugset *, const char *name,
                                             size_t len);
-/* {"plugins":[{name,version,summary,license,needs,params,fields}],"refused":[{file,why}]} */
+/* {"plugins":[{name,version,summary,license,target,needs,params,fields}],"refused":[{file,why}]} */
 void sonde_plugset_describe(const struct sonde_plugset *, struct sonde_json *);

@@ -24,9 +24,11 @@ core_script_libscript_a_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS) $(JANSSON_CFLAGS
 SCRIPT_LINK = core/script/libscript.a core/param/libparam.a core/base/libbase.a \
 	$(LUA_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS) -lm
 
-C_TESTS += t/script/policy_test t/script/sandbox_test
+C_TESTS += t/script/choice_test t/script/policy_test t/script/sandbox_test
+t_script_choice_test_SOURCES = t/script/choice_test.c t/script/room.h
+t_script_choice_test_LDADD = t/libtap.a $(SCRIPT_LINK)
 t_script_policy_test_SOURCES = t/script/policy_test.c
 t_script_policy_test_LDADD = $(SCRIPT_LINK)
-t_script_sandbox_test_SOURCES = t/script/sandbox_test.c
+t_script_sandbox_test_SOURCES = t/script/sandbox_test.c t/script/room.h
 t_script_sandbox_test_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS)
 t_script_sandbox_test_LDADD = t/libtap.a $(SCRIPT_LINK)

@@ -89,7 +89,9 @@ static void hook(lua_State *L, lua_Debug *ar)
 		return;
 	/* Should anything ever catch this error, the next instruction raises it again. */
 	lua_sethook(L, hook, LUA_MASKCOUNT, 1);
-	luaL_error(L, "%s", stop_text[s->stop]);
+	lua_getinfo(L, "Sl", ar);
+	lua_pushfstring(L, "%s:%d: %s", ar->short_src, ar->currentline, stop_text[s->stop]);
+	lua_error(L);
 }
 
 void sonde_sandbox_charge(lua_State *L, size_t n)
@@ -189,9 +191,12 @@ static int set_global(lua_State *L)
 
 	if (sandbox_of(L)->sealed)
 		return luaL_error(L, "global '%s' cannot be changed in a decision: use a local", name);
-	for (unsigned i = 0; sonde_sandbox_names[i]; i++)
-		if (!strcmp(sonde_sandbox_names[i], name))
-			return luaL_error(L, "'%s' cannot be changed: it is read-only", name);
+	lua_settop(L, 3);
+	lua_pushvalue(L, 2);
+	lua_rawget(L, lua_upvalueindex(2));
+	/* Ours are C functions and stand-ins; a policy can make neither. */
+	if (lua_iscfunction(L, 4) || lua_getmetatable(L, 4))
+		return luaL_error(L, "'%s' cannot be changed: it is read-only", name);
 	lua_settop(L, 3);
 	lua_rawset(L, lua_upvalueindex(2));
 	return 0;

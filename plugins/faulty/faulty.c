@@ -242,4 +242,5 @@ SONDE_PLUGIN = {
 	.start = start,
 	.cancel = cancel,
 	.finish = finish,
+	.target = SONDE_TARGET_IS_TEXT,
 };

@@ -190,22 +190,27 @@ void sonde_icmp_rekey(struct sonde_icmp_socket *s)
 	s->next_key = 0;
 }
 
-struct sonde_icmp_batch *sonde_icmp_batch_new(struct sonde_probe *p, unsigned slots)
+struct sonde_icmp_batch *sonde_icmp_batch_new(struct sonde_probe *p, unsigned slots, size_t largest)
 {
 	struct sonde_icmp_batch *b = p->host->alloc(p, sizeof(*b));
+	/* A ping socket does not tell the length of what it cuts; a second piece, which nobody
+	 * reads and all slots share, takes the rest. */
+	size_t rest = largest > SONDE_ICMP_KEEP ? largest - SONDE_ICMP_KEEP : 0;
+	uint8_t *dump = rest ? p->host->alloc(p, rest) : NULL;
 
-	if (!b)
+	if (!b || (rest && !dump))
 		return NULL;
 	b->slots = slots;
 	b->msgs = p->host->alloc(p, slots * sizeof(*b->msgs));
-	b->iov = p->host->alloc(p, slots * sizeof(*b->iov));
+	b->iov = p->host->alloc(p, 2 * slots * sizeof(*b->iov));
 	b->slot = p->host->alloc(p, slots * sizeof(*b->slot));
 	if (!b->msgs || !b->iov || !b->slot)
 		return NULL;
 	for (unsigned i = 0; i < slots; i++) {
-		b->iov[i] = (struct iovec){ b->slot[i].data, SONDE_ICMP_KEEP };
-		b->msgs[i].msg_hdr.msg_iov = &b->iov[i];
-		b->msgs[i].msg_hdr.msg_iovlen = 1;
+		b->iov[2 * i] = (struct iovec){ b->slot[i].data, SONDE_ICMP_KEEP };
+		b->iov[2 * i + 1] = (struct iovec){ dump, rest };
+		b->msgs[i].msg_hdr.msg_iov = &b->iov[2 * i];
+		b->msgs[i].msg_hdr.msg_iovlen = rest ? 2 : 1;
 		b->msgs[i].msg_hdr.msg_control = b->slot[i].control;
 		b->msgs[i].msg_hdr.msg_controllen = CONTROL;
 	}

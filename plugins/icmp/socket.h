@@ -61,9 +61,10 @@ struct sonde_icmp_err {
 
 enum { SONDE_ICMP_KEEP = 176 };
 
-/* Memory for reading up to `slots` datagrams with one call. */
+/* Memory for reading up to `slots` datagrams with one call, from the probe's pool; NULL when its
+ * limit is reached. `full` of what is read is true up to `largest` bytes. */
 struct sonde_icmp_batch;
-struct sonde_icmp_batch *sonde_icmp_batch_new(struct sonde_probe *, unsigned slots);
+struct sonde_icmp_batch *sonde_icmp_batch_new(struct sonde_probe *, unsigned slots, size_t largest);
 /* Read what is there, at most one batch; the number of datagrams, 0 when there is none. */
 unsigned sonde_icmp_recv(struct sonde_icmp_socket *, struct sonde_icmp_batch *);
 unsigned sonde_icmp_recv_errors(struct sonde_icmp_socket *, struct sonde_icmp_batch *);

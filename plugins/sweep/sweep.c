@@ -178,20 +178,18 @@ static unsigned pace(struct sonde_probe *p, int64_t now, int64_t *delay)
 	struct sweep_state *s = p->state;
 	int64_t rate = ((const struct sweep_args *)p->args)->rate;
 
-	*delay = MS;
+	*delay = MS; /* for a socket that is full */
 	if (!rate)
 		return SWEEP_BATCH;
-	if (now - s->paced_at > 20 * MS && s->paced >= (uint64_t)rate / 50) {
-		/* Start counting anew now and then; what was missed is not made up in a burst. */
-		s->paced_at = now;
-		s->paced = 0;
+	/* What a busy loop missed is made up for ten milliseconds back, not in a burst. */
+	if (s->next_due < now - 10 * MS)
+		s->next_due = now - 10 * MS;
+	if (now < s->next_due) {
+		*delay = s->next_due - now > MS ? s->next_due - now : MS;
+		return 0;
 	}
-	int64_t due = (now - s->paced_at) * rate / (1000 * MS) + 1 - (int64_t)s->paced;
-	if (due > 0)
-		return due < SWEEP_BATCH ? (unsigned)due : SWEEP_BATCH;
-	int64_t at = s->paced_at + (int64_t)s->paced * 1000 * MS / rate;
-	*delay = at - now > MS ? at - now : MS;
-	return 0;
+	int64_t due = (now - s->next_due) * rate / (1000 * MS) + 1;
+	return due < SWEEP_BATCH ? (unsigned)due : SWEEP_BATCH;
 }
 
 /* One batch; false when the loop gets its turn (a timer is armed, or the phase is over). */
@@ -199,12 +197,14 @@ static bool send_some(struct sonde_probe *p)
 {
 	struct sweep_state *s = p->state;
 	int64_t now = p->host->now(p), delay;
+	int64_t rate = ((const struct sweep_args *)p->args)->rate;
 	unsigned may = pace(p, now, &delay);
 	unsigned n = may ? sweep_out_send(p, may) : 0;
 
-	s->paced += n;
 	if (n)
 		s->last_send_at = now;
+	if (rate)
+		s->next_due += n * 1000 * MS / rate;
 	collect(p);
 	if (s->next == s->set.n_targets) {
 		begin_wait(p);
@@ -238,12 +238,11 @@ static bool guard_some(struct sonde_probe *p)
 		return true;
 	s->next = 0;
 	s->phase = SWEEP_SEND;
-	s->started_at = s->paced_at = s->last_send_at = p->host->now(p);
-	int64_t settle = s->opened_at + SONDE_ICMP_SETTLE_NS - s->started_at;
-	if (settle <= 0)
-		return true;
-	arm(p, settle);
-	return false;
+	int64_t now = p->host->now(p), settled = s->opened_at + SONDE_ICMP_SETTLE_NS;
+	s->started_at = s->next_due = s->last_send_at = now > settled ? now : settled;
+	if (now < settled)
+		arm(p, settled - now);
+	return now >= settled;
 }
 
 static void slice(struct sonde_probe *p, void *arg)
@@ -273,8 +272,8 @@ static int take_memory(struct sonde_probe *p)
 	struct sweep_state *s = p->state;
 	uint32_t n = s->set.n_targets;
 
-	s->replies = sonde_icmp_batch_new(p, READ_SLOTS);
-	s->errors = sonde_icmp_batch_new(p, READ_SLOTS);
+	s->replies = sonde_icmp_batch_new(p, READ_SLOTS, SONDE_ICMP_KEEP);
+	s->errors = sonde_icmp_batch_new(p, READ_SLOTS, SONDE_ICMP_KEEP);
 	s->tx = p->host->alloc(p, n * sizeof(*s->tx));
 	s->rtt = p->host->alloc(p, n * sizeof(*s->rtt));
 	for (unsigned i = 0; i < 2; i++) {
@@ -421,4 +420,5 @@ SONDE_PLUGIN = {
 	.start = sweep_start,
 	.cancel = sweep_cancel,
 	.finish = sweep_finish,
+	.target = SONDE_TARGET_IS_LIST,
 };

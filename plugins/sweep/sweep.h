@@ -84,8 +84,7 @@ struct sweep_state {
 	uint32_t alive, duplicates, user_stamps;
 	uint64_t packets; /* sent, all rounds */
 	int64_t opened_at, started_at, last_send_at; /* host clock */
-	int64_t paced_at;                 /* host clock at which `paced` packets were due */
-	uint64_t paced;
+	int64_t next_due; /* host clock at which the rate allows the next packet */
 	uint16_t round;
 	enum sweep_phase phase;
 	uint8_t done;

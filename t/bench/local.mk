@@ -12,3 +12,19 @@ noinst_PROGRAMS += t/bench/plugrun
 t_bench_plugrun_SOURCES = t/bench/plugrun.c t/plug/fakehost.c t/plug/fakehost.h
 t_bench_plugrun_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 t_bench_plugrun_LDADD = core/base/libbase.a $(SODIUM_LIBS) -ldl
+
+# The API and the node link under load: generators, and the scripts that drive real programs.
+noinst_PROGRAMS += t/bench/fdatasync t/bench/http_load t/bench/nodes_bench
+BENCHES += t/bench/api
+EXTRA_DIST += t/bench/Bench.pm t/bench/api
+t_bench_fdatasync_SOURCES = t/bench/fdatasync.c t/bench/load.c t/bench/load.h
+t_bench_http_load_SOURCES = t/bench/http_load.c t/bench/load.c t/bench/load.h
+t_bench_http_load_LDADD = core/base/libbase.a
+t_bench_nodes_bench_SOURCES = t/bench/nodes_bench.c t/bench/load.c t/bench/load.h \
+	t/bench/ws.c t/bench/ws.h
+t_bench_nodes_bench_LDADD = core/wire/libwire.a core/base/libbase.a $(SODIUM_LIBS)
+noinst_PROGRAMS += t/bench/policy_bench
+BENCHES += t/bench/policy_bench
+t_bench_policy_bench_SOURCES = t/bench/policy_bench.c
+t_bench_policy_bench_LDADD = $(SCRIPT_LINK)
+EXTRA_DIST += t/bench/rtt_truth t/bench/sweep_plugin

@@ -41,3 +41,33 @@ EXTRA_DIST += \
 	t/fuzz/seeds/target/list \
 	t/fuzz/seeds/target/name \
 	t/fuzz/seeds/target/prefix
+EXTRA_DIST += \
+	t/fuzz/seeds/policy/capability t/fuzz/seeds/policy/hash t/fuzz/seeds/policy/hybrid \
+	t/fuzz/seeds/policy/least_load t/fuzz/seeds/policy/pairs t/fuzz/seeds/policy/regional \
+	t/fuzz/seeds/policy/round_robin t/fuzz/seeds/policy/scan t/fuzz/seeds/policy/spread
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/policy_fuzz
+t_fuzz_policy_fuzz_SOURCES = t/fuzz/policy_fuzz.c
+t_fuzz_policy_fuzz_LDADD = $(SCRIPT_LINK)
+t_fuzz_policy_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+# ICMP
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/icmp_fuzz
+t_fuzz_icmp_fuzz_SOURCES = t/fuzz/icmp_fuzz.c plugins/icmp/packet.c
+t_fuzz_icmp_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS)
+t_fuzz_icmp_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += \
+	t/fuzz/seeds/icmp/exceeded6 t/fuzz/seeds/icmp/queued4 t/fuzz/seeds/icmp/queued6 \
+	t/fuzz/seeds/icmp/reply4 t/fuzz/seeds/icmp/reply4_raw t/fuzz/seeds/icmp/reply6 \
+	t/fuzz/seeds/icmp/toobig6_fragment t/fuzz/seeds/icmp/unreachable4_raw
+
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/request_fuzz
+t_fuzz_request_fuzz_SOURCES = t/fuzz/request_fuzz.c
+t_fuzz_request_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_fuzz_request_fuzz_LDADD = $(CONTROLLER_LIBS)
+t_fuzz_request_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/request/ping.json t/fuzz/seeds/request/sweep.json

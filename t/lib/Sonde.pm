@@ -19,7 +19,7 @@ my $bld = $ENV{top_builddir} || '.';
 sub new {
   my ($class, %o) = @_;
   my $self = bless { dir => tempdir('sonde-test-XXXXXX', TMPDIR => 1, CLEANUP => 1), pids => {},
-    port => free_port(), %o }, $class;
+    host => '127.0.0.1', port => free_port(), %o }, $class;
   # One directory with all plugins, as an installed tree has it.
   $self->{plugins} = "$self->{dir}/plugins";
   make_path($self->{plugins});
@@ -43,7 +43,7 @@ sub free_port {
   return $s->sockport;
 }
 
-sub url { return "http://127.0.0.1:$_[0]{port}" }
+sub url { return "http://$_[0]{host}:$_[0]{port}" }
 
 # Start a program; its output goes to a log file of its name.
 sub spawn {
@@ -65,7 +65,7 @@ sub program { return $_[0] eq 'sonde-runner' ? "$bld/sonde-runner" : "$bld/$_[0]
 
 sub start_controller {
   my ($self, @extra) = @_;
-  $self->spawn('controller', program('sonde-controller'), '--listen', "127.0.0.1:$self->{port}",
+  $self->spawn('controller', program('sonde-controller'), '--listen', "$self->{host}:$self->{port}",
     '--state', "$self->{dir}/controller", '--plugins', $self->{plugins}, '--runner',
     program('sonde-runner'), '--policies', "$src/policies", '--web', "$src/web", '--guard-allow',
     'private', '--beat', '1', '--admin-token-file', "$self->{dir}/admin.token", @extra);
@@ -97,6 +97,8 @@ sub start_node {
   my @argv = (program('sonde-node'), '--controller', $self->url, '--state', "$self->{dir}/$name",
     '--token-file', $file, '--plugins', $self->{plugins}, '--runner', program('sonde-runner'),
     '--guard-allow', 'private', map { ("--$_", $flags{$_}) } sort keys %flags);
+  # A node of the lab lives in its own network namespace.
+  unshift @argv, 'ip', 'netns', 'exec', $o{netns} if $o{netns};
   $self->spawn($name, @argv);
 }
 
@@ -166,7 +168,7 @@ sub until {
 sub kill {
   my ($self, $name, $signal) = @_;
   my $pid = delete $self->{pids}{$name} or return;
-  kill $signal, $pid;
+  CORE::kill $signal, $pid;
   waitpid $pid, 0;
   return $?;
 }
@@ -213,14 +215,14 @@ sub DESTROY {
   my ($self) = @_;
   local ($?, $!, $@);
   my @names = sort { ($a eq 'controller') <=> ($b eq 'controller') } keys %{ $self->{pids} };
-  kill 'TERM', $self->{pids}{$_} for @names;
+  CORE::kill 'TERM', $self->{pids}{$_} for @names;
   for my $name (@names) {
     my $pid = $self->{pids}{$name};
     my $end = time + 8;
     my $gone = 0;
     sleep 0.02 while !($gone = waitpid($pid, WNOHANG)) && time < $end;
     next if $gone;
-    kill 'KILL', $pid;
+    CORE::kill 'KILL', $pid;
     waitpid $pid, 0;
   }
 }

@@ -12,6 +12,9 @@
 
 void kit_open(struct kit *k)
 {
+	/* The default of 64 GiB for each file is more address space than memcheck has. */
+	if (!k->options.map_bytes)
+		k->options.map_bytes = (size_t)1 << 30;
 	struct sonde_error e;
 
 	if (!k->dir[0]) {

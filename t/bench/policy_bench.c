@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Decisions a second: each shipped policy and some helpers, with all nodes as candidates. The set
+ * is looked at anew each time ("set":"new") or named by set_id ("set":"same"). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/rng.h"
+#include "base/status.h"
+#include "script/policy.h"
+
+static const unsigned sizes[] = { 20, 200, 2000, 10000 };
+static const char *const shipped[] = { "round_robin", "least_load", "capability", "regional",
+	                               "hybrid", NULL };
+static const struct {
+	const char *name, *pick;
+} helpers[] = {
+	{ "lua_two_choices", "return lb.two_choices(set, view.pressure, req.want)" },
+	{ "lua_sample", "return lb.sample(set, req.want)" },
+	{ "lua_round_robin", "return lb.round_robin(set, req.want)" },
+	{ "lua_least", "return lb.least(set, view.pressure, req.want)" },
+	{ "lua_hash", "return lb.hash(set, req.target, req.want)" },
+	{ "lua_weighted", "return lb.weighted(set, view.capacity, req.want)" },
+	{ "lua_spread_by", "return lb.spread_by(set, view.city, req.want)" },
+	{ "lua_below_least", "return lb.least(lb.below(set, view.rtt, 80), view.load, req.want)" },
+	{ "lua_sample16_scan",
+	  "local best, low = nil, math.huge local load = view.load\n"
+	  "for _, i in ipairs(lb.sample(set, 16)) do local l = load[i]\n"
+	  "if l < low then best, low = i, l end end return best" },
+	{ "lua_scan",
+	  "local best, low = set[1], math.huge local load = view.load\n"
+	  "for k = 1, #set do local i = set[k] local l = load[i]\n"
+	  "if l < low then best, low = i, l end end return best" },
+};
+
+static double cpu_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void fill(struct sonde_policies *ps, unsigned n)
+{
+	static const char *const regions[] = { "europe", "asia", "africa", "north-america" };
+	struct sonde_rng rng;
+	char name[32];
+
+	sonde_rng_seed(&rng, 1);
+	for (unsigned i = 0; i < n; i++) {
+		const char *tags[] = { "ipv6", regions[i % 4] };
+		snprintf(name, sizeof(name), "node-%u", i);
+		sonde_column_text(ps, i, SONDE_COL_NAME, name);
+		snprintf(name, sizeof(name), "city-%u", i % 97);
+		sonde_column_text(ps, i, SONDE_COL_CITY, name);
+		sonde_column_text(ps, i, SONDE_COL_REGION, regions[i % 4]);
+		sonde_column_number(ps, i, SONDE_COL_LOAD, (double)sonde_rng_below(&rng, 1000) / 1e3);
+		sonde_column_number(ps, i, SONDE_COL_RTT, (double)sonde_rng_below(&rng, 200));
+		sonde_column_number(ps, i, SONDE_COL_CAPACITY, 100);
+		sonde_column_tags(ps, i, tags, 2);
+	}
+}
+
+static void measure(struct sonde_policies *ps, const char *name, const unsigned *all, unsigned n,
+                    bool same)
+{
+	unsigned rows[3];
+	struct sonde_request req = { .type = "ping", .target = "example.com", .region = "europe",
+	                             .want = 1, .set_id = same ? n : 0 };
+	struct sonde_decision d = { .rows = rows };
+	unsigned count = 0;
+	double start = cpu_now(), spent;
+
+	do {
+		for (unsigned i = 0; i < 64; i++, count++) {
+			req.seed = count;
+			sonde_policy_pick(ps, name, &req, all, n, &d);
+			if (d.fallback || d.count != 1) {
+				fprintf(stderr, "%s: %s\n", name, d.reason);
+				exit(1);
+			}
+		}
+		spent = cpu_now() - start;
+	} while (spent < 0.1);
+	printf("{\"bench\":\"policy.%s\",\"nodes\":%u,\"set\":\"%s\",\"unit\":\"decisions/s\","
+	       "\"value\":%.0f,\"cpu_us_per\":%.3f}\n",
+	       name, n, same ? "same" : "new", count / spent, spent * 1e6 / count);
+	fflush(stdout);
+}
+
+static void measure_updates(struct sonde_policies *ps, unsigned n)
+{
+	unsigned count = 0;
+	double start = cpu_now(), spent;
+
+	do {
+		for (unsigned i = 0; i < 1000; i++, count++)
+			sonde_column_number(ps, count % n, SONDE_COL_LOAD, i / 1e3);
+		spent = cpu_now() - start;
+	} while (spent < 0.1);
+	printf("{\"bench\":\"policy.column_update\",\"nodes\":%u,\"unit\":\"updates/s\","
+	       "\"value\":%.0f,\"cpu_us_per\":%.3f}\n",
+	       n, count / spent, spent * 1e6 / count);
+}
+
+static int load_all(struct sonde_policies *ps)
+{
+	const char *top = getenv("top_srcdir") ? getenv("top_srcdir") : ".";
+	struct sonde_error err = { { 0 }, { 0 } };
+	char dir[1024], text[1024];
+
+	snprintf(dir, sizeof(dir), "%s/policies", top);
+	int rc = sonde_policy_load_dir(ps, dir, &err);
+	for (unsigned i = 0; rc == SONDE_OK && i < sizeof(helpers) / sizeof(helpers[0]); i++) {
+		snprintf(text, sizeof(text), "return { api = 1, summary = 's', "
+		         "pick = function(req, set, view)\n%s\nend }", helpers[i].pick);
+		rc = sonde_policy_load(ps, helpers[i].name, helpers[i].name, text, strlen(text), &err);
+	}
+	if (rc != SONDE_OK)
+		fprintf(stderr, "%s\n", err.text);
+	return rc;
+}
+
+int main(void)
+{
+	for (unsigned s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+		struct sonde_policy_limits limits = { .wall_ms = 10000 };
+		struct sonde_policies *ps;
+		unsigned n = sizes[s], *all = calloc(n, sizeof(*all));
+		if (!all || sonde_policies_new(&limits, &ps) != SONDE_OK || load_all(ps) != SONDE_OK)
+			return 1;
+		fill(ps, n);
+		for (unsigned i = 0; i < n; i++)
+			all[i] = i;
+		for (int same = 0; same < 2; same++) {
+			for (unsigned i = 0; shipped[i]; i++)
+				measure(ps, shipped[i], all, n, same);
+			for (unsigned i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++)
+				measure(ps, helpers[i].name, all, n, same);
+		}
+		measure_updates(ps, n);
+		sonde_policies_free(ps);
+		free(all);
+	}
+	return 0;
+}

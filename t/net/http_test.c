@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP over real sockets: what a handler sees, what is refused before it, how answers go out. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/world.h"
+#include "tap.h"
+
+enum { BIG = 4 << 20, WAITING_MAX = 128 };
+
+struct server {
+	struct world w;
+	struct sonde_req *waiting[WAITING_MAX];
+	unsigned waiting_count, calls;
+	uv_async_t answer;
+	uv_timer_t delay;
+	char *big;
+};
+
+static void reply_text(struct sonde_req *req, unsigned status, const char *text)
+{
+	sonde_req_reply(req, &(struct sonde_reply){ .status = status, .type = "text/plain",
+						    .body = text, .len = strlen(text) });
+}
+
+/* Echoes what the handler was given. */
+static void echo(struct sonde_req *req)
+{
+	const struct sonde_req_view *v = sonde_req_view(req);
+	char text[4096], auth[64], odd[64];
+
+	if (sonde_req_header(req, "authorization", auth, sizeof(auth)) < 0)
+		strcpy(auth, "-");
+	if (sonde_req_header(req, "x-request-id", odd, sizeof(odd)) < 0)
+		strcpy(odd, "-");
+	snprintf(text, sizeof(text), "%d %s ? %s | %s | %s | %s | %zu:%.*s", v->method, v->path,
+		 v->query, v->peer, auth, odd, v->body_len, (int)v->body_len, v->body);
+	reply_text(req, 200, text);
+}
+
+static void on_http(struct sonde_req *req, void *arg)
+{
+	struct server *s = arg;
+	const char *path = sonde_req_view(req)->path;
+
+	s->calls++;
+	if (!strncmp(path, "/later", 6) && s->waiting_count < WAITING_MAX) {
+		s->waiting[s->waiting_count++] = req;
+		uv_async_send(&s->answer);
+	} else if (!strcmp(path, "/keep")) {
+		s->waiting[s->waiting_count++] = req;
+	} else if (!strcmp(path, "/big")) {
+		sonde_req_reply(req, &(struct sonde_reply){ .status = 200, .type = "text/plain",
+							    .body = s->big, .len = BIG });
+	} else if (!strcmp(path, "/split")) {
+		const struct sonde_header h[] = { { "X-Good", "yes" },
+						  { "X-Evil", "a\r\nSet-Cookie: b" },
+						  { NULL, NULL } };
+		sonde_req_reply(req, &(struct sonde_reply){ .status = 204, .headers = h });
+	} else {
+		echo(req);
+	}
+}
+
+static void answer_all(struct server *s)
+{
+	while (s->waiting_count > 0) {
+		struct sonde_req *req = s->waiting[0];
+		memmove(s->waiting, s->waiting + 1, --s->waiting_count * sizeof(s->waiting[0]));
+		echo(req);
+	}
+}
+
+static void on_delay(uv_timer_t *delay)
+{
+	answer_all(delay->data);
+}
+
+static void on_answer(uv_async_t *async)
+{
+	struct server *s = async->data;
+
+	uv_timer_start(&s->delay, on_delay, 2, 0);
+}
+
+static void server_open(struct server *s, const char *dir, const char *url)
+{
+	struct sonde_net_options o = world_options();
+	struct sonde_listen l = { .host = "127.0.0.1", .http = on_http, .http_arg = s,
+				  .static_dir = dir, .static_url = url };
+
+	memset(s, 0, sizeof(*s));
+	world_open(&s->w, &o, &l);
+	s->w.arg = s;
+	uv_async_init(&s->w.loop, &s->answer, on_answer);
+	uv_timer_init(&s->w.loop, &s->delay);
+	s->answer.data = s->delay.data = s;
+	s->big = malloc(BIG);
+	for (size_t i = 0; i < BIG; i++)
+		s->big[i] = (char)('a' + i % 23);
+}
+
+static void server_close(struct server *s)
+{
+	uv_close((uv_handle_t *)&s->answer, NULL);
+	uv_close((uv_handle_t *)&s->delay, NULL);
+	world_close(&s->w);
+	free(s->big);
+}
+
+static void serve(void (*client)(struct world *))
+{
+	static struct server s;
+
+	server_open(&s, NULL, NULL);
+	world_with(&s.w, client);
+	server_close(&s);
+}
+
+#define HOST "Host: x\r\n"
+
+static void expect_body(int fd, int status, const char *body)
+{
+	char out[8192];
+	int got = raw_answer(fd, out, sizeof(out));
+	const char *at = strstr(out, "\r\n\r\n");
+
+	if (got != status || (body && (!at || strcmp(at + 4, body))))
+		tap_fail(__FILE__, __LINE__, "got %d %s, expected %d %s", got, out, status, body);
+}
+
+/* -------- cases -------- */
+
+static void sees_client(struct world *w)
+{
+	char out[4096];
+	int fd = raw_dial(w);
+
+	raw_text(fd, "GET /a/b%20c?x=1&y=%26%2B+z HTTP/1.1\r\n" HOST
+		 "Authorization: Bearer t\r\nX-Request-Id: 7\r\n\r\n");
+	EXPECT_INT(raw_answer(fd, out, sizeof(out)), 200);
+	EXPECT(strstr(out, "\r\nX-Content-Type-Options: nosniff\r\n"));
+	EXPECT(strstr(out, "\r\nAccess-Control-Allow-Origin: *\r\n"));
+	EXPECT(strstr(out, "\r\nDate: "));
+	EXPECT(!strstr(out, "Connection: close"));
+	EXPECT_STR(strstr(out, "\r\n\r\n") + 4,
+		   "1 /a/b c ? x=1&y=%26%2B%20z | 127.0.0.1 | Bearer t | 7 | 0:");
+	raw_text(fd, "OPTIONS /o HTTP/1.1\r\n" HOST "\r\n");
+	expect_body(fd, 200, "6 /o ?  | 127.0.0.1 | - | - | 0:");
+	raw_text(fd, "GET /split HTTP/1.1\r\n" HOST "\r\n");
+	EXPECT_INT(raw_answer(fd, out, sizeof(out)), 204);
+	EXPECT(strstr(out, "X-Good: yes") && !strstr(out, "Set-Cookie"));
+	raw_text(fd, "GET /last HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+	EXPECT_INT(raw_answer(fd, out, sizeof(out)), 200);
+	EXPECT(strstr(out, "Connection: close\r\n"));
+	EXPECT(raw_closed(fd));
+	close(fd);
+	fd = raw_dial(w);
+	raw_text(fd, "GET /old HTTP/1.0\r\n\r\n");
+	expect_body(fd, 200, "1 /old ?  | 127.0.0.1 | - | - | 0:");
+	EXPECT(raw_closed(fd));
+	close(fd);
+}
+
+static void handler_sees_request(void)
+{
+	serve(sees_client);
+}
+
+static void bodies_client(struct world *w)
+{
+	int fd = raw_dial(w);
+
+	raw_text(fd, "POST /p HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello");
+	expect_body(fd, 200, "2 /p ?  | 127.0.0.1 | - | - | 5:hello");
+	raw_text(fd, "POST /later HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhe");
+	usleep(20000);
+	raw_text(fd, "llo");
+	expect_body(fd, 200, "2 /later ?  | 127.0.0.1 | - | - | 5:hello");
+	raw_text(fd, "PUT /p HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n");
+	expect_body(fd, 200, "3 /p ?  | 127.0.0.1 | - | - | 0:");
+	raw_text(fd, "POST /p HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n");
+	expect_body(fd, 200, "2 /p ?  | 127.0.0.1 | - | - | 0:");
+	raw_text(fd, "POST /later HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n");
+	expect_body(fd, 200, "2 /later ?  | 127.0.0.1 | - | - | 0:");
+	raw_text(fd, "PATCH /p HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nab");
+	expect_body(fd, 200, "4 /p ?  | 127.0.0.1 | - | - | 2:ab");
+	raw_text(fd, "DELETE /p HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\ncd");
+	expect_body(fd, 200, "5 /p ?  | 127.0.0.1 | - | - | 2:cd");
+	raw_text(fd, "DELETE /later HTTP/1.1\r\n" HOST "\r\n");
+	expect_body(fd, 200, "5 /later ?  | 127.0.0.1 | - | - | 0:");
+	raw_text(fd, "POST /p HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n");
+	expect_body(fd, 100, NULL);
+	raw_text(fd, "z");
+	expect_body(fd, 200, "2 /p ?  | 127.0.0.1 | - | - | 1:z");
+	raw_text(fd, "POST /p HTTP/1.1\r\n" HOST "\r\n");
+	expect_body(fd, 200, "2 /p ?  | 127.0.0.1 | - | - | 0:");
+	EXPECT(raw_closed(fd));
+	close(fd);
+	fd = raw_dial(w);
+	raw_text(fd, "PUT /later HTTP/1.1\r\n" HOST "\r\n");
+	expect_body(fd, 200, "3 /later ?  | 127.0.0.1 | - | - | 0:");
+	EXPECT(raw_closed(fd));
+	close(fd);
+}
+
+static void every_kind_of_body(void)
+{
+	serve(bodies_client);
+}
+
+static void pipeline(struct world *w, const char *format, const char *want)
+{
+	char *all = calloc(200, 128), expected[128];
+	size_t len = 0;
+	int fd = raw_dial(w);
+
+	for (int i = 0; i < 100; i++)
+		len += (size_t)snprintf(all + len, 128, format, i);
+	raw_say(fd, all, len);
+	for (int i = 0; i < 100; i++) {
+		snprintf(expected, sizeof(expected), want, i);
+		expect_body(fd, 200, expected);
+	}
+	close(fd);
+	free(all);
+}
+
+static void pipelining_client(struct world *w)
+{
+	pipeline(w, "GET /%d HTTP/1.1\r\n" HOST "\r\n", "1 /%d ?  | 127.0.0.1 | - | - | 0:");
+	pipeline(w, "POST /later%d HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n",
+		 "2 /later%d ?  | 127.0.0.1 | - | - | 0:");
+	pipeline(w, "GET /later%d HTTP/1.1\r\n" HOST "\r\n",
+		 "1 /later%d ?  | 127.0.0.1 | - | - | 0:");
+}
+
+/* A body that was received together with the request before it is refused, not misread, and only
+ * there: the other connection posts meanwhile. */
+static void pipelined_body_client(struct world *w)
+{
+	static const char two[] = "POST /%s HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nab"
+				  "POST /b HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\ncd"
+				  "POST /c HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nef";
+	char text[512];
+	int good = raw_dial(w);
+
+	for (int i = 0; i < 10; i++) {
+		int bad = raw_dial(w);
+		snprintf(text, sizeof(text), two, i % 2 ? "later" : "now");
+		raw_text(bad, text);
+		raw_text(good, "POST /later HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nxy");
+		expect_body(good, 200, "2 /later ?  | 127.0.0.1 | - | - | 2:xy");
+		EXPECT_INT(raw_answer(bad, text, sizeof(text)), 200);
+		EXPECT(strstr(text, "2:ab"));
+		EXPECT_INT(raw_answer(bad, text, sizeof(text)), 400);
+		EXPECT(raw_closed(bad));
+		close(bad);
+	}
+	close(good);
+}
+
+static void pipelined_body_is_refused(void)
+{
+	serve(pipelined_body_client);
+}
+
+static void pipelining_of_100(void)
+{
+	serve(pipelining_client);
+}
+
+static const struct {
+	const char *request;
+	int status; /* 0 = closed without an answer */
+} malformed[] = {
+	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411 },
+	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"
+	  "0\r\n\r\n", 411 },
+	{ "POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\nTransfer-Encoding: xchunked\r\n\r\nhello",
+	  411 },
+	{ "GET / HTTP/1.1\r\n" HOST "Transfer-Encoding: identity\r\n\r\n", 411 },
+	{ "POST / HTTP/1.1\r\n" HOST "Content-Length: -5\r\n\r\n", 400 },
+	{ "POST / HTTP/1.1\r\n" HOST "Content-Length: +5\r\n\r\nhello", 400 },
+	{ "POST / HTTP/1.1\r\n" HOST "Content-Length: 0x5\r\n\r\nhello", 400 },
+	{ "POST / HTTP/1.1\r\n" HOST "Content-Length: 5,5\r\n\r\nhello", 400 },
+	{ "POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", 400 },
+	{ "POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\nContent-Length: 9\r\n\r\nhello", 400 },
+	{ "POST / HTTP/1.1\r\n" HOST "Content-Length: 99999999999999999999999\r\n\r\n", 400 },
+	{ "POST / HTTP/1.1\r\n" HOST "Content-Length: 18446744073709551615\r\n\r\n", 400 },
+	{ "POST / HTTP/1.1\r\n" HOST "Content-Length: 100000000\r\n\r\n", 413 },
+	{ "GET / HTTP/1.1\r\n" HOST "Content-Length : 5\r\n\r\nhello", 400 },
+	{ "GET / HTTP/1.1\r\n" HOST "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400 },
+	{ "GET / HTTP/1.1\r\n\r\n", 400 },
+	{ "GET / HTTP/2.0\r\n" HOST "\r\n", 400 },
+	{ "HEAD / HTTP/1.1\r\n" HOST "\r\n", 405 },
+	{ "GET / HTTP/1.1\r\n" HOST "Host: y\r\n\r\n", 400 },
+	{ "GET / HTTP/1.1\r\n" HOST "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+	  "HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n", 426 },
+	{ "GET / HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: foo\r\n\r\n", 403 },
+	{ "GET / HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: TLS/1.0\r\n\r\n", 403 },
+	{ "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0 },
+	{ "BREW / HTTP/1.1\r\n" HOST "\r\n", 0 },
+	{ "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 0 },
+	{ "GET /%00a HTTP/1.1\r\n" HOST "\r\n", 400 },
+	{ "GET /a%00 HTTP/1.1\r\n" HOST "\r\n", 0 },
+	{ "GET /%zz HTTP/1.1\r\n" HOST "\r\n", 0 },
+};
+
+static void malformed_client(struct world *w)
+{
+	char out[4096];
+
+	for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
+		int fd = raw_dial(w);
+		raw_text(fd, malformed[i].request);
+		int status = raw_answer(fd, out, sizeof(out));
+		if (status < 0)
+			status = 0;
+		/* lws answers 403 or only closes when it cannot read a request line. */
+		if (malformed[i].status == 0 && status == 403)
+			status = 0;
+		if (status != malformed[i].status)
+			tap_fail(__FILE__, __LINE__, "%s: got %d, expected %d",
+				 malformed[i].request, status, malformed[i].status);
+		EXPECT(raw_closed(fd));
+		close(fd);
+	}
+}
+
+static void malformed_is_refused(void)
+{
+	static struct server s;
+
+	server_open(&s, NULL, NULL);
+	world_with(&s.w, malformed_client);
+	EXPECT_INT(s.calls, 0);
+	server_close(&s);
+}
+
+static void too_long_client(struct world *w)
+{
+	char big[12000];
+	int fd = raw_dial(w);
+
+	raw_text(fd, "POST /p HTTP/1.1\r\n" HOST "Content-Length: 12000\r\n\r\n");
+	memset(big, 'x', sizeof(big));
+	raw_say(fd, big, 6000);
+	usleep(20000);
+	raw_say(fd, big, 6000);
+	expect_body(fd, 413, "{\"error\":{\"type\":\"content_too_large\","
+		    "\"message\":\"the body is too long\"}}");
+	raw_text(fd, "GET /alive HTTP/1.1\r\n" HOST "\r\n");
+	expect_body(fd, 200, "1 /alive ?  | 127.0.0.1 | - | - | 0:");
+	close(fd);
+	fd = raw_dial(w);
+	raw_text(fd, "GET / HTTP/1.1\r\n" HOST "X-Big: ");
+	raw_say(fd, big, sizeof(big));
+	raw_text(fd, "\r\n\r\n");
+	EXPECT(raw_closed(fd));
+	close(fd);
+}
+
+static void too_long_is_drained(void)
+{
+	serve(too_long_client);
+}
+
+static void big_client(struct world *w)
+{
+	struct server *s = w->arg;
+	char *out = malloc(BIG + 4096);
+	int fd = raw_dial(w);
+
+	for (int i = 0; i < 2; i++) {
+		raw_text(fd, "GET /big HTTP/1.1\r\n" HOST "\r\n");
+		usleep(100000); /* the kernel's buffers fill, lws must keep the rest */
+		EXPECT_INT(raw_answer(fd, out, BIG + 4096), 200);
+		EXPECT(!memcmp(strstr(out, "\r\n\r\n") + 4, s->big, BIG));
+	}
+	raw_text(fd, "GET /after HTTP/1.1\r\n" HOST "\r\n");
+	expect_body(fd, 200, "1 /after ?  | 127.0.0.1 | - | - | 0:");
+	raw_text(fd, "GET /big HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+	usleep(100000);
+	EXPECT_INT(raw_answer(fd, out, BIG + 4096), 200);
+	EXPECT(!memcmp(strstr(out, "\r\n\r\n") + 4, s->big, BIG));
+	EXPECT(raw_closed(fd));
+	close(fd);
+	free(out);
+}
+
+static void big_answer_to_slow_reader(void)
+{
+	serve(big_client);
+}
+
+static void leaving_client(struct world *w)
+{
+	for (int i = 0; i < 20; i++) {
+		int fd = raw_dial(w);
+		raw_text(fd, i % 2 ? "GET /later HTTP/1.1\r\n" HOST "\r\n" :
+				     "POST /later HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx");
+		if (i % 3 == 0)
+			usleep(1000);
+		close(fd);
+	}
+	usleep(50000);
+}
+
+static void client_leaves_before_the_answer(void)
+{
+	serve(leaving_client);
+}
+
+static void keep_client(struct world *w)
+{
+	int fd = raw_dial(w);
+
+	raw_text(fd, "POST /keep HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx");
+	for (struct server *s = w->arg; __atomic_load_n(&s->waiting_count, __ATOMIC_RELAXED) == 0;)
+		usleep(1000);
+}
+
+static void answer_after_close(void)
+{
+	static struct server s;
+
+	server_open(&s, NULL, NULL);
+	world_with(&s.w, keep_client);
+	EXPECT_INT(s.waiting_count, 1);
+	server_close(&s);
+	EXPECT_STR(sonde_req_view(s.waiting[0])->path, "/keep");
+	reply_text(s.waiting[0], 200, "late");
+}
+
+static void drip_client(struct world *w)
+{
+	int idle = raw_dial(w), drip = raw_dial(w), head = raw_dial(w);
+
+	raw_text(idle, "GET / HTTP/1.1\r\n" HOST "\r\n");
+	expect_body(idle, 200, NULL);
+	raw_text(drip, "POST / HTTP/1.1\r\n" HOST "Content-Length: 900\r\n\r\n");
+	raw_text(head, "GET / HTTP/1.1\r\n");
+	for (int i = 0; i < 14; i++) {
+		raw_text(drip, "x");
+		raw_text(head, "X-A: b\r\n");
+		usleep(300000);
+	}
+	EXPECT(raw_closed(idle));
+	EXPECT(raw_closed(drip));
+	EXPECT(raw_closed(head));
+	close(idle);
+	close(drip);
+	close(head);
+}
+
+static void slow_clients_are_cut(void)
+{
+	tap_limit(40);
+	serve(drip_client);
+}
+
+static void put_file(const char *dir, const char *name, const char *text)
+{
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	EXPECT(f && fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
+static void static_client(struct world *w)
+{
+	char out[8192], request[256], tag[64] = "";
+	int fd = raw_dial(w);
+
+	raw_text(fd, "GET / HTTP/1.1\r\n" HOST "\r\n");
+	EXPECT_INT(raw_answer(fd, out, sizeof(out)), 302);
+	EXPECT(strstr(out, "\r\nLocation: /ui/\r\n"));
+	raw_text(fd, "GET /ui/ HTTP/1.1\r\n" HOST "\r\n");
+	EXPECT_INT(raw_answer(fd, out, sizeof(out)), 200);
+	EXPECT(strstr(out, "\r\nContent-Type: text/html; charset=utf-8\r\n"));
+	EXPECT(strstr(out, "\r\nContent-Security-Policy: default-src 'self'\r\n"));
+	EXPECT_STR(strstr(out, "\r\n\r\n") + 4, "<p>home");
+	EXPECT(sscanf(strstr(out, "\r\nETag: ") + 8, "%63s", tag) == 1);
+	snprintf(request, sizeof(request),
+		 "GET /ui/index.html HTTP/1.1\r\n" HOST "If-None-Match: %s\r\n\r\n", tag);
+	raw_text(fd, request);
+	EXPECT_INT(raw_answer(fd, out, sizeof(out)), 304);
+	EXPECT(strstr(out, tag));
+	raw_text(fd, "GET /ui/assets/app.js HTTP/1.1\r\n" HOST "\r\n");
+	EXPECT_INT(raw_answer(fd, out, sizeof(out)), 200);
+	EXPECT(strstr(out, "\r\nContent-Type: text/javascript; charset=utf-8\r\n"));
+	EXPECT_STR(strstr(out, "\r\n\r\n") + 4, "alert(1)");
+	raw_text(fd, "GET /ui/.secret HTTP/1.1\r\n" HOST "\r\n");
+	expect_body(fd, 200, "1 /ui/.secret ?  | 127.0.0.1 | - | - | 0:");
+	raw_text(fd, "GET /ui/../../../etc/passwd HTTP/1.1\r\n" HOST "\r\n");
+	expect_body(fd, 200, "1 /etc/passwd ?  | 127.0.0.1 | - | - | 0:");
+	raw_text(fd, "GET /ui/%2e%2e/link HTTP/1.1\r\n" HOST "\r\n");
+	EXPECT_INT(raw_answer(fd, out, sizeof(out)), 200);
+	raw_text(fd, "GET /ui/link HTTP/1.1\r\n" HOST "\r\n");
+	expect_body(fd, 200, "1 /ui/link ?  | 127.0.0.1 | - | - | 0:");
+	close(fd);
+}
+
+static void static_files(void)
+{
+	static struct server s;
+	char dir[] = "/tmp/sonde-net-XXXXXX", command[128], assets[64], link[64];
+
+	EXPECT(mkdtemp(dir));
+	snprintf(assets, sizeof(assets), "%s/assets", dir);
+	snprintf(command, sizeof(command), "mkdir %s", assets);
+	EXPECT(system(command) == 0);
+	put_file(dir, "index.html", "<p>home");
+	put_file(dir, ".secret", "no");
+	put_file(assets, "app.js", "alert(1)");
+	snprintf(link, sizeof(link), "%s/link", dir);
+	EXPECT(symlink("/etc/hostname", link) == 0);
+	server_open(&s, dir, "/ui");
+	world_with(&s.w, static_client);
+	server_close(&s);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	EXPECT(system(command) == 0);
+}
+
+/* A port that somebody else listens on. */
+static uint16_t other_port(int *fd)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+
+	*fd = socket(AF_INET, SOCK_STREAM, 0);
+	EXPECT(bind(*fd, (struct sockaddr *)&a, len) == 0 && listen(*fd, 1) == 0);
+	EXPECT(getsockname(*fd, (struct sockaddr *)&a, &len) == 0);
+	return ntohs(a.sin_port);
+}
+
+static void listen_fails_with_a_reason(void)
+{
+	struct world w = { 0 };
+	int fd;
+	struct sonde_net_options o = world_options();
+	struct sonde_listen l = { .host = "127.0.0.1" };
+	struct sonde_error e;
+
+	world_open(&w, &o, &l);
+	l.port = w.port;
+	EXPECT_INT(sonde_net_listen(w.net, &l, &e), SONDE_EEXIST);
+	l.port = other_port(&fd);
+	EXPECT_INT(sonde_net_listen(w.net, &l, &e), SONDE_EIO);
+	EXPECT(strstr(e.text, "cannot listen on 127.0.0.1 port"));
+	close(fd);
+	l.port = 0;
+	l.cert = "/nonexistent";
+	EXPECT_INT(sonde_net_listen(w.net, &l, &e), SONDE_EINVAL);
+	l.key = "/nonexistent";
+	EXPECT_INT(sonde_net_listen(w.net, &l, &e), SONDE_EIO);
+	l.cert = l.key = NULL;
+	l.static_dir = "/nonexistent";
+	l.static_url = "/ui";
+	EXPECT_INT(sonde_net_listen(w.net, &l, &e), SONDE_EIO);
+	EXPECT_STR(e.path, "static_dir");
+	EXPECT_INT(sonde_net_port(w.net), w.port);
+	world_close(&w);
+}
+
+TAP_MAIN(CASE(handler_sees_request), CASE(every_kind_of_body), CASE(pipelining_of_100),
+	 CASE(pipelined_body_is_refused),
+	 CASE(malformed_is_refused), CASE(too_long_is_drained), CASE(big_answer_to_slow_reader),
+	 CASE(client_leaves_before_the_answer), CASE(answer_after_close),
+	 CASE(slow_clients_are_cut), CASE(static_files), CASE(listen_fails_with_a_reason))
