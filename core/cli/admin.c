@@ -1,186 +1,167 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nodes, registration tokens, plugins and policies. */
+/* Nodes, registration tokens, plugins and policies: one request each, and its answer printed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 
-struct column {
-	const char *header, *path, *unit;
-};
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* A list from the controller as a table of columns. */
-static int list(struct cli *cli, const char *path, const struct column *columns, unsigned n)
+/* A list of the controller in columns, or as JSON. */
+static int list(struct cli *cli, const char *path, const struct cli_column *columns, unsigned n)
 {
-	const char *headers[16];
-	struct cli_table t;
-	json_t *item;
-	size_t i;
 	int code;
 
-	json_t *doc = cli_ask(cli, "GET", path, NULL, &code);
+	json_t *doc = cli_get(cli, path, NULL, &code);
 	if (!doc)
 		return code;
-	if (!cli_print_json(cli, doc)) {
-		for (unsigned c = 0; c < n; c++)
-			headers[c] = columns[c].header;
-		cli_table_init(&t, n, headers);
-		json_array_foreach(doc, i, item) {
-			for (unsigned c = 0; c < n; c++) {
-				const char *text = cli_text(item, columns[c].path);
-				cli_table_add(&t, c, "%s%s", *text ? text : "-",
-				              *text && columns[c].unit ? columns[c].unit : "");
-			}
-			cli_table_end_row(&t);
-		}
-		cli_table_print(cli, &t);
-	}
+	if (!cli_print_json(cli, doc))
+		cli_print_rows(cli, columns, n, doc);
 	json_decref(doc);
 	return EXIT_OK;
 }
 
-int cli_node_ls(struct cli *cli, const struct cli_args *a)
+/* One object, as JSON or as the only line of CSV; false when it is left to print for people. */
+static bool print_one(const struct cli *cli, const json_t *object, const struct cli_column *columns,
+                      unsigned n)
 {
-	static const struct column columns[] = {
-		{ "NAME", "name" }, { "STATUS", "status" }, { "REGION", "location.region" },
-		{ "COUNTRY", "location.country" }, { "CITY", "location.city" },
-		{ "PRIO", "priority" }, { "LOAD", "live.load" }, { "RTT", "live.rttMs", " ms" },
-		{ "ACTIVE", "live.active" }, { "PROBES", "live.probesRun" },
-		{ "SPOOL", "live.spoolCount" }, { "ID", "id" },
-	};
-	(void)a;
-	return list(cli, "/v1/nodes", columns, sizeof(columns) / sizeof(columns[0]));
+	if (cli_print_json(cli, object))
+		return true;
+	if (cli->format != FORMAT_CSV)
+		return false;
+	json_t *rows = json_pack("[O]", object);
+	cli_print_rows(cli, columns, n, rows);
+	json_decref(rows);
+	return true;
 }
 
-int cli_token_ls(struct cli *cli, const struct cli_args *a)
-{
-	static const struct column columns[] = {
-		{ "ID", "id" }, { "USABLE", "usable" }, { "USED", "used" }, { "USES", "uses" },
-		{ "EXPIRES", "expiresAt" }, { "APPROVE", "approve" }, { "REGION", "region" },
-		{ "DESCRIPTION", "description" },
-	};
-	(void)a;
-	return list(cli, "/v1/registration-tokens", columns, sizeof(columns) / sizeof(columns[0]));
-}
+/* ---- plugins and policies ---- */
+
+static const struct cli_column plugin_columns[] = {
+	{ "TYPE", "type", "name" },
+	{ "VERSION", "version", "version" },
+	{ "SUMMARY", "summary", "summary" },
+};
 
 int cli_plugin_ls(struct cli *cli, const struct cli_args *a)
 {
-	static const struct column columns[] = { { "TYPE", "name" }, { "VERSION", "version" },
-		                                 { "SUMMARY", "summary" } };
-	(void)a;
-	return list(cli, "/v1/plugins", columns, 3);
+	return list(cli, "/v1/plugins", plugin_columns, COUNT(plugin_columns));
 }
 
 int cli_policy_ls(struct cli *cli, const struct cli_args *a)
 {
-	static const struct column columns[] = { { "POLICY", "name" }, { "VERSION", "version" },
-		                                 { "SUMMARY", "summary" } };
-	(void)a;
-	return list(cli, "/v1/policies", columns, 3);
+	static const struct cli_column columns[] = { { "POLICY", "policy", "name" },
+		                                     { "VERSION", "version", "version" },
+		                                     { "SUMMARY", "summary", "summary" } };
+
+	return list(cli, "/v1/policies", columns, COUNT(columns));
 }
 
-static void show_rows(const json_t *rows)
+static void show_plugin(const struct cli *cli, const json_t *plugin)
 {
-	json_t *row;
-	size_t i;
-
-	json_array_foreach(rows, i, row)
-		printf("  %-24s %-9s %s%s%s%s\n", cli_text(row, "name"), cli_text(row, "type"),
-		       cli_text(row, "help"), *cli_text(row, "default") ? " (default " : "",
-		       cli_text(row, "default"), *cli_text(row, "default") ? ")" : "");
+	if (print_one(cli, plugin, plugin_columns, COUNT(plugin_columns)))
+		return;
+	cli_printf("%s %s: %s\n\noptions:\n", cli_str(plugin, "name"), cli_str(plugin, "version"),
+	           cli_str(plugin, "summary"));
+	cli_help_params(json_object_get(plugin, "params"), true);
+	puts("\nfields of a result:");
+	cli_help_params(json_object_get(plugin, "fields"), false);
 }
 
 int cli_plugin_show(struct cli *cli, const struct cli_args *a)
 {
-	json_t *plugin, *doc;
+	const json_t *plugin, *found = NULL;
+	json_t *doc;
 	size_t i;
 	int code;
 
-	doc = cli_ask(cli, "GET", "/v1/plugins", NULL, &code);
+	doc = cli_get(cli, "/v1/plugins", NULL, &code);
 	if (!doc)
 		return code;
-	code = EXIT_NOT_FOUND;
-	json_array_foreach(doc, i, plugin) {
-		if (strcmp(cli_text(plugin, "name"), a->words[0]))
-			continue;
-		code = EXIT_OK;
-		if (cli_print_json(cli, plugin))
-			break;
-		printf("%s %s: %s\noptions:\n", cli_text(plugin, "name"), cli_text(plugin, "version"),
-		       cli_text(plugin, "summary"));
-		show_rows(json_object_get(plugin, "params"));
-		puts("fields of a result:");
-		show_rows(json_object_get(plugin, "fields"));
-	}
-	if (code == EXIT_NOT_FOUND)
-		cli_fail(code, "there is no type '%s'; see sonde plugin ls", a->words[0]);
+	json_array_foreach(doc, i, plugin)
+		if (!strcmp(cli_str(plugin, "name"), a->words[0]))
+			found = plugin;
+	if (found)
+		show_plugin(cli, found);
+	else
+		code = cli_fail(EXIT_NOT_FOUND, "there is no type '%s'; see sonde plugin ls",
+		                a->words[0]);
 	json_decref(doc);
 	return code;
 }
 
 /* ---- nodes ---- */
 
-static void print_members(const json_t *object, unsigned indent)
-{
-	const char *key;
-	json_t *v;
+static const struct cli_column node_columns[] = {
+	{ "NAME", "name", "name" },
+	{ "STATUS", "status", "status" },
+	{ "REGION", "region", "location.region" },
+	{ "COUNTRY", "country", "location.country" },
+	{ "CITY", "city", "location.city" },
+	{ "PRIO", "priority", "priority" },
+	{ "LOAD", "load", "live.load" },
+	{ "RTT", "rtt_ms", "live.rttMs", " ms" },
+	{ "ACTIVE", "active", "live.active" },
+	{ "PROBES", "probes", "live.probesRun" },
+	{ "SPOOL", "spool", "live.spoolCount" },
+	{ "ID", "id", "id" },
+};
 
-	json_object_foreach((json_t *)object, key, v) {
-		printf("%*s%s:", (int)indent, "", key);
-		if (json_is_object(v)) {
-			putchar('\n');
-			print_members(v, indent + 2);
-		} else if (json_is_array(v)) {
-			json_t *item;
-			size_t i;
-			json_array_foreach(v, i, item) {
-				putchar(' ');
-				cli_print_escaped(json_is_object(item) ? cli_text(item, "name") :
-								     json_string_value(item), false);
-			}
-			putchar('\n');
-		} else {
-			putchar(' ');
-			cli_print_escaped(cli_text(object, key), false);
-			putchar('\n');
-		}
-	}
+int cli_node_ls(struct cli *cli, const struct cli_args *a)
+{
+	return list(cli, "/v1/nodes", node_columns, COUNT(node_columns));
 }
 
-static void node_path(char *out, size_t room, const char *node)
+static void print_member(const char *indent, const char *key, const json_t *value,
+                         struct sonde_buf *b)
 {
-	snprintf(out, room, "/v1/nodes/%.63s", node);
+	sonde_buf_reset(b);
+	cli_add_value(b, value);
+	cli_printf("%s%s:%s%s\n", indent, key, b->len ? " " : "", sonde_buf_cstr(b));
+}
+
+/* Two levels are all that a node has; deeper ones stand in -o json. */
+static void print_members(const json_t *object)
+{
+	const char *key, *inner_key;
+	json_t *value, *inner;
+	struct sonde_buf b;
+
+	sonde_buf_init(&b, 1 << 16);
+	json_object_foreach((json_t *)object, key, value) {
+		print_member("", key, value, &b);
+		json_object_foreach(value, inner_key, inner)
+			print_member("  ", inner_key, inner, &b);
+	}
+	sonde_buf_deinit(&b);
 }
 
 int cli_node_show(struct cli *cli, const struct cli_args *a)
 {
-	char path[128];
 	int code;
 
-	node_path(path, sizeof(path), a->words[0]);
-	json_t *node = cli_ask(cli, "GET", path, NULL, &code);
+	json_t *node = cli_get(cli, "/v1/nodes", a->words[0], &code);
 	if (!node)
 		return code;
-	if (!cli_print_json(cli, node))
-		print_members(node, 0);
+	if (!print_one(cli, node, node_columns, COUNT(node_columns)))
+		print_members(node);
 	json_decref(node);
 	return EXIT_OK;
 }
 
-static int change(struct cli *cli, const char *node, json_t *patch)
+/* Takes the patch. */
+static int change(struct cli *cli, const char *name, json_t *patch)
 {
-	char path[128];
 	int code;
 
-	node_path(path, sizeof(path), node);
-	json_t *answer = cli_ask(cli, "PATCH", path, patch, &code);
+	json_t *node = cli_send(cli, "PATCH", "/v1/nodes", name, patch, &code);
 	json_decref(patch);
-	if (!answer)
+	if (!node)
 		return code;
-	if (!cli_print_json(cli, answer))
-		printf("%s is %s\n", cli_text(answer, "name"), cli_text(answer, "status"));
-	json_decref(answer);
+	if (!print_one(cli, node, node_columns, COUNT(node_columns)))
+		cli_printf("%s is %s\n", cli_str(node, "name"), cli_str(node, "status"));
+	json_decref(node);
 	return EXIT_OK;
 }
 
@@ -202,37 +183,53 @@ int cli_node_disable(struct cli *cli, const struct cli_args *a)
 int cli_node_set(struct cli *cli, const struct cli_args *a)
 {
 	json_t *patch = json_object();
-	char key[64];
 
 	for (unsigned i = 1; i < a->word_count; i++) {
 		const char *equals = strchr(a->words[i], '=');
-		if (!equals) {
+		char *key = equals && equals > a->words[i] ?
+			strndup(a->words[i], (size_t)(equals - a->words[i])) : NULL;
+		if (!key) {
 			json_decref(patch);
 			return cli_fail(EXIT_USAGE, "'%s' is not KEY=VALUE", a->words[i]);
 		}
-		snprintf(key, sizeof(key), "%.*s", (int)(equals - a->words[i]), a->words[i]);
 		json_object_set_new(patch, key, json_string(equals + 1));
+		free(key);
 	}
 	return change(cli, a->words[0], patch);
 }
 
-static int remove_at(struct cli *cli, const char *path)
+static int remove_at(struct cli *cli, const char *path, const char *name)
 {
 	int code;
 
-	json_decref(cli_ask(cli, "DELETE", path, NULL, &code));
+	json_decref(cli_send(cli, "DELETE", path, name, NULL, &code));
 	return code;
 }
 
 int cli_node_rm(struct cli *cli, const struct cli_args *a)
 {
-	char path[128];
-
-	node_path(path, sizeof(path), a->words[0]);
-	return remove_at(cli, path);
+	return remove_at(cli, "/v1/nodes", a->words[0]);
 }
 
 /* ---- registration tokens ---- */
+
+static const struct cli_column token_columns[] = {
+	{ "ID", "id", "id" },
+	{ "USABLE", "usable", "usable" },
+	{ "USED", "used", "used" },
+	{ "USES", "uses", "uses" },
+	{ "EXPIRES", "expires", "expiresAt" },
+	{ "APPROVE", "approve", "approve" },
+	{ "REGION", "region", "region" },
+	{ "DESCRIPTION", "description", "description" },
+	{ NULL, "token", "token" }, /* only in the answer that made it */
+};
+
+int cli_token_ls(struct cli *cli, const struct cli_args *a)
+{
+	/* Without the last: a list holds no token. */
+	return list(cli, "/v1/registration-tokens", token_columns, COUNT(token_columns) - 1);
+}
 
 int cli_token_create(struct cli *cli, const struct cli_args *a)
 {
@@ -240,25 +237,22 @@ int cli_token_create(struct cli *cli, const struct cli_args *a)
 	json_t *body = json_object();
 	int code;
 
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < COUNT(names); i++)
 		if (cli_option(a, names[i]))
 			json_object_set_new(body, names[i], json_string(cli_option(a, names[i])));
 	if (cli_option(a, "approve"))
 		json_object_set_new(body, "approve", json_true());
-	json_t *token = cli_ask(cli, "POST", "/v1/registration-tokens", body, &code);
+	json_t *token = cli_send(cli, "POST", "/v1/registration-tokens", NULL, body, &code);
 	json_decref(body);
 	if (!token)
 		return code;
-	if (!cli_print_json(cli, token))
-		puts(cli_text(token, "token"));
+	if (!print_one(cli, token, token_columns, COUNT(token_columns)))
+		cli_printf("%s\n", cli_str(token, "token"));
 	json_decref(token);
 	return EXIT_OK;
 }
 
 int cli_token_rm(struct cli *cli, const struct cli_args *a)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), "/v1/registration-tokens/%.63s", a->words[0]);
-	return remove_at(cli, path);
+	return remove_at(cli, "/v1/registration-tokens", a->words[0]);
 }

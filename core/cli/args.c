@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Splitting a command line by rows of options. Options may stand anywhere; "--" ends them. */
+/* Splitting a command line by rows of options. Options may stand anywhere; "--" ends them. Owns
+ * nothing: names point into rows, values into argv. */
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,59 +16,77 @@ int cli_fail(int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	/* What a server or a user wrote must not drive the terminal. */
-	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
-	fprintf(stderr, "sonde: %s\n", text);
+	fputs("sonde: ", stderr);
+	cli_put(stderr, text, false);
+	fputc('\n', stderr);
 	return code;
 }
 
-struct search {
-	const struct cli_option *rows;
-	unsigned count;
+struct parser {
+	struct cli_args *args;
+	const struct cli_option *rows; /* may be NULL */
+	bool known_only;
+	int argc, at;
+	char **argv;
 };
 
-static const struct cli_option *by_name(const struct search *s, const char *name, size_t len)
+static bool is_joint(char c)
 {
-	for (unsigned i = 0; i < s->count; i++)
-		if (strlen(s->rows[i].name) == len && !strncmp(s->rows[i].name, name, len))
-			return &s->rows[i];
-	for (const struct cli_option *o = cli_global_options; o->name; o++)
-		if (strlen(o->name) == len && !strncmp(o->name, name, len))
-			return o;
+	return c == '-' || c == '_' || c == '.';
+}
+
+static bool same_name(const char *name, const char *word, size_t len)
+{
+	const char *end = word + len;
+
+	for (;;) {
+		while (is_joint(*name))
+			name++;
+		while (word < end && is_joint(*word))
+			word++;
+		if (!*name || word == end)
+			return !*name && word == end;
+		if (tolower((unsigned char)*name++) != tolower((unsigned char)*word++))
+			return false;
+	}
+}
+
+/* arg is "--name..." or "-x..."; len is that of the name without dashes. */
+static const struct cli_option *find(const struct parser *p, const char *arg, size_t len)
+{
+	const struct cli_option *lists[] = { p->rows, cli_global_options };
+
+	for (unsigned i = 0; i < 2; i++)
+		for (const struct cli_option *o = lists[i]; o && o->name; o++)
+			if (arg[1] == '-' ? same_name(o->name, arg + 2, len) : o->letter == arg[1])
+				return o;
 	return NULL;
 }
 
-static const struct cli_option *by_letter(const struct search *s, char letter)
+static int unknown(const struct parser *p, const char *arg, size_t len)
 {
-	for (unsigned i = 0; i < s->count; i++)
-		if (s->rows[i].letter == letter)
-			return &s->rows[i];
-	for (const struct cli_option *o = cli_global_options; o->name; o++)
-		if (o->letter == letter)
-			return o;
-	return NULL;
-}
-
-static int unknown(const struct search *s, const char *arg, size_t len)
-{
-	const char *names[CLI_OPTIONS + 16] = { NULL };
-	char word[64];
+	enum { NAMES = 192, NAME = 64 };
+	const struct cli_option *lists[] = { p->rows, cli_global_options };
+	const char *names[NAMES + 1] = { NULL };
+	char kebabs[NAMES][NAME], word[NAME];
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < s->count && n < CLI_OPTIONS; i++)
-		names[n++] = s->rows[i].name;
-	for (const struct cli_option *o = cli_global_options; o->name; o++)
-		names[n++] = o->name;
-	snprintf(word, sizeof(word), "%.*s", (int)len, arg);
+	if (arg[1] != '-')
+		return cli_fail(EXIT_USAGE, "unknown option %.2s; a value that begins with - is "
+		                            "written --option=VALUE", arg);
+	for (unsigned i = 0; i < 2; i++)
+		for (const struct cli_option *o = lists[i]; o && o->name && n < NAMES; o++, n++)
+			names[n] = cli_kebab(o->name, kebabs[n], NAME);
+	snprintf(word, sizeof(word), "%.*s", (int)(len < NAME ? len : NAME - 1), arg + 2);
 	const char *near = sonde_nearest(word, names);
 	return cli_fail(EXIT_USAGE, "unknown option --%s%s%s%s", word, near ? "; did you mean --" : "",
 	                near ? near : "", near ? "?" : "");
 }
 
-static int add(struct cli_args *a, const struct cli_option *o, const char *value)
+static int add(struct parser *p, const struct cli_option *o, const char *value)
 {
+	struct cli_args *a = p->args;
+
 	if (a->option_count == CLI_OPTIONS)
 		return cli_fail(EXIT_USAGE, "more than %d options", CLI_OPTIONS);
 	a->options[a->option_count].name = o->name;
@@ -74,55 +94,66 @@ static int add(struct cli_args *a, const struct cli_option *o, const char *value
 	return EXIT_OK;
 }
 
-/* One option at argv[*i]; moves *i when it takes the next argument. */
-static int option(struct cli_args *a, const struct search *s, int argc, char **argv, int *i)
+/* The option at argv[at]; moves at when it takes the next argument. */
+static int option(struct parser *p)
 {
-	const char *arg = argv[*i], *inline_value = NULL;
-	const struct cli_option *o;
+	const char *arg = p->argv[p->at];
+	char name[64];
+	bool is_long = arg[1] == '-';
+	size_t len = is_long ? strcspn(arg + 2, "=") : 1;
+	const char *rest = is_long ? arg + 2 + len : arg + 2;
+	const char *value = *rest ? rest + is_long : NULL; /* --name=value, -xvalue */
 
-	if (arg[1] == '-') {
-		size_t len = strcspn(arg + 2, "=");
-		o = by_name(s, arg + 2, len);
-		if (!o)
-			return unknown(s, arg + 2, len);
-		inline_value = arg[2 + len] ? arg + 3 + len : NULL;
-	} else {
-		o = by_letter(s, arg[1]);
-		if (!o)
-			return cli_fail(EXIT_USAGE, "unknown option -%c", arg[1]);
-		inline_value = arg[2] ? arg + 2 : NULL;
-	}
+	const struct cli_option *o = find(p, arg, len);
+	if (!o)
+		return p->known_only ? EXIT_OK : unknown(p, arg, len);
+	cli_kebab(o->name, name, sizeof(name));
 	if (!o->value)
-		return inline_value ? cli_fail(EXIT_USAGE, "--%s takes no value", o->name) :
-				      add(a, o, "");
-	if (inline_value)
-		return add(a, o, inline_value);
-	if (*i + 1 >= argc)
-		return cli_fail(EXIT_USAGE, "--%s needs a value (%s)", o->name, o->value);
-	return add(a, o, argv[++*i]);
+		return value ? cli_fail(EXIT_USAGE, "--%s takes no value", name) : add(p, o, "");
+	if (!value && p->at + 1 >= p->argc)
+		return cli_fail(EXIT_USAGE, "--%s needs a value (%s)", name, o->value);
+	return add(p, o, value ? value : p->argv[++p->at]);
+}
+
+static int word(struct parser *p)
+{
+	struct cli_args *a = p->args;
+
+	if (a->word_count == CLI_WORDS)
+		return cli_fail(EXIT_USAGE, "more than %d arguments", CLI_WORDS);
+	a->words[a->word_count++] = p->argv[p->at];
+	return EXIT_OK;
+}
+
+static int check_text(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		json_t *text = json_string(argv[i]);
+		if (!text)
+			return cli_fail(EXIT_USAGE, "'%s' is not UTF-8", argv[i]);
+		json_decref(text);
+	}
+	return EXIT_OK;
 }
 
 int cli_parse(struct cli_args *a, int argc, char **argv, const struct cli_option *rows,
-              unsigned row_count)
+              bool known_only)
 {
-	struct search s = { rows, row_count };
+	struct parser p = { a, rows, known_only, argc, 0, argv };
 	bool ended = false;
 
-	memset(a, 0, sizeof(*a));
-	for (int i = 0; i < argc; i++) {
-		int rc = EXIT_OK;
-		if (!ended && !strcmp(argv[i], "--"))
+	*a = (struct cli_args){ 0 };
+	int rc = check_text(argc, argv);
+	for (; rc == EXIT_OK && p.at < argc; p.at++) {
+		const char *arg = argv[p.at];
+		if (!ended && !strcmp(arg, "--"))
 			ended = true;
-		else if (!ended && argv[i][0] == '-' && argv[i][1])
-			rc = option(a, &s, argc, argv, &i);
-		else if (a->word_count == CLI_WORDS)
-			rc = cli_fail(EXIT_USAGE, "too many arguments");
+		else if (!ended && arg[0] == '-' && arg[1])
+			rc = option(&p);
 		else
-			a->words[a->word_count++] = argv[i];
-		if (rc != EXIT_OK)
-			return rc;
+			rc = word(&p);
 	}
-	return EXIT_OK;
+	return rc;
 }
 
 const char *cli_option(const struct cli_args *a, const char *name)

@@ -1,91 +1,155 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests to the controller, and its errors as one sentence and an exit code. */
-#include <stdio.h>
+/* Requests to the controller, and its errors as sentences and an exit code. The answer belongs to
+ * the caller, request texts to this file. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 
+enum { URL_MAX = 4096 };
+
+struct question {
+	const char *method, *path, *name;
+	const json_t *body;
+	char *etag;
+};
+
 static int code_of(int status)
 {
-	switch (status) {
-	case 401:
-	case 403:
-		return EXIT_AUTH;
-	case 404:
-		return EXIT_NOT_FOUND;
-	case 400:
-		return EXIT_USAGE;
-	default:
-		return EXIT_FAILED;
-	}
+	static const struct {
+		int status, code;
+	} table[] = { { 400, EXIT_USAGE }, { 401, EXIT_AUTH }, { 403, EXIT_AUTH },
+		      { 404, EXIT_NOT_FOUND } };
+
+	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (table[i].status == status)
+			return table[i].code;
+	return EXIT_FAILED;
 }
 
-static int explain(int status, const struct sonde_buf *body)
+static json_t *read_body(const struct sonde_buf *body)
 {
-	json_t *doc = json_loadb(body->data ? body->data : "", body->len, 0, NULL), *text;
-	json_t *error = json_object_get(doc, "error");
-	const char *message = json_string_value(json_object_get(error, "message"));
-	const char *path;
-	int code = code_of(status);
+	return json_loadb(body->data ? body->data : "", body->len, 0, NULL);
+}
 
-	json_object_foreach(json_object_get(error, "params"), path, text) {
-		message = json_string_value(text);
-		break;
-	}
-	if (status == 401)
-		cli_fail(code, "%s (set SONDE_TOKEN or --token-file)", message ? message : "unauthorized");
-	else if (message)
-		cli_fail(code, "%s", message);
-	else
-		cli_fail(code, "the controller answered %d", status);
+static int refused(const struct cli *cli, const struct sonde_fetch_reply *reply)
+{
+	json_t *doc = read_body(&reply->body), *text;
+	json_t *params = json_object_get(json_object_get(doc, "error"), "params");
+	const char *message = cli_str(doc, "error.message"), *path;
+	int code = code_of(reply->status);
+
+	json_object_foreach(params, path, text)
+		if (json_is_string(text))
+			cli_fail(code, "%s", json_string_value(text));
+	if (!json_object_size(params) && !*message)
+		cli_fail(code, "%s answered %d", cli->url, reply->status);
+	else if (!json_object_size(params))
+		cli_fail(code, "%s%s", message, reply->status == 401 ?
+		         " The token comes from SONDE_TOKEN or --token-file." : "");
+	if (reply->retry_after)
+		cli_fail(code, "try again in %u s", reply->retry_after);
 	json_decref(doc);
 	return code;
 }
 
-static json_t *ask(struct cli *cli, const char *method, const char *path, json_t *body, char *etag,
-                   int *code)
+/* The path is ours; the name is one segment of it, whatever it holds. */
+static int make_url(const struct cli *cli, const struct question *q, struct sonde_buf *url)
+{
+	size_t len = strlen(cli->url);
+
+	if (q->name && (!*q->name || !strcmp(q->name, ".") || !strcmp(q->name, "..")))
+		return cli_fail(EXIT_USAGE, "'%s' is no name", q->name);
+	while (len && cli->url[len - 1] == '/')
+		len--;
+	sonde_buf_add(url, cli->url, len);
+	sonde_buf_str(url, q->path);
+	if (q->name)
+		sonde_buf_char(url, '/');
+	for (const unsigned char *p = (const unsigned char *)q->name; p && *p; p++) {
+		if (*p < 0x80 && (isalnum(*p) || strchr("-._~", *p)))
+			sonde_buf_char(url, (char)*p);
+		else
+			sonde_buf_printf(url, "%%%02X", *p);
+	}
+	return url->failed ? cli_fail(EXIT_USAGE, "the address is longer than %d bytes", URL_MAX) :
+			     EXIT_OK;
+}
+
+static json_t *take(struct cli *cli, const struct question *q, struct sonde_fetch_reply *reply,
+                    int *code)
+{
+	if (q->etag)
+		memcpy(q->etag, reply->etag, sizeof(reply->etag));
+	if (reply->status == 304)
+		return NULL;
+	if (reply->status == 204)
+		return json_null();
+	bool good = reply->status >= 200 && reply->status < 300;
+	json_t *answer = good ? read_body(&reply->body) : NULL;
+	if (answer)
+		return answer;
+	cli_progress_end(cli);
+	*code = good ? cli_fail(EXIT_FAILED, "the answer of %s is not JSON", cli->url) :
+		       refused(cli, reply);
+	return NULL;
+}
+
+static int send_question(struct cli *cli, const struct question *q, const char *url,
+                         struct sonde_fetch_reply *reply)
+{
+	struct sonde_error e;
+	char *text = q->body ? json_dumps(q->body, JSON_COMPACT) : NULL;
+
+	if (q->body && !text)
+		return cli_fail(EXIT_FAILED, "out of memory");
+	struct sonde_fetch_request request = {
+		.method = q->method, .url = url, .token = cli->token[0] ? cli->token : NULL,
+		.body = text, .len = text ? strlen(text) : 0, .ca_file = cli->ca_file,
+		.etag = q->etag && q->etag[0] ? q->etag : NULL,
+	};
+	int rc = sonde_fetch(cli->fetcher, &request, reply, &e);
+	free(text);
+	if (rc == SONDE_OK)
+		return EXIT_OK;
+	cli_progress_end(cli);
+	if (rc == SONDE_EINVAL)
+		return cli_fail(EXIT_USAGE, "cannot ask %s: %s", cli->url, e.text);
+	return cli_fail(rc == SONDE_ENOMEM ? EXIT_FAILED : EXIT_UNREACHABLE, "no answer from %s: %s",
+	                cli->url, e.text);
+}
+
+static json_t *ask(struct cli *cli, const struct question *q, int *code)
 {
 	struct sonde_fetch_reply reply;
-	struct sonde_error e;
-	char url[1024];
-	json_t *out = NULL;
+	struct sonde_buf url;
+	json_t *answer = NULL;
 
-	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	snprintf(url, sizeof(url), "%.*s%s", (int)(strlen(cli->url) - (strlen(cli->url) &&
-	         cli->url[strlen(cli->url) - 1] == '/')), cli->url, path);
-	struct sonde_fetch_request request = {
-		.method = method, .url = url, .token = cli->token[0] ? cli->token : NULL, .body = text,
-		.len = text ? strlen(text) : 0, .ca_file = cli->ca_file,
-		.etag = etag && etag[0] ? etag : NULL,
-	};
-	int rc = sonde_fetch(cli->fetcher, &request, &reply, &e);
-	free(text);
-	if (rc != SONDE_OK) {
-		*code = rc == SONDE_EINVAL ? EXIT_USAGE : EXIT_UNREACHABLE;
-		cli_fail(*code, "no answer from %s: %s", cli->url, e.text);
-		return NULL;
+	sonde_buf_init(&url, URL_MAX);
+	*code = make_url(cli, q, &url);
+	if (*code == EXIT_OK)
+		*code = send_question(cli, q, sonde_buf_cstr(&url), &reply);
+	sonde_buf_deinit(&url);
+	if (*code == EXIT_OK) {
+		answer = take(cli, q, &reply, code);
+		sonde_fetch_reply_deinit(&reply);
 	}
-	*code = EXIT_OK;
-	if (etag)
-		snprintf(etag, SONDE_FETCH_ETAG, "%s", reply.etag);
-	if (reply.status >= 400)
-		*code = explain(reply.status, &reply.body);
-	else if (reply.status == 204)
-		out = json_null();
-	else if (reply.status != 304 && !(out = json_loadb(reply.body.data ? reply.body.data : "",
-	                                                   reply.body.len, 0, NULL)))
-		*code = cli_fail(EXIT_FAILED, "the answer of %s is not JSON", cli->url);
-	sonde_fetch_reply_deinit(&reply);
-	return out;
+	return answer;
 }
 
-json_t *cli_ask(struct cli *cli, const char *method, const char *path, json_t *body, int *code)
+json_t *cli_get(struct cli *cli, const char *path, const char *name, int *code)
 {
-	return ask(cli, method, path, body, NULL, code);
+	return ask(cli, &(struct question){ "GET", path, name }, code);
 }
 
-json_t *cli_ask_again(struct cli *cli, const char *path, char *etag, int *code)
+json_t *cli_send(struct cli *cli, const char *method, const char *path, const char *name,
+                 const json_t *body, int *code)
 {
-	return ask(cli, "GET", path, NULL, etag, code);
+	return ask(cli, &(struct question){ method, path, name, body }, code);
+}
+
+json_t *cli_get_changed(struct cli *cli, const char *path, const char *name, char *etag, int *code)
+{
+	return ask(cli, &(struct question){ "GET", path, name, NULL, etag }, code);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line client: one table of commands, one printer, one way to ask the controller. */
+/* The command line client: one table of commands, one way to ask the controller, one way to print.
+ * Text that came from elsewhere reaches a terminal only through the functions of "printing". */
 #pragma once
 #include <jansson.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -24,97 +26,142 @@ enum {
 
 enum cli_format { FORMAT_TABLE, FORMAT_JSON, FORMAT_JSONL, FORMAT_CSV, FORMAT_RAW };
 
+/* Dots, dashes, underscores and case do not tell names apart: dontFragment is --dont-fragment. */
 struct cli_option {
 	const char *name;  /* long, without dashes; NULL ends a list */
 	char letter;       /* 0 = none */
 	const char *value; /* what the value is called in help; NULL = a switch */
 	const char *help;
+	const char *env; /* variable that stands in for the option; NULL = none */
 };
 
 enum { CLI_OPTIONS = 64, CLI_WORDS = 64 };
 
-/* A parsed command line. */
+/* A parsed command line; texts are borrowed from argv. */
 struct cli_args {
 	const char *words[CLI_WORDS]; /* what is not an option, after the command's own words */
 	unsigned word_count;
 	struct {
-		const char *name, *value; /* value "" for a switch */
+		const char *name, *value; /* name as in its row; value "" for a switch */
 	} options[CLI_OPTIONS];
 	unsigned option_count;
 };
 
+/* ^C ends the program until watch() was called; then the first one sets *seen, the second ends. */
+struct cli_interrupt {
+	void (*watch)(void);
+	const volatile sig_atomic_t *seen;
+};
+
 struct cli {
-	const char *url, *ca_file;
-	char token[256];
+	const char *url, *ca_file; /* borrowed from argv or the environment; ca_file may be NULL */
+	char token[520];           /* "" = none */
 	enum cli_format format;
 	bool headers, colour;
+	bool live;     /* stderr is a terminal that can redraw a line */
+	bool progress; /* a progress line stands there now */
 	struct sonde_fetcher *fetcher;
+	const struct cli_interrupt *interrupt;
 };
 
 struct cli_command {
-	const char *words;     /* "node ls", or "TYPE" for measurements */
-	const char *arguments; /* for help */
+	const char *group, *verb; /* NULL ends the table */
+	const char *arguments;    /* for help */
 	const char *summary;
-	const struct cli_option *options;
+	const struct cli_option *options; /* NULL = only the global ones */
 	int (*run)(struct cli *, const struct cli_args *);
 	unsigned min_words, max_words;
 };
 
-extern const struct cli_command cli_commands[]; /* ends with {NULL} */
-extern const struct cli_option cli_global_options[];
-extern volatile sig_atomic_t cli_interrupted;
+extern const struct cli_command cli_commands[];     /* ends with { NULL } */
+extern const struct cli_option cli_global_options[]; /* ends with { NULL } */
 
-int cli_main(int argc, char **argv);
+/* The exit code. */
+int cli_main(int argc, char **argv, const struct cli_interrupt *);
 
 /* ---- arguments ---- */
-/* Split argv into words and options; own options are looked up in `rows` and the global ones.
- * Unknown: one sentence on stderr with a suggestion, EXIT_USAGE. `-O key=value` may repeat. */
+/* Splits argv into words and options by `rows` (may be NULL) and the global rows. known_only skips
+ * what no row names: for a first look, when the rows of a type are not there yet. Otherwise an
+ * unknown option is one sentence with a suggestion and EXIT_USAGE, as is text that is not UTF-8. */
 int cli_parse(struct cli_args *, int argc, char **argv, const struct cli_option *rows,
-              unsigned row_count);
-const char *cli_option(const struct cli_args *, const char *name); /* NULL when not given */
+              bool known_only);
+/* The last value given, NULL when not given. */
+const char *cli_option(const struct cli_args *, const char *name);
+/* Fills everything of struct cli but `interrupt` from global options and the environment; flags win. */
+int cli_set_up(struct cli *, const struct cli_args *);
+/* One line on stderr; returns code. */
 int cli_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* ---- help ---- */
+/* A name as people type it: dontFragment -> dont-fragment; cut at room. */
+const char *cli_kebab(const char *name, char *out, size_t room);
+int cli_help_all(void);
+int cli_help_group(const char *group);
+int cli_help_command(const struct cli_command *);
+void cli_help_options(const struct cli_option *rows); /* NULL prints nothing */
+void cli_help_params(const json_t *rows, bool as_flags); /* as the controller describes them */
+
 /* ---- asking the controller ---- */
-/* The answer as JSON (json_null() for an empty body). NULL after a sentence on stderr; *code then
- * says how to exit. body may be NULL; it is borrowed. */
-json_t *cli_ask(struct cli *, const char *method, const char *path, json_t *body, int *code);
-/* As cli_ask, with an ETag buffer of SONDE_FETCH_ETAG bytes that is sent and updated; NULL with
- * *code EXIT_OK when nothing changed. */
-json_t *cli_ask_again(struct cli *, const char *path, char *etag, int *code);
+/* The answer as JSON, the caller's (json_null() for an empty body). NULL after a sentence on
+ * stderr; *code then says how to exit. `name`, when not NULL, is one more segment of the path and
+ * is percent-encoded. A body is borrowed. */
+json_t *cli_get(struct cli *, const char *path, const char *name, int *code);
+json_t *cli_send(struct cli *, const char *method, const char *path, const char *name,
+                 const json_t *body, int *code);
+/* As cli_get with a buffer of SONDE_FETCH_ETAG bytes, first "", that is sent and updated; NULL
+ * with *code EXIT_OK when nothing changed. */
+json_t *cli_get_changed(struct cli *, const char *path, const char *name, char *etag, int *code);
+
+/* ---- values ---- */
+/* The member at a dotted path, borrowed; NULL when absent. */
+const json_t *cli_at(const json_t *object, const char *path);
+/* Its text, borrowed; "" when it is absent or no string. */
+const char *cli_str(const json_t *object, const char *path);
+/* Append a value as people read it: nothing for null, the names of objects in a list. */
+void cli_add_value(struct sonde_buf *, const json_t *value);
 
 /* ---- printing ---- */
-/* A table: rows of texts. Widths fit the content; CSV is RFC 4180. Control characters of foreign
- * text are escaped. */
-struct cli_table {
-	unsigned columns, rows, cap;
-	char **cells;
-};
-void cli_table_init(struct cli_table *, unsigned columns, const char *const *headers);
-void cli_table_add(struct cli_table *, unsigned column, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-void cli_table_end_row(struct cli_table *);
-void cli_table_print(const struct cli *, struct cli_table *); /* and frees */
-/* json: the value as it is; jsonl: one line an element. true when the format was one of the two. */
+/* Control characters, direction overrides and broken UTF-8 come out as \u001b or \x9b; newlines
+ * and tabs stay. JSON stays JSON that way. */
+void cli_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same for one text; newlines and tabs only when keep_newlines. */
+void cli_put(FILE *, const char *text, bool keep_newlines);
+/* Columns that cli_put without newlines takes on a terminal. */
+unsigned cli_width(const char *text);
+/* Redraw the progress line, or take it away; nothing unless cli->live. */
+void cli_progress(struct cli *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void cli_progress_end(struct cli *);
+/* json: the value as it is; jsonl: one line an element. false when the format is another one. */
 bool cli_print_json(const struct cli *, const json_t *);
-/* Text of a member, "" when absent; a number is written into a ring of small buffers. */
-const char *cli_text(const json_t *object, const char *path);
-void cli_print_escaped(const char *text, bool keep_newlines);
+
+struct cli_column {
+	const char *header; /* for people; NULL = only in CSV */
+	const char *key;    /* in the first line of CSV; NULL = only for people */
+	const char *path;   /* of the value in a row */
+	const char *unit;   /* put behind the value for people; NULL = none */
+	void (*text)(const json_t *row, struct sonde_buf *); /* instead of path */
+};
+
+/* A list of objects as an aligned table ("-" where there is nothing), or as CSV (RFC 4180). */
+void cli_print_rows(const struct cli *, const struct cli_column *, unsigned columns,
+                    const json_t *list);
 
 /* ---- commands ---- */
-int cli_measure(struct cli *, const char *type, int argc, char **argv);
+/* argv[0] is the type. */
+int cli_measure(struct cli *, int argc, char **argv, bool help);
+/* Print a measurement in the chosen format; the exit code its results call for. */
+int cli_show_results(struct cli *, const json_t *measurement, bool latency_only);
+int cli_measurement_show(struct cli *, const struct cli_args *);
 int cli_node_ls(struct cli *, const struct cli_args *);
 int cli_node_show(struct cli *, const struct cli_args *);
 int cli_node_approve(struct cli *, const struct cli_args *);
 int cli_node_enable(struct cli *, const struct cli_args *);
 int cli_node_disable(struct cli *, const struct cli_args *);
-int cli_node_rm(struct cli *, const struct cli_args *);
 int cli_node_set(struct cli *, const struct cli_args *);
+int cli_node_rm(struct cli *, const struct cli_args *);
 int cli_token_create(struct cli *, const struct cli_args *);
 int cli_token_ls(struct cli *, const struct cli_args *);
 int cli_token_rm(struct cli *, const struct cli_args *);
-int cli_measurement_show(struct cli *, const struct cli_args *);
 int cli_plugin_ls(struct cli *, const struct cli_args *);
 int cli_plugin_show(struct cli *, const struct cli_args *);
 int cli_policy_ls(struct cli *, const struct cli_args *);
-/* Print a measurement in the chosen format; the exit code its results call for. */
-int cli_show_measurement(struct cli *, const json_t *measurement);

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sonde TYPE TARGET from LOCATIONS`: options by the type's rows, live progress, results. */
+/* `sonde TYPE TARGET from LOCATIONS`. The options of a type are the rows that the controller tells:
+ * the command line is looked at once for the global ones, and parsed when the rows are there. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/cli.h"
+
+/* The longest a node may be given is 300 s. */
+enum { WAIT_DEFAULT = 320, WAIT_MAX = 3600, FROM_MAX = 8192, NAMES_MAX = 128 };
 
 static const struct cli_option own_options[] = {
 	{ "from", 'F', "LOCATION", "where from, as after the word from" },
@@ -18,71 +22,107 @@ static const struct cli_option own_options[] = {
 	{ "policy", 0, "NAME", "placement policy" },
 	{ "latency", 0, NULL, "only the average latency of each node" },
 	{ "no-wait", 0, NULL, "print the id and leave" },
+	{ "max-wait", 0, "SECONDS", "print what arrived by then (default 320), exit code 124" },
+	{ NULL },
 };
 
-enum { OWN = sizeof(own_options) / sizeof(own_options[0]), ROWS_MAX = 128 };
+enum { OWN = sizeof(own_options) / sizeof(own_options[0]) - 1, ROWS_MAX = 128 };
 
 struct measure {
 	struct cli *cli;
 	const char *type;
-	json_t *plugin; /* borrowed from plugins */
-	json_t *plugins;
-	struct cli_option rows[ROWS_MAX];
-	unsigned row_count;
+	json_t *plugins;      /* owned; rows point into it */
+	const json_t *plugin; /* in plugins */
+	struct cli_option rows[ROWS_MAX + 1];
 	struct cli_args args;
+	unsigned max_wait; /* seconds */
 };
 
-static int find_type(struct measure *m)
-{
-	const char *names[65] = { NULL };
-	json_t *plugin;
-	size_t i;
-	int code;
+/* ---- the type and its rows ---- */
 
-	m->plugins = cli_ask(m->cli, "GET", "/v1/plugins", NULL, &code);
-	if (!m->plugins)
-		return code;
-	json_array_foreach(m->plugins, i, plugin) {
-		if (i < 64)
-			names[i] = cli_text(plugin, "name");
-		if (!strcmp(cli_text(plugin, "name"), m->type))
-			m->plugin = plugin;
-	}
-	if (m->plugin)
-		return EXIT_OK;
+static int no_such_type(const struct measure *m)
+{
+	const char *names[NAMES_MAX + 1] = { NULL };
+	const json_t *plugin;
+	unsigned n = 0;
+	size_t i;
+
+	for (const struct cli_command *c = cli_commands; c->group && n < NAMES_MAX / 2; c++)
+		names[n++] = c->group;
+	json_array_foreach(m->plugins, i, plugin)
+		if (n < NAMES_MAX)
+			names[n++] = cli_str(plugin, "name");
 	const char *near = sonde_nearest(m->type, names);
 	return cli_fail(EXIT_USAGE, "'%s' is neither a command nor a type%s%s%s; see sonde help",
 	                m->type, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
+static int find_type(struct measure *m)
+{
+	const json_t *plugin;
+	size_t i;
+	int code;
+
+	m->plugins = cli_get(m->cli, "/v1/plugins", NULL, &code);
+	if (!m->plugins)
+		return cli_fail(code, "so it is not known whether '%s' is a type; see sonde help",
+		                m->type);
+	json_array_foreach(m->plugins, i, plugin)
+		if (!strcmp(cli_str(plugin, "name"), m->type))
+			m->plugin = plugin;
+	return m->plugin ? EXIT_OK : no_such_type(m);
+}
+
 static void collect_rows(struct measure *m)
 {
-	json_t *row;
+	unsigned n = OWN;
+	const json_t *row;
 	size_t i;
 
 	memcpy(m->rows, own_options, sizeof(own_options));
-	m->row_count = OWN;
-	json_array_foreach(json_object_get(m->plugin, "params"), i, row) {
-		if (m->row_count == ROWS_MAX)
-			return;
-		bool is_switch = !strcmp(cli_text(row, "type"), "bool");
-		m->rows[m->row_count++] = (struct cli_option){
-			json_string_value(json_object_get(row, "name")), 0,
-			is_switch ? NULL : cli_text(row, "type"),
-			json_string_value(json_object_get(row, "help")) };
+	json_array_foreach(cli_at(m->plugin, "params"), i, row) {
+		const char *type = cli_str(row, "type");
+		if (n == ROWS_MAX || !*cli_str(row, "name"))
+			continue;
+		m->rows[n++] = (struct cli_option){ .name = cli_str(row, "name"),
+			                            .value = strcmp(type, "bool") ? type : NULL };
 	}
+	m->rows[n] = (struct cli_option){ NULL };
 }
 
-static int help(const struct measure *m)
+static int help_type(const struct measure *m)
 {
-	printf("usage: sonde %s TARGET [from LOCATION[,LOCATION...]] [options]\n%s\n\noptions:\n",
-	       m->type, cli_text(m->plugin, "summary"));
-	for (unsigned i = 0; i < m->row_count; i++)
-		printf("  --%-12s %-8s %s\n", m->rows[i].name, m->rows[i].value ? m->rows[i].value : "",
-		       m->rows[i].help ? m->rows[i].help : "");
-	for (const struct cli_option *o = cli_global_options; o->name; o++)
-		printf("  --%-12s %-8s %s\n", o->name, o->value ? o->value : "", o->help);
+	cli_printf("usage: sonde %s TARGET [from LOCATION[,LOCATION...]] [options]\n%s\n\noptions:\n",
+	           m->type, cli_str(m->plugin, "summary"));
+	cli_help_options(own_options);
+	cli_printf("\noptions of %s:\n", m->type);
+	cli_help_params(cli_at(m->plugin, "params"), true);
+	puts("\noptions of every command:");
+	cli_help_options(cli_global_options);
 	return EXIT_OK;
+}
+
+/* ---- the request ---- */
+
+/* "from A,B": -F, or the words after "from" joined with blanks ("from New York"). */
+static int join_from(const struct cli_args *a, struct sonde_buf *from)
+{
+	const char *option = cli_option(a, "from");
+
+	if (a->word_count > 1 && strcmp(a->words[1], "from"))
+		return cli_fail(EXIT_USAGE, "after the target comes 'from', not '%s'", a->words[1]);
+	if (a->word_count == 2)
+		return cli_fail(EXIT_USAGE, "'from' needs a location");
+	if (option && a->word_count > 2)
+		return cli_fail(EXIT_USAGE, "either 'from' or --from, not both");
+	if (option)
+		sonde_buf_str(from, option);
+	for (unsigned i = 2; i < a->word_count; i++) {
+		sonde_buf_str(from, i > 2 ? " " : "");
+		sonde_buf_str(from, a->words[i]);
+	}
+	return from->failed ? cli_fail(EXIT_USAGE, "the locations are longer than %d bytes", FROM_MAX) :
+			      EXIT_OK;
 }
 
 static void add_locations(json_t *request, const char *list)
@@ -91,175 +131,201 @@ static void add_locations(json_t *request, const char *list)
 	size_t len;
 
 	for (const char *p = list; *p; p += len + (p[len] == ',')) {
+		p += strspn(p, " ");
 		len = strcspn(p, ",");
-		if (len)
-			json_array_append_new(locations, json_pack("{s:s%}", "magic", p, len));
+		size_t n = len;
+		while (n && p[n - 1] == ' ')
+			n--;
+		if (n)
+			json_array_append_new(locations, json_pack("{s:s%}", "magic", p, n));
 	}
 	if (json_array_size(locations))
 		json_object_set(request, "locations", locations);
 	json_decref(locations);
 }
 
+/* Set object[a][b] for "a.b"; takes the value. */
+static void set_at(json_t *object, const char *path, json_t *value)
+{
+	char key[64];
+
+	for (const char *dot; (dot = strchr(path, '.')); path = dot + 1) {
+		snprintf(key, sizeof(key), "%.*s", (int)(dot - path), path);
+		if (!json_object_get(object, key))
+			json_object_set_new(object, key, json_object());
+		object = json_object_get(object, key);
+	}
+	json_object_set_new(object, path, value);
+}
+
 /* Options of the type go as text: the controller's rows check and convert them. */
 static void add_options(const struct measure *m, json_t *request)
 {
 	json_t *options = json_object();
+	bool ipv4 = cli_option(&m->args, "ipv4"), ipv6 = cli_option(&m->args, "ipv6");
 
-	for (unsigned i = 0; i < m->args.option_count; i++) {
-		const char *name = m->args.options[i].name, *value = m->args.options[i].value;
-		for (unsigned r = OWN; r < m->row_count; r++) {
-			if (strcmp(m->rows[r].name, name))
-				continue;
-			json_object_set_new(options, name,
-			                    m->rows[r].value ? json_string(value) : json_true());
-		}
+	for (const struct cli_option *o = m->rows + OWN; o->name; o++) {
+		const char *value = cli_option(&m->args, o->name);
+		if (value)
+			set_at(options, o->name, o->value ? json_string(value) : json_true());
 	}
-	if (cli_option(&m->args, "ipv4") || cli_option(&m->args, "ipv6"))
-		json_object_set_new(options, "ipVersion",
-		                    json_integer(cli_option(&m->args, "ipv6") ? 6 : 4));
+	if (ipv4 || ipv6)
+		json_object_set_new(options, "ipVersion", json_integer(ipv6 ? 6 : 4));
 	if (json_object_size(options))
 		json_object_set(request, "measurementOptions", options);
 	json_decref(options);
 }
 
-/* The words: TARGET, then "from" and the rest joined with spaces ("from New York"). */
-static int build(const struct measure *m, json_t *request)
+static void fill(const struct measure *m, const char *from, json_t *request)
 {
-	const struct cli_args *a = &m->args;
-	const char *limit = cli_option(a, "limit"), *deadline = cli_option(a, "deadline");
-	char from[1024] = "";
+	static const char *const texts[][2] = { { "limit", "limit" }, { "deadline", "timeout" },
+		                                { "policy", "policy" } };
 
-	if (!a->word_count)
+	json_object_set_new(request, "type", json_string(m->type));
+	json_object_set_new(request, "target", json_string(m->args.words[0]));
+	add_locations(request, from);
+	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (cli_option(&m->args, texts[i][0]))
+			json_object_set_new(request, texts[i][1],
+			                    json_string(cli_option(&m->args, texts[i][0])));
+	add_options(m, request);
+}
+
+static int check(struct measure *m)
+{
+	const char *wait = cli_option(&m->args, "max-wait");
+	char *end = NULL;
+
+	if (!m->args.word_count)
 		return cli_fail(EXIT_USAGE, "what should %s measure? sonde %s TARGET [from LOCATION]",
 		                m->type, m->type);
-	if (a->word_count > 1 && strcmp(a->words[1], "from"))
-		return cli_fail(EXIT_USAGE, "after the target comes 'from', not '%s'", a->words[1]);
-	for (unsigned i = 2; i < a->word_count; i++) {
-		size_t n = strlen(from);
-		snprintf(from + n, sizeof(from) - n, "%s%s", i > 2 ? " " : "", a->words[i]);
-	}
-	if (cli_option(a, "from"))
-		snprintf(from, sizeof(from), "%s", cli_option(a, "from"));
-	json_object_set_new(request, "type", json_string(m->type));
-	json_object_set_new(request, "target", json_string(a->words[0]));
-	add_locations(request, from);
-	if (limit)
-		json_object_set_new(request, "limit", json_string(limit));
-	if (deadline)
-		json_object_set_new(request, "timeout", json_string(deadline));
-	if (cli_option(a, "policy"))
-		json_object_set_new(request, "policy", json_string(cli_option(a, "policy")));
-	add_options(m, request);
+	if (cli_option(&m->args, "ipv4") && cli_option(&m->args, "ipv6"))
+		return cli_fail(EXIT_USAGE, "either -4 or -6, not both");
+	errno = 0;
+	long seconds = wait ? strtol(wait, &end, 10) : WAIT_DEFAULT;
+	if (errno || (wait && (!*wait || *end)) || seconds < 1 || seconds > WAIT_MAX)
+		return cli_fail(EXIT_USAGE, "--max-wait must be 1 to %d seconds, not '%s'", WAIT_MAX,
+		                wait);
+	m->max_wait = (unsigned)seconds;
 	return EXIT_OK;
 }
 
-static void progress(const json_t *measurement, int64_t started, bool end)
+/* The id of the new measurement, owned JSON text; NULL with *code. */
+static json_t *create(struct measure *m, int *code)
 {
-	json_t *result, *results = json_object_get(measurement, "results");
+	struct sonde_buf from;
+	json_t *request = json_object(), *created = NULL, *id = NULL;
+
+	sonde_buf_init(&from, FROM_MAX);
+	*code = join_from(&m->args, &from);
+	if (*code == EXIT_OK) {
+		fill(m, sonde_buf_cstr(&from), request);
+		created = cli_send(m->cli, "POST", "/v1/measurements", NULL, request, code);
+	}
+	if (created && *cli_str(created, "id"))
+		id = json_incref(json_object_get(created, "id"));
+	else if (created)
+		*code = cli_fail(EXIT_FAILED, "the answer of %s has no id", m->cli->url);
+	json_decref(created);
+	json_decref(request);
+	sonde_buf_deinit(&from);
+	return id;
+}
+
+/* ---- waiting ---- */
+
+static void show_progress(struct cli *cli, const json_t *measurement, int64_t started)
+{
+	const json_t *result, *results = json_object_get(measurement, "results");
 	unsigned done = 0;
 	size_t i;
 
-	if (!isatty(STDERR_FILENO))
-		return;
 	json_array_foreach(results, i, result)
-		done += strcmp(cli_text(result, "result.status"), "in-progress") != 0;
-	if (end)
-		fputs("\r\033[K", stderr);
-	else
-		fprintf(stderr, "\r\033[K%u/%zu nodes, %.1f s", done, json_array_size(results),
-		        (double)(sonde_boottime_ns() - started) / 1e9);
+		done += strcmp(cli_str(result, "result.status"), "in-progress") != 0;
+	cli_progress(cli, "%u of %zu nodes, %.1f s", done, json_array_size(results),
+	             (double)(sonde_boottime_ns() - started) / 1e9);
 }
 
 static void nap(unsigned ms)
 {
 	struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
 	nanosleep(&t, NULL);
 }
 
-/* Poll until finished, the deadline (the controller's own plus ten seconds), or ^C. */
-static json_t *wait_for(struct cli *cli, const char *id, int *code)
+/* Whether there is nothing more to wait for; *code says why when it is not the end. */
+static bool is_over(const struct measure *m, const json_t *measurement, int64_t started, int *code)
 {
-	char path[128], etag[SONDE_FETCH_ETAG] = "";
-	int64_t started = sonde_boottime_ns();
-	json_t *m = NULL;
-	unsigned pause = 50;
-
-	snprintf(path, sizeof(path), "/v1/measurements/%s", id);
-	for (;;) {
-		json_t *now = cli_ask_again(cli, path, etag, code);
-		if (*code != EXIT_OK)
-			break;
-		if (now) {
-			json_decref(m);
-			m = now;
-		}
-		progress(m, started, false);
-		if (!strcmp(cli_text(m, "status"), "finished"))
-			break;
-		if (cli_interrupted) {
-			*code = EXIT_INTERRUPTED;
-			break;
-		}
-		if (sonde_boottime_ns() - started > 320 * SONDE_NS_PER_S) {
-			*code = EXIT_TIMEOUT;
-			break;
-		}
-		nap(pause);
-		pause = pause < 500 ? pause * 3 / 2 : 500;
-	}
-	progress(m, started, true);
-	return m;
+	if (*code != EXIT_OK || !strcmp(cli_str(measurement, "status"), "finished"))
+		return true;
+	if (*m->cli->interrupt->seen)
+		*code = EXIT_INTERRUPTED;
+	else if (sonde_boottime_ns() - started > m->max_wait * SONDE_NS_PER_S)
+		*code = EXIT_TIMEOUT;
+	return *code != EXIT_OK;
 }
 
-static int latency(const json_t *measurement)
+/* The measurement as it was seen last, owned; NULL when never. */
+static json_t *wait_for(struct measure *m, const char *id, int *code)
 {
-	json_t *result;
-	size_t i;
+	char etag[SONDE_FETCH_ETAG] = "";
+	int64_t started = sonde_boottime_ns();
+	json_t *measurement = NULL;
 
-	json_array_foreach(json_object_get(measurement, "results"), i, result)
-		printf("%s %s ms\n", cli_text(result, "probe.name"),
-		       *cli_text(result, "result.stats.avg") ? cli_text(result, "result.stats.avg") : "-");
-	return EXIT_OK;
+	m->cli->interrupt->watch();
+	for (unsigned pause = 50;; pause = pause < 500 ? pause * 3 / 2 : 500) {
+		json_t *now = cli_get_changed(m->cli, "/v1/measurements", id, etag, code);
+		if (now) {
+			json_decref(measurement);
+			measurement = now;
+		}
+		if (is_over(m, measurement, started, code))
+			break;
+		show_progress(m->cli, measurement, started);
+		nap(pause);
+	}
+	cli_progress_end(m->cli);
+	return measurement;
 }
 
 static int run(struct measure *m)
 {
-	json_t *request = json_object();
-	int code = build(m, request);
-	json_t *created = code == EXIT_OK ?
-		cli_ask(m->cli, "POST", "/v1/measurements", request, &code) : NULL;
+	int code = check(m);
+	json_t *id = code == EXIT_OK ? create(m, &code) : NULL;
 
-	json_decref(request);
-	if (!created)
+	if (!id)
 		return code;
-	char id[64];
-	snprintf(id, sizeof(id), "%s", cli_text(created, "id"));
-	json_decref(created);
-	if (cli_option(&m->args, "no-wait"))
-		return puts(id), EXIT_OK;
-	json_t *measurement = wait_for(m->cli, id, &code);
-	if (measurement) {
-		int shown = cli_option(&m->args, "latency") ? latency(measurement) :
-							      cli_show_measurement(m->cli, measurement);
+	if (cli_option(&m->args, "no-wait")) {
+		cli_printf("%s\n", json_string_value(id));
+	} else {
+		json_t *measurement = wait_for(m, json_string_value(id), &code);
+		bool latency = cli_option(&m->args, "latency");
+		int shown = measurement ? cli_show_results(m->cli, measurement, latency) : EXIT_FAILED;
+		if (code == EXIT_TIMEOUT || code == EXIT_INTERRUPTED)
+			cli_fail(code, "not all results are there; later: sonde measurement show %s",
+			         json_string_value(id));
 		code = code == EXIT_OK ? shown : code;
+		json_decref(measurement);
 	}
-	json_decref(measurement);
+	json_decref(id);
 	return code;
 }
 
-int cli_measure(struct cli *cli, const char *type, int argc, char **argv)
+int cli_measure(struct cli *cli, int argc, char **argv, bool help)
 {
-	static struct measure m;
+	struct measure m = { .cli = cli, .type = argv[0] };
 
-	m.cli = cli;
-	m.type = type;
-	int code = find_type(&m);
+	int code = cli_parse(&m.args, argc - 1, argv + 1, own_options, true);
+	if (code == EXIT_OK)
+		code = cli_set_up(cli, &m.args);
+	if (code == EXIT_OK)
+		code = find_type(&m);
 	if (code == EXIT_OK) {
 		collect_rows(&m);
-		code = cli_parse(&m.args, argc, argv, m.rows, m.row_count);
+		code = cli_parse(&m.args, argc - 1, argv + 1, m.rows, false);
 	}
 	if (code == EXIT_OK)
-		code = cli_option(&m.args, "help") ? help(&m) : run(&m);
+		code = help || cli_option(&m.args, "help") ? help_type(&m) : run(&m);
 	json_decref(m.plugins);
 	return code;
 }

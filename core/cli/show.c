@@ -1,144 +1,250 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A measurement for people: a table of results, or the classic text of each node. */
+/* A measurement for people: why these nodes, and a table of results or the classic text of each. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
 
-static void place(const json_t *probe, char *out, size_t room)
-{
-	const char *city = cli_text(probe, "city"), *country = cli_text(probe, "country");
-	const char *region = cli_text(probe, "region");
+/* ---- results ---- */
 
-	snprintf(out, room, "%s%s%s%s%s", city, *city && *country ? ", " : "", country,
-	         (*city || *country) && *region ? ", " : "", region);
+static void add_place(const json_t *row, struct sonde_buf *b)
+{
+	static const char *const parts[] = { "probe.city", "probe.country", "probe.region" };
+
+	for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		const char *text = cli_str(row, parts[i]);
+		if (*text && b->len)
+			sonde_buf_str(b, ", ");
+		sonde_buf_str(b, text);
+	}
 }
 
-static void cell(struct cli_table *t, unsigned column, const json_t *result, const char *path,
-                 const char *unit)
+static void add_status(const json_t *row, struct sonde_buf *b)
 {
-	const char *text = cli_text(result, path);
-	cli_table_add(t, column, "%s%s", *text ? text : "-", *text ? unit : "");
+	const char *failure = cli_str(row, "result.failure");
+
+	sonde_buf_str(b, *failure ? failure : cli_str(row, "result.status"));
 }
 
-static void stats_table(const struct cli *cli, const json_t *results)
+/* The first line of why it failed, or of the classic text. */
+static void add_says(const json_t *row, struct sonde_buf *b)
 {
-	static const char *const headers[] = { "NODE", "LOCATION", "STATUS", "ADDRESS", "SENT",
-		                               "LOSS", "MIN", "AVG", "MAX" };
-	struct cli_table t;
-	char where[160];
-	json_t *r;
+	const char *why = cli_str(row, "result.failureMessage");
+	const char *text = *why ? why : cli_str(row, "result.rawOutput");
+
+	sonde_buf_add(b, text, strcspn(text, "\r\n"));
+}
+
+static void add_node(const json_t *row, struct sonde_buf *b)
+{
+	const char *name = cli_str(row, "probe.name");
+
+	sonde_buf_str(b, *name ? name : cli_str(row, "probe.id"));
+}
+
+#define WHO \
+	{ "NODE", "node", .text = add_node }, { "LOCATION", NULL, .text = add_place }, \
+	{ NULL, "city", "probe.city" }, { NULL, "country", "probe.country" }, \
+	{ NULL, "region", "probe.region" }, { "STATUS", "status", .text = add_status }
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static const struct cli_column stats_columns[] = {
+	WHO,
+	{ "ADDRESS", "address", "result.resolvedAddress" },
+	{ "SENT", "sent", "result.stats.total" },
+	{ "LOSS", "loss_percent", "result.stats.loss", " %" },
+	{ "MIN", "min_ms", "result.stats.min", " ms" },
+	{ "AVG", "avg_ms", "result.stats.avg", " ms" },
+	{ "MAX", "max_ms", "result.stats.max", " ms" },
+	{ NULL, "message", "result.failureMessage" },
+};
+
+static const struct cli_column plain_columns[] = {
+	WHO,
+	{ "TOOK", "took_ms", "result.durationMs", " ms" },
+	{ "SAYS", "says", .text = add_says },
+};
+
+static const struct cli_column latency_columns[] = {
+	{ "NODE", "node", .text = add_node },
+	{ "LATENCY", "avg_ms", "result.stats.avg", " ms" },
+};
+
+static void print_raw(const json_t *results)
+{
+	struct sonde_buf who, place;
+	const json_t *row;
 	size_t i;
 
-	cli_table_init(&t, 9, headers);
-	json_array_foreach(results, i, r) {
-		const char *failure = cli_text(r, "result.failure");
-		place(json_object_get(r, "probe"), where, sizeof(where));
-		cell(&t, 0, r, "probe.name", "");
-		cli_table_add(&t, 1, "%s", where);
-		cli_table_add(&t, 2, "%s", *failure ? failure : cli_text(r, "result.status"));
-		cell(&t, 3, r, "result.resolvedAddress", "");
-		cell(&t, 4, r, "result.stats.total", "");
-		cell(&t, 5, r, "result.stats.loss", " %");
-		cell(&t, 6, r, "result.stats.min", " ms");
-		cell(&t, 7, r, "result.stats.avg", " ms");
-		cell(&t, 8, r, "result.stats.max", " ms");
-		cli_table_end_row(&t);
+	sonde_buf_init(&who, 1024);
+	sonde_buf_init(&place, 1024);
+	json_array_foreach(results, i, row) {
+		sonde_buf_reset(&who);
+		sonde_buf_reset(&place);
+		add_node(row, &who);
+		add_place(row, &place);
+		cli_printf("%s> %s (%s)\n", i ? "\n" : "", sonde_buf_cstr(&who), sonde_buf_cstr(&place));
+		cli_printf("%s\n", cli_str(row, "result.rawOutput"));
 	}
-	cli_table_print(cli, &t);
+	sonde_buf_deinit(&who);
+	sonde_buf_deinit(&place);
 }
 
-static void plain_table(const struct cli *cli, const json_t *results)
+/* The sentences of failed results, which the table of figures has no room for. */
+static void print_failures(const json_t *results)
 {
-	static const char *const headers[] = { "NODE", "LOCATION", "STATUS", "TOOK", "SAYS" };
-	struct cli_table t;
-	char where[160], says[200];
-	json_t *r;
+	const json_t *row;
 	size_t i;
 
-	cli_table_init(&t, 5, headers);
-	json_array_foreach(results, i, r) {
-		const char *failure = cli_text(r, "result.failure");
-		const char *text = *failure ? cli_text(r, "result.failureMessage") :
-					      cli_text(r, "result.rawOutput");
-		snprintf(says, sizeof(says), "%.*s", (int)strcspn(text, "\n"), text);
-		place(json_object_get(r, "probe"), where, sizeof(where));
-		cell(&t, 0, r, "probe.name", "");
-		cli_table_add(&t, 1, "%s", where);
-		cli_table_add(&t, 2, "%s", *failure ? failure : cli_text(r, "result.status"));
-		cell(&t, 3, r, "result.durationMs", " ms");
-		cli_table_add(&t, 4, "%s", says);
-		cli_table_end_row(&t);
-	}
-	cli_table_print(cli, &t);
-}
-
-static void raw(const json_t *results)
-{
-	char where[160];
-	json_t *r;
-	size_t i;
-
-	json_array_foreach(results, i, r) {
-		place(json_object_get(r, "probe"), where, sizeof(where));
-		printf("> %s (%s)\n", cli_text(r, "probe.name"), where);
-		cli_print_escaped(cli_text(r, "result.rawOutput"), true);
-		fputs("\n", stdout);
-	}
+	json_array_foreach(results, i, row)
+		if (*cli_str(row, "result.failureMessage"))
+			cli_printf("%s: %s\n", cli_str(row, "probe.name"),
+			           cli_str(row, "result.failureMessage"));
 }
 
 static int verdict(const json_t *results)
 {
 	unsigned ok = 0, target = 0, ours = 0;
-	json_t *r;
+	const json_t *row;
 	size_t i;
 
-	json_array_foreach(results, i, r) {
-		const char *status = cli_text(r, "result.status");
-		if (!strcmp(status, "finished"))
-			ok++;
-		else if (!strcmp(cli_text(r, "result.failureSource"), "internal"))
-			ours++;
-		else if (!strcmp(status, "failed"))
-			target++;
+	json_array_foreach(results, i, row) {
+		const char *status = cli_str(row, "result.status");
+		bool failed = !strcmp(status, "failed");
+		bool internal = !strcmp(cli_str(row, "result.failureSource"), "internal");
+		ok += !strcmp(status, "finished");
+		ours += failed && internal;
+		target += failed && !internal;
 	}
-	return target ? EXIT_RESULT : ours && ok ? EXIT_PARTIAL : ours ? EXIT_RESULT : EXIT_OK;
+	return target || (ours && !ok) ? EXIT_RESULT : ours ? EXIT_PARTIAL : EXIT_OK;
 }
 
-int cli_show_measurement(struct cli *cli, const json_t *measurement)
+static void print_people(const struct cli *cli, const json_t *results)
 {
-	const json_t *results = json_object_get(measurement, "results");
 	bool stats = false;
-	json_t *r;
+	const json_t *row;
 	size_t i;
 
-	json_array_foreach(results, i, r)
-		stats |= json_object_get(json_object_get(r, "result"), "stats") != NULL;
-	if (cli->format == FORMAT_RAW)
-		raw(results);
-	else if (!cli_print_json(cli, cli->format == FORMAT_JSONL ? results : measurement)) {
-		if (stats)
-			stats_table(cli, results);
-		else
-			plain_table(cli, results);
+	json_array_foreach(results, i, row)
+		stats |= cli_at(row, "result.stats") != NULL;
+	if (!stats) {
+		cli_print_rows(cli, plain_columns, COUNT(plain_columns), results);
+		return;
+	}
+	cli_print_rows(cli, stats_columns, COUNT(stats_columns), results);
+	if (cli->format == FORMAT_TABLE)
+		print_failures(results);
+}
+
+int cli_show_results(struct cli *cli, const json_t *measurement, bool latency_only)
+{
+	const json_t *results = json_object_get(measurement, "results");
+
+	if (cli->format == FORMAT_JSON) {
+		json_t *copy = json_copy((json_t *)measurement);
+		json_object_set_new(copy, "schema_version", json_integer(1));
+		cli_print_json(cli, copy);
+		json_decref(copy);
+	} else if (cli->format == FORMAT_JSONL) {
+		cli_print_json(cli, results);
+	} else if (latency_only) {
+		cli_print_rows(cli, latency_columns, COUNT(latency_columns), results);
+	} else if (cli->format == FORMAT_RAW) {
+		print_raw(results);
+	} else {
+		print_people(cli, results);
 	}
 	return verdict(results);
 }
 
+/* ---- placement ---- */
+
+/* One entry of `locations`: its parts joined with +, as people wrote it. */
+static void add_location(struct sonde_buf *b, const json_t *location)
+{
+	const json_t *value;
+	const char *key;
+	bool first = true;
+
+	if (!json_is_object(location)) {
+		sonde_buf_str(b, "the nodes of measurement ");
+		cli_add_value(b, location);
+		return;
+	}
+	json_object_foreach((json_t *)location, key, value) {
+		if (!strcmp(key, "limit"))
+			continue;
+		sonde_buf_str(b, first ? "" : "+");
+		sonde_buf_str(b, strcmp(key, "asn") ? "" : "AS");
+		cli_add_value(b, value);
+		first = false;
+	}
+}
+
+static void add_locations(struct sonde_buf *b, const json_t *locations)
+{
+	const json_t *location;
+	size_t i;
+
+	if (!locations)
+		sonde_buf_str(b, "anywhere");
+	else if (!json_is_array(locations))
+		add_location(b, locations);
+	json_array_foreach(locations, i, location) {
+		sonde_buf_str(b, i ? " or " : "");
+		add_location(b, location);
+	}
+}
+
+static void explain_choice(const json_t *m)
+{
+	const json_t *placement = json_object_get(m, "placement");
+	const char *policy = cli_str(placement, "policy"), *reason = cli_str(placement, "reason");
+	double ms = json_number_value(json_object_get(placement, "tookUs")) / 1000;
+
+	if (json_is_true(json_object_get(placement, "fallback")))
+		cli_printf("The policy %s did not decide%s%s%s; the built-in rule did", policy,
+		           *reason ? " (" : "", reason, *reason ? ")" : "");
+	else
+		cli_printf("The policy %s (version %lld) chose them%s%s", policy,
+		           (long long)json_integer_value(json_object_get(placement, "version")),
+		           *reason && strcmp(reason, policy) ? ": " : "",
+		           strcmp(reason, policy) ? reason : "");
+	cli_printf(". It took %.3f ms; seed %lld.\n", ms,
+	           (long long)json_integer_value(json_object_get(placement, "seed")));
+}
+
+static void explain(const json_t *m)
+{
+	json_int_t got = json_integer_value(json_object_get(m, "probesCount"));
+	json_int_t asked = json_integer_value(json_object_get(m, "limit"));
+	struct sonde_buf b;
+
+	sonde_buf_init(&b, 8192);
+	cli_printf("%s %s: %s, created %s\n", cli_str(m, "type"), cli_str(m, "target"),
+	           cli_str(m, "status"), cli_str(m, "createdAt"));
+	add_locations(&b, json_object_get(m, "locations"));
+	cli_printf("Asked for %lld node%s from %s", (long long)(asked ? asked : got),
+	           (asked ? asked : got) == 1 ? "" : "s", sonde_buf_cstr(&b));
+	if (asked > got)
+		cli_printf("; only %lld fitted and could take it", (long long)got);
+	puts(".");
+	explain_choice(m);
+	putchar('\n');
+	sonde_buf_deinit(&b);
+}
+
 int cli_measurement_show(struct cli *cli, const struct cli_args *a)
 {
-	char path[128];
 	int code;
 
-	snprintf(path, sizeof(path), "/v1/measurements/%.64s", a->words[0]);
-	json_t *m = cli_ask(cli, "GET", path, NULL, &code);
+	json_t *m = cli_get(cli, "/v1/measurements", a->words[0], &code);
 	if (!m)
 		return code;
 	if (cli->format == FORMAT_TABLE)
-		printf("%s %s, %s, %s; policy %s%s%s\n", cli_text(m, "type"), cli_text(m, "target"),
-		       cli_text(m, "status"), cli_text(m, "createdAt"), cli_text(m, "placement.policy"),
-		       *cli_text(m, "placement.reason") ? ": " : "", cli_text(m, "placement.reason"));
-	code = cli_show_measurement(cli, m);
+		explain(m);
+	code = cli_show_results(cli, m, false);
 	json_decref(m);
 	return code;
 }

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands as data, and the way from argv to one of them. What is no command is the type of a
+ * measurement, which only the controller knows. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static const struct cli_option token_create_options[] = {
+	{ "ttl", 0, "DURATION", "how long it may be used (default 1h)" },
+	{ "uses", 0, "N", "how many nodes may use it (default 1)" },
+	{ "approve", 0, NULL, "its nodes need no approval" },
+	{ "region", 0, "REGION", "region of nodes that name none" },
+	{ "description", 0, "TEXT", "what it is for" },
+	{ NULL },
+};
+
+const struct cli_command cli_commands[] = {
+	{ "node", "ls", "", "list the nodes", NULL, cli_node_ls, 0, 0 },
+	{ "node", "show", "NODE", "one node: facts, load, versions", NULL, cli_node_show, 1, 1 },
+	{ "node", "approve", "NODE", "let a pending node work", NULL, cli_node_approve, 1, 1 },
+	{ "node", "disable", "NODE", "give it no tasks", NULL, cli_node_disable, 1, 1 },
+	{ "node", "enable", "NODE", "give it tasks again", NULL, cli_node_enable, 1, 1 },
+	{ "node", "set", "NODE KEY=VALUE...", "region, tags, priority (1-100), ...", NULL,
+	  cli_node_set, 2, 32 },
+	{ "node", "rm", "NODE", "remove it for good", NULL, cli_node_rm, 1, 1 },
+	{ "token", "create", "", "make a registration token", token_create_options,
+	  cli_token_create, 0, 0 },
+	{ "token", "ls", "", "list registration tokens", NULL, cli_token_ls, 0, 0 },
+	{ "token", "rm", "ID", "revoke a registration token", NULL, cli_token_rm, 1, 1 },
+	{ "measurement", "show", "ID", "a measurement: its placement and results", NULL,
+	  cli_measurement_show, 1, 1 },
+	{ "plugin", "ls", "", "list the measurement types", NULL, cli_plugin_ls, 0, 0 },
+	{ "plugin", "show", "TYPE", "options and fields of a type", NULL, cli_plugin_show, 1, 1 },
+	{ "policy", "ls", "", "list the placement policies", NULL, cli_policy_ls, 0, 0 },
+	{ NULL },
+};
+
+static const struct cli_command *find(const char *group, const char *verb)
+{
+	for (const struct cli_command *c = cli_commands; c->group; c++)
+		if (!strcmp(c->group, group) && (!verb || !strcmp(c->verb, verb)))
+			return c;
+	return NULL;
+}
+
+static bool asks_help(const char *word)
+{
+	return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
+}
+
+/* `sonde GROUP` without one of its commands. */
+static int run_group(const char *group, const char *verb, bool help)
+{
+	const char *names[32] = { NULL };
+	unsigned n = 0;
+
+	if (verb ? asks_help(verb) : help)
+		return cli_help_group(group);
+	for (const struct cli_command *c = cli_commands; c->group && n < 31; c++)
+		if (!strcmp(c->group, group))
+			names[n++] = c->verb;
+	if (!verb || verb[0] == '-')
+		return cli_fail(EXIT_USAGE, "%s needs a command; see sonde help %s", group, group);
+	const char *near = sonde_nearest(verb, names);
+	return cli_fail(EXIT_USAGE, "there is no command '%s %s'%s%s%s; see sonde help %s", group,
+	                verb, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "",
+	                group);
+}
+
+static int run_command(struct cli *cli, const struct cli_command *c, int argc, char **argv,
+                       bool help)
+{
+	struct cli_args args;
+
+	int rc = cli_parse(&args, argc, argv, c->options, false);
+	if (rc != EXIT_OK)
+		return rc;
+	if (help || cli_option(&args, "help"))
+		return cli_help_command(c);
+	if (args.word_count < c->min_words || args.word_count > c->max_words)
+		return cli_fail(EXIT_USAGE, "usage: sonde %s %s%s%s", c->group, c->verb,
+		                *c->arguments ? " " : "", c->arguments);
+	rc = cli_set_up(cli, &args);
+	return rc == EXIT_OK ? c->run(cli, &args) : rc;
+}
+
+static int dispatch(struct cli *cli, int argc, char **argv, bool help)
+{
+	const char *verb = argc > 1 ? argv[1] : NULL;
+	const struct cli_command *c = verb ? find(argv[0], verb) : NULL;
+
+	if (c)
+		return run_command(cli, c, argc - 2, argv + 2, help);
+	if (find(argv[0], NULL))
+		return run_group(argv[0], verb, help);
+	if (argv[0][0] == '-')
+		return cli_fail(EXIT_USAGE, "the command comes first: sonde ping TARGET, "
+		                            "sonde node ls; see sonde help");
+	return cli_measure(cli, argc, argv, help);
+}
+
+int cli_main(int argc, char **argv, const struct cli_interrupt *interrupt)
+{
+	struct cli cli = { .interrupt = interrupt };
+
+	if (argc < 2) {
+		cli_help_all();
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "version") || !strcmp(argv[1], "--version")) {
+		puts("sonde " SONDE_VERSION);
+		return EXIT_OK;
+	}
+	bool help = asks_help(argv[1]);
+	if (help && argc == 2)
+		return cli_help_all();
+	int code = dispatch(&cli, argc - 1 - help, argv + 1 + help, help);
+	sonde_fetcher_free(cli.fetcher);
+	return code;
+}

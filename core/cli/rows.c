@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A list of objects in columns: aligned for people, RFC 4180 for programs. A cell is made where it
+ * is needed (twice for a table: once for the width) and kept nowhere. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+enum { CELL_MAX = 1 << 16, COLUMNS_MAX = 32 };
+
+static const char *cell(const struct cli_column *c, const json_t *row, bool people,
+                        struct sonde_buf *b)
+{
+	sonde_buf_reset(b);
+	if (c->text)
+		c->text(row, b);
+	else
+		cli_add_value(b, cli_at(row, c->path));
+	if (people && !b->len)
+		sonde_buf_char(b, '-');
+	else if (people && c->unit)
+		sonde_buf_str(b, c->unit);
+	return sonde_buf_cstr(b);
+}
+
+/* ---- CSV ---- */
+
+static void put_csv(const char *text, bool first)
+{
+	struct sonde_buf quoted;
+
+	fputs(first ? "" : ",", stdout);
+	if (!strpbrk(text, ",\"\r\n")) {
+		cli_put(stdout, text, true);
+		return;
+	}
+	sonde_buf_init(&quoted, 2 * CELL_MAX + 3);
+	sonde_buf_char(&quoted, '"');
+	for (; *text; text++) {
+		if (*text == '"')
+			sonde_buf_char(&quoted, '"');
+		sonde_buf_char(&quoted, *text);
+	}
+	sonde_buf_char(&quoted, '"');
+	cli_put(stdout, sonde_buf_cstr(&quoted), true);
+	sonde_buf_deinit(&quoted);
+}
+
+static void print_csv(const struct cli *cli, const struct cli_column *columns, unsigned n,
+                      const json_t *list, struct sonde_buf *b)
+{
+	const json_t *row;
+	bool first = true;
+	size_t i;
+
+	for (unsigned c = 0; c < n && cli->headers; c++) {
+		if (!columns[c].key)
+			continue;
+		put_csv(columns[c].key, first);
+		first = false;
+	}
+	fputs(cli->headers ? "\r\n" : "", stdout);
+	json_array_foreach(list, i, row) {
+		first = true;
+		for (unsigned c = 0; c < n; c++) {
+			if (!columns[c].key)
+				continue;
+			put_csv(cell(&columns[c], row, false, b), first);
+			first = false;
+		}
+		fputs("\r\n", stdout);
+	}
+}
+
+/* ---- tables ---- */
+
+struct table {
+	const struct cli_column *columns;
+	unsigned n, width[COLUMNS_MAX];
+	unsigned last; /* the last column that is shown */
+};
+
+static void measure_table(struct table *t, bool headers, const json_t *list, struct sonde_buf *b)
+{
+	const json_t *row;
+	size_t i;
+
+	for (unsigned c = 0; c < t->n; c++) {
+		const struct cli_column *column = &t->columns[c];
+		if (!column->header)
+			continue;
+		t->last = c;
+		t->width[c] = headers ? cli_width(column->header) : 0;
+		json_array_foreach(list, i, row) {
+			unsigned w = cli_width(cell(column, row, true, b));
+			t->width[c] = w > t->width[c] ? w : t->width[c];
+		}
+	}
+}
+
+static void put_cell(const struct table *t, unsigned c, const char *text)
+{
+	cli_put(stdout, text, false);
+	if (c == t->last)
+		putchar('\n');
+	else
+		printf("%*s", (int)(t->width[c] - cli_width(text) + 2), "");
+}
+
+static void print_table(const struct cli *cli, struct table *t, const json_t *list,
+                        struct sonde_buf *b)
+{
+	const json_t *row;
+	size_t i;
+
+	measure_table(t, cli->headers, list, b);
+	fputs(cli->headers && cli->colour ? "\033[1m" : "", stdout);
+	for (unsigned c = 0; c < t->n && cli->headers; c++)
+		if (t->columns[c].header)
+			put_cell(t, c, t->columns[c].header);
+	fputs(cli->headers && cli->colour ? "\033[0m" : "", stdout);
+	json_array_foreach(list, i, row)
+		for (unsigned c = 0; c < t->n; c++)
+			if (t->columns[c].header)
+				put_cell(t, c, cell(&t->columns[c], row, true, b));
+}
+
+void cli_print_rows(const struct cli *cli, const struct cli_column *columns, unsigned n,
+                    const json_t *list)
+{
+	struct table t = { .columns = columns, .n = n < COLUMNS_MAX ? n : COLUMNS_MAX };
+	struct sonde_buf b;
+
+	sonde_buf_init(&b, CELL_MAX);
+	if (cli->format == FORMAT_CSV)
+		print_csv(cli, columns, t.n, list, &b);
+	else
+		print_table(cli, &t, list, &b);
+	sonde_buf_deinit(&b);
+}
