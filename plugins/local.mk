@@ -7,11 +7,12 @@ ICMP_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/core/include -I$(top_srcdir)/plugi
 
 plugin_LTLIBRARIES += plugins/ping/ping.la
 plugins_ping_ping_la_SOURCES = $(ICMP_SOURCES) \
-	plugins/ping/ping.c plugins/ping/ping.h plugins/ping/result.c
+	plugins/ping/ping.c plugins/ping/ping.h plugins/ping/read.c plugins/ping/result.c
 plugins_ping_ping_la_CPPFLAGS = $(ICMP_CPPFLAGS)
 plugins_ping_ping_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 plugins_ping_ping_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
 plugins_ping_ping_la_LIBADD = -lm
+EXTRA_DIST += plugins/ping/ping.md plugins/sweep/sweep.md
 
 plugin_LTLIBRARIES += plugins/sweep/sweep.la
 plugins_sweep_sweep_la_SOURCES = $(ICMP_SOURCES) \

@@ -15,6 +15,7 @@
 #include "controller/link.h"
 
 enum { STORE_QUEUE = 65536, MESSAGE_MAX = 4 << 20, SEND_QUEUE = 8 << 20, TICK_MS = 500 };
+enum { RETAIN_EVERY_S = 3600 };
 enum { OPEN_WINDOW_MS = 600000 }; /* a measurement lives at most 305 s; this is how far back a
                                      start looks for unfinished ones */
 
@@ -206,6 +207,10 @@ static void on_tick(uv_timer_t *timer)
 
 	link_tick(c, now);
 	tasks_tick(&c->tasks, now);
+	if (now - c->retained_ns > RETAIN_EVERY_S * SONDE_NS_PER_S) {
+		c->retained_ns = now;
+		sonde_store_retain(c->store, (unsigned)c->options.retain_days);
+	}
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -298,6 +303,7 @@ static void start_handles(struct controller *c)
 int controller_start(struct controller *c, struct sonde_error *e)
 {
 	c->started_ns = sonde_boottime_ns();
+	c->retained_ns = INT64_MIN / 2; /* the first tick asks */
 	uv_loop_init(&c->loop);
 	tokens_init(&c->tokens);
 	if (sonde_decoder_new(&c->decoder) != SONDE_OK)
@@ -321,7 +327,6 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	rc = load_state(c, e);
 	if (rc == SONDE_OK && !tokens_have_admin(&c->tokens))
 		rc = make_admin_token(c);
-	sonde_store_retain(c->store, (unsigned)c->options.retain_days);
 	if (rc == SONDE_OK)
 		rc = listen_on(c, e);
 	if (rc != SONDE_OK)

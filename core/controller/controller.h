@@ -20,6 +20,11 @@ struct request_count {
 	uint64_t by_class[6]; /* index = status / 100 */
 };
 
+struct link;
+struct silent_links {
+	struct link *first, *last;
+};
+
 struct controller {
 	struct controller_options options;
 	struct sonde_pool pool; /* the options' texts */
@@ -42,6 +47,8 @@ struct controller {
 	struct ingest ingest;
 	struct request_count requests;
 	int64_t started_ns;
+	struct silent_links silent; /* node websockets before hello */
+	int64_t retained_ns;        /* when old results were last asked to be deleted */
 	unsigned connections; /* node websockets, also before hello */
 	bool stopping;
 };

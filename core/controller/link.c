@@ -12,13 +12,44 @@
 #include "base/secret.h"
 #include "controller/controller.h"
 
-enum { CLOSE_BAD = 4400, CLOSE_UNKNOWN = 4401, CLOSE_REPLACED = 4409, CLOSE_LATER = 1013 };
+enum {
+	CLOSE_BAD = 4400,
+	CLOSE_UNKNOWN = 4401,
+	CLOSE_SILENT = 4408,
+	CLOSE_REPLACED = 4409,
+	CLOSE_LATER = 1013,
+	HELLO_S = 5,
+};
 
 struct link {
 	struct controller *c;
 	struct node *node; /* NULL before hello and after it was replaced */
+	struct sonde_conn *conn;
+	struct link *prev, *next; /* of the silent ones: opened, no hello yet */
 	int64_t opened_ns;
+	bool silent;
 };
+
+static void leave_silent(struct link *l)
+{
+	struct silent_links *list = &l->c->silent;
+
+	if (!l->silent)
+		return;
+	*(l->prev ? &l->prev->next : &list->first) = l->next;
+	*(l->next ? &l->next->prev : &list->last) = l->prev;
+	l->silent = false;
+}
+
+static void join_silent(struct link *l)
+{
+	struct silent_links *list = &l->c->silent;
+
+	l->prev = list->last;
+	*(l->prev ? &l->prev->next : &list->first) = l;
+	list->last = l;
+	l->silent = true;
+}
 
 static void send_msg(struct sonde_conn *conn, const struct sonde_msg *m)
 {
@@ -130,6 +161,7 @@ static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde
 		link_forget(node);
 		tasks_node_gone(&c->tasks, node);
 	}
+	leave_silent(l);
 	l->node = node;
 	node->conn = conn;
 	node->beat_ns = sonde_boottime_ns();
@@ -280,8 +312,10 @@ static void on_open(struct sonde_conn *conn, void *arg)
 		return;
 	}
 	l->c = arg;
+	l->conn = conn;
 	l->opened_ns = sonde_boottime_ns();
 	l->c->connections++;
+	join_silent(l);
 	sonde_conn_set_arg(conn, l);
 }
 
@@ -304,6 +338,7 @@ static void on_close(struct sonde_conn *conn, void *arg, unsigned code, const ch
 	if (!l)
 		return;
 	l->c->connections--;
+	leave_silent(l);
 	if (l->node) {
 		struct node *node = l->node;
 		node->conn = NULL;
@@ -330,12 +365,19 @@ void link_tick(struct controller *c, int64_t now)
 {
 	int64_t limit = 3 * c->nodes.beat_ns;
 
+	/* In the order they opened: the first young one ends the walk. */
+	while (c->silent.first && now - c->silent.first->opened_ns > HELLO_S * SONDE_NS_PER_S) {
+		struct link *l = c->silent.first;
+		leave_silent(l);
+		sonde_conn_close(l->conn, CLOSE_SILENT, "No hello came in time.");
+	}
+
 	for (unsigned i = 0; i < c->nodes.len; i++) {
 		struct node *node = c->nodes.all[i];
 		if (!node)
 			continue;
 		if (node->conn && now - node->beat_ns > limit)
-			link_close(node, 4408, "No heartbeat came in time.");
+			link_close(node, CLOSE_SILENT, "No heartbeat came in time.");
 		node_announce(&c->nodes, node);
 	}
 }

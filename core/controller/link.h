@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The node websocket, controller side: hello and its check, heartbeats, tasks out, results in. A
  * connection that says nothing for HELLO_S seconds, or something wrong, is closed with a reason
- * that the node logs. Codes: 4400 bad message, 4401 not known, 4403 removed, 4409 replaced by a
+ * that the node logs. Codes: 4400 bad message, 4401 not known, 4403 removed, 4408 silent, 4409 replaced by a
  * newer connection, 1013 try again later. */
 #pragma once
 #include "controller/nodes.h"
@@ -17,5 +17,5 @@ void link_ack(struct controller *, struct node *, uint64_t epoch, uint64_t seq);
 void link_close(struct node *, unsigned code, const char *reason);
 /* The connection's close callback will not touch the node any more. */
 void link_forget(struct node *);
-/* Take tasks back that the node should not go on with. */
+/* Close what is silent: no hello in time, no heartbeat for three intervals. */
 void link_tick(struct controller *, int64_t now_ns);

@@ -10,10 +10,10 @@
 
 #include "base/status.h"
 
-enum { CACHE_MAX = 1024, SIGNATURE_MAX = 4096 };
+enum { CACHE_MAX = 1024, SIGNATURE_MAX = 4096, REGIONS_MAX = 16 };
 
 struct candidates {
-	uint64_t generation;
+	uint64_t generation, id; /* id: for policies, another for each content */
 	unsigned count, cap;
 	unsigned *rows;
 };
@@ -171,6 +171,7 @@ static void collect(struct placement *p, const struct type *type, const struct l
 				return;
 	}
 	c->generation = p->nodes->generation;
+	c->id = ++p->last_set;
 }
 
 static const struct candidates *candidates_of(struct placement *p, const struct type *type,
@@ -226,28 +227,69 @@ static int make_room(struct placement *p)
 	return SONDE_OK;
 }
 
+struct set {
+	const unsigned *rows;
+	unsigned count;
+	uint64_t id; /* 0 = made for this request only */
+};
+
+static bool is_in(const char *region, char (*regions)[SONDE_REGION_TEXT], unsigned n)
+{
+	for (unsigned i = 0; region && i < n; i++)
+		if (!strcasecmp(region, regions[i]))
+			return true;
+	return false;
+}
+
+/* A region with too few nodes is widened by the regions that the policy lets stand in for it. */
+static void widen(struct placement *p, const struct placement_request *r, const struct location *l,
+                  const struct sonde_request *req, struct set *set)
+{
+	char regions[REGIONS_MAX][SONDE_REGION_TEXT];
+	struct location anywhere = *l;
+	unsigned n = 0;
+
+	unsigned more = sonde_policy_route(p->policies, r->policy, req, regions, REGIONS_MAX);
+	if (!more)
+		return;
+	anywhere.region = NULL;
+	const struct candidates *all = candidates_of(p, r->type, &anywhere);
+	for (unsigned i = 0; all && i < all->count; i++) {
+		const char *region = p->nodes->all[all->rows[i]]->facts.region;
+		if (region && (!strcasecmp(region, l->region) || is_in(region, regions, more)))
+			p->scratch[n++] = all->rows[i];
+	}
+	*set = (struct set){ p->scratch, n, 0 };
+}
+
+static void leave_out_taken(struct placement *p, struct set *set)
+{
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < set->count; i++)
+		if (!is_taken(p, set->rows[i]))
+			p->scratch[left++] = set->rows[i];
+	*set = (struct set){ p->scratch, left, 0 };
+}
+
 static unsigned choose_from(struct placement *p, const struct placement_request *r,
                             const struct location *l, unsigned want, struct placement_answer *a)
 {
 	const struct candidates *c = candidates_of(p, r->type, l);
-	unsigned rows[PLACE_MAX];
-	const unsigned *set = c ? c->rows : NULL;
-	unsigned n = c ? c->count : 0;
-
-	if (a->count) { /* leave out what an earlier location took */
-		unsigned left = 0;
-		for (unsigned i = 0; i < n; i++)
-			if (!is_taken(p, set[i]))
-				p->scratch[left++] = set[i];
-		set = p->scratch;
-		n = left;
-	}
-	if (!n || !want)
-		return 0;
+	struct set set = { c ? c->rows : NULL, c ? c->count : 0, c ? c->id : 0 };
 	struct sonde_request req = { .type = r->type->name, .target = r->target,
 		                     .region = l->region, .want = want, .seed = r->seed + a->count };
+	unsigned rows[PLACE_MAX];
+
+	if (l->region && set.count < want)
+		widen(p, r, l, &req, &set);
+	if (a->count) /* by an earlier location */
+		leave_out_taken(p, &set);
+	if (!set.count || !want)
+		return 0;
+	req.set_id = set.id;
 	struct sonde_decision d = { .rows = rows };
-	sonde_policy_pick(p->policies, r->policy, &req, set, n, &d);
+	sonde_policy_pick(p->policies, r->policy, &req, set.rows, set.count, &d);
 	p->decisions++;
 	p->fallbacks += d.fallback;
 	a->fallback |= d.fallback;

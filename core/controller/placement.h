@@ -45,6 +45,7 @@ struct placement {
 	unsigned *scratch;
 	unsigned scratch_cap;
 	uint64_t decisions, fallbacks;
+	uint64_t last_set; /* id of the newest candidate list */
 };
 
 void placement_init(struct placement *, struct nodes *, struct sonde_policies *);

@@ -92,20 +92,16 @@ static int add_type(struct types *t, json_t *plugin, struct sonde_error *e)
 	return sonde_map_put(&t->by_name, name, strlen(name), type);
 }
 
-int types_load(struct types *t, const char *runner, const char *dirs, struct sonde_error *e)
+int types_parse(struct types *t, const char *text, size_t len, struct sonde_error *e)
 {
-	struct sonde_buf out;
 	json_t *plugin;
 	size_t i;
 
 	sonde_pool_init(&t->pool, POOL_MAX);
 	sonde_map_init(&t->by_name);
-	sonde_buf_init(&out, DESCRIBE_MAX);
-	int rc = run_describe(runner, dirs, &out, e);
-	json_t *doc = rc == SONDE_OK ? sonde_json_load(out.data, out.len, e) : NULL;
-	sonde_buf_deinit(&out);
-	if (rc != SONDE_OK || !doc)
-		return rc != SONDE_OK ? rc : SONDE_EINVAL;
+	json_t *doc = sonde_json_load(text, len, e);
+	if (!doc)
+		return SONDE_EINVAL;
 	t->plugins = json_incref(json_object_get(doc, "plugins"));
 	json_array_foreach(t->plugins, i, plugin) {
 		struct sonde_error why;
@@ -120,6 +116,18 @@ int types_load(struct types *t, const char *runner, const char *dirs, struct son
 		          json_string_value(json_object_get(plugin, "why")));
 	json_decref(doc);
 	return SONDE_OK;
+}
+
+int types_load(struct types *t, const char *runner, const char *dirs, struct sonde_error *e)
+{
+	struct sonde_buf out;
+
+	sonde_buf_init(&out, DESCRIBE_MAX);
+	int rc = run_describe(runner, dirs, &out, e);
+	if (rc == SONDE_OK)
+		rc = types_parse(t, out.data, out.len, e);
+	sonde_buf_deinit(&out);
+	return rc;
 }
 
 void types_deinit(struct types *t)

@@ -28,6 +28,8 @@ struct types {
 
 /* Runs `runner --describe --plugins dirs` and waits for it; at start only. */
 int types_load(struct types *, const char *runner, const char *dirs, struct sonde_error *);
+/* The same from what the runner printed. */
+int types_parse(struct types *, const char *text, size_t len, struct sonde_error *);
 void types_deinit(struct types *);
 const struct type *types_find(const struct types *, const char *name, size_t len);
 /* Nearest known name, or NULL. */

@@ -9,7 +9,7 @@
 
 #include "jail/jail.h"
 
-static int drop_bounding(bool keep_raw)
+int sonde_jail_drop_bounding(bool keep_raw)
 {
 	for (int cap = 0; cap < 64; cap++) {
 		if (keep_raw && cap == CAP_NET_RAW)
@@ -32,7 +32,7 @@ int sonde_jail_drop_caps(bool keep_raw, bool *has_raw)
 	const uint32_t raw = 1u << CAP_NET_RAW;
 
 	*has_raw = false;
-	if (drop_bounding(keep_raw) || syscall(SYS_capget, &head, data))
+	if (syscall(SYS_capget, &head, data))
 		return -1;
 	*has_raw = keep_raw && (data[0].permitted & raw);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The order of giving up: limits, user, capabilities, no_new_privs, file system, system calls. Each
- * step needs rights that a later one takes. Owns nothing. */
+/* The order of giving up: limits, bounding set, user, capabilities, no_new_privs, file system,
+ * system calls. Each step needs rights that a later one takes. Owns nothing. */
 #include "jail/jail.h"
 
 #include <errno.h>
@@ -79,6 +79,8 @@ int sonde_jail_enter(const struct sonde_jail *j, struct sonde_jail_report *repor
 {
 	*report = (struct sonde_jail_report){ 0 };
 	int status = set_limits(j, e);
+	if (status == SONDE_OK && sonde_jail_drop_bounding(j->keep_raw))
+		status = sonde_fail(e, SONDE_EIO, NULL, "the bounding set: %s", strerror(errno));
 	if (status == SONDE_OK)
 		status = switch_user(j, e);
 	if (status)

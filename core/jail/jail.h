@@ -29,6 +29,7 @@ struct sonde_jail_report {
 int sonde_jail_enter(const struct sonde_jail *, struct sonde_jail_report *, struct sonde_error *);
 
 /* Parts, each usable alone. */
-int sonde_jail_drop_caps(bool keep_raw, bool *has_raw);
+int sonde_jail_drop_bounding(bool keep_raw); /* 0, or -1 with errno; before a switch of user */
+int sonde_jail_drop_caps(bool keep_raw, bool *has_raw); /* 0, or -1 with errno */
 unsigned sonde_jail_landlock(const char *read_paths); /* ABI in force, 0 = none */
 bool sonde_jail_seccomp(void);

@@ -429,8 +429,10 @@ int sonde_net_dial(struct sonde_net *net, const struct sonde_dial *o, struct son
 	rc = prepare(net, d, o, e);
 	if (rc == SONDE_OK) {
 		c = conn_new(net, o->events, o->arg);
-		if (!c || start(d, c, o->timeout_s) != 0)
-			rc = sonde_fail(e, SONDE_ENOMEM, NULL, "cannot start a name lookup");
+		int why = c ? start(d, c, o->timeout_s) : UV_ENOMEM;
+		if (why != 0)
+			rc = sonde_fail(e, why == UV_ENOMEM ? SONDE_ENOMEM : SONDE_EINVAL, "url",
+					"cannot look up %.100s: %s", d->host, uv_strerror(why));
 	}
 	if (rc != SONDE_OK) {
 		if (c) {

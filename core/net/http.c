@@ -154,7 +154,7 @@ static bool take_target(struct sonde_req *s, const char *uri, size_t len)
 	size_t query = b->len;
 	add_query(b, s->wsi);
 	sonde_buf_char(b, '\0');
-	if (b->failed)
+	if (b->failed || memchr(uri, '\0', len))
 		return false;
 	s->view.path = b->data;
 	s->view.query = b->data + query;
@@ -171,14 +171,23 @@ static enum sonde_method method_of(struct lws *wsi)
 }
 
 /* HTTP/1.0 is always closed: a keep-alive answer would need a header of its own. */
-static bool wants_keep(struct lws *wsi)
-{
-	char text[64];
+enum version { VERSION_OTHER, VERSION_1_0, VERSION_1_1 };
 
-	if (lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP) <= 0 || strcmp(text, "HTTP/1.1"))
-		return false;
-	return lws_hdr_total_length(wsi, WSI_TOKEN_CONNECTION) <= 0 ||
-	       !header_has(wsi, WSI_TOKEN_CONNECTION, "close", true);
+static enum version version_of(struct lws *wsi)
+{
+	char text[12];
+
+	if (lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP) <= 0)
+		return VERSION_OTHER;
+	if (!strcmp(text, "HTTP/1.1"))
+		return VERSION_1_1;
+	return strcmp(text, "HTTP/1.0") ? VERSION_OTHER : VERSION_1_0;
+}
+
+static bool asks_to_close(struct lws *wsi)
+{
+	return lws_hdr_total_length(wsi, WSI_TOKEN_CONNECTION) > 0 &&
+	       header_has(wsi, WSI_TOKEN_CONNECTION, "close", true);
 }
 
 enum { LENGTH_ABSENT = -1, LENGTH_BAD = -2 };
@@ -266,12 +275,13 @@ static int expect_body(struct sonde_req *s, int64_t length)
 static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
 {
 	struct lws *wsi = s->wsi;
+	enum version version = version_of(wsi);
 	int64_t length;
 	int rc;
 
 	s->view = (struct sonde_req_view){ .method = method_of(wsi), .peer = s->peer,
 					   .tls = s->listener->tls, .body = "" };
-	s->keep = wants_keep(wsi);
+	s->keep = version == VERSION_1_1 && !asks_to_close(wsi);
 	s->head_only = s->view.method == SONDE_HEAD;
 	sonde_buf_reset(&s->body);
 	if (!take_target(s, uri, uri_len))
@@ -281,8 +291,11 @@ static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
 	length = body_length(wsi);
 	if (length == LENGTH_BAD || disguised_length(wsi))
 		return reply_refuse(s, 400, "the Content-Length is malformed");
-	if (lws_hdr_fragment_length(wsi, WSI_TOKEN_HOST, 1) > 0)
-		return reply_refuse(s, 400, "there is more than one Host header");
+	if (lws_hdr_fragment_length(wsi, WSI_TOKEN_HOST, 1) > 0 ||
+	    (version != VERSION_1_0 && lws_hdr_total_length(wsi, WSI_TOKEN_HOST) <= 0))
+		return reply_refuse(s, 400, "there must be one Host header");
+	if (version == VERSION_OTHER)
+		return reply_refuse(s, 400, "only HTTP/1.1 is spoken");
 	if (!s->view.method)
 		return reply_refuse(s, 400, "the method is unknown");
 	if (s->head_only)

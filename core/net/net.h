@@ -3,9 +3,12 @@
  * libwebsockets. All calls and callbacks are on the loop's thread.
  *
  * HTTP/1.1 only; every Upgrade but websocket is refused; no extensions. Requests are checked
- * before the handler sees them: Transfer-Encoding -> 411, bad or repeated Content-Length -> 400,
- * body over max_body -> 413 (drained, the connection lives), headers over 8 KiB -> closed. A
- * handler sees the whole body and answers once, now or later. */
+ * before the handler sees them: Transfer-Encoding -> 411, bad or repeated Content-Length, no or two
+ * Host headers -> 400, body over max_body -> 413 (drained, the connection lives; over 16 times as
+ * long it is closed), HEAD -> 405, headers over 8 KiB -> closed. Requests may be pipelined, but one
+ * with a body only as the first of what is in flight (else 400 and closed). These answers have a
+ * JSON body {"error":{"type","message"}}. A handler sees the whole body and answers once, now or
+ * later. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,8 +33,9 @@ struct sonde_net_options {
 
 int sonde_net_new(uv_loop_t *, const struct sonde_net_options *, struct sonde_net **out,
                   struct sonde_error *);
-/* Stops listeners, closes all connections (their close callbacks run), frees; done runs when no
- * handle is left on the loop. */
+/* Stops listeners, says 1001 on all websockets (at most 0.5 s), closes all connections (their close
+ * callbacks run), frees; done runs when no handle of the net is left on the loop. A name lookup of a
+ * dial cannot be stopped: it may keep the loop alive longer. */
 void sonde_net_close(struct sonde_net *, void (*done)(void *), void *arg);
 
 /* -------- HTTP server -------- */
@@ -43,8 +47,12 @@ enum sonde_method {
 /* Valid until the request was answered or dropped. */
 struct sonde_req_view {
 	enum sonde_method method;
-	const char *path;  /* percent-decoded? no: as sent, without the query, NUL-terminated */
-	const char *query; /* after '?', "" when none */
+	/* Without the query, NUL-terminated, percent-decoded, '+' read as a space, "//", "/./" and
+	 * "/../" resolved: libwebsockets does that. No NUL byte inside. */
+	const char *path;
+	/* After '?', "" when none. Percent-encoded, though not always as the client did: whatever is
+	 * not plain ASCII, and %&+#; inside a name or value, is encoded, a space as %20. */
+	const char *query;
 	const char *body;
 	size_t body_len;
 	const char *peer;  /* textual address */
@@ -69,9 +77,11 @@ struct sonde_reply {
 	const struct sonde_header *headers; /* ends with {NULL}; may be NULL */
 };
 
-/* Answer once; the body is copied or sent before this returns. The request is gone after it.
- * Safe also when the peer has left meanwhile (then nothing is sent). Common headers (security,
- * CORS) come from the server. */
+/* Answer exactly once; the body is copied or sent before this returns. The request is gone after
+ * it. Safe, and still owed, when the peer has left or the net has closed meanwhile (then it only
+ * frees). Nothing more is read from the connection until the answer. Date, Content-Length,
+ * X-Content-Type-Options, Access-Control-Allow-Origin and Connection come from the server; a header
+ * whose value holds a control character is left out. A 204 or 304 has no body. */
 void sonde_req_reply(struct sonde_req *, const struct sonde_reply *);
 
 typedef void sonde_http_fn(struct sonde_req *, void *arg);
@@ -84,8 +94,10 @@ struct sonde_conn_events {
 	void (*message)(struct sonde_conn *, void *arg, char *text, size_t len);
 	/* The queue fell below a quarter of its maximum after a refused send. */
 	void (*drain)(struct sonde_conn *, void *arg);
-	/* Last callback. code: close code of the peer or 1006; reason: NUL-terminated, may be "".
-	 * For a client also when connecting failed: the reason says why. */
+	/* Last callback. code: close code of the peer, 1005 when it gave none, 1006 when the
+	 * connection broke; after sonde_conn_close the code and reason given there. reason:
+	 * NUL-terminated, may be "", foreign text. For a client also when connecting failed: 1006
+	 * and the reason says why. */
 	void (*close)(struct sonde_conn *, void *arg, unsigned code, const char *reason);
 };
 
@@ -93,7 +105,9 @@ struct sonde_conn_events {
  * changed (masking) but the buffer stays the caller's. SONDE_OK sent or queued (copied),
  * SONDE_EFULL over the queue limit, SONDE_EGONE closing. */
 int sonde_conn_send(struct sonde_conn *, struct sonde_buf *b);
-/* Start the closing handshake; the close callback follows. */
+/* Send what is queued, then start the closing handshake; the close callback follows, within about
+ * 10 s whatever the peer does, never inside this call. No message is delivered any more. reason is
+ * cut to 123 bytes. A peer that reads nothing for 30 s is closed as well. */
 void sonde_conn_close(struct sonde_conn *, unsigned code, const char *reason);
 void sonde_conn_set_arg(struct sonde_conn *, void *arg);
 void *sonde_conn_arg(struct sonde_conn *);
@@ -119,7 +133,7 @@ struct sonde_listen {
 };
 
 int sonde_net_listen(struct sonde_net *, const struct sonde_listen *, struct sonde_error *);
-uint16_t sonde_net_port(struct sonde_net *); /* of the listener */
+uint16_t sonde_net_port(struct sonde_net *); /* of the listener made last, 0 when none */
 
 struct sonde_dial {
 	const char *url; /* ws://host:port/path or wss:// */

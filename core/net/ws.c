@@ -189,6 +189,8 @@ void conn_peer_closes(struct sonde_conn *c, const unsigned char *in, size_t len)
 		conn_set_reason(c, CODE_NONE, "", 0);
 	else
 		conn_set_reason(c, (unsigned)in[0] << 8 | in[1], (const char *)in + 2, len - 2);
+	make_busy(c);
+	c->progress_ns = sonde_boottime_ns();
 }
 
 /* -------- sending -------- */

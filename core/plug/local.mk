@@ -5,3 +5,5 @@ core_plug_libplug_a_SOURCES = \
 	core/plug/open.c \
 	core/plug/plugset.c core/plug/plugset.h
 core_plug_libplug_a_CPPFLAGS = -D_GNU_SOURCE $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+
+SCRIPT_TESTS += t/plug/load.t

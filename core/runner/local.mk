@@ -20,3 +20,11 @@ pkglibexec_PROGRAMS += sonde-runner
 sonde_runner_SOURCES = core/runner/main.c
 sonde_runner_CPPFLAGS = $(core_runner_librunner_a_CPPFLAGS)
 sonde_runner_LDADD = $(RUNNER_LIBS)
+
+SCRIPT_TESTS += t/runner/contain.t t/runner/runner.t t/runner/tcp.t
+EXTRA_DIST += t/runner/RunnerDriver.pm
+
+C_TESTS += t/runner/result_test
+t_runner_result_test_SOURCES = t/runner/result_test.c
+t_runner_result_test_LDADD = t/libtap.a core/runner/librunner.a core/wire/libwire.a \
+	core/base/libbase.a

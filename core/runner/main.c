@@ -62,7 +62,7 @@ static uint32_t rights_left(void)
 
 static char *paths_to_read(const struct sonde_runner_options *o, struct sonde_pool *pool)
 {
-	const char *const parts[] = { o->plugins, o->read, o->resolv_conf };
+	const char *const parts[] = { o->plugins, o->read };
 	struct sonde_buf b;
 
 	sonde_buf_init(&b, 16 << 10);
@@ -170,7 +170,7 @@ static int serve(struct sonde_runner *r, const struct sonde_runner_options *o,
 	if (!status)
 		status = sonde_guard_new(o->guard_allow, o->guard_deny, &r->guard, e);
 	if (!status)
-		status = sonde_resolver_new(&r->poller, r->guard, o->resolv_conf, &r->resolver, e);
+		status = sonde_resolver_new(&r->poller, r->guard, o->resolver, &r->resolver, e);
 	if (!status && sonde_decoder_new(&r->decoder))
 		status = sonde_fail(e, SONDE_ENOMEM, NULL, "out of memory");
 	if (!status && sonde_runner_loop(r))

@@ -121,7 +121,7 @@ static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writa
 }
 
 int sonde_resolver_new(struct sonde_poller *poller, const struct sonde_guard *guard,
-                       const char *resolv_conf, struct sonde_resolver **out,
+                       const char *servers, struct sonde_resolver **out,
                        struct sonde_error *e)
 {
 	struct sonde_resolver *r = calloc(1, sizeof(*r));
@@ -130,12 +130,11 @@ int sonde_resolver_new(struct sonde_poller *poller, const struct sonde_guard *gu
 		.timeout = TIMEOUT_MS,
 		.tries = TRIES,
 		.lookups = (char *)"fb",
-		.resolvconf_path = (char *)resolv_conf,
 		.sock_state_cb = on_socket_state,
 		.sock_state_cb_data = r,
 	};
 	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
-	           ARES_OPT_SOCK_STATE_CB | (resolv_conf ? ARES_OPT_RESOLVCONF : 0);
+	           ARES_OPT_SOCK_STATE_CB;
 
 	if (!r)
 		return sonde_fail(e, SONDE_ENOMEM, NULL, "out of memory");
@@ -145,6 +144,11 @@ int sonde_resolver_new(struct sonde_poller *poller, const struct sonde_guard *gu
 	int rc = ares_library_init(ARES_LIB_INIT_ALL);
 	if (!rc)
 		rc = ares_init_options(&r->channel, &options, mask);
+	if (!rc && servers && *servers) {
+		rc = ares_set_servers_ports_csv(r->channel, servers);
+		if (rc)
+			ares_destroy(r->channel);
+	}
 	if (rc) {
 		free(r);
 		return sonde_fail(e, SONDE_EIO, NULL, "the resolver: %s", ares_strerror(rc));

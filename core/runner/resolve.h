@@ -13,8 +13,9 @@
 struct sonde_resolver;
 struct sonde_lookup;
 
-/* resolv_conf: another file than the system's, NULL for that. Guard and poller are borrowed. */
-int sonde_resolver_new(struct sonde_poller *, const struct sonde_guard *, const char *resolv_conf,
+/* servers: name servers ("192.0.2.1:5353,[2001:db8::1]:53") in place of resolv.conf's, NULL for
+ * those. Guard and poller are borrowed. */
+int sonde_resolver_new(struct sonde_poller *, const struct sonde_guard *, const char *servers,
                        struct sonde_resolver **out, struct sonde_error *);
 /* Pending lookups end without their callback. */
 void sonde_resolver_free(struct sonde_resolver *);

@@ -4,12 +4,14 @@
  * sleep everything that waits is written, so that many outcomes leave in one system call. */
 #include "runner/runner.h"
 
+#include <limits.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { BEAT_MS = 1000 };
+enum { BEAT_MS = 1000, LEAK_MAX = 32 };
 
 static void stop(struct sonde_runner *r)
 {
@@ -119,9 +121,31 @@ static void say_ready(struct sonde_runner *r)
 		sonde_channel_put(&r->channel, &m);
 }
 
+/* The number that the next descriptor gets; INT_MAX when none is left. */
+static int next_fd(const struct sonde_runner *r)
+{
+	int fd = dup(r->channel.fd);
+
+	if (fd < 0)
+		return INT_MAX;
+	close(fd);
+	return fd;
+}
+
+/* Descriptors that are open while no probe runs were leaked by a plugin. There is no way to tell
+ * which they are, but a new runner has none of them. */
+static void watch_leaks(struct sonde_runner *r)
+{
+	if (r->active || r->quitting || next_fd(r) < r->first_fd + LEAK_MAX)
+		return;
+	sonde_log(SONDE_LOG_WARN, "runner", "a plugin leaks descriptors: making way for a new runner");
+	r->quitting = true;
+}
+
 static void on_beat(uv_timer_t *h)
 {
 	say_ready(h->data);
+	watch_leaks(h->data);
 }
 
 static void on_term(uv_signal_t *h, int signum)
@@ -164,6 +188,7 @@ int sonde_runner_loop(struct sonde_runner *r)
 		return SONDE_EIO;
 	int rc = start_handles(r);
 	if (!rc) {
+		r->first_fd = next_fd(r);
 		say_ready(r);
 		uv_run(&r->loop, UV_RUN_DEFAULT);
 	}

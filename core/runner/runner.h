@@ -50,7 +50,8 @@ struct sonde_runner {
 	uv_prepare_t prepare;
 	uv_timer_t beat;
 	uv_signal_t term;
-	int polled; /* events that `control` waits for */
+	int polled;   /* events that `control` waits for */
+	int first_fd; /* lowest free descriptor before the first probe */
 	struct sonde_channel channel;
 	struct sonde_poller poller;
 	struct sonde_resolver *resolver;

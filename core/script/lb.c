@@ -172,6 +172,7 @@ static int lb_hash(lua_State *L)
 	const char *key = luaL_checklstring(L, 2, &len);
 	unsigned want = wanted(L, 3, set), *out = room_for(L, want);
 
+	sonde_sandbox_charge(L, len / 4);
 	return give(L, out, sonde_choose_hash(choice_of(L), set, key, len, want, out), false);
 }
 
@@ -342,7 +343,7 @@ static int lb_glob(lua_State *L)
 	const char *text = luaL_checklstring(L, 1, &n), *pattern = luaL_checklstring(L, 2, &m);
 
 	luaL_argcheck(L, m <= 256, 2, "a pattern of at most 256 bytes expected");
-	sonde_sandbox_charge(L, n + m);
+	sonde_sandbox_charge(L, n + n * m / 2);
 	lua_pushboolean(L, sonde_glob(pattern, m, text, n));
 	return 1;
 }

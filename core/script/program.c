@@ -385,8 +385,12 @@ static int run(struct sonde_program *p, const struct sonde_program_env *env, lua
 	int rc = sonde_sandbox_call(&b->sandbox, fn, d, d->answer->reason,
 	                            sizeof(d->answer->reason));
 	sonde_sandbox_disarm(&b->sandbox);
-	if (rc != SONDE_OK)
-		d->answer->count = 0;
+	if (rc == SONDE_OK)
+		return rc;
+	d->answer->count = 0;
+	/* What the failed decision left shall not be the next one's burden. */
+	if (b->sandbox.stop == SONDE_STOP_MEMORY)
+		lua_gc(b->sandbox.L, LUA_GCCOLLECT);
 	return rc;
 }
 

@@ -89,7 +89,9 @@ static void hook(lua_State *L, lua_Debug *ar)
 		return;
 	/* Should anything ever catch this error, the next instruction raises it again. */
 	lua_sethook(L, hook, LUA_MASKCOUNT, 1);
-	luaL_error(L, "%s", stop_text[s->stop]);
+	lua_getinfo(L, "Sl", ar);
+	lua_pushfstring(L, "%s:%d: %s", ar->short_src, ar->currentline, stop_text[s->stop]);
+	lua_error(L);
 }
 
 void sonde_sandbox_charge(lua_State *L, size_t n)

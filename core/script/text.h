@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What policies have instead of string patterns: each takes time linear in its input (glob: at
- * most text times the number of stars' worth of retries, bounded by text * pattern). */
+/* What policies have instead of string patterns. No recursion; glob takes at most length of text
+ * times length of pattern steps, the others are linear. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -16,16 +16,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BATCH = 8, MTU_DISCOVER_DONT = 0, MTU_DISCOVER_DO = 2 };
-
-#define SLACK_NS INT64_C(1000000)
+enum { MTU_DISCOVER_DONT = 0, MTU_DISCOVER_DO = 2 };
 
 static void tick(struct sonde_probe *p, void *arg);
-
-static const struct ping_args *args_of(const struct sonde_probe *p)
-{
-	return p->args;
-}
 
 static void finish_with(struct sonde_probe *p, enum sonde_failure failure, const char *why)
 {
@@ -56,192 +49,6 @@ static void conclude(struct sonde_probe *p)
 	} else {
 		finish_with(p, SONDE_FAIL_NONE, NULL);
 	}
-}
-
-/* Replies. */
-
-static size_t cookie_len(const struct sonde_probe *p)
-{
-	int64_t size = args_of(p)->size;
-	return size < SONDE_ICMP_COOKIE ? (size_t)size : SONDE_ICMP_COOKIE;
-}
-
-/* The cookie's last two bytes are the sequence number, so that each request has its own. */
-static void cookie_of(const struct ping_state *s, unsigned seq, uint8_t out[SONDE_ICMP_COOKIE])
-{
-	memcpy(out, s->cookie, SONDE_ICMP_COOKIE);
-	out[0] ^= seq >> 8;
-	out[1] ^= seq & 255;
-}
-
-static bool is_target(const struct ping_state *s, const uint8_t *address)
-{
-	if (!address)
-		return false;
-	if (s->socket.family == AF_INET)
-		return !memcmp(address, &((const struct sockaddr_in *)&s->target.sa)->sin_addr, 4);
-	return !memcmp(address, &((const struct sockaddr_in6 *)&s->target.sa)->sin6_addr, 16);
-}
-
-static struct ping_packet *match(struct sonde_probe *p, const struct sonde_icmp_msg *m, size_t need)
-{
-	struct ping_state *s = p->state;
-	uint8_t cookie[SONDE_ICMP_COOKIE];
-
-	if (m->id != s->socket.id || m->seq == 0 || m->seq > s->sent || m->len < need)
-		return NULL;
-	cookie_of(s, m->seq, cookie);
-	return memcmp(m->data, cookie, need) ? NULL : &s->packets[m->seq - 1];
-}
-
-/* Round trip by the best pair of stamps there is. A pair that says more time than passed between
- * our own send and read, or less than none, has met a clock step and is not used. */
-static void measure(struct ping_packet *k, int64_t now)
-{
-	int64_t bound = now - k->sent_at + SLACK_NS;
-
-	k->rtt = k->rx - k->tx;
-	if (k->tx && k->rx && k->tx >= k->user_tx && k->rtt >= 0 && k->rtt <= bound)
-		return;
-	k->user_stamp = 1;
-	k->rtt = k->rx - k->user_tx;
-	if (!k->rx || k->rtt < 0 || k->rtt > bound)
-		k->rtt = now - k->sent_at;
-}
-
-static void take_duplicate(struct sonde_probe *p, unsigned seq, const struct ping_packet *first,
-                           const struct sonde_icmp_rx *rx, int ttl)
-{
-	struct ping_state *s = p->state;
-	struct ping_packet copy = *first;
-
-	copy.rx = rx->stamp;
-	copy.ttl = (int16_t)ttl;
-	measure(&copy, p->host->now(p));
-	ping_print_reply(p, seq, &copy, 1);
-	if (s->n_duplicates < PING_MAX_DUPLICATES)
-		s->duplicates[s->n_duplicates] =
-			(struct ping_duplicate){ (uint16_t)seq, copy.ttl, copy.rtt };
-	s->n_duplicates++;
-}
-
-static void take_reply(struct sonde_probe *p, const struct sonde_icmp_msg *m,
-                       const struct sonde_icmp_rx *rx)
-{
-	struct ping_state *s = p->state;
-	struct ping_packet *k = match(p, m, cookie_len(p));
-	int ttl = m->ttl >= 0 ? m->ttl : rx->ttl;
-
-	if (!k || !is_target(s, rx->from))
-		return;
-	if (k->status == PING_REPLY || k->status == PING_ARRIVED) {
-		take_duplicate(p, m->seq, k, rx, ttl);
-		return;
-	}
-	if (k->status != PING_PENDING)
-		return;
-	k->status = PING_ARRIVED;
-	k->ttl = (int16_t)ttl;
-	k->rx = rx->stamp;
-	k->arrived_at = p->host->now(p);
-	k->bytes = (uint32_t)(rx->full - (size_t)(m->data - SONDE_ICMP_HEADER - rx->data));
-}
-
-static void take_error(struct sonde_probe *p, const struct sonde_icmp_msg *m,
-                       const uint8_t *from)
-{
-	struct ping_state *s = p->state;
-	size_t need = cookie_len(p);
-	/* Old routers quote the echo header and nothing after it. */
-	struct ping_packet *k = match(p, m, m->len < need ? m->len : need);
-	char text[PING_ADDRESS_TEXT] = "?";
-
-	if (!k || k->status != PING_PENDING)
-		return;
-	k->status = PING_ERROR;
-	k->note = sonde_icmp_phrase(s->socket.family, m->type, m->code);
-	if (from)
-		inet_ntop(s->socket.family, from, text, sizeof(text));
-	if (m->kind == SONDE_ICMP_UNREACHABLE) {
-		s->unreachable = k->note;
-		memcpy(s->says, text, sizeof(text));
-	}
-	ping_print_error(p, m->seq, text, k->note);
-}
-
-static unsigned read_replies(struct sonde_probe *p)
-{
-	struct ping_state *s = p->state;
-	unsigned n = sonde_icmp_recv(&s->socket, s->batch);
-	bool ip_header = s->socket.raw && s->socket.family == AF_INET;
-
-	for (unsigned i = 0; i < n; i++) {
-		struct sonde_icmp_rx rx;
-		struct sonde_icmp_msg m;
-		sonde_icmp_get(s->batch, i, &rx);
-		if (!sonde_icmp_parse(s->socket.family, ip_header, rx.data, rx.len, &m))
-			continue;
-		if (m.kind == SONDE_ICMP_REPLY)
-			take_reply(p, &m, &rx);
-		else if (is_target(s, m.dst))
-			take_error(p, &m, rx.from);
-	}
-	return n;
-}
-
-static void take_stamp(struct ping_state *s, const struct sonde_icmp_err *e)
-{
-	/* Newest first: after a rekey an old packet may bear the same key. */
-	for (unsigned i = s->sent; i > 0; i--) {
-		struct ping_packet *k = &s->packets[i - 1];
-		if (k->key == e->key && k->user_tx) {
-			if (!k->tx && e->stamp >= k->user_tx)
-				k->tx = e->stamp;
-			return;
-		}
-	}
-}
-
-static unsigned read_errors(struct sonde_probe *p)
-{
-	struct ping_state *s = p->state;
-	unsigned n = sonde_icmp_recv_errors(&s->socket, s->batch);
-
-	for (unsigned i = 0; i < n; i++) {
-		struct sonde_icmp_err e;
-		struct sonde_icmp_msg m;
-		if (!sonde_icmp_get_error(s->batch, i, &e))
-			continue;
-		if (e.is_stamp)
-			take_stamp(s, &e);
-		else if (sonde_icmp_parse_quoted(s->socket.family, e.type, e.code, e.data, e.len,
-		                                 &m) &&
-		         is_target(s, e.to))
-			take_error(p, &m, e.from);
-	}
-	return n;
-}
-
-/* Replies first, then the error queue, then the sums: a reply's send stamp was queued before the
- * reply was, so that here it has been read. */
-static void drain(struct sonde_probe *p)
-{
-	struct ping_state *s = p->state;
-	unsigned rounds = 0;
-	bool more;
-
-	do {
-		more = read_replies(p) == BATCH;
-		more |= read_errors(p) == BATCH;
-		for (unsigned i = s->oldest; i < s->sent; i++) {
-			struct ping_packet *k = &s->packets[i];
-			if (k->status != PING_ARRIVED)
-				continue;
-			k->status = PING_REPLY;
-			measure(k, k->arrived_at);
-			ping_print_reply(p, i + 1, k, 0);
-		}
-	} while (more && ++rounds < 16); /* a flood must not hold the loop */
 }
 
 /* Requests. */
@@ -285,10 +92,10 @@ static void send_one(struct sonde_probe *p)
 {
 	struct ping_state *s = p->state;
 	struct ping_packet *k = &s->packets[s->sent++];
-	size_t size = (size_t)args_of(p)->size;
+	size_t size = (size_t)ping_args_of(p)->size;
 	uint8_t cookie[SONDE_ICMP_COOKIE];
 
-	cookie_of(s, s->sent, cookie);
+	ping_cookie_of(s, s->sent, cookie);
 	sonde_icmp_build(s->socket.family, s->out, s->socket.id, (uint16_t)s->sent, cookie, size);
 	k->sent_at = p->host->now(p);
 	k->user_tx = sonde_icmp_wall_ns();
@@ -301,7 +108,7 @@ static void send_one(struct sonde_probe *p)
 static void expire(struct sonde_probe *p, int64_t now)
 {
 	struct ping_state *s = p->state;
-	int64_t wait = args_of(p)->wait;
+	int64_t wait = ping_args_of(p)->wait;
 
 	while (s->oldest < s->sent) {
 		struct ping_packet *k = &s->packets[s->oldest];
@@ -320,10 +127,10 @@ static void arm(struct sonde_probe *p, int64_t now)
 
 	if (s->timer)
 		p->host->timer_stop(p, s->timer);
-	if (s->sent < args_of(p)->packets)
+	if (s->sent < ping_args_of(p)->packets)
 		at = s->due;
-	if (s->oldest < s->sent && s->packets[s->oldest].sent_at + args_of(p)->wait < at)
-		at = s->packets[s->oldest].sent_at + args_of(p)->wait;
+	if (s->oldest < s->sent && s->packets[s->oldest].sent_at + ping_args_of(p)->wait < at)
+		at = s->packets[s->oldest].sent_at + ping_args_of(p)->wait;
 	s->timer = p->host->timer_start(p, at > now ? at - now : 0, tick, NULL);
 	if (!s->timer)
 		finish_with(p, SONDE_FAIL_OVERLOAD, "no memory for a timer");
@@ -334,15 +141,15 @@ static void step(struct sonde_probe *p)
 	struct ping_state *s = p->state;
 	int64_t now = p->host->now(p);
 
-	if (s->sent < args_of(p)->packets && now >= s->due) {
+	if (s->sent < ping_args_of(p)->packets && now >= s->due) {
 		send_one(p);
 		/* A late loop delays the rest; it does not send a burst. */
-		s->due += args_of(p)->interval;
+		s->due += ping_args_of(p)->interval;
 		if (s->due < now)
-			s->due = now + args_of(p)->interval;
+			s->due = now + ping_args_of(p)->interval;
 	}
 	expire(p, now);
-	if (s->oldest == args_of(p)->packets)
+	if (s->oldest == ping_args_of(p)->packets)
 		conclude(p);
 	else
 		arm(p, now);
@@ -355,7 +162,7 @@ static void tick(struct sonde_probe *p, void *arg)
 	s->timer = NULL;
 	if (s->done)
 		return;
-	drain(p); /* what came while the loop was late is not lost */
+	ping_drain(p); /* what came while the loop was late is not lost */
 	step(p);
 }
 
@@ -366,11 +173,11 @@ static void readable(struct sonde_probe *p, void *arg, int fd, unsigned events)
 
 	if (s->done)
 		return;
-	drain(p);
+	ping_drain(p);
 	expire(p, p->host->now(p));
-	if (s->oldest == args_of(p)->packets)
+	if (s->oldest == ping_args_of(p)->packets)
 		conclude(p);
-	else if (s->oldest != before && s->sent == args_of(p)->packets)
+	else if (s->oldest != before && s->sent == ping_args_of(p)->packets)
 		arm(p, p->host->now(p));
 }
 
@@ -378,7 +185,7 @@ static void readable(struct sonde_probe *p, void *arg, int fd, unsigned events)
 
 static void set_options(const struct sonde_probe *p)
 {
-	const struct ping_args *a = args_of(p);
+	const struct ping_args *a = ping_args_of(p);
 	const struct ping_state *s = p->state;
 	bool v4 = s->socket.family == AF_INET;
 	int discover = a->dont_fragment ? MTU_DISCOVER_DO : MTU_DISCOVER_DONT;
@@ -398,10 +205,10 @@ static void set_options(const struct sonde_probe *p)
 
 static int take_memory(struct sonde_probe *p)
 {
-	const struct ping_args *a = args_of(p);
+	const struct ping_args *a = ping_args_of(p);
 	struct ping_state *s = p->state;
 
-	s->batch = sonde_icmp_batch_new(p, BATCH, (size_t)a->size + 128);
+	s->batch = sonde_icmp_batch_new(p, PING_BATCH, (size_t)a->size + 128);
 	s->out = p->host->alloc(p, SONDE_ICMP_HEADER + (size_t)a->size);
 	s->packets = p->host->alloc(p, (size_t)a->packets * sizeof(*s->packets));
 	for (size_t i = 0; i < SONDE_ICMP_COOKIE; i += sizeof(uint64_t)) {

@@ -6,7 +6,7 @@
 
 #include "icmp/socket.h"
 
-enum { PING_ADDRESS_TEXT = 64, PING_MAX_DUPLICATES = 64 };
+enum { PING_ADDRESS_TEXT = 64, PING_MAX_DUPLICATES = 64, PING_BATCH = 8 };
 
 struct ping_args {
 	int64_t packets, interval, size, ttl, tos, wait; /* durations in ns */
@@ -61,6 +61,17 @@ struct ping_state {
 	uint8_t cookie[SONDE_ICMP_COOKIE];
 	uint8_t done;
 };
+
+static inline const struct ping_args *ping_args_of(const struct sonde_probe *p)
+{
+	return p->args;
+}
+
+/* The cookie of a request: the probe's, mixed with the sequence number. */
+void ping_cookie_of(const struct ping_state *, unsigned seq, uint8_t out[SONDE_ICMP_COOKIE]);
+/* Read all that has come. Replies first, then the error queue, then the sums: a reply's send stamp
+ * was queued before the reply was, so that by then it has been read. */
+void ping_drain(struct sonde_probe *);
 
 /* rawOutput as it happens. */
 void ping_print_head(struct sonde_probe *);

@@ -141,6 +141,10 @@ void tcp_report(struct sonde_probe *p)
 	struct tcp_stats t = sum_up(s);
 
 	h->put_text(p, "resolvedAddress", addr, strlen(addr));
+	if (s->resolve_ns)
+		h->put_text(p, "resolvedHostname", p->target, strlen(p->target));
+	else
+		h->put_null(p, "resolvedHostname");
 	h->put_int(p, "port", a->port);
 	if (s->resolve_ns)
 		h->put_number(p, "resolveTime", MS(s->resolve_ns), 3);

@@ -30,10 +30,12 @@ static const struct sonde_param params[] = {
 
 static const struct sonde_field fields[] = {
 	{ "resolvedAddress", SONDE_TYPE_STRING, "address that was connected to" },
+	{ "resolvedHostname", SONDE_TYPE_STRING, "the name it came from, null for an address" },
 	{ "port", SONDE_TYPE_INT, "port that was connected to" },
 	{ "resolveTime", SONDE_TYPE_NUMBER, "time of the name lookup", "ms" },
 	{ "timings", SONDE_TYPE_ROWS, "one row a connection that was established" },
 	{ "timings[].rtt", SONDE_TYPE_NUMBER, "round trip of the handshake", "ms" },
+	{ "stats", SONDE_TYPE_OBJECT, "sums" },
 	{ "stats.min", SONDE_TYPE_NUMBER, "shortest round trip", "ms" },
 	{ "stats.avg", SONDE_TYPE_NUMBER, "mean round trip", "ms" },
 	{ "stats.max", SONDE_TYPE_NUMBER, "longest round trip", "ms" },

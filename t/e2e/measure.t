@@ -35,6 +35,15 @@ like($etag, qr{^W/"[0-9a-f]+-[0-9a-f]{16}"$}, 'a weak ETag');
 is($s->get("/v1/measurements/$e->{id}", headers => { 'if-none-match' => $etag })->{status}, 304,
   'and 304 for it');
 
+is($s->post('/v1/measurements', { type => 'echo', target => 'x',
+  locations => [ { region => 'africa' } ] })->{status}, 422, 'a region without nodes: none');
+$s->patch('/v1/nodes/node-ap', { region => 'europe' });
+my $near = $s->measure({ type => 'echo', target => 'x', locations => [ { region => 'africa' } ],
+  policy => 'regional' });
+is($near->{results}[0]{probe}{region}, 'europe', 'the regional policy lets a neighbour stand in');
+like($near->{placement}{reason}, qr/1 in its neighbours/, 'and says so');
+$s->patch('/v1/nodes/node-ap', { region => 'ap' });
+
 my $again = $s->measure({ type => 'echo', target => 'again', locations => $e->{id} });
 is($again->{results}[0]{probe}{id}, $e->{results}[0]{probe}{id}, 'the same node by an earlier id');
 

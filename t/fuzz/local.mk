@@ -62,3 +62,12 @@ EXTRA_DIST += \
 	t/fuzz/seeds/icmp/exceeded6 t/fuzz/seeds/icmp/queued4 t/fuzz/seeds/icmp/queued6 \
 	t/fuzz/seeds/icmp/reply4 t/fuzz/seeds/icmp/reply4_raw t/fuzz/seeds/icmp/reply6 \
 	t/fuzz/seeds/icmp/toobig6_fragment t/fuzz/seeds/icmp/unreachable4_raw
+
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/request_fuzz
+t_fuzz_request_fuzz_SOURCES = t/fuzz/request_fuzz.c
+t_fuzz_request_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_fuzz_request_fuzz_LDADD = $(CONTROLLER_LIBS)
+t_fuzz_request_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/request/ping.json t/fuzz/seeds/request/sweep.json

@@ -12,7 +12,6 @@ struct world {
 	struct sonde_net *net;
 	uint16_t port;
 	uv_async_t over;
-	uv_timer_t limit;
 	void (*client)(struct world *);
 	void *arg;
 };

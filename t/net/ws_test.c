@@ -23,7 +23,6 @@ struct side {
 	bool stop_on_message, close_on_open;
 	unsigned close_code; /* sent on the first message */
 	const char *close_reason;
-	bool in_order;
 };
 
 static void send_text(struct sonde_conn *c, const char *text, size_t len, int want)
@@ -124,7 +123,7 @@ static int dial(const char *scheme, const char *host, const char *path, const ch
                 const char *subprotocol)
 {
 	struct sonde_error e;
-	char url[128];
+	char url[160];
 	struct sonde_dial d = { .url = url, .subprotocol = subprotocol, .ca_file = ca,
 				.events = &plain_events, .arg = &client, .timeout_s = 10 };
 
@@ -264,11 +263,15 @@ static void expect_dial_error(const char *scheme, const char *host, const char *
 static void connecting_fails_with_a_reason(void)
 {
 	uint16_t port;
+	char name[80];
 
 	open_server(&echo_events, NULL);
 	expect_dial_error("ws", "127.0.0.1", "/nothing", "HTTP status 404");
 	expect_dial_error("ws", "127.0.0.1", "/v1/other", "HTTP status 400");
-	expect_dial_error("ws", "name.invalid", "/v1/echo", "cannot resolve name.invalid");
+	/* A label of 70 letters fails without asking a resolver. */
+	memset(name, 'x', 70);
+	name[70] = '\0';
+	expect_dial_error("ws", name, "/v1/echo", "cannot resolve xxxxxxxx");
 	expect_dial_error("wss", "127.0.0.1", "/v1/echo", "");
 	port = w.port;
 	w.port = 1;
