@@ -51,8 +51,48 @@ sub describe {
 sub http_load {
   my ($sonde, @args) = @_;
   my $path = pop @args;
-  return decode_json(capture("$bld/t/bench/http_load", '-H', "Authorization: Bearer $sonde->{token}",
+  my $before = machine();
+  my $r = decode_json(capture("$bld/t/bench/http_load", '-H', "Authorization: Bearer $sonde->{token}",
     '-p', $sonde->{pids}{controller}, @args, '127.0.0.1', $sonde->{port}, $path));
+  my %busy = others($before);
+  my $own = ($r->{server_cpu_us} + $r->{client_cpu_us}) * $r->{requests} / 1e6 / $r->{seconds};
+  $r->{other_cores} = num($busy{busy_cores} > $own ? $busy{busy_cores} - $own : 0, 2);
+  return $r;
+}
+
+# CPU of processes that live on, in microseconds: stat counts in hundredths of a second.
+sub cpu_us {
+  my $ns = 0;
+  for my $file (map { glob "/proc/$_/task/*/schedstat" } @_) {
+    open my $f, '<', $file or next;
+    $ns += (split ' ', <$f> // 0)[0];
+  }
+  return $ns / 1000;
+}
+
+# CPU of all children that were waited for.
+sub children_cpu_us {
+  my $number = { x86_64 => 98, aarch64 => 165 }->{ (POSIX::uname())[4] }
+    or die "the number of getrusage is not known here\n";
+  my $usage = "\0" x 256;
+  syscall($number, -1, $usage) == 0 or die "getrusage: $!";
+  my ($user_s, $user_us, $system_s, $system_us) = unpack 'q4', $usage;
+  return ($user_s + $system_s) * 1e6 + $user_us + $system_us;
+}
+
+# The machine's work so far, and how much of it since then the caller does not answer for: a rate
+# measured while others had the CPUs is a lower bound.
+sub machine {
+  open my $f, '<', '/proc/stat' or die $!;
+  my (undef, @ticks) = split ' ', scalar <$f>;
+  return { at => time, busy => $ticks[0] + $ticks[1] + $ticks[2] + $ticks[5] + $ticks[6] + $ticks[7] };
+}
+
+sub others {
+  my ($before) = @_;
+  my $now = machine();
+  my $seconds = $now->{at} - $before->{at};
+  return (busy_cores => num(($now->{busy} - $before->{busy}) / 100 / ($seconds || 1), 2));
 }
 
 # Nodes of nodes_bench beside this script: ready when it returns.
