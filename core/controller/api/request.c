@@ -6,12 +6,16 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
+
 enum { REQUEST_POOL = 1 << 18, OPTIONS_MAX = 1 << 17, MAGIC_PARTS = 4, TEXT_MAX = 128 };
+enum { TIMEOUT_MAX_S = 300 };
 
 struct reading {
 	struct controller *c;
 	struct measurement_request *r;
 	const json_t *options;
+	const void *args; /* of the type, once they were checked */
 	struct sonde_error *e;
 };
 
@@ -142,7 +146,9 @@ static int read_locations(struct reading *rd, const json_t *v)
 	if (!json_is_array(v) || json_array_size(v) > LOCATIONS_MAX)
 		return wrong(rd, "locations", "\"locations\" must be an array of at most 128 objects");
 	json_array_foreach(v, i, object) {
-		int rc = read_location(rd, &rd->r->locations[rd->r->location_count++], object);
+		struct location *l = &rd->r->locations[rd->r->location_count++];
+		memset(l, 0, sizeof(*l));
+		int rc = read_location(rd, l, object);
 		if (rc != SONDE_OK) {
 			sonde_error_nest(rd->e, "locations", (int)i);
 			return rc;
@@ -191,7 +197,7 @@ static int read_limit(struct reading *rd, const json_t *v)
 static int read_timeout(struct reading *rd, const json_t *v)
 {
 	int64_t n;
-	int rc = read_int(rd, v, "timeout", 1, 300, &n);
+	int rc = read_int(rd, v, "timeout", 1, TIMEOUT_MAX_S, &n);
 
 	rd->r->timeout_ms = (uint32_t)n * 1000;
 	rd->r->timeout_given = true;
@@ -353,6 +359,7 @@ static int check_options(struct reading *rd)
 		sonde_error_nest(rd->e, "measurementOptions", -1);
 		return rc;
 	}
+	rd->args = args;
 	sonde_json_init(&j, &r->options);
 	sonde_json_open(&j, NULL, '{');
 	sonde_rows_write(r->type->params, args, &j);
@@ -375,13 +382,26 @@ static int check_limits(struct reading *rd)
 	return SONDE_OK;
 }
 
-/* Globalping's default for ping; other types get ten seconds. */
+/* A checked argument by name; fallback when the type has no such row. */
+static int64_t argument(const struct reading *rd, const char *name, uint32_t type, int64_t fallback)
+{
+	struct sonde_param row;
+	int64_t v = fallback;
+
+	if (rd->args && sonde_row_find(rd->r->type->params, name, &row) && row.type == type)
+		memcpy(&v, (const char *)rd->args + row.offset, sizeof(v));
+	return v;
+}
+
+/* Globalping's rule for ping, max(10, ceil((packets - 1) * interval + 3)) seconds, for every type
+ * that has such options; ten seconds else. */
 static uint32_t default_timeout_ms(const struct reading *rd)
 {
-	int64_t packets = json_integer_value(json_object_get(rd->options, "packets"));
-	int64_t seconds = (packets - 1 + 1) / 2 + 3;
+	int64_t packets = argument(rd, "packets", SONDE_TYPE_INT, 1);
+	int64_t interval = argument(rd, "interval", SONDE_TYPE_DURATION, 0) / SONDE_NS_PER_MS;
+	int64_t seconds = ((packets - 1) * interval + 999) / 1000 + 3;
 
-	return (uint32_t)(seconds > 10 ? seconds > 300 ? 300 : seconds : 10) * 1000;
+	return (uint32_t)(seconds > 10 ? seconds > TIMEOUT_MAX_S ? TIMEOUT_MAX_S : seconds : 10) * 1000;
 }
 
 int request_parse(struct controller *c, const json_t *body, struct measurement_request *r,
@@ -389,14 +409,8 @@ int request_parse(struct controller *c, const json_t *body, struct measurement_r
 {
 	struct reading rd = { .c = c, .r = r, .e = e };
 
+	/* Locations are cleared one by one as they are read: the array is large. */
 	memset(r, 0, offsetof(struct measurement_request, locations));
-	memset(r->locations, 0, sizeof(r->locations[0]) * (json_is_array(json_object_get(body, "locations")) ?
-		json_array_size(json_object_get(body, "locations")) % (LOCATIONS_MAX + 1) : 0));
-	r->location_count = 0;
-	r->locations_json = NULL;
-	r->limit = r->timeout_ms = 0;
-	r->limit_given = r->timeout_given = r->progress = false;
-	r->ip_version = 0;
 	sonde_buf_init(&r->options, OPTIONS_MAX);
 	sonde_pool_init(&r->pool, REQUEST_POOL);
 	r->policy = c->options.policy;
@@ -409,7 +423,7 @@ int request_parse(struct controller *c, const json_t *body, struct measurement_r
 		rc = check_target(&rd);
 	if (rc == SONDE_OK)
 		rc = check_limits(&rd);
-	if (!r->timeout_given)
+	if (rc == SONDE_OK && !r->timeout_given)
 		r->timeout_ms = default_timeout_ms(&rd);
 	return rc;
 }
