@@ -150,17 +150,24 @@ static int place(struct controller *c, struct measurement_request *r, uint64_t s
 	return SONDE_ENOENT;
 }
 
+static uint64_t next_seed(struct seeds *s)
+{
+	if (!s->count) {
+		sonde_random_bytes(s->left, sizeof(s->left));
+		s->count = sizeof(s->left) / sizeof(s->left[0]);
+	}
+	return s->left[--s->count] >> 11; /* fits a JSON number */
+}
+
 static int create_one(struct controller *c, const json_t *body, struct measurement **out,
                       struct sonde_error *e)
 {
 	/* Large, and the loop has one thread: kept off the stack. */
 	static struct measurement_request r;
 	static struct placement_answer a;
-	uint64_t seed;
+	uint64_t seed = next_seed(&c->seeds);
 
 	int rc = request_parse(c, body, &r, e);
-	sonde_random_bytes(&seed, sizeof(seed));
-	seed >>= 11; /* fits a JSON number */
 	if (rc == SONDE_OK)
 		rc = place(c, &r, seed, &a);
 	if (rc == SONDE_OK) {

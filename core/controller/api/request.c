@@ -215,8 +215,14 @@ static int check_target(struct reading *rd)
 static int check_options(struct reading *rd)
 {
 	struct measurement_request *r = rd->r;
-	json_t *options = rd->options ? json_copy((json_t *)rd->options) : json_object();
 	struct sonde_json j;
+
+	if (!json_object_size(rd->options) && r->type->defaults) {
+		rd->args = r->type->defaults;
+		sonde_buf_add(&r->options, "{}", 2);
+		return SONDE_OK;
+	}
+	json_t *options = rd->options ? json_copy((json_t *)rd->options) : json_object();
 	int64_t version = 0;
 	int rc = SONDE_OK;
 
