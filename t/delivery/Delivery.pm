@@ -85,6 +85,8 @@ sub check {
     push @wrong, "result $r->{number} was never made" unless $made{ $r->{node} }{ $r->{number} };
     push @wrong, "result $r->{number} counts, though nobody asked for it" unless $r->{late};
   }
+  push @wrong, "results are declared lost, though nothing was damaged or full"
+    if $o{no_loss} && grep { $_ } values %lost;
   for my $node (keys %durable) {
     my @missing = grep { !$numbers{$node}{$_} } keys %{ $durable{$node} };
     my $declared = $lost{$node} || 0;

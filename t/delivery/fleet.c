@@ -10,6 +10,7 @@
  *	D                        all is acknowledged: nothing is left to send
  *
  *	fleet -u URL -t TOKEN -d DIR -l LOG -n NODES [-r RESULTS_PER_S] [-m SPOOL_BYTES]
+ *	      [-k BYTES_KEPT]
  *
  * SIGUSR1 stops the making; SIGTERM ends it. Each start registers what has no key yet. Numbers are
  * "<start>.<count>", so that no two results ever share one. */
@@ -53,7 +54,7 @@ struct fleet {
 	const char *url, *token, *dir;
 	int log;
 	unsigned count, rate;
-	uint64_t max_bytes;
+	uint64_t max_bytes, keep_bytes;
 	int64_t start_ms, start_ns, last_ns;
 	bool making, done;
 	struct unit *units;
@@ -226,7 +227,7 @@ static void open_unit(struct fleet *f, unsigned i)
 	sonde_id_format(&u->identity.id, u->id);
 	snprintf(path, sizeof(path), "%s/spool", dir);
 	struct sonde_spool_options spool = { .dir = path, .max_bytes = f->max_bytes,
-		                             .keep_bytes = 16 << 20, .segment_bytes = SEGMENT };
+		                             .keep_bytes = f->keep_bytes, .segment_bytes = SEGMENT };
 	if (sonde_spool_open(&spool, NULL, NULL, &u->spool, &e) != SONDE_OK)
 		die(name, e.text);
 	struct sonde_link_options link = {
@@ -251,7 +252,7 @@ static void read_flags(struct fleet *f, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "u:t:d:l:n:r:m:")) != -1) {
+	while ((c = getopt(argc, argv, "u:t:d:l:n:r:m:k:")) != -1) {
 		if (c == 'u')
 			f->url = optarg;
 		else if (c == 't')
@@ -266,14 +267,16 @@ static void read_flags(struct fleet *f, int argc, char **argv)
 			f->rate = (unsigned)number(optarg, 100000);
 		else if (c == 'm')
 			f->max_bytes = (uint64_t)number(optarg, 1L << 40);
+		else if (c == 'k')
+			f->keep_bytes = (uint64_t)number(optarg, 1L << 40);
 	}
 	if (!f->url || !f->dir || !f->count || f->log < 0)
-		die("usage", "fleet -u URL -t TOKEN -d DIR -l LOG -n NODES [-r RATE] [-m BYTES]");
+		die("usage", "fleet -u URL -t TOKEN -d DIR -l LOG -n NODES [-r RATE] [-m BYTES] [-k BYTES]");
 }
 
 int main(int argc, char **argv)
 {
-	static struct fleet f = { .log = -1, .max_bytes = 1 << 30, .making = true };
+	static struct fleet f = { .log = -1, .max_bytes = 1 << 30, .keep_bytes = 16 << 20, .making = true };
 	const struct sonde_net_options net = { .max_body = 1 << 16, .max_message = SONDE_MSG_MAX,
 		                               .max_send_queue = 8 << 20, .idle_timeout_s = 60 };
 	struct sonde_error e = { .text = "" };
