@@ -68,3 +68,19 @@ t_plug_ping_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)
 t_plug_sweep_test_SOURCES = t/plug/sweep_test.c plugins/sweep/set.c
 t_plug_sweep_test_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS) $(JANSSON_CFLAGS)
 t_plug_sweep_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)
+
+# The path engine, and the two plugins over it.
+PATH_SOURCES = $(ICMP_SOURCES) \
+	plugins/path/engine.c plugins/path/facts.c plugins/path/match.c plugins/path/path.h \
+	plugins/path/socket.c plugins/path/wire.c plugins/path/wire.h
+
+plugin_LTLIBRARIES += plugins/traceroute/traceroute.la plugins/mtr/mtr.la
+plugins_traceroute_traceroute_la_SOURCES = $(PATH_SOURCES) plugins/traceroute/traceroute.c
+plugins_traceroute_traceroute_la_CPPFLAGS = $(ICMP_CPPFLAGS)
+plugins_traceroute_traceroute_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_traceroute_traceroute_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_mtr_mtr_la_SOURCES = $(PATH_SOURCES) plugins/mtr/mtr.c
+plugins_mtr_mtr_la_CPPFLAGS = $(ICMP_CPPFLAGS)
+plugins_mtr_mtr_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_mtr_mtr_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_mtr_mtr_la_LIBADD = -lm

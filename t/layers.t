@@ -30,7 +30,7 @@ my %ROOMS = (
 );
 
 # Folders of plugins/ that are no plugin but what several share.
-my %ENGINES = (icmp => 1);
+my %ENGINES = (icmp => 1, path => 1);
 
 # Library headers: where each may be included ("room" or "room/file.c").
 my @LIBRARIES = (
