@@ -189,9 +189,9 @@ static void take_stamp(struct path *s, const struct path_socket *so, const struc
 	/* Newest first: after a rekey an old probe may bear the same key. */
 	for (unsigned i = s->sent; i > 0; i--) {
 		struct path_probe *k = &s->probes[s->order[i - 1]];
-		if (k->socket != so || k->key != rx->key)
+		if (k->socket != so || k->key != rx->key || rx->stamp < k->user_tx)
 			continue;
-		if (!k->tx && rx->stamp >= k->user_tx)
+		if (!k->tx)
 			k->tx = rx->stamp;
 		return;
 	}
