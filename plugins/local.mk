@@ -71,8 +71,8 @@ t_plug_sweep_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)
 
 # The path engine, and the two plugins over it.
 PATH_SOURCES = $(ICMP_SOURCES) \
-	plugins/path/engine.c plugins/path/facts.c plugins/path/match.c plugins/path/path.h \
-	plugins/path/socket.c plugins/path/wire.c plugins/path/wire.h
+	plugins/path/begin.c plugins/path/engine.c plugins/path/facts.c plugins/path/match.c \
+	plugins/path/path.h plugins/path/socket.c plugins/path/wire.c plugins/path/wire.h
 
 plugin_LTLIBRARIES += plugins/traceroute/traceroute.la plugins/mtr/mtr.la
 plugins_traceroute_traceroute_la_SOURCES = $(PATH_SOURCES) plugins/traceroute/traceroute.c

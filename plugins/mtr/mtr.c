@@ -190,6 +190,12 @@ static int check(const void *args, const char *target, struct sonde_error *e)
 		return refuse(e, "firstHop", "must not be above maxHops");
 	if (a->protocol == PATH_ICMP && a->port)
 		return refuse(e, "port", "is for TCP and UDP only");
+	/* Each is a socket. */
+	int64_t rounds = a->wait / a->interval + 1;
+	rounds = rounds < a->packets ? rounds : a->packets;
+	if (a->protocol == PATH_TCP && (a->last - a->first + 1) * rounds > PATH_TCP_MAX)
+		return refuse(e, "interval", "with TCP at most 256 probes may be in flight: hops times "
+		              "wait over interval");
 	return 0;
 }
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sending half of the path engine, and its clock.
  *
- * TTLs go out in ascending order, CHUNK of them at once and the next ones PACE later (or as soon as
- * the earlier ones are answered): a path of n hops costs one round trip and n/CHUNK times PACE, a
- * near target is not shot at with every TTL, and of the probes that reach the target the lowest
- * TTL is the first, before a limit of its answers sets in. When the end of the path is known,
- * probes beyond it are dropped and no more are sent.
+ * TTLs go out in ascending order, CHUNK of them at once and the next ones PACE later: a path of n
+ * hops costs one round trip and n/CHUNK times PACE, and of the probes that reach the target the
+ * lowest TTL is the first, before a limit of its answers sets in. When all are answered before PACE
+ * is over, the path is a near one: then one TTL goes out at once, then two, then CHUNK again, so
+ * that a near target is not shot at with TTLs beyond it. When the end of the path is known, probes
+ * beyond it are dropped and no more are sent.
  *
  * With interval 0 everything is one round with one deadline; a hop that did not answer all its
  * queries is asked once more before it. Otherwise each query of a hop is in a round of its own.
- * One timer stands for the nearest of: next chunk, asking again, oldest probe given up. */
-#include <arpa/inet.h>
+ * When this host refuses to send, no more is sent and what is in flight is waited for. One timer
+ * stands for the nearest of: next chunk, asking again, oldest probe given up. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,8 +25,8 @@ enum { CHUNK = 4, BEYOND = 5 /* silent hops a later round goes past the last one
 
 static void tick(struct sonde_probe *p, void *arg);
 
-static void end_with(struct sonde_probe *p, struct path *s, enum sonde_failure failure,
-                     const char *why)
+void path_end_with(struct sonde_probe *p, struct path *s, enum sonde_failure failure,
+                   const char *why)
 {
 	if (s->is_over)
 		return;
@@ -38,16 +39,11 @@ const struct path_probe *path_slot(const struct path *s, unsigned ttl, unsigned 
 	return &s->probes[(ttl - s->config.first) * s->slots + i];
 }
 
-static bool in_rounds(const struct path *s)
-{
-	return s->config.interval > 0;
-}
-
 static unsigned limit(const struct path *s)
 {
 	unsigned top = s->config.last;
 
-	if (in_rounds(s) && s->round > 0) {
+	if (path_in_rounds(s) && s->round > 0) {
 		unsigned known = s->heard >= s->config.first ? s->heard : s->config.first - 1;
 		top = known + BEYOND < top ? known + BEYOND : top;
 	}
@@ -56,7 +52,16 @@ static unsigned limit(const struct path *s)
 
 static bool all_sent(const struct path *s)
 {
-	return s->cursor > limit(s) && (!in_rounds(s) || s->round + 1 >= s->config.queries);
+	return s->refused ||
+		(s->cursor > limit(s) && (!path_in_rounds(s) || s->round + 1 >= s->config.queries));
+}
+
+/* When hops that did not answer are asked once more. */
+static int64_t again_due(const struct path *s)
+{
+	if (s->again_at)
+		return s->again_at;
+	return s->last_sent + (s->config.wait < 2 * AGAIN_NS ? s->config.wait / 2 : AGAIN_NS);
 }
 
 /* How long a probe may still be answered. Once the target has answered, routers before it have had
@@ -64,7 +69,7 @@ static bool all_sent(const struct path *s)
 static int64_t patience(const struct path *s)
 {
 	int64_t near = s->end_rtt * 10;
-	int64_t least = in_rounds(s) ? AGAIN_NS : AGAIN_NS + 100 * MS + 4 * s->end_rtt;
+	int64_t least = path_in_rounds(s) ? AGAIN_NS : AGAIN_NS + 100 * MS + 4 * s->end_rtt;
 
 	if (!s->end)
 		return s->config.wait;
@@ -74,7 +79,7 @@ static int64_t patience(const struct path *s)
 
 static int64_t expiry(const struct path *s, const struct path_probe *k)
 {
-	if (in_rounds(s))
+	if (path_in_rounds(s))
 		return k->sent_at + patience(s);
 	return all_sent(s) ? s->last_sent + patience(s) : INT64_MAX;
 }
@@ -135,7 +140,7 @@ static struct path_socket *socket_for(struct sonde_probe *p, struct path *s, uns
 	return s->own[ttl];
 }
 
-static void send_failed(struct path *s, int error)
+void path_send_failed(struct path *s, int error)
 {
 	s->refused = error == ENETUNREACH ? "network unreachable"
 		: error == EHOSTUNREACH ? "host unreachable" : strerror(error);
@@ -166,7 +171,7 @@ static void send_one(struct sonde_probe *p, struct path *s, unsigned ttl)
 	s->last_sent = k->sent_at;
 	if (!error)
 		return;
-	send_failed(s, error);
+	path_send_failed(s, error);
 	k->status = PATH_SKIPPED;
 	s->pending--;
 	if (so && s->config.protocol == PATH_TCP)
@@ -175,20 +180,22 @@ static void send_one(struct sonde_probe *p, struct path *s, unsigned ttl)
 
 static void send_chunk(struct sonde_probe *p, struct path *s, int64_t now)
 {
-	unsigned top = limit(s), repeat = in_rounds(s) ? 1 : s->config.queries;
+	unsigned top = limit(s), repeat = path_in_rounds(s) ? 1 : s->config.queries;
+	bool early = s->sent && now < s->due;
 
-	for (unsigned n = 0; n < CHUNK && s->cursor <= top && !s->refused; n++, s->cursor++)
+	s->chunk = !s->chunk ? CHUNK : early && s->chunk == CHUNK && !s->is_near ? 1
+		: 2 * s->chunk < CHUNK ? 2 * s->chunk : CHUNK;
+	s->is_near |= early;
+	for (unsigned n = 0; n < s->chunk && s->cursor <= top && !s->refused; n++, s->cursor++)
 		for (unsigned q = 0; q < repeat && !s->refused; q++)
 			send_one(p, s, s->cursor);
 	s->due = now + PACE_NS;
-	if (s->cursor <= top)
-		return;
-	s->again_at = now + (s->config.wait < 2 * AGAIN_NS ? s->config.wait / 2 : AGAIN_NS);
 }
 
 static void next_round(struct path *s, int64_t now)
 {
 	s->round++;
+	s->chunk = 0;
 	s->cursor = s->config.first;
 	s->round_at += s->config.interval;
 	if (s->round_at < now) /* a late loop delays the rest; it does not send a burst */
@@ -217,35 +224,37 @@ static void ask_again(struct sonde_probe *p, struct path *s)
 
 /* The clock. */
 
-static void conclude(struct sonde_probe *p, struct path *s)
+void path_conclude(struct sonde_probe *p, struct path *s)
 {
 	char why[160];
 	bool nothing = !s->heard && s->refused;
 
 	if (!nothing) {
-		end_with(p, s, SONDE_FAIL_NONE, NULL);
+		path_end_with(p, s, SONDE_FAIL_NONE, NULL);
 		return;
 	}
 	snprintf(why, sizeof(why), "%s, says this host", s->refused);
 	if (s->refused_error == ENETUNREACH || s->refused_error == EHOSTUNREACH)
-		end_with(p, s, SONDE_FAIL_UNREACHABLE, why);
+		path_end_with(p, s, SONDE_FAIL_UNREACHABLE, why);
 	else if (s->refused_error == EMFILE || s->refused_error == ENFILE ||
 	         s->refused_error == ENOMEM || s->refused_error == ENOBUFS)
-		end_with(p, s, SONDE_FAIL_OVERLOAD, why);
+		path_end_with(p, s, SONDE_FAIL_OVERLOAD, why);
 	else
-		end_with(p, s, SONDE_FAIL_INTERNAL, why);
+		path_end_with(p, s, SONDE_FAIL_INTERNAL, why);
 }
 
 static int64_t next_event(const struct path *s)
 {
 	int64_t at = INT64_MAX;
 
-	if (s->cursor <= limit(s))
+	if (s->refused)
+		at = INT64_MAX;
+	else if (s->cursor <= limit(s))
 		at = s->due;
-	else if (in_rounds(s) && !all_sent(s))
+	else if (path_in_rounds(s) && !all_sent(s))
 		at = s->round_at + s->config.interval;
-	else if (!in_rounds(s) && !s->again_done)
-		at = s->again_at;
+	else if (!path_in_rounds(s) && !s->again_done)
+		at = again_due(s);
 	if (s->oldest < s->sent) {
 		int64_t gone = expiry(s, &s->probes[s->order[s->oldest]]);
 		at = gone < at ? gone : at;
@@ -253,7 +262,7 @@ static int64_t next_event(const struct path *s)
 	return at;
 }
 
-static void arm(struct sonde_probe *p, struct path *s, int64_t now)
+void path_arm(struct sonde_probe *p, struct path *s, int64_t now)
 {
 	int64_t at = next_event(s);
 
@@ -261,34 +270,42 @@ static void arm(struct sonde_probe *p, struct path *s, int64_t now)
 		p->host->timer_stop(p, s->timer);
 	s->timer = p->host->timer_start(p, at > now ? at - now : 0, tick, s);
 	if (!s->timer)
-		end_with(p, s, SONDE_FAIL_OVERLOAD, "no memory for a timer");
+		path_end_with(p, s, SONDE_FAIL_OVERLOAD, "no memory for a timer");
 }
 
 static void do_due(struct sonde_probe *p, struct path *s, int64_t now)
 {
+	if (s->refused)
+		return;
 	if (s->cursor <= limit(s) && (now >= s->due || (s->sent && !s->pending)))
 		send_chunk(p, s, now);
-	else if (s->cursor > limit(s) && in_rounds(s) && !all_sent(s) &&
+	else if (s->cursor > limit(s) && path_in_rounds(s) && !all_sent(s) &&
 	         now >= s->round_at + s->config.interval) {
 		next_round(s, now);
 		send_chunk(p, s, now);
-	} else if (!in_rounds(s) && !s->again_done && s->cursor > limit(s) && now >= s->again_at) {
+	} else if (!path_in_rounds(s) && !s->again_done && s->cursor > limit(s) && now >= again_due(s)) {
 		ask_again(p, s);
 	}
+}
+
+/* A router quoted too little to tell the probe by, and that is news. */
+static bool is_alarmed(const struct path *s)
+{
+	return s->unsigned_quotes && !s->again_at;
 }
 
 static void step(struct sonde_probe *p, struct path *s)
 {
 	int64_t now = p->host->now(p);
 
-	if (s->again_at == INT64_MIN) /* who quotes too little is asked otherwise, a round trip later */
+	if (is_alarmed(s)) /* who quotes too little is asked otherwise, a round trip later */
 		s->again_at = now + (now - s->last_sent) + 5 * MS;
 	do_due(p, s, now);
 	expire(p, s, now);
-	if (s->refused || (all_sent(s) && !s->pending))
-		conclude(p, s);
+	if (all_sent(s) && !s->pending)
+		path_conclude(p, s);
 	else
-		arm(p, s, now);
+		path_arm(p, s, now);
 }
 
 static void tick(struct sonde_probe *p, void *arg)
@@ -313,112 +330,6 @@ void path_event(struct sonde_probe *p, void *arg, int fd, unsigned events)
 		return;
 	path_drain(p, so);
 	/* A wake-up for send stamps alone changes nothing. */
-	if (s->pending != pending || s->again_at == INT64_MIN)
+	if (s->pending != pending || is_alarmed(s))
 		step(p, s);
-}
-
-/* The way to the first probe. */
-
-static int take_memory(struct sonde_probe *p, struct path *s)
-{
-	const struct path_config *c = &s->config;
-	unsigned n;
-	uint64_t r = p->host->random(p);
-
-	memcpy(s->cookie, &r, sizeof(s->cookie));
-	s->slots = in_rounds(s) ? c->queries : 2 * c->queries;
-	n = s->slots * (c->last - c->first + 1);
-	if (n > UINT16_MAX - 1)
-		return -1;
-	s->order = p->host->alloc(p, n * sizeof(*s->order));
-	s->probes = s->order ? p->host->alloc(p, n * sizeof(*s->probes)) : NULL;
-	return s->probes ? 0 : -1;
-}
-
-static void choose(struct path *s, const struct sonde_addr *addrs, unsigned count)
-{
-	const struct sonde_addr *best = &addrs[0];
-
-	for (unsigned i = 0; i < count && best->sa.ss_family != AF_INET; i++)
-		if (addrs[i].sa.ss_family == AF_INET)
-			best = &addrs[i];
-	s->target = *best;
-	s->family = best->sa.ss_family;
-	if (s->family == AF_INET)
-		inet_ntop(AF_INET, &((struct sockaddr_in *)&s->target.sa)->sin_addr, s->address,
-		          sizeof(s->address));
-	else
-		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&s->target.sa)->sin6_addr, s->address,
-		          sizeof(s->address));
-}
-
-static void resolved(struct sonde_probe *p, void *arg, enum sonde_failure failure,
-                     const struct sonde_addr *addrs, unsigned count, int64_t took_ns,
-                     const char *why)
-{
-	struct path *s = arg;
-
-	if (s->is_over)
-		return;
-	if (failure || !count) {
-		end_with(p, s, failure ? failure : SONDE_FAIL_RESOLVE,
-		         why ? why : "the name has no address");
-		return;
-	}
-	choose(s, addrs, count);
-	if (take_memory(p, s)) {
-		end_with(p, s, SONDE_FAIL_OVERLOAD, "the probe's memory limit is too small");
-		return;
-	}
-	int error = path_open_main(p, s);
-	if (error) {
-		send_failed(s, error);
-		conclude(p, s);
-		return;
-	}
-	s->cursor = s->config.first;
-	s->round_at = s->due = p->host->now(p) + SONDE_ICMP_SETTLE_NS;
-	arm(p, s, p->host->now(p));
-}
-
-static void begin(struct sonde_probe *p, void *arg)
-{
-	static const int families[] = { AF_UNSPEC, AF_INET, AF_INET6 };
-	struct path *s = arg;
-
-	s->timer = NULL;
-	if (p->host->resolve(p, p->target,
-	                     families[p->ip_version == 4 ? 1 : p->ip_version == 6 ? 2 : 0], resolved, s))
-		end_with(p, s, SONDE_FAIL_INTERNAL, "the lookup could not be started");
-}
-
-int path_start(struct sonde_probe *p, struct path *s, const struct path_config *c,
-               path_over_fn *over)
-{
-	s->config = *c;
-	s->over = over;
-	s->main.s.fd = -1;
-	s->timer = p->host->timer_start(p, 0, begin, s);
-	return s->timer ? 0 : -1;
-}
-
-void path_cancel(struct sonde_probe *p, struct path *s, enum sonde_why why)
-{
-	if (why == SONDE_WHY_TIMEOUT)
-		end_with(p, s, s->address[0] ? SONDE_FAIL_TIMEOUT : SONDE_FAIL_RESOLVE,
-		         s->address[0] ? "the time for the measurement was over"
-		                       : "the name was not resolved in time");
-	else
-		end_with(p, s, SONDE_FAIL_CANCELLED, why == SONDE_WHY_SHUTDOWN
-		         ? "the node shut down" : "the measurement was cancelled");
-}
-
-void path_finish(struct sonde_probe *p, struct path *s)
-{
-	if (s->timer)
-		p->host->timer_stop(p, s->timer);
-	while (s->sockets)
-		path_close(p, s->sockets);
-	s->main.path = s;
-	path_close(p, &s->main);
 }

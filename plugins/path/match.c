@@ -103,17 +103,16 @@ static void take_icmp(struct sonde_probe *p, struct path_socket *so, struct path
 	bool ip_header = so->s.raw && s->family == AF_INET;
 	struct sonde_icmp_msg m;
 
-	if (!sonde_icmp_parse(s->family, ip_header, rx->data, rx->len, &m) || m.id != so->s.id)
+	if (!sonde_icmp_parse(s->family, ip_header, rx->data, rx->len, &m))
 		return;
 	if (ip_header)
 		memcpy(rx->from, rx->data + 12, 4);
 	rx->has_from |= ip_header;
-	int seq = path_payload_seq(m.data, m.len, s->cookie);
-	struct path_probe *k = by_seq(s, m.seq);
-	if (!k || seq < 0 || (seq && seq != m.seq))
+	struct path_probe *k = by_seq(s, path_echo_seq(s->family, &m, so->s.id, s->cookie));
+	if (!k)
 		return;
 	if (m.kind == SONDE_ICMP_REPLY) {
-		if (seq && m.len >= 4 + PATH_COOKIE && rx->has_from && is_target(s, rx->from))
+		if (m.len >= 4 + PATH_COOKIE && rx->has_from && is_target(s, rx->from))
 			arrive(p, k, rx, PATH_TARGET, rx->from);
 		return;
 	}
@@ -145,8 +144,7 @@ static struct path_probe *quoted_icmp(struct path_socket *so, const struct path_
 	if (!sonde_icmp_parse_quoted(s->family, rx->type, rx->code, rx->data, rx->len, &m) ||
 	    m.kind == SONDE_ICMP_OTHER || !is_target(s, rx->to))
 		return NULL;
-	int seq = path_payload_seq(m.data, m.len, s->cookie);
-	return seq < 0 || (seq && seq != m.seq) ? NULL : by_seq(s, m.seq);
+	return by_seq(s, path_echo_seq(s->family, &m, so->s.id, s->cookie));
 }
 
 static struct path_probe *quoted_udp(struct path_socket *so, const struct path_rx *rx)
@@ -158,11 +156,26 @@ static struct path_probe *quoted_udp(struct path_socket *so, const struct path_r
 		return seq > 0 ? by_seq(s, seq) : NULL;
 	if (so->ttl)
 		return oldest_of(s, so, 0);
-	if (!s->unsigned_quotes) {
-		s->unsigned_quotes = true;
-		s->again_at = INT64_MIN; /* the engine sets it */
-	}
+	s->unsigned_quotes = true; /* the engine asks otherwise */
 	return NULL;
+}
+
+/* The kernel says a lost SYN again after a second, and an answer does not tell which it is of: then
+ * the first is as good as lost. */
+static bool is_resent(const struct path_socket *so)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	return so->path->config.protocol == PATH_TCP &&
+		!getsockopt(so->s.fd, IPPROTO_TCP, TCP_INFO, &info, &len) && info.tcpi_total_retrans;
+}
+
+static void give_up(struct sonde_probe *p, struct path_socket *so, struct path_probe *k)
+{
+	k->status = PATH_LOST;
+	so->path->pending--;
+	path_close(p, so); /* it would wake us again and again */
 }
 
 static void take_queued(struct sonde_probe *p, struct path_socket *so, const struct path_rx *rx)
@@ -178,6 +191,10 @@ static void take_queued(struct sonde_probe *p, struct path_socket *so, const str
 		k = quoted_udp(so, rx);
 	if (!k || k->status != PATH_PENDING)
 		return;
+	if (is_resent(so)) {
+		give_up(p, so, k);
+		return;
+	}
 	take_error(p, s, k, rx);
 	k->n_labels = (uint8_t)path_labels_of_quote(
 		s->family, rx->data, rx->len, 20 + beyond_ip[s->config.protocol], rx->extension,
@@ -239,14 +256,12 @@ static void read_handshake(struct sonde_probe *p, struct path_socket *so, struct
 		error = errno;
 	if (getsockopt(so->s.fd, IPPROTO_TCP, TCP_INFO, &info, &len) || info.tcpi_state == TCP_SYN_SENT)
 		return;
-	if (error && error != ECONNREFUSED && error != ECONNRESET) {
-		k->status = PATH_LOST;
-		so->path->pending--;
-		path_close(p, so); /* it would wake us again and again */
+	if ((error && error != ECONNREFUSED && error != ECONNRESET) || info.tcpi_total_retrans) {
+		give_up(p, so, k);
 		return;
 	}
 	arrive(p, k, &none, PATH_TARGET, target_bytes(so->path));
-	if (!error && info.tcpi_rtt && !info.tcpi_total_retrans) {
+	if (!error && info.tcpi_rtt) {
 		k->tx = k->user_tx;
 		k->rx = k->user_tx + (int64_t)info.tcpi_rtt * 1000;
 	}

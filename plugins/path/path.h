@@ -89,14 +89,15 @@ struct path {
 	struct path_socket main;
 	struct path_socket *sockets, *spare;
 	struct path_socket *own[PATH_TTL_MAX + 1];
-	unsigned open_tcp;
 	struct sonde_timer *timer;
 	uint8_t cookie[PATH_COOKIE];
 	unsigned round, cursor;  /* next TTL to send in this round */
+	unsigned chunk;          /* TTLs sent at once the last time */
 	unsigned heard, end;     /* farthest TTL that answered; where the path ends, 0 unknown */
 	int64_t end_rtt;
-	int64_t due, round_at, last_sent, again_at; /* host clock */
-	bool reached, again_done, is_over;
+	int64_t due, round_at, last_sent; /* host clock */
+	int64_t again_at;                 /* 0 = at the usual time */
+	bool reached, again_done, is_over, is_near;
 	bool unsigned_quotes;    /* errors came that quote too little to tell the probe */
 	const char *refused;     /* why this host could not send */
 	int refused_error;
@@ -107,6 +108,10 @@ int path_start(struct sonde_probe *, struct path *, const struct path_config *, 
 void path_cancel(struct sonde_probe *, struct path *, enum sonde_why);
 void path_finish(struct sonde_probe *, struct path *);
 
+static inline bool path_in_rounds(const struct path *s)
+{
+	return s->config.interval > 0;
+}
 /* Slot i of a TTL. */
 const struct path_probe *path_slot(const struct path *, unsigned ttl, unsigned i);
 static inline bool path_was_asked(const struct path_probe *k)
@@ -139,6 +144,12 @@ bool path_read(struct path_socket *, int flags, struct path_rx *);
 /* match.c: read all that came on a socket; what it says goes into the table. */
 void path_drain(struct sonde_probe *, struct path_socket *);
 /* engine.c */
+void path_end_with(struct sonde_probe *, struct path *, enum sonde_failure, const char *why);
+void path_send_failed(struct path *, int error);
+/* End by what the table says. */
+void path_conclude(struct sonde_probe *, struct path *);
+/* Set the timer for what is due next. */
+void path_arm(struct sonde_probe *, struct path *, int64_t now);
 void path_event(struct sonde_probe *, void *socket, int fd, unsigned events);
 /* A probe ended. */
 void path_settle(struct sonde_probe *, struct path *, struct path_probe *, int64_t now);

@@ -184,8 +184,10 @@ static int send_bytes(struct path *path, struct path_socket *so, uint16_t seq)
 	uint8_t out[PATH_ECHO];
 	const struct sockaddr *to = (const struct sockaddr *)&path->target.sa;
 
+	/* Refused at once: the target is this host, and the error is an answer. */
 	if (path->config.protocol == PATH_TCP)
-		return connect(so->s.fd, to, path->target.len) && errno != EINPROGRESS ? errno : 0;
+		return connect(so->s.fd, to, path->target.len) && errno != EINPROGRESS &&
+			errno != ECONNREFUSED ? errno : 0;
 	if (path->config.protocol == PATH_UDP) {
 		path_payload(out, seq, path->cookie);
 		return send(so->s.fd, out, PATH_PAYLOAD, 0) < 0 ? errno : 0;

@@ -59,14 +59,29 @@ void path_echo(int family, uint8_t out[PATH_ECHO], uint16_t id, uint16_t seq,
 
 int path_payload_seq(const uint8_t *p, size_t len, const uint8_t cookie[PATH_COOKIE])
 {
-	size_t n = len > 4 ? len - 4 : 0;
-
-	if (len < 2)
+	if (len < 4 + PATH_COOKIE)
 		return 0;
-	if (memcmp(p + 4, cookie, n < PATH_COOKIE ? n : PATH_COOKIE))
+	if (memcmp(p + 4, cookie, PATH_COOKIE))
 		return -1;
 	uint16_t seq = (uint16_t)~get16(p);
 	return seq ? seq : -1;
+}
+
+int path_echo_seq(int family, const struct sonde_icmp_msg *m, uint16_t id,
+                  const uint8_t cookie[PATH_COOKIE])
+{
+	uint8_t sent[PATH_ECHO];
+
+	if (m->id != id || !m->seq)
+		return -1;
+	int seq = path_payload_seq(m->data, m->len, cookie);
+	if (seq)
+		return seq == m->seq ? seq : -1;
+	if (family != AF_INET)
+		return -1;
+	/* The quoted checksum is over the cookie. */
+	path_echo(family, sent, id, m->seq, cookie);
+	return memcmp(sent, m->data - SONDE_ICMP_HEADER, SONDE_ICMP_HEADER + m->len) ? -1 : m->seq;
 }
 
 static unsigned take_stack(const uint8_t *p, size_t len, struct path_label *out, unsigned n)

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "icmp/packet.h"
+
 enum {
 	PATH_PAYLOAD = 32,
 	PATH_COOKIE = 8,
@@ -29,8 +31,12 @@ void path_echo(int family, uint8_t out[PATH_ECHO], uint16_t id, uint16_t seq,
                const uint8_t cookie[PATH_COOKIE]);
 
 /* Which probe a payload, or the start of one, is of: its seq, 0 when it is too short to say, -1
- * when it is not ours. Cut cookies are compared as far as they go. */
+ * when it is not ours. */
 int path_payload_seq(const uint8_t *, size_t, const uint8_t cookie[PATH_COOKIE]);
+/* The same of an echo message, or of the start of a request that an error quotes, by the whole
+ * cookie or, where eight bytes of ICMP are quoted, by the checksum over it. Never 0. */
+int path_echo_seq(int family, const struct sonde_icmp_msg *, uint16_t id,
+                  const uint8_t cookie[PATH_COOKIE]);
 
 /* Labels in an extension structure (RFC 4884, RFC 4950) that is all of the given bytes; 0 when it
  * is broken or has none. `sure` accepts a structure without a checksum. */
