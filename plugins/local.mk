@@ -79,8 +79,10 @@ plugins_traceroute_traceroute_la_SOURCES = $(PATH_SOURCES) plugins/traceroute/tr
 plugins_traceroute_traceroute_la_CPPFLAGS = $(ICMP_CPPFLAGS)
 plugins_traceroute_traceroute_la_CFLAGS = $(PLUGIN_CFLAGS)
 plugins_traceroute_traceroute_la_LDFLAGS = $(PLUGIN_LDFLAGS)
-plugins_mtr_mtr_la_SOURCES = $(PATH_SOURCES) plugins/mtr/mtr.c
-plugins_mtr_mtr_la_CPPFLAGS = $(ICMP_CPPFLAGS)
+plugins_mtr_mtr_la_SOURCES = $(PATH_SOURCES) plugins/mtr/asn.c plugins/mtr/asn.h \
+	plugins/mtr/mtr.c
+plugins_mtr_mtr_la_CPPFLAGS = $(ICMP_CPPFLAGS) $(MAXMINDDB_CFLAGS)
 plugins_mtr_mtr_la_CFLAGS = $(PLUGIN_CFLAGS)
 plugins_mtr_mtr_la_LDFLAGS = $(PLUGIN_LDFLAGS)
-plugins_mtr_mtr_la_LIBADD = -lm
+plugins_mtr_mtr_la_LIBADD = $(MAXMINDDB_LIBS) -lm
+EXTRA_DIST += plugins/mtr/mtr.md plugins/traceroute/traceroute.md

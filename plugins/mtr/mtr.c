@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mtr/asn.h"
 #include "path/path.h"
 
 struct args {
@@ -14,6 +15,7 @@ struct args {
 
 struct state {
 	struct path path;
+	struct asn *asn; /* NULL = no database */
 };
 
 /* Of one hop, in ms. Jitter is the difference of neighbouring answers. */
@@ -85,13 +87,34 @@ static void write_stats(struct sonde_probe *p, const struct stats *t)
 	p->host->close(p);
 }
 
+/* Of all the addresses that answered. */
+static void write_asn(struct sonde_probe *p, const struct path *s, unsigned ttl)
+{
+	struct state *st = p->state;
+	uint32_t seen[PATH_ADDRESSES];
+	const uint8_t *from[PATH_ADDRESSES];
+	unsigned n = path_addresses(s, ttl, from), found = 0;
+
+	p->host->open(p, "asn", '[');
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t number = asn_find(st->asn, s->family, from[i]);
+		unsigned j = 0;
+		while (j < found && seen[j] != number)
+			j++;
+		if (!number || j < found)
+			continue;
+		seen[found++] = number;
+		p->host->put_int(p, NULL, number);
+	}
+	p->host->close(p);
+}
+
 static void write_hop(struct sonde_probe *p, const struct path *s, unsigned ttl,
                       const struct stats *t)
 {
 	p->host->open(p, NULL, '{');
 	path_put_hop(p, s, ttl);
-	p->host->open(p, "asn", '[');
-	p->host->close(p);
+	write_asn(p, s, ttl);
 	write_stats(p, t);
 	p->host->open(p, "timings", '[');
 	for (unsigned i = 0; i < s->slots; i++) {
@@ -141,8 +164,12 @@ static void write_result(struct sonde_probe *p, const struct path *s)
 
 static void over(struct sonde_probe *p, struct path *s, enum sonde_failure failure, const char *why)
 {
-	if (s->probes)
+	struct state *st = p->state;
+
+	if (s->probes) {
+		st->asn = asn_open(p);
 		write_result(p, s);
+	}
 	p->host->done(p, failure, why);
 }
 
@@ -170,7 +197,10 @@ static void cancel(struct sonde_probe *p, enum sonde_why why)
 
 static void finish(struct sonde_probe *p)
 {
-	path_finish(p, &((struct state *)p->state)->path);
+	struct state *s = p->state;
+
+	asn_close(s->asn);
+	path_finish(p, &s->path);
 }
 
 static int refuse(struct sonde_error *e, const char *path, const char *text)

@@ -8,7 +8,7 @@
 
 #include "path/path.h"
 
-enum { DIGITS = 3, DIFFERENT_MAX = 8 };
+enum { DIGITS = 3 };
 
 static const char *const protocols[] = { [PATH_ICMP] = "ICMP", [PATH_TCP] = "TCP",
 	                                 [PATH_UDP] = "UDP" };
@@ -124,25 +124,32 @@ static bool same(const struct path *s, const struct path_probe *a, const struct 
 	return !memcmp(a->from, b->from, s->family == AF_INET ? 4 : 16);
 }
 
-static void put_addresses(struct sonde_probe *p, const struct path *s, unsigned ttl)
+unsigned path_addresses(const struct path *s, unsigned ttl, const uint8_t *out[PATH_ADDRESSES])
 {
-	const struct path_probe *seen[DIFFERENT_MAX];
-	unsigned n = 0;
-	char text[PATH_ADDRESS_TEXT];
+	unsigned n = 0, bytes = s->family == AF_INET ? 4 : 16;
 
-	p->host->open(p, "addresses", '[');
-	for (unsigned i = 0; i < s->slots && n < DIFFERENT_MAX; i++) {
+	for (unsigned i = 0; i < s->slots && n < PATH_ADDRESSES; i++) {
 		const struct path_probe *k = path_slot(s, ttl, i);
 		unsigned j = 0;
 		if (k->status != PATH_ANSWERED || !k->has_from)
 			continue;
-		while (j < n && !same(s, seen[j], k))
+		while (j < n && memcmp(out[j], k->from, bytes))
 			j++;
-		if (j < n)
-			continue;
-		seen[n++] = k;
-		path_put_string(p, NULL, path_text(s, k->from, text));
+		if (j == n)
+			out[n++] = k->from;
 	}
+	return n;
+}
+
+static void put_addresses(struct sonde_probe *p, const struct path *s, unsigned ttl)
+{
+	const uint8_t *from[PATH_ADDRESSES];
+	unsigned n = path_addresses(s, ttl, from);
+	char text[PATH_ADDRESS_TEXT];
+
+	p->host->open(p, "addresses", '[');
+	for (unsigned i = 0; i < n; i++)
+		path_put_string(p, NULL, path_text(s, from[i], text));
 	p->host->close(p);
 }
 

@@ -16,7 +16,8 @@
 #include "icmp/socket.h"
 #include "path/wire.h"
 
-enum { PATH_TTL_MAX = 64, PATH_ADDRESS_TEXT = 64, PATH_TCP_MAX = 256 };
+enum { PATH_TTL_MAX = 64, PATH_ADDRESS_TEXT = 64, PATH_TCP_MAX = 256,
+       PATH_ADDRESSES = 8 /* shown of a hop */ };
 
 enum path_protocol { PATH_ICMP = 0, PATH_TCP, PATH_UDP };
 
@@ -162,6 +163,8 @@ struct path_sum {
 	double sum;
 };
 struct path_sum path_sum(const struct path *, unsigned ttl);
+/* The different ones that answered, slot by slot; borrowed from the table. */
+unsigned path_addresses(const struct path *, unsigned ttl, const uint8_t *out[PATH_ADDRESSES]);
 /* The last TTL worth showing. */
 unsigned path_last(const struct path *, bool trim);
 const char *path_text(const struct path *, const uint8_t *address, char out[PATH_ADDRESS_TEXT]);
@@ -198,7 +201,7 @@ void path_mark(const struct path *, const struct path_probe *, char out[16]);
 	{ "hops[].resolvedHostname", SONDE_TYPE_STRING, \
 	  "its name; the address itself, as names are not looked up; null when silent", NULL, 0 }, \
 	{ "hops[].ttl", SONDE_TYPE_INT, "time to live of the probes", NULL, 0 }, \
-	{ "hops[].addresses", SONDE_TYPE_ROWS, "all who answered, in order of answers", NULL, 0 }, \
+	{ "hops[].addresses", SONDE_TYPE_ROWS, "all who answered, at most eight", NULL, 0 }, \
 	{ "hops[].icmpType", SONDE_TYPE_INT, "ICMP type of the answer, null for the target's own", \
 	  NULL, 0 }, \
 	{ "hops[].icmpCode", SONDE_TYPE_INT, "ICMP code of the answer", NULL, 0 }, \
