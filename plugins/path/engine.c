@@ -181,7 +181,7 @@ static void send_one(struct sonde_probe *p, struct path *s, unsigned ttl)
 static void send_chunk(struct sonde_probe *p, struct path *s, int64_t now)
 {
 	unsigned top = limit(s), repeat = path_in_rounds(s) ? 1 : s->config.queries;
-	bool early = s->sent && now < s->due;
+	bool early = s->sent && !s->pending;
 
 	s->chunk = !s->chunk ? CHUNK : early && s->chunk == CHUNK && !s->is_near ? 1
 		: 2 * s->chunk < CHUNK ? 2 * s->chunk : CHUNK;
