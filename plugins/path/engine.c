@@ -266,8 +266,12 @@ void path_arm(struct sonde_probe *p, struct path *s, int64_t now)
 {
 	int64_t at = next_event(s);
 
+	/* One that runs early only arms the next; most are stopped before. */
+	if (s->timer && s->timer_at <= at)
+		return;
 	if (s->timer)
 		p->host->timer_stop(p, s->timer);
+	s->timer_at = at;
 	s->timer = p->host->timer_start(p, at > now ? at - now : 0, tick, s);
 	if (!s->timer)
 		path_end_with(p, s, SONDE_FAIL_OVERLOAD, "no memory for a timer");
@@ -315,8 +319,8 @@ static void tick(struct sonde_probe *p, void *arg)
 	s->timer = NULL;
 	if (s->is_over)
 		return;
-	if (s->main.s.fd >= 0)
-		path_drain(p, &s->main); /* what came while the loop was late is not lost */
+	if (s->main.s.fd >= 0 && s->pending)
+		path_drain(p, &s->main, SONDE_READABLE | SONDE_ERRQUEUE); /* what came while the loop was late is not lost */
 	step(p, s);
 }
 
@@ -328,7 +332,7 @@ void path_event(struct sonde_probe *p, void *arg, int fd, unsigned events)
 
 	if (s->is_over || so->s.fd != fd)
 		return;
-	path_drain(p, so);
+	path_drain(p, so, events);
 	/* A wake-up for send stamps alone changes nothing. */
 	if (s->pending != pending || is_alarmed(s))
 		step(p, s);

@@ -239,14 +239,16 @@ struct facts {
 static void find_bottleneck(const struct path *s, unsigned last, struct facts *f)
 {
 	int64_t least = INT64_MAX, at[PATH_TTL_MAX + 1], before = 0;
+	bool heard[PATH_TTL_MAX + 1];
 
 	for (unsigned ttl = last; ttl >= s->config.first; ttl--) {
 		int64_t min = path_sum(s, ttl).min;
+		heard[ttl] = min != INT64_MAX;
 		least = min < least ? min : least;
 		at[ttl] = least;
 	}
 	for (unsigned ttl = s->config.first; ttl <= last; ttl++) {
-		if (!path_sum(s, ttl).rcv)
+		if (!heard[ttl])
 			continue;
 		if (!f->bottleneck || at[ttl] - before > f->rise) {
 			f->bottleneck = ttl;
@@ -258,11 +260,15 @@ static void find_bottleneck(const struct path *s, unsigned last, struct facts *f
 
 static void find_loop(const struct path *s, unsigned last, struct facts *f)
 {
+	const struct path_probe *hops[PATH_TTL_MAX + 1];
+
+	for (unsigned ttl = s->config.first; ttl <= last; ttl++)
+		hops[ttl] = path_sum(s, ttl).first;
 	for (unsigned a = s->config.first; a <= last && !f->loop; a++) {
-		const struct path_probe *first = path_sum(s, a).first;
+		const struct path_probe *first = hops[a];
 		for (unsigned b = a + 2; first && first->has_from && b <= last; b++) {
-			const struct path_probe *later = path_sum(s, b).first;
-			const struct path_probe *between = path_sum(s, b - 1).first;
+			const struct path_probe *later = hops[b];
+			const struct path_probe *between = hops[b - 1];
 			if (later && between && later->has_from && same(s, first, later) &&
 			    !same(s, first, between) && later->answer == PATH_EXCEEDED)
 				f->loop = a;

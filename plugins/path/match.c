@@ -216,32 +216,39 @@ static void take_stamp(struct path *s, const struct path_socket *so, const struc
 
 static bool read_data(struct sonde_probe *p, struct path_socket *so)
 {
+	struct path_batch b;
 	struct path_rx rx;
+	unsigned n = PATH_BATCH, got = 0;
 
-	for (int i = 0; i < BURST; i++) {
-		if (!path_read(so, 0, &rx))
-			return false;
-		if (so->path->config.protocol == PATH_ICMP)
-			take_icmp(p, so, &rx);
-		else
-			take_datagram(p, so, &rx);
+	for (; n == PATH_BATCH && got < BURST; got += n) {
+		n = path_read(so, 0, &b);
+		for (unsigned i = 0; i < n; i++) {
+			path_get(&b, 0, i, &rx);
+			if (so->path->config.protocol == PATH_ICMP)
+				take_icmp(p, so, &rx);
+			else
+				take_datagram(p, so, &rx);
+		}
 	}
-	return true;
+	return got > 0;
 }
 
-static bool read_errors(struct sonde_probe *p, struct path_socket *so)
+static void read_errors(struct sonde_probe *p, struct path_socket *so)
 {
+	struct path_batch b;
 	struct path_rx rx;
+	unsigned n = PATH_BATCH;
 
-	for (int i = 0; i < BURST; i++) {
-		if (!path_read(so, MSG_ERRQUEUE, &rx))
-			return false;
-		if (rx.kind == PATH_RX_STAMP)
-			take_stamp(so->path, so, &rx);
-		else if (rx.kind == PATH_RX_ERROR)
-			take_queued(p, so, &rx);
+	for (unsigned got = 0; n == PATH_BATCH && got < BURST; got += n) {
+		n = path_read(so, MSG_ERRQUEUE, &b);
+		for (unsigned i = 0; i < n; i++) {
+			path_get(&b, MSG_ERRQUEUE, i, &rx);
+			if (rx.kind == PATH_RX_STAMP)
+				take_stamp(so->path, so, &rx);
+			else if (rx.kind == PATH_RX_ERROR)
+				take_queued(p, so, &rx);
+		}
 	}
-	return true;
 }
 
 /* TCP: what became of the handshake. The kernel has no stamp of it, but a measure of its own. */
@@ -280,7 +287,7 @@ static void drain_tcp(struct sonde_probe *p, struct path_socket *so)
 
 /* Answers first, then the error queue, then the sums: an answer's send stamp was queued before the
  * answer was, so that by then it has been read. */
-void path_drain(struct sonde_probe *p, struct path_socket *so)
+void path_drain(struct sonde_probe *p, struct path_socket *so, unsigned events)
 {
 	struct path *s = so->path;
 	int64_t now = p->host->now(p);
@@ -288,8 +295,9 @@ void path_drain(struct sonde_probe *p, struct path_socket *so)
 	if (s->config.protocol == PATH_TCP) {
 		drain_tcp(p, so);
 	} else {
-		read_data(p, so);
-		read_errors(p, so);
+		bool any = events & SONDE_READABLE && read_data(p, so);
+		if (any || events & SONDE_ERRQUEUE)
+			read_errors(p, so);
 	}
 	for (unsigned i = s->oldest; i < s->sent; i++) {
 		struct path_probe *k = &s->probes[s->order[i]];

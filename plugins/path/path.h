@@ -11,7 +11,10 @@
 #include <netinet/in.h>
 #include <sonde/plugin.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "icmp/socket.h"
 #include "path/wire.h"
@@ -75,6 +78,7 @@ struct path_socket {
 	struct path_socket *next; /* of the open ones */
 	struct path_probe *probe; /* TCP */
 	unsigned ttl, set_ttl;
+	bool used;
 };
 
 struct path {
@@ -91,6 +95,7 @@ struct path {
 	struct path_socket *sockets, *spare;
 	struct path_socket *own[PATH_TTL_MAX + 1];
 	struct sonde_timer *timer;
+	int64_t timer_at; /* host clock */
 	uint8_t cookie[PATH_COOKIE];
 	unsigned round, cursor;  /* next TTL to send in this round */
 	unsigned chunk;          /* TTLs sent at once the last time */
@@ -127,10 +132,10 @@ struct path_socket *path_open_own(struct sonde_probe *, struct path *, unsigned 
 void path_close(struct sonde_probe *, struct path_socket *);
 /* 0 or an errno. */
 int path_send(struct path *, struct path_socket *, struct path_probe *, uint16_t seq);
-/* What one read gave. */
+/* Entry of a read. */
 struct path_rx {
 	enum { PATH_RX_NONE, PATH_RX_DATA, PATH_RX_ERROR, PATH_RX_STAMP } kind;
-	uint8_t data[512];
+	const uint8_t *data; /* in the batch */
 	size_t len;
 	uint32_t key;       /* STAMP */
 	int64_t stamp;      /* 0 when missing */
@@ -139,11 +144,22 @@ struct path_rx {
 	bool has_from;
 	uint8_t from[16], to[16];
 };
-/* False when nothing is there. */
-bool path_read(struct path_socket *, int flags, struct path_rx *);
+/* Memory of a read. */
+enum { PATH_BATCH = 12, PATH_KEEP = 512 };
+struct path_batch {
+	struct mmsghdr msgs[PATH_BATCH];
+	struct iovec iov[PATH_BATCH];
+	struct sockaddr_storage peers[PATH_BATCH];
+	uint8_t data[PATH_BATCH][PATH_KEEP];
+	_Alignas(max_align_t) uint8_t control[PATH_BATCH][256];
+};
+/* How many entries one read gave; 0 = nothing is there. */
+unsigned path_read(struct path_socket *, int flags, struct path_batch *);
+/* Entry i of a read with these flags. */
+void path_get(struct path_batch *, int flags, unsigned i, struct path_rx *);
 
-/* match.c: read all that came on a socket; what it says goes into the table. */
-void path_drain(struct sonde_probe *, struct path_socket *);
+/* match.c: read what came on a socket, as events say; what it says goes into the table. */
+void path_drain(struct sonde_probe *, struct path_socket *, unsigned events);
 /* engine.c */
 void path_end_with(struct sonde_probe *, struct path *, enum sonde_failure, const char *why);
 void path_send_failed(struct path *, int error);

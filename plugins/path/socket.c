@@ -34,13 +34,20 @@ static int set_int(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof(value));
 }
 
+static void want_extensions(struct path_socket *so)
+{
+	bool v4 = so->s.family == AF_INET;
+
+	(void)set_int(so->s.fd, v4 ? SOL_IP : SOL_IPV6,
+	              v4 ? IP_RECVERR_RFC4884 : IPV6_RECVERR_RFC4884, 1);
+}
+
 static void want_errors(struct path_socket *so)
 {
 	bool v4 = so->s.family == AF_INET;
-	int level = v4 ? SOL_IP : SOL_IPV6;
 
-	(void)set_int(so->s.fd, level, v4 ? IP_RECVERR : IPV6_RECVERR, 1);
-	(void)set_int(so->s.fd, level, v4 ? IP_RECVERR_RFC4884 : IPV6_RECVERR_RFC4884, 1);
+	(void)set_int(so->s.fd, v4 ? SOL_IP : SOL_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, 1);
+	want_extensions(so);
 }
 
 static int watch(struct sonde_probe *p, struct path_socket *so)
@@ -89,7 +96,7 @@ static int open_icmp(struct sonde_probe *p, struct path_socket *so)
 	if (rc)
 		return -rc;
 	if (!so->s.raw)
-		want_errors(so);
+		want_extensions(so);
 	return 0;
 }
 
@@ -179,38 +186,69 @@ static int set_ttl(struct path_socket *so, unsigned ttl)
 		? errno : 0;
 }
 
-static int send_bytes(struct path *path, struct path_socket *so, uint16_t seq)
+static int begin_handshake(struct path *path, struct path_socket *so)
+{
+	/* Refused at once: the target is this host, and the error is an answer. */
+	return connect(so->s.fd, (const struct sockaddr *)&path->target.sa, path->target.len) &&
+		errno != EINPROGRESS && errno != ECONNREFUSED ? errno : 0;
+}
+
+/* The TTL goes with the datagram by IPv4; by IPv6 older kernels do not look at it on ping sockets. */
+static int send_bytes(struct path *path, struct path_socket *so, unsigned ttl, uint16_t seq)
 {
 	uint8_t out[PATH_ECHO];
-	const struct sockaddr *to = (const struct sockaddr *)&path->target.sa;
+	bool udp = path->config.protocol == PATH_UDP;
+	struct iovec iov = { out, udp ? PATH_PAYLOAD : PATH_ECHO };
+	union {
+		struct cmsghdr head;
+		uint8_t bytes[CMSG_SPACE(sizeof(int))];
+	} control = { { CMSG_LEN(sizeof(int)), SOL_IP, IP_TTL } };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int value = (int)ttl;
 
-	/* Refused at once: the target is this host, and the error is an answer. */
-	if (path->config.protocol == PATH_TCP)
-		return connect(so->s.fd, to, path->target.len) && errno != EINPROGRESS &&
-			errno != ECONNREFUSED ? errno : 0;
-	if (path->config.protocol == PATH_UDP) {
-		path_payload(out, seq, path->cookie);
-		return send(so->s.fd, out, PATH_PAYLOAD, 0) < 0 ? errno : 0;
+	if (so->s.family == AF_INET) {
+		memcpy(CMSG_DATA(&control.head), &value, sizeof(value));
+		h.msg_control = &control;
+		h.msg_controllen = sizeof(control);
 	}
-	path_echo(path->family, out, so->s.id, seq, path->cookie);
-	return sendto(so->s.fd, out, PATH_ECHO, 0, to, path->target.len) < 0 ? errno : 0;
+	if (udp) {
+		path_payload(out, seq, path->cookie);
+	} else {
+		path_echo(path->family, out, so->s.id, seq, path->cookie);
+		h.msg_name = &path->target.sa;
+		h.msg_namelen = path->target.len;
+	}
+	return sendmsg(so->s.fd, &h, 0) < 0 ? errno : 0;
+}
+
+/* An ICMP error about an earlier probe waits to be told by the next call, and a send that fails by
+ * it leaves in doubt whether a key was counted. */
+static void clear_error(const struct path_socket *so)
+{
+	int error;
+	socklen_t len = sizeof(error);
+
+	(void)getsockopt(so->s.fd, SOL_SOCKET, SO_ERROR, &error, &len);
 }
 
 int path_send(struct path *path, struct path_socket *so, struct path_probe *k, uint16_t seq)
 {
-	int error = set_ttl(so, k->ttl);
+	bool tcp = path->config.protocol == PATH_TCP;
+	int error = tcp || so->s.family == AF_INET6 ? set_ttl(so, k->ttl) : 0;
 
 	for (int tries = 0; !error && tries < 3; tries++) {
+		if (so->used)
+			clear_error(so);
+		so->used = true;
 		k->user_tx = sonde_icmp_wall_ns();
-		error = send_bytes(path, so, seq);
-		if (path->config.protocol == PATH_TCP)
+		error = tcp ? begin_handshake(path, so) : send_bytes(path, so, k->ttl, seq);
+		if (tcp)
 			return error;
 		if (!error) {
 			k->key = so->s.next_key++;
 			return 0;
 		}
-		/* The failure may be the report of an earlier probe's ICMP error, and the kernel may
-		 * have counted a key for this one. */
+		/* The error came in between, or is this probe's own. */
 		sonde_icmp_rekey(&so->s);
 		if (tries < 2 && (error == EHOSTUNREACH || error == ENETUNREACH ||
 		                  error == ECONNREFUSED || error == EACCES || error == EPROTO))
@@ -271,33 +309,40 @@ static void take_control(struct msghdr *h, struct path_rx *rx)
 	}
 }
 
-bool path_read(struct path_socket *so, int flags, struct path_rx *rx)
+unsigned path_read(struct path_socket *so, int flags, struct path_batch *b)
 {
-	_Alignas(struct cmsghdr) uint8_t control[256];
-	struct sockaddr_storage peer = { 0 };
-	struct iovec iov = { rx->data, sizeof(rx->data) };
-	struct msghdr h = { .msg_name = &peer, .msg_namelen = sizeof(peer), .msg_iov = &iov,
-	                    .msg_iovlen = 1, .msg_control = control,
-	                    .msg_controllen = sizeof(control) };
-	ssize_t n;
-	int tries = 0;
+	int n, tries = 0;
 
+	for (unsigned i = 0; i < PATH_BATCH; i++) {
+		b->iov[i] = (struct iovec){ b->data[i], PATH_KEEP };
+		b->msgs[i].msg_hdr = (struct msghdr){
+			.msg_name = &b->peers[i], .msg_namelen = sizeof(b->peers[i]),
+			.msg_iov = &b->iov[i], .msg_iovlen = 1,
+			.msg_control = b->control[i], .msg_controllen = sizeof(b->control[i]),
+		};
+	}
 	/* A pending ICMP error is told by the first read after it; what is queued comes then. */
 	do
-		n = recvmsg(so->s.fd, &h, flags | MSG_DONTWAIT);
+		n = recvmmsg(so->s.fd, b->msgs, PATH_BATCH, flags | MSG_DONTWAIT, NULL);
 	while (n < 0 && errno != EAGAIN && errno != ENOTCONN && ++tries < 4);
-	if (n < 0)
-		return false;
+	return n < 0 ? 0 : (unsigned)n;
+}
+
+void path_get(struct path_batch *b, int flags, unsigned i, struct path_rx *rx)
+{
+	struct msghdr *h = &b->msgs[i].msg_hdr;
+	const struct sockaddr *peer = h->msg_name;
+
 	rx->kind = flags & MSG_ERRQUEUE ? PATH_RX_NONE : PATH_RX_DATA;
-	rx->len = (size_t)n;
+	rx->data = b->data[i];
+	rx->len = b->msgs[i].msg_len < PATH_KEEP ? b->msgs[i].msg_len : PATH_KEEP;
 	rx->stamp = 0;
 	rx->extension = 0;
 	rx->has_from = false;
 	memset(rx->to, 0, sizeof(rx->to));
-	take_control(&h, rx);
-	if (rx->kind == PATH_RX_DATA && h.msg_namelen)
-		rx->has_from = copy_address(rx->from, (struct sockaddr *)&peer);
-	else if (h.msg_namelen)
-		(void)copy_address(rx->to, (struct sockaddr *)&peer);
-	return true;
+	take_control(h, rx);
+	if (rx->kind == PATH_RX_DATA && h->msg_namelen)
+		rx->has_from = copy_address(rx->from, peer);
+	else if (h->msg_namelen)
+		(void)copy_address(rx->to, peer);
 }
