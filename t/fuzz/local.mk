@@ -82,3 +82,11 @@ EXTRA_DIST += \
 	t/fuzz/seeds/path/exceeded4_mpls t/fuzz/seeds/path/exceeded6_mpls \
 	t/fuzz/seeds/path/queued4_mpls t/fuzz/seeds/path/queued4_short \
 	t/fuzz/seeds/path/reply4 t/fuzz/seeds/path/udp
+
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/bandwidth_fuzz
+t_fuzz_bandwidth_fuzz_SOURCES = t/fuzz/bandwidth_fuzz.c plugins/bandwidth/line.c
+t_fuzz_bandwidth_fuzz_CPPFLAGS = -I$(top_srcdir)/core/include -I$(top_srcdir)/plugins
+t_fuzz_bandwidth_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/bandwidth/control t/fuzz/seeds/bandwidth/data t/fuzz/seeds/bandwidth/got
