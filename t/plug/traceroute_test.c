@@ -315,7 +315,7 @@ static void a_cancelled_trace_reports_what_it_has(void)
 	for (unsigned i = 0; i < PATH_WAYS; i++) {
 		struct fakehost *h = path_tool("traceroute", &path_ways[i]);
 		EXPECT_INT(fakehost_set(h, "wait", "10s"), 0);
-		fakehost_cancel_at(h, 100 * SONDE_NS_PER_MS, SONDE_WHY_CANCELLED);
+		fakehost_cancel_at(h, 500 * SONDE_NS_PER_MS, SONDE_WHY_CANCELLED);
 		EXPECT_INT(fakehost_run(h, path_ways[i].target), 0);
 		EXPECT_INT(fakehost_failure(h), SONDE_FAIL_CANCELLED);
 		EXPECT_STR(fakehost_broken(h), "");
