@@ -218,8 +218,6 @@ static int check(const void *args, const char *target, struct sonde_error *e)
 		return refuse(e, "target", "must be a host name or an address");
 	if (a->first > a->last)
 		return refuse(e, "firstHop", "must not be above maxHops");
-	if (a->protocol == PATH_ICMP && a->port)
-		return refuse(e, "port", "is for TCP and UDP only");
 	/* Each is a socket. */
 	int64_t rounds = a->wait / a->interval + 1;
 	rounds = rounds < a->packets ? rounds : a->packets;
@@ -236,7 +234,7 @@ static const char *const protocols[] = { "ICMP", "TCP", "UDP", NULL };
 static const struct sonde_param params[] = {
 	{ "protocol", SONDE_TYPE_ENUM, AT(protocol), "what the probes are", NULL, "ICMP", protocols, 0,
 	  0, 0 },
-	{ "port", SONDE_TYPE_INT, AT(port), "destination port; 0 is 80 for TCP and 33434 for UDP", NULL,
+	{ "port", SONDE_TYPE_INT, AT(port), "destination port of TCP (0 is 80) and UDP (0 is 33434)", NULL,
 	  NULL, NULL, 0, 65535, 0 },
 	{ "packets", SONDE_TYPE_INT, AT(packets), "rounds: probes to each hop", NULL, "3", NULL, 1,
 	  100, 0 },

@@ -71,8 +71,7 @@ static void write_result(struct sonde_probe *p, const struct path *s)
 
 	path_put_head(p, s);
 	path_print(p, "traceroute to %.255s (%s), %u hops max, %d byte packets\n", p->target,
-	           s->address, s->config.last, s->config.protocol == PATH_TCP
-	           ? s->family == AF_INET ? 60 : 80 : s->family == AF_INET ? 60 : 80);
+	           s->address, s->config.last, s->family == AF_INET ? 60 : 80);
 	p->host->open(p, "hops", '[');
 	for (unsigned ttl = s->config.first; ttl <= last; ttl++) {
 		write_hop(p, s, ttl);
@@ -130,8 +129,6 @@ static int check(const void *args, const char *target, struct sonde_error *e)
 		return refuse(e, "target", "must be a host name or an address");
 	if (a->first > a->last)
 		return refuse(e, "firstHop", "must not be above maxHops");
-	if (a->protocol == PATH_ICMP && a->port)
-		return refuse(e, "port", "is for TCP and UDP only");
 	if (a->protocol == PATH_TCP && (a->last - a->first + 1) * a->queries > PATH_TCP_MAX)
 		return refuse(e, "queries", "with TCP hops times queries must be at most 256");
 	return 0;
@@ -144,7 +141,7 @@ static const char *const protocols[] = { "ICMP", "TCP", "UDP", NULL };
 static const struct sonde_param params[] = {
 	{ "protocol", SONDE_TYPE_ENUM, AT(protocol), "what the probes are", NULL, "ICMP", protocols, 0,
 	  0, 0 },
-	{ "port", SONDE_TYPE_INT, AT(port), "destination port; 0 is 80 for TCP and 33434 for UDP", NULL,
+	{ "port", SONDE_TYPE_INT, AT(port), "destination port of TCP (0 is 80) and UDP (0 is 33434)", NULL,
 	  NULL, NULL, 0, 65535, 0 },
 	{ "firstHop", SONDE_TYPE_INT, AT(first), "first time to live", NULL, "1", NULL, 1,
 	  PATH_TTL_MAX, 0 },
