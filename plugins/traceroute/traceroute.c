@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The traceroute plugin: parameters, and the path engine's table as a result and as the text of the
  * classic tool. Owns nothing but its state; sending and matching is plugins/path/. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,7 +39,8 @@ static void print_hop(struct sonde_probe *p, const struct path *s, unsigned ttl)
 			said = k;
 		}
 		path_mark(s, k, mark);
-		path_print(p, "  %.3f ms%s", (double)k->rtt / 1e6, mark);
+		int64_t us = (k->rtt + 500) / 1000;
+		path_print(p, "  %" PRId64 ".%03d ms%s", us / 1000, (int)(us % 1000), mark);
 	}
 	for (; got < s->config.queries; got++)
 		path_print(p, " *");
