@@ -242,6 +242,8 @@ static bool answer(const struct pathsim *s, const struct probe *k, struct packet
 		target_says(s, k, out);
 		return true;
 	}
+	if (s->loop && ttl > s->loop)
+		last = s->loop + (ttl - s->loop) % 2;
 	if ((s->parted >> ttl & 1) && flow_of(k) % 2)
 		last += 128;
 	router_says(s, k, out, last, k->v6 ? 3 : 11, 0);

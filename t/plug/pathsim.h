@@ -29,6 +29,7 @@ struct pathsim {
 	uint64_t labelled;      /* routers that tell a stack of two MPLS labels */
 	uint64_t old_labelled;  /* the same without saying where it begins */
 	uint64_t parted;        /* of two routers there, the flow chooses one */
+	unsigned loop;          /* from there on two routers send to each other, 0 = none */
 	unsigned stop;          /* a router that says host unreachable, 0 = none */
 	unsigned barrier;       /* answer nothing before a probe with this TTL was seen */
 	bool short_quotes;      /* IPv4: routers quote eight bytes */

@@ -256,6 +256,27 @@ static void a_path_that_stops_says_why(void)
 	}
 }
 
+static void loops_and_distant_first_hops_are_told(void)
+{
+	struct pathsim sim = { .distance = 40, .loop = 4 };
+	struct fakehost *h = path_tool("traceroute", &path_ways[0]);
+
+	netns_enter();
+	EXPECT_INT(fakehost_set(h, "firstHop", "3"), 0);
+	EXPECT_INT(fakehost_set(h, "maxHops", "9"), 0);
+	pathsim_start(&sim);
+	json_t *j = trace(h, &path_ways[0]);
+	pathsim_stop(&sim);
+	EXPECT_INT(path_size_of(j, "hops"), 7);
+	EXPECT_INT(path_int_of(path_hop(j, 1), "ttl"), 3);
+	EXPECT_STR(path_text_of(path_hop(j, 1), "resolvedAddress"), "10.2.0.3");
+	EXPECT_STR(path_text_of(path_hop(j, 5), "resolvedAddress"), "10.2.0.5");
+	EXPECT_INT(path_int_of(json_object_get(j, "summary"), "loopHop"), 4);
+	EXPECT_INT(sim.seen[1] + sim.seen[2] + sim.seen[10], 0);
+	json_decref(j);
+	fakehost_free(h);
+}
+
 static void tcp_reaches_open_and_closed_ports(void)
 {
 	netns_enter();
@@ -355,6 +376,7 @@ TAP_MAIN(CASE(thirty_hops_are_asked_at_once), CASE(a_near_target_is_not_overshot
          CASE(replies_from_elsewhere_are_ignored),
          CASE(short_quotes_with_another_checksum_are_ignored),
          CASE(errors_about_another_target_are_ignored), CASE(a_path_that_stops_says_why),
+         CASE(loops_and_distant_first_hops_are_told),
          CASE(tcp_reaches_open_and_closed_ports),
          CASE(names_guard_memory_and_routes_fail_as_such),
          CASE(a_cancelled_trace_reports_what_it_has), CASE(check_has_its_say))
