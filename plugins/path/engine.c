@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sending half of the path engine, and its clock.
  *
- * TTLs go out in ascending order, CHUNK of them at once and the next ones PACE later: a path of n
- * hops costs one round trip and n/CHUNK times PACE, and of the probes that reach the target the
- * lowest TTL is the first, before a limit of its answers sets in. When all are answered before PACE
- * is over, the path is a near one: then one TTL goes out at once, then two, then CHUNK again, so
- * that a near target is not shot at with TTLs beyond it. When the end of the path is known, probes
- * beyond it are dropped and no more are sent.
+ * TTLs go out in ascending order, CHUNK of them at once, PACE later twice as many, and so on every
+ * half PACE: thirty hops are asked within 2.5 ms, and of the probes that reach the target the lowest
+ * TTL is the first, before a limit of its answers sets in. When all are answered before the next are
+ * due, the path is a near one: then one TTL goes out at once, then two, and so on, so that a near
+ * target is not shot at with TTLs beyond it. When the end of the path is known, probes beyond it are
+ * dropped and no more are sent.
  *
  * With interval 0 everything is one round with one deadline; a hop that did not answer all its
  * queries is asked once more before it. Otherwise each query of a hop is in a round of its own.
@@ -18,7 +18,7 @@
 
 #include "path/path.h"
 
-enum { CHUNK = 4, BEYOND = 5 /* silent hops a later round goes past the last one that answered */ };
+enum { CHUNK = 4, CHUNK_MAX = 8, BEYOND = 5 /* silent hops a later round goes past the last one that answered */ };
 #define MS INT64_C(1000000)
 #define PACE_NS (1 * MS)
 #define AGAIN_NS (500 * MS)
@@ -178,18 +178,26 @@ static void send_one(struct sonde_probe *p, struct path *s, unsigned ttl)
 		path_close(p, so);
 }
 
+static unsigned next_chunk(const struct path *s, bool early)
+{
+	if (!s->chunk)
+		return CHUNK;
+	if (early && !s->is_near)
+		return 1;
+	return 2 * s->chunk < CHUNK_MAX ? 2 * s->chunk : CHUNK_MAX;
+}
+
 static void send_chunk(struct sonde_probe *p, struct path *s, int64_t now)
 {
 	unsigned top = limit(s), repeat = path_in_rounds(s) ? 1 : s->config.queries;
 	bool early = s->sent && !s->pending;
 
-	s->chunk = !s->chunk ? CHUNK : early && s->chunk == CHUNK && !s->is_near ? 1
-		: 2 * s->chunk < CHUNK ? 2 * s->chunk : CHUNK;
+	s->due = now + (s->chunk ? PACE_NS / 2 : PACE_NS);
+	s->chunk = next_chunk(s, early);
 	s->is_near |= early;
 	for (unsigned n = 0; n < s->chunk && s->cursor <= top && !s->refused; n++, s->cursor++)
 		for (unsigned q = 0; q < repeat && !s->refused; q++)
 			send_one(p, s, s->cursor);
-	s->due = now + PACE_NS;
 }
 
 static void next_round(struct path *s, int64_t now)
