@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sending half of the path engine, and its clock.
  *
- * TTLs go out in ascending order, CHUNK of them at once, PACE later twice as many, and so on every
- * half PACE: thirty hops are asked within 2.5 ms, and of the probes that reach the target the lowest
- * TTL is the first, before a limit of its answers sets in. When all are answered before the next are
- * due, the path is a near one: then one TTL goes out at once, then two, and so on, so that a near
- * target is not shot at with TTLs beyond it. When the end of the path is known, probes beyond it are
- * dropped and no more are sent.
+ * TTLs go out in ascending order, CHUNK of them at once, PACE later twice as many, and again twice
+ * as many half a PACE later: thirty hops are asked within 2 ms, and of the probes that reach the
+ * target the lowest TTL is the first, before a limit of its answers sets in. When all are answered
+ * before the next are due, the path is a near one: then one TTL goes out at once, then two, and so
+ * on, so that a near target is not shot at with TTLs beyond it. When the end of the path is known,
+ * probes beyond it are dropped and no more are sent.
  *
  * With interval 0 everything is one round with one deadline; a hop that did not answer all its
  * queries is asked once more before it. Otherwise each query of a hop is in a round of its own.
@@ -18,7 +18,11 @@
 
 #include "path/path.h"
 
-enum { CHUNK = 4, CHUNK_MAX = 8, BEYOND = 5 /* silent hops a later round goes past the last one that answered */ };
+enum {
+	CHUNK = 4,
+	CHUNK_MAX = 16,
+	BEYOND = 5, /* silent hops a later round goes past the last one that answered */
+};
 #define MS INT64_C(1000000)
 #define PACE_NS (1 * MS)
 #define AGAIN_NS (500 * MS)
