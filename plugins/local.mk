@@ -68,3 +68,23 @@ t_plug_ping_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)
 t_plug_sweep_test_SOURCES = t/plug/sweep_test.c plugins/sweep/set.c
 t_plug_sweep_test_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS) $(JANSSON_CFLAGS)
 t_plug_sweep_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)
+
+# ldns links libcrypto; only the plugin's own calls of libssl and ldns are on its link line.
+DNS_PARSERS = \
+	plugins/dns/http.c plugins/dns/http.h \
+	plugins/dns/message.c plugins/dns/message.h \
+	plugins/dns/query.c plugins/dns/query.h \
+	plugins/dns/record.c plugins/dns/record.h plugins/dns/svcb.c \
+	plugins/dns/text.c plugins/dns/text.h
+DNS_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/core/include -I$(top_srcdir)/plugins $(LDNS_CFLAGS) \
+	$(SSL_CFLAGS)
+plugin_LTLIBRARIES += plugins/dns/dns.la
+plugins_dns_dns_la_SOURCES = $(DNS_PARSERS) \
+	plugins/dns/ask.c plugins/dns/dns.c plugins/dns/dns.h plugins/dns/own.c \
+	plugins/dns/report.c plugins/dns/rows.c plugins/dns/stream.c \
+	plugins/dns/tls.c plugins/dns/tls.h plugins/dns/trace.c
+plugins_dns_dns_la_CPPFLAGS = $(DNS_CPPFLAGS)
+plugins_dns_dns_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_dns_dns_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_dns_dns_la_LIBADD = $(LDNS_LIBS) $(SSL_LIBS)
+EXTRA_DIST += plugins/dns/dns.md

@@ -8,12 +8,12 @@
  *
  * Owns the socket, its watch and its timer; dns_ask_stop gives them back. */
 #include <errno.h>
-#include <linux/errqueue.h>
 #include <linux/net_tstamp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dns.h"
@@ -106,18 +106,15 @@ long dns_socket_read(int fd, uint8_t *out, size_t max, int64_t *stamp)
 	return receive(fd, out, max, 0, stamp);
 }
 
+/* One datagram leaves one stamp; of a stream's later ones, each wake-up takes one. */
 int64_t dns_socket_sent_stamp(int fd)
 {
-	int64_t first = 0;
+	int64_t stamp = 0;
 
-	for (unsigned i = 0; i < AT_ONCE; i++) {
-		int64_t stamp = 0;
+	for (unsigned i = 0; i < AT_ONCE && !stamp; i++)
 		if (receive(fd, NULL, 0, MSG_ERRQUEUE, &stamp) < 0)
 			break;
-		if (!first)
-			first = stamp;
-	}
-	return first;
+	return stamp;
 }
 
 /* By the kernel's stamps, as long as they agree with our own clock: the wall clock may step. */
@@ -173,9 +170,8 @@ void dns_ask_failed(struct sonde_probe *p, enum sonde_failure failure, const cha
 void dns_ask_failed_errno(struct sonde_probe *p, int error)
 {
 	char text[DNS_ADDRESS_TEXT];
-	struct dns_ask *a = &dns_state_of(p)->ask;
 
-	dns_ask_failed(p, failure_of(error), "%s: %s", dns_address_text(&a->to, text),
+	dns_ask_failed(p, failure_of(error), "%s: %s", dns_server_text(p, text),
 	               error == ECONNREFUSED ? "connection refused" : strerror(error));
 }
 
@@ -193,8 +189,13 @@ static void on_wait_over(struct sonde_probe *p, void *arg)
 		start_udp(p);
 		return;
 	}
-	dns_ask_failed(p, SONDE_FAIL_TIMEOUT, "no answer from %s",
-	               dns_address_text(&a->to, text));
+	if (a->ignored)
+		dns_ask_failed(p, SONDE_FAIL_TIMEOUT,
+		               "no answer from %s; %u messages from there did not answer the query",
+		               dns_server_text(p, text), a->ignored);
+	else
+		dns_ask_failed(p, SONDE_FAIL_TIMEOUT, "no answer from %s",
+		               dns_server_text(p, text));
 }
 
 static void arm(struct sonde_probe *p)
@@ -207,20 +208,42 @@ static void arm(struct sonde_probe *p)
 		dns_ask_failed(p, SONDE_FAIL_OVERLOAD, "out of memory");
 }
 
+/* Letters only: no byte of a length is one. */
+static void mix_case(struct sonde_probe *p, uint8_t *name, unsigned len)
+{
+	uint64_t bits = 0;
+
+	for (unsigned i = 0; i < len; i++, bits >>= 1) {
+		uint8_t letter = name[i] | 0x20;
+		if (i % 64 == 0)
+			bits = p->host->random(p);
+		if (letter >= 'a' && letter <= 'z')
+			name[i] = bits & 1 ? letter : letter & ~0x20;
+	}
+}
+
+bool dns_ask_fits(const struct sonde_probe *p, const struct dns_ask *a, const struct dns_message *m)
+{
+	const struct dns_args *args = p->args;
+
+	return dns_message_answers(m, a->query, a->query_len, args->random_case);
+}
+
 static void write_query(struct sonde_probe *p)
 {
 	const struct dns_args *args = p->args;
 	struct dns_ask *a = &dns_state_of(p)->ask;
 	struct dns_question q = {
 		.name = a->name, .type = a->type, .class = (uint16_t)dns_class_number(args),
-		/* AD: the answer's AD may be set, as dig asks for by default */
-		.flags = (a->recursion ? DNS_RD : 0) | DNS_AD |
+		.flags = (a->recursion ? DNS_RD : 0) | (args->authentic ? DNS_AD : 0) |
 			(args->checking_disabled ? DNS_CD : 0),
 		.edns_size = (uint16_t)args->edns_size,
 		.dnssec = args->dnssec, .nsid = args->nsid,
 	};
 
 	a->query_len = dns_query_write(&q, (uint16_t)p->host->random(p), a->query);
+	if (args->random_case)
+		mix_case(p, a->query + DNS_HEADER, a->name->len);
 }
 
 void dns_ask_done(struct sonde_probe *p, const struct dns_message *m)
@@ -232,9 +255,11 @@ void dns_ask_done(struct sonde_probe *p, const struct dns_message *m)
 static void start_over_tcp(struct sonde_probe *p)
 {
 	struct dns_ask *a = &dns_state_of(p)->ask;
+	int kernel;
 
 	a->truncated = 1;
 	a->protocol = DNS_TCP;
+	a->before = dns_ask_took(a, &kernel);
 	dns_ask_stop(p);
 	dns_print(p, ";; Truncated, retrying in TCP mode.\n");
 	write_query(p);
@@ -253,14 +278,14 @@ static bool take_datagram(struct sonde_probe *p, const uint8_t *data, size_t len
 	if (!whole && !(len >= DNS_HEADER && (m.flags & DNS_TC))) {
 		struct dns_message head = m;
 		memset(head.counts + DNS_ANSWER, 0, 3 * sizeof(head.counts[0]));
-		if (len < DNS_HEADER || !dns_message_answers(&head, a->query, a->query_len)) {
+		if (len < DNS_HEADER || !dns_ask_fits(p, a, &head)) {
 			a->ignored++;
 			return false;
 		}
 		dns_ask_failed(p, SONDE_FAIL_PROTOCOL, "the answer is malformed");
 		return true;
 	}
-	if (!dns_message_answers(&m, a->query, a->query_len)) {
+	if (!dns_ask_fits(p, a, &m)) {
 		a->ignored++;
 		return false;
 	}
@@ -334,8 +359,9 @@ void dns_ask_start(struct sonde_probe *p)
 	struct dns_ask *a = &s->ask;
 
 	s->started = 1;
-	a->tried = 0;
+	a->tried = a->ignored = 0;
 	a->truncated = 0;
+	a->before = 0;
 	a->tx = a->rx = a->connected = a->secured = a->connect_rtt = 0;
 	a->tls = (struct dns_tls_facts){ NULL };
 	if (a->protocol == DNS_UDP) {

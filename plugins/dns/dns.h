@@ -2,10 +2,12 @@
 /* Inside the plugin `dns` only: its parameters, one probe's state, and the parts that share them.
  *
  *	dns.c      parameters, the resolver's addresses, what follows on an answer
+ *	own.c      the node's own resolvers
  *	ask.c      one question to one address: sockets, time stamps, retries
  *	stream.c   the same over TCP, TLS and HTTPS
  *	trace.c    from the root down
- *	report.c   the result and the text */
+ *	report.c   the result and the text
+ *	rows.c     records in both */
 #pragma once
 #include <sonde/plugin.h>
 
@@ -21,7 +23,7 @@ struct dns_args {
 	int64_t port, edns_size, tries;
 	int64_t wait; /* ns */
 	uint32_t type, class, protocol;
-	uint8_t recursion, dnssec, nsid, checking_disabled, trace, verify;
+	uint8_t recursion, dnssec, nsid, checking_disabled, authentic, random_case, trace, verify;
 	const char *resolver, *roots, *name, *path;
 };
 
@@ -62,6 +64,7 @@ struct dns_ask {
 	int64_t started, connected, secured, sent, answered;
 	int64_t connect_rtt; /* by the kernel, 0 = unknown */
 	int64_t tx, rx;      /* kernel stamps, wall clock, 0 = missing */
+	int64_t before;      /* what the exchange over UDP took that was cut, 0 = none was */
 };
 
 struct dns_trace;
@@ -73,6 +76,11 @@ struct dns_state {
 	unsigned addr, addr_count;
 	int64_t resolve_ns; /* 0 = no lookup */
 	uint8_t started;    /* something was asked */
+	uint8_t own;        /* addrs are the node's own resolvers, not the user's choice */
+	uint8_t hidden;     /* the address of ask.to is not to be told: private, and not asked for */
+	uint8_t cut;        /* rows were left out of the result */
+	size_t rows_bytes;  /* of rows so far */
+	char *long_value;   /* memory for a value beyond the usual, NULL until needed */
 	struct dns_trace *trace;
 };
 
@@ -87,9 +95,16 @@ unsigned dns_class_number(const struct dns_args *);
 unsigned dns_port(const struct dns_args *);
 int dns_family(const struct sonde_probe *); /* AF_UNSPEC, or what the task asks for */
 void dns_set_port(struct sonde_addr *, unsigned port);
+/* Aim the next question at an address of the task's resolver. */
+void dns_aim(struct sonde_probe *, unsigned addr);
 /* The answers to dns_ask_start; the message lives only during the call. */
 void dns_answered(struct sonde_probe *, const struct dns_message *);
 void dns_unanswered(struct sonde_probe *, enum sonde_failure, const char *why);
+
+/* own.c: addresses that resolv.conf names, of a family or AF_UNSPEC; at most max */
+unsigned dns_own_resolvers(int family, struct sonde_addr *, unsigned max);
+/* A literal address; false for anything else. */
+bool dns_address_parse(const char *text, struct sonde_addr *);
 
 /* ask.c */
 void dns_ask_start(struct sonde_probe *);
@@ -97,6 +112,8 @@ void dns_ask_start(struct sonde_probe *);
 void dns_ask_stop(struct sonde_probe *);
 /* Nanoseconds of the exchange that was answered. *kernel: by kernel stamps. */
 int64_t dns_ask_took(const struct dns_ask *, int *kernel);
+/* Whether the message is the reply to what was asked. */
+bool dns_ask_fits(const struct sonde_probe *, const struct dns_ask *, const struct dns_message *);
 /* Between the parts of an exchange. failed() answers by a timer, so that no caller is called back
  * from inside. */
 void dns_ask_failed(struct sonde_probe *, enum sonde_failure, const char *fmt, ...)
@@ -114,21 +131,37 @@ void dns_stream_start(struct sonde_probe *);
 void dns_stream_stop(struct dns_ask *);
 
 /* trace.c */
+/* The addresses of the resolver are known, or roots are given. */
 void dns_trace_start(struct sonde_probe *);
-/* 0, or half a sentence about a bad list of root servers. */
+/* NULL, or half a sentence about a bad list of root servers. */
 const char *dns_trace_check(const char *roots);
-void dns_trace_resolver(struct sonde_probe *); /* the addresses of a named resolver are known */
 void dns_trace_answered(struct sonde_probe *, const struct dns_message *);
 void dns_trace_unanswered(struct sonde_probe *, enum sonde_failure, const char *why);
 void dns_trace_end(struct sonde_probe *); /* close what is open in the result */
 
 /* report.c */
-void dns_print(struct sonde_probe *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const char *dns_address_text(const struct sonde_addr *, char out[DNS_ADDRESS_TEXT]);
-const char *dns_protocol_text(unsigned protocol);
+/* Of the server that is asked, or what stands for it. */
+const char *dns_server_text(const struct sonde_probe *, char out[DNS_ADDRESS_TEXT]);
+void dns_print(struct sonde_probe *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void dns_print_head(struct sonde_probe *);
 void dns_print_error(struct sonde_probe *, const char *why);
 void dns_report_answer(struct sonde_probe *, const struct dns_message *);
 void dns_report_nothing(struct sonde_probe *);
-/* Inside an open object: one hop of a trace. server: name, or "". */
+/* Inside an open array: one hop of a trace. server: its name, or "". */
 void dns_report_hop(struct sonde_probe *, const struct dns_message *, const char *server);
+void dns_report_cut(struct sonde_probe *);
+
+/* rows.c: a section as rows of the result under `key` (NULL = not) and lines of the text */
+struct dns_page {
+	struct sonde_probe *p;
+	struct dns_text text;
+	char memory[4096];
+};
+
+void dns_page_init(struct dns_page *, struct sonde_probe *);
+void dns_page_put(struct dns_page *, const char *, size_t);
+void dns_page_putf(struct dns_page *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void dns_page_pad(struct dns_page *, size_t *column, size_t to);
+void dns_page_flush(struct dns_page *);
+void dns_rows_put(struct dns_page *, const struct dns_message *, enum dns_section);

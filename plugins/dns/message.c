@@ -186,7 +186,7 @@ bool dns_message_read(const uint8_t *data, size_t len, struct dns_message *m)
 	return is_over(m, &c);
 }
 
-bool dns_message_answers(const struct dns_message *m, const uint8_t *query, size_t len)
+bool dns_message_answers(const struct dns_message *m, const uint8_t *query, size_t len, bool exact)
 {
 	const unsigned opcode = 0x7800;
 	struct dns_name ours, theirs;
@@ -200,6 +200,7 @@ bool dns_message_answers(const struct dns_message *m, const uint8_t *query, size
 	return dns_name_read(query, len, DNS_HEADER, &ours, &at) && len - at >= QUESTION_TAIL &&
 		dns_name_read(m->data, m->len, m->question, &theirs, &there) &&
 		dns_name_equal(&ours, &theirs) &&
+		(!exact || !memcmp(ours.wire, theirs.wire, ours.len)) &&
 		!memcmp(query + at, m->data + there, QUESTION_TAIL);
 }
 

@@ -62,9 +62,9 @@ struct dns_cursor {
 
 /* False when it is malformed. Bytes after the last record are ignored. */
 bool dns_message_read(const uint8_t *data, size_t len, struct dns_message *);
-/* Whether this is a reply to the query of ours: id, opcode, and the question without case. A server
- * that could not read the query may leave the question out. */
-bool dns_message_answers(const struct dns_message *, const uint8_t *query, size_t len);
+/* Whether this is a reply to the query of ours: id, opcode, and the question, its letters in the
+ * same case when `exact`. A server that could not read the query may leave the question out. */
+bool dns_message_answers(const struct dns_message *, const uint8_t *query, size_t len, bool exact);
 
 /* All records behind the question, OPT included, of a message that dns_message_read took. */
 void dns_records_begin(const struct dns_message *, struct dns_cursor *);

@@ -244,6 +244,19 @@ static bool measure(struct field *f, size_t left)
 	return f->len <= left;
 }
 
+/* Which may be empty: a service without parameters, a name without types. */
+static bool ends_with_list(unsigned type)
+{
+	static const uint16_t types[] = { LDNS_RR_TYPE_SVCB, LDNS_RR_TYPE_HTTPS,
+		                          LDNS_RR_TYPE_NSEC, LDNS_RR_TYPE_NSEC3,
+		                          LDNS_RR_TYPE_CSYNC };
+
+	for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (types[i] == type)
+			return true;
+	return false;
+}
+
 static bool put_fields(struct dns_text *t, const struct dns_message *m, const struct dns_record *r)
 {
 	const ldns_rr_descriptor *d = ldns_rr_descript(r->type);
@@ -262,10 +275,7 @@ static bool put_fields(struct dns_text *t, const struct dns_message *m, const st
 			return false;
 		at += f.len;
 	}
-	/* A list at the end may be empty: a service without parameters, a name without types. */
-	bool may_lack = n + 1 == most && n && (r->type == LDNS_RR_TYPE_SVCB || r->type == LDNS_RR_TYPE_HTTPS ||
-		r->type == LDNS_RR_TYPE_NSEC3 || r->type == LDNS_RR_TYPE_NSEC || r->type == LDNS_RR_TYPE_CSYNC);
-	return t->full || (at == end && (n >= least || may_lack));
+	return t->full || (at == end && (n >= least || (n + 1 == most && ends_with_list(r->type))));
 }
 
 void dns_put_value(struct dns_text *t, const struct dns_message *m, const struct dns_record *r)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A question over a connection: TCP with its length prefix, the same inside TLS, or one HTTP request
- * inside TLS. CONNECTING -> (HANDSHAKE ->) ANSWER. The wait of ask.c bounds all of it, and a message
- * has at most 64 KiB. The socket is ask.c's; the memory belongs to the probe's pool, the TLS session
- * is freed by dns_stream_stop. */
+/* A question over a connection: TCP with its length prefix, the same inside TLS, or one HTTP
+ * request inside TLS. CONNECTING -> (HANDSHAKE ->) ANSWER. The wait of ask.c bounds all of it, and
+ * a message has at most 64 KiB. The socket is ask.c's; the memory belongs to the probe's pool, the
+ * TLS session is freed by dns_stream_stop. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,7 +13,7 @@
 #include "dns.h"
 
 enum { CONNECTING, HANDSHAKE, ANSWER };
-enum { BLOCK = 16 << 10, REQUEST_MAX = 2048 + DNS_QUERY_MAX };
+enum { BLOCK = 16 << 10, ROOM = 4 << 10, REQUEST_MAX = 2048 + DNS_QUERY_MAX };
 
 static struct dns_ask *ask_of(struct sonde_probe *p)
 {
@@ -56,6 +56,8 @@ static bool make_room(struct sonde_probe *p, size_t size)
 
 	if (size <= t->size)
 		return true;
+	/* A pool gives nothing back: at most twice, whatever lengths the peer announces. */
+	size = size <= ROOM ? ROOM : DNS_MESSAGE_MAX;
 	t->message = p->host->alloc(p, size);
 	t->size = t->message ? size : 0;
 	if (!t->message)
@@ -141,7 +143,7 @@ static bool take_message(struct sonde_probe *p, const uint8_t *data, size_t len)
 		dns_ask_failed(p, SONDE_FAIL_PROTOCOL, "the answer is malformed");
 		return true;
 	}
-	if (!dns_message_answers(&m, a->query, a->query_len)) {
+	if (!dns_ask_fits(p, a, &m)) {
 		a->ignored++;
 		return false;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS by OpenSSL over two memory BIOs. The context with the trust store is made once and kept: it is
- * the one thing of this plugin that outlives a probe, because parsing a bundle costs more than
- * everything else. The handshake goes on with a certificate that is not trusted, so that the result
- * can say both; whether that is a failure is the caller's decision. */
+/* TLS by OpenSSL over two memory BIOs. The context with the trust store is made once and kept: it
+ * is the one thing of this plugin that outlives a probe, because parsing a bundle costs more than
+ * everything else. The handshake goes on with a certificate that is not trusted, so that the
+ * result can say both; whether that is a failure is the caller's decision. */
 #include "tls.h"
 
 #include <arpa/inet.h>
