@@ -74,7 +74,7 @@ DNS_PARSERS = \
 	plugins/dns/http.c plugins/dns/http.h \
 	plugins/dns/message.c plugins/dns/message.h \
 	plugins/dns/query.c plugins/dns/query.h \
-	plugins/dns/record.c plugins/dns/record.h plugins/dns/svcb.c \
+	plugins/dns/rare.c plugins/dns/record.c plugins/dns/record.h plugins/dns/svcb.c \
 	plugins/dns/text.c plugins/dns/text.h
 DNS_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/core/include -I$(top_srcdir)/plugins $(LDNS_CFLAGS) \
 	$(SSL_CFLAGS)

@@ -50,6 +50,7 @@ struct field {
 	const struct dns_message *m;
 	ldns_rdf_type type;
 	size_t at, len;
+	bool in_cert; /* of a CERT record */
 };
 
 static unsigned get16(const uint8_t *p)
@@ -140,8 +141,13 @@ static bool put_field(struct dns_text *t, const struct field *f)
 	case LDNS_RDF_TYPE_INT16:
 	case LDNS_RDF_TYPE_INT32:
 	case LDNS_RDF_TYPE_PERIOD:
-	case LDNS_RDF_TYPE_ALG:
 		put_number(t, f);
+		return true;
+	case LDNS_RDF_TYPE_ALG:
+		if (f->in_cert)
+			dns_put_algorithm(t, *p);
+		else
+			put_number(t, f);
 		return true;
 	case LDNS_RDF_TYPE_STR:
 		dns_put_quoted(t, p + 1, f->len - 1);
@@ -164,6 +170,13 @@ static bool put_field(struct dns_text *t, const struct field *f)
 	case LDNS_RDF_TYPE_B64:
 		dns_put_base64(t, p, f->len);
 		return true;
+	case LDNS_RDF_TYPE_LOC:
+		return dns_put_loc(t, p, f->len);
+	case LDNS_RDF_TYPE_ILNP64:
+		dns_put_locator(t, p);
+		return true;
+	case LDNS_RDF_TYPE_APL:
+		return dns_put_apl(t, p, f->len);
 	case LDNS_RDF_TYPE_SVCPARAMS:
 		return dns_put_svc(t, p, f->len);
 	case LDNS_RDF_TYPE_IPSECKEY:
@@ -266,7 +279,8 @@ static bool put_fields(struct dns_text *t, const struct dns_message *m, const st
 		return false;
 	size_t most = ldns_rr_descriptor_maximum(d), least = ldns_rr_descriptor_minimum(d);
 	for (; at < end && n < most && !t->full; n++) {
-		struct field f = { m, ldns_rr_descriptor_field_type(d, n), at, 0 };
+		struct field f = { m, ldns_rr_descriptor_field_type(d, n), at, 0,
+			           r->type == LDNS_RR_TYPE_CERT };
 		if (f.type == LDNS_RDF_TYPE_UNKNOWN || !measure(&f, end - at))
 			return false;
 		if (n)

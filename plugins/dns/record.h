@@ -12,5 +12,10 @@ const char *dns_rcode_text(unsigned rcode, char out[16]);
 
 /* The rdata. What is not of its type's form is written as "\# LENGTH HEX" (RFC 3597). */
 void dns_put_value(struct dns_text *, const struct dns_message *, const struct dns_record *);
+/* rare.c; false when they are malformed. */
+bool dns_put_loc(struct dns_text *, const uint8_t *, size_t);
+bool dns_put_apl(struct dns_text *, const uint8_t *, size_t);
+void dns_put_locator(struct dns_text *, const uint8_t[8]);
+void dns_put_algorithm(struct dns_text *, uint8_t);
 /* The parameters of a service record (svcb.c); false when they are malformed. */
 bool dns_put_svc(struct dns_text *, const uint8_t *, size_t);

@@ -181,8 +181,11 @@ static void print_question(struct dns_page *g, const struct dns_message *m)
 	dns_page_putf(g, ";; QUESTION SECTION:\n;");
 	dns_page_put(g, text, column);
 	dns_page_pad(g, &column, 32);
-	dns_page_putf(g, "%s\t%s\n\n", dns_class_text((unsigned)q[2] << 8 | q[3], class),
-	              dns_type_text((unsigned)q[0] << 8 | q[1], type));
+	const char *class_name = dns_class_text((unsigned)q[2] << 8 | q[3], class);
+	dns_page_put(g, class_name, strlen(class_name));
+	column += strlen(class_name);
+	dns_page_pad(g, &column, 40);
+	dns_page_putf(g, "%s\n\n", dns_type_text((unsigned)q[0] << 8 | q[1], type));
 }
 
 static void put_section(struct dns_page *g, const struct dns_message *m, enum dns_section section)
