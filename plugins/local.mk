@@ -88,3 +88,11 @@ plugins_dns_dns_la_CFLAGS = $(PLUGIN_CFLAGS)
 plugins_dns_dns_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 plugins_dns_dns_la_LIBADD = $(LDNS_LIBS) $(SSL_LIBS)
 EXTRA_DIST += plugins/dns/dns.md
+
+SCRIPT_TESTS += t/runner/dns.t
+C_TESTS += t/plug/dns_test
+t_plug_dns_test_SOURCES = t/plug/dns_test.c $(DNS_PARSERS)
+t_plug_dns_test_CPPFLAGS = $(AM_CPPFLAGS) $(DNS_CPPFLAGS) $(JANSSON_CFLAGS)
+t_plug_dns_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS) $(LDNS_LIBS)
+BENCHES += t/bench/dns
+EXTRA_DIST += t/bench/dns

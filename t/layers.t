@@ -32,6 +32,12 @@ my %ROOMS = (
 # Folders of plugins/ that are no plugin but what several share.
 my %ENGINES = (icmp => 1);
 
+# Libraries of a protocol: which plugins may include their headers.
+my @PLUGIN_LIBRARIES = (
+  [qr{^ldns/},    qw(dns)],
+  [qr{^openssl/}, qw(dns)],
+);
+
 # Library headers: where each may be included ("room" or "room/file.c").
 my @LIBRARIES = (
   [qr{^libwebsockets\.h$|^lws},         qw(net)],
@@ -64,6 +70,10 @@ sub refusal {
   if ($file =~ m{^plugins/([^/]+)/}) {
     return undef if !$quoted && ($what =~ m{^sonde/} || system_header($what));
     my $type = $1;
+    for my $row (@PLUGIN_LIBRARIES) {
+      my ($match, @types) = @$row;
+      return undef if !$quoted && $what =~ $match && grep { $_ eq $type } @types;
+    }
     my ($other) = $what =~ m{^([^/]+)/};
     return undef if $quoted && $tree->{"plugins/$type/$what"};
     return undef if $quoted && $tree->{"plugins/$what"} && ($other eq $type || $ENGINES{$other});

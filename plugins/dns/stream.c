@@ -13,6 +13,7 @@
 #include "dns.h"
 
 enum { CONNECTING, HANDSHAKE, ANSWER };
+enum { STRANGERS_MAX = 100 };
 enum { BLOCK = 16 << 10, ROOM = 4 << 10, REQUEST_MAX = 2048 + DNS_QUERY_MAX };
 
 static struct dns_ask *ask_of(struct sonde_probe *p)
@@ -54,7 +55,7 @@ static bool make_room(struct sonde_probe *p, size_t size)
 {
 	struct dns_stream *t = ask_of(p)->stream;
 
-	if (size <= t->size)
+	if (t->message && size <= t->size)
 		return true;
 	/* A pool gives nothing back: at most twice, whatever lengths the peer announces. */
 	size = size <= ROOM ? ROOM : DNS_MESSAGE_MAX;
@@ -144,8 +145,12 @@ static bool take_message(struct sonde_probe *p, const uint8_t *data, size_t len)
 		return true;
 	}
 	if (!dns_ask_fits(p, a, &m)) {
-		a->ignored++;
-		return false;
+		if (++a->ignored < STRANGERS_MAX)
+			return false;
+		dns_ask_failed(p, SONDE_FAIL_PROTOCOL,
+		               "the server sent %u messages, none of which answers the query",
+		               a->ignored);
+		return true;
 	}
 	a->answered = p->host->now(p);
 	dns_ask_done(p, &m);
@@ -161,11 +166,12 @@ static bool take_prefixed(struct sonde_probe *p, const uint8_t *data, size_t n)
 		if (t->prefix_len < 2) {
 			t->prefix[t->prefix_len++] = *data++;
 			n--;
+			if (t->prefix_len < 2)
+				continue;
 			t->want = (size_t)t->prefix[0] << 8 | t->prefix[1];
 			t->len = 0;
-			if (t->prefix_len == 2 && !make_room(p, t->want))
+			if (!make_room(p, t->want))
 				return true;
-			continue;
 		}
 		size_t part = t->want - t->len < n ? t->want - t->len : n;
 		memcpy(t->message + t->len, data, part);
@@ -291,7 +297,9 @@ static void on_readable(struct sonde_probe *p)
 	/* One block a turn: the descriptor is reported again while more is there. */
 	long n = dns_socket_read(a->fd, block, sizeof(block), &stamp);
 	if (n < 0) {
-		if (errno != EAGAIN && errno != EWOULDBLOCK)
+		if (errno == ECONNRESET)
+			dns_ask_failed(p, SONDE_FAIL_PROTOCOL, "the server reset the connection");
+		else if (errno != EAGAIN && errno != EWOULDBLOCK)
 			dns_ask_failed_errno(p, errno);
 		return;
 	}
