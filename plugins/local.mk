@@ -80,7 +80,8 @@ DNS_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/core/include -I$(top_srcdir)/plugin
 	$(SSL_CFLAGS)
 plugin_LTLIBRARIES += plugins/dns/dns.la
 plugins_dns_dns_la_SOURCES = $(DNS_PARSERS) \
-	plugins/dns/ask.c plugins/dns/dns.c plugins/dns/dns.h plugins/dns/own.c \
+	plugins/dns/ask.c plugins/dns/dns.c plugins/dns/dns.h plugins/dns/edns.c \
+	plugins/dns/own.c plugins/dns/params.c \
 	plugins/dns/report.c plugins/dns/rows.c plugins/dns/stream.c \
 	plugins/dns/tls.c plugins/dns/tls.h plugins/dns/trace.c
 plugins_dns_dns_la_CPPFLAGS = $(DNS_CPPFLAGS)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside the plugin `dns` only: its parameters, one probe's state, and the parts that share them.
  *
- *	dns.c      parameters, the resolver's addresses, what follows on an answer
+ *	params.c   parameters and fields
+ *	dns.c      the resolver's addresses, what follows on an answer
  *	own.c      the node's own resolvers
  *	ask.c      one question to one address: sockets, time stamps, retries
  *	stream.c   the same over TCP, TLS and HTTPS
  *	trace.c    from the root down
  *	report.c   the result and the text
+ *	edns.c     what EDNS says, in both
  *	rows.c     records in both */
 #pragma once
 #include <sonde/plugin.h>
@@ -22,9 +24,9 @@ enum { DNS_ADDRS_MAX = 8, DNS_ADDRESS_TEXT = 48, DNS_WHY = 240 };
 struct dns_args {
 	int64_t port, edns_size, tries;
 	int64_t wait; /* ns */
-	uint32_t type, class, protocol;
+	uint32_t type, class, protocol, expect_rcode;
 	uint8_t recursion, dnssec, nsid, checking_disabled, authentic, random_case, trace, verify;
-	const char *resolver, *roots, *name, *path;
+	const char *resolver, *roots, *name, *path, *expect_value;
 };
 
 /* Bytes and state of a connection; lives in the probe's pool, made when first needed. */
@@ -78,6 +80,7 @@ struct dns_state {
 	uint8_t started;    /* something was asked */
 	uint8_t own;        /* addrs are the node's own resolvers, not the user's choice */
 	uint8_t hidden;     /* the address of ask.to is not to be told: private, and not asked for */
+	uint8_t value_seen; /* expect.value is in the answer */
 	uint8_t cut;        /* rows were left out of the result */
 	size_t rows_bytes;  /* of rows so far */
 	char *long_value;   /* memory for a value beyond the usual, NULL until needed */
@@ -89,10 +92,16 @@ static inline struct dns_state *dns_state_of(struct sonde_probe *p)
 	return p->state;
 }
 
-/* dns.c */
+/* params.c */
+extern const struct sonde_param dns_params[];
+extern const struct sonde_field dns_fields[];
+int dns_check(const void *args, const char *target, struct sonde_error *);
 unsigned dns_type_number(const struct dns_args *);
 unsigned dns_class_number(const struct dns_args *);
 unsigned dns_port(const struct dns_args *);
+int dns_expected_rcode(const struct dns_args *); /* -1 = any */
+
+/* dns.c */
 int dns_family(const struct sonde_probe *); /* AF_UNSPEC, or what the task asks for */
 void dns_set_port(struct sonde_addr *, unsigned port);
 /* Aim the next question at an address of the task's resolver. */
@@ -101,8 +110,9 @@ void dns_aim(struct sonde_probe *, unsigned addr);
 void dns_answered(struct sonde_probe *, const struct dns_message *);
 void dns_unanswered(struct sonde_probe *, enum sonde_failure, const char *why);
 
-/* own.c: addresses that resolv.conf names, of a family or AF_UNSPEC; at most max */
-unsigned dns_own_resolvers(int family, struct sonde_addr *, unsigned max);
+/* own.c: addresses that resolv.conf names, at least one and at most max. The task's IP version is
+ * no matter of theirs: it is about a resolver that the user names. */
+unsigned dns_own_resolvers(struct sonde_addr *, unsigned max);
 /* A literal address; false for anything else. */
 bool dns_address_parse(const char *text, struct sonde_addr *);
 
@@ -165,3 +175,6 @@ void dns_page_putf(struct dns_page *, const char *fmt, ...) __attribute__((forma
 void dns_page_pad(struct dns_page *, size_t *column, size_t to);
 void dns_page_flush(struct dns_page *);
 void dns_rows_put(struct dns_page *, const struct dns_message *, enum dns_section);
+
+/* edns.c */
+void dns_edns_put(struct dns_page *, const struct dns_message *);

@@ -66,7 +66,7 @@ static bool take_line(const char *line, size_t n, struct sonde_addr *out)
 	return dns_address_parse(address, out);
 }
 
-unsigned dns_own_resolvers(int family, struct sonde_addr *out, unsigned max)
+unsigned dns_own_resolvers(struct sonde_addr *out, unsigned max)
 {
 	char text[FILE_MAX];
 	size_t len = read_file(text), n;
@@ -75,12 +75,10 @@ unsigned dns_own_resolvers(int family, struct sonde_addr *out, unsigned max)
 	for (size_t at = 0; at < len && count < max; at += n + 1) {
 		const char *end = memchr(text + at, '\n', len - at);
 		n = end ? (size_t)(end - (text + at)) : len - at;
-		if (take_line(text + at, n, &out[count]) &&
-		    (family == AF_UNSPEC || out[count].sa.ss_family == family))
-			count++;
+		count += take_line(text + at, n, &out[count]);
 	}
 	/* As libc does without a line. */
-	if (!count && dns_address_parse(family == AF_INET6 ? "::1" : "127.0.0.1", &out[0]))
-		count = 1;
+	if (!count)
+		count += dns_address_parse("127.0.0.1", &out[0]);
 	return count;
 }

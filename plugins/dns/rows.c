@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "dns.h"
 #include "record.h"
@@ -89,6 +90,14 @@ static struct dns_text value_of(struct dns_page *g, const struct dns_message *m,
 	return t;
 }
 
+static bool is_expected(const struct sonde_probe *p, const struct dns_text *value)
+{
+	const struct dns_args *a = p->args;
+
+	return a->expect_value && value->len == strlen(a->expect_value) &&
+		!strncasecmp(value->s, a->expect_value, value->len);
+}
+
 static void put_record(struct dns_page *g, const struct dns_message *m, const struct dns_record *r)
 {
 	const struct sonde_host *h = g->p->host;
@@ -101,6 +110,7 @@ static void put_record(struct dns_page *g, const struct dns_message *m, const st
 	struct dns_text value = value_of(g, m, r, usual);
 	const char *type = dns_type_text(r->type, type_text);
 	const char *class = dns_class_text(r->class, class_text);
+	s->value_seen |= r->section == DNS_ANSWER && is_expected(g->p, &value);
 	s->rows_bytes += name_len + value.len + ROW_KEYS;
 	if (s->rows_bytes > ROWS_MAX) {
 		s->cut = 1;

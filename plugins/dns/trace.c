@@ -310,7 +310,8 @@ static bool take_servers(struct sonde_probe *p, const struct dns_message *m, str
 	return found;
 }
 
-static bool read_glue(const struct dns_message *m, const struct dns_record *r, struct sonde_addr *out)
+static bool read_glue(const struct dns_message *m, const struct dns_record *r,
+                      struct sonde_addr *out)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&out->sa;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&out->sa;

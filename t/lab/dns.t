@@ -170,7 +170,7 @@ sub start_nsd {
   BAIL_OUT("$name does not start: " . do { local (@ARGV, $/) = "$dir/$name.log"; <> });
 }
 
-start_nsd('leaf', ['127.0.0.1', '127.0.1.3', '::1', '127.0.0.1@853', '::1@853'],
+start_nsd('leaf', ['127.0.0.1', '127.0.1.3', '::1', '10.53.0.1', '127.0.0.1@853', '::1@853'],
   [qw(lab.test signed.test other.test 2.0.192.in-addr.arpa 8.b.d.0.1.0.0.2.ip6.arpa)],
   "  tls-service-key: \"$dir/tls.key\"", "  tls-service-pem: \"$dir/tls.crt\"", '  tls-port: 853', '  nsid: "ascii_lab one"');
 start_nsd('root', ['127.0.1.1'], ['.=root.zone']);
@@ -347,6 +347,16 @@ END
   like($o->{why}, qr/HTTP status 404/, 'is told');
 };
 
+subtest 'what is expected' => sub {
+  my @server = (resolver => '127.0.0.1');
+  is(ask('a.lab.test', @server, expect => { rcode => 'NOERROR', value => '192.0.2.1' })->{failure} // 'ok', 'ok', 'met');
+  my $o = ask('a.lab.test', @server, expect => { value => '192.0.2.99' });
+  is($o->{failure}, 'assertion', 'another value');
+  is($o->{body}{answers}[0]{value}, '192.0.2.1', 'the answer is kept');
+  is(ask('nothing.lab.test', @server, expect => { rcode => 'NOERROR' })->{failure}, 'assertion', 'another rcode');
+  is(ask('nothing.lab.test', @server, expect => { rcode => 'NXDOMAIN' })->{failure} // 'ok', 'ok', 'NXDOMAIN may be meant');
+};
+
 subtest 'resolvers' => sub {
   my $o = ask('round.lab.test');
   is($o->{failure} // 'ok', 'ok', "the node's own") or diag $o->{why};
@@ -418,4 +428,18 @@ subtest 'no packet into a private network' => sub {
 };
 
 is($r->quit, 0, 'the runner ends well');
+
+subtest "the node's own resolver may be private, and is not told then" => sub {
+  write_file('resolv.conf', "nameserver 10.53.0.1\n");
+  $r = RunnerDriver->new(plugins => RunnerDriver::plugin_dirs('dns'), args => ['--guard-allow', '127.0.0.0/8']);
+  my $o = ask('round.lab.test');
+  is($o->{failure} // 'ok', 'ok', 'it is asked') or diag $o->{why};
+  is($o->{body}{resolver}, 'private', 'as Globalping says it');
+  is($o->{body}{resolvedAddress}, undef, 'no address');
+  like($o->{body}{rawOutput}, qr/^;; SERVER: x\.x\.x\.x#53\(x\.x\.x\.x\) \(UDP\)$/m, 'nor in the text');
+  unlike(JSON::PP::encode_json($o), qr/10\.53\./, 'nor anywhere');
+  $o = ask('round.lab.test', trace => JSON::PP::true);
+  unlike(JSON::PP::encode_json($o), qr/10\.53\./, 'nor in a trace');
+  is($r->quit, 0, 'the runner ends well');
+};
 done_testing;
