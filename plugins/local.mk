@@ -107,6 +107,7 @@ t_plug_dns_test_CPPFLAGS = $(AM_CPPFLAGS) $(DNS_CPPFLAGS) $(JANSSON_CFLAGS)
 t_plug_dns_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS) $(LDNS_LIBS)
 BENCHES += t/bench/dns
 EXTRA_DIST += t/bench/dns
+
 C_TESTS += t/plug/bandwidth_test
 t_plug_bandwidth_test_SOURCES = t/plug/bandwidth_test.c \
 	plugins/bandwidth/line.c plugins/bandwidth/meter.c

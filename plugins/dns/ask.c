@@ -198,7 +198,7 @@ static void on_wait_over(struct sonde_probe *p, void *arg)
 		               dns_server_text(p, text));
 }
 
-static void arm(struct sonde_probe *p)
+static bool arm(struct sonde_probe *p)
 {
 	const struct dns_args *args = p->args;
 	struct dns_ask *a = &dns_state_of(p)->ask;
@@ -206,6 +206,7 @@ static void arm(struct sonde_probe *p)
 	a->timer = p->host->timer_start(p, args->wait, on_wait_over, NULL);
 	if (!a->timer)
 		dns_ask_failed(p, SONDE_FAIL_OVERLOAD, "out of memory");
+	return a->timer;
 }
 
 /* Letters only: no byte of a length is one. */
@@ -263,8 +264,8 @@ static void start_over_tcp(struct sonde_probe *p)
 	dns_ask_stop(p);
 	dns_print(p, ";; Truncated, retrying in TCP mode.\n");
 	write_query(p);
-	arm(p);
-	dns_stream_start(p);
+	if (arm(p))
+		dns_stream_start(p);
 }
 
 /* True when the datagram ended the wait. */
@@ -369,6 +370,6 @@ void dns_ask_start(struct sonde_probe *p)
 		return;
 	}
 	write_query(p);
-	arm(p);
-	dns_stream_start(p);
+	if (arm(p))
+		dns_stream_start(p);
 }

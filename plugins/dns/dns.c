@@ -114,9 +114,12 @@ static void on_resolved(struct sonde_probe *p, void *arg, enum sonde_failure fai
                         const struct sonde_addr *addrs, unsigned count, int64_t took_ns,
                         const char *why)
 {
+	const struct dns_args *a = p->args;
 	struct dns_state *s = p->state;
 
 	if (failure) {
+		dns_print_head(p);
+		dns_print(p, ";; no address of %.253s: %.240s\n", a->resolver, why ? why : "");
 		p->host->done(p, failure, why);
 		return;
 	}

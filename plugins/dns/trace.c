@@ -117,7 +117,6 @@ static void ask(struct sonde_probe *p, const struct server *s, const struct sond
 	a->type = (uint16_t)dns_type_number(args);
 	a->recursion = 0;
 	a->tries = (unsigned)args->tries;
-	t->tries++;
 	dns_ask_start(p);
 }
 
@@ -177,9 +176,9 @@ static void try_next(struct sonde_probe *p)
 		struct server *s = &t->servers[t->at++];
 		if (s->has_addr && wrong_family(p, &s->addr))
 			continue;
+		t->tries++;
 		if (!s->has_addr) {
 			dns_name_text(&s->name, name);
-			t->tries++;
 			if (!p->host->resolve(p, name, dns_family(p), on_address, s))
 				return;
 			failed(p, SONDE_FAIL_RESOLVE, "the lookup of a name server was refused");

@@ -347,6 +347,30 @@ END
   like($o->{why}, qr/HTTP status 404/, 'is told');
 };
 
+subtest 'HTTPS servers that do not end' => sub {
+  my $names = join ',', map { "DNS:name-$_.lab.test" } 1 .. 40_000;
+  my $conf = write_file('big.conf', "[req]\ndistinguished_name=dn\nprompt=no\nx509_extensions=ext\n[dn]\nCN=big\n[ext]\nsubjectAltName=$names\n");
+  run('sh', '-c', 'exec "$@" >/dev/null 2>&1', 'sh', 'openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+    'ec_paramgen_curve:prime256v1', '-nodes', '-config', $conf, '-keyout', "$dir/big.key", '-out', "$dir/big.crt");
+  my @server = ('openssl', 's_server', '-quiet', '-naccept', 1, '-accept');
+  spawn('head', 'sh', '-c', '(echo "HTTP/1.1 200 OK"; exec yes "X: y") | exec "$@"', 'sh', @server, 4431,
+    '-cert', "$dir/tls.crt", '-key', "$dir/tls.key");
+  spawn('slow', 'sh', '-c', '(for i in H T T P / 1 . 1; do printf $i; sleep 1; done) | exec "$@"', 'sh', @server, 4432,
+    '-cert', "$dir/tls.crt", '-key', "$dir/tls.key");
+  spawn('big', 'sh', '-c', 'exec sleep 10 | exec "$@"', 'sh', @server, 4433, '-cert', "$dir/big.crt", '-key', "$dir/big.key");
+  my @rows = ([4431, 'protocol', qr/too long an HTTP head/], [4432, 'timeout', qr/no answer/], [4433, 'tls', qr/./]);
+  for my $row (@rows) {
+    my ($port, $failure, $why) = @$row;
+    for (1 .. 100) {
+      last if `ss -Hltn sport = :$port` =~ /LISTEN/;
+      select undef, undef, undef, 0.05;
+    }
+    my $o = ask('a.lab.test', resolver => '127.0.0.1', protocol => 'DOH', port => $port, wait => '1s');
+    is($o->{failure}, $failure, "$port: $o->{why}");
+    like($o->{why}, $why, 'which is told');
+  }
+};
+
 subtest 'what is expected' => sub {
   my @server = (resolver => '127.0.0.1');
   is(ask('a.lab.test', @server, expect => { rcode => 'NOERROR', value => '192.0.2.1' })->{failure} // 'ok', 'ok', 'met');
