@@ -116,9 +116,11 @@ $zone .= "many A 198.51.100.$_\n" for 1 .. 200;
 $zone .= "round A 203.0.113.$_\n" for 1 .. 3;
 write_file('lab.test.zone', $zone);
 write_file('signed.test.zone', do { local (@ARGV, $/) = "$FindBin::Bin/signed.test.zone"; <> });
-write_file('other.test.zone', "\$ORIGIN other.test.\n\$TTL 60\n@ SOA ns.lab.test. h 1 1 1 1 1\n@ NS ns.lab.test.\nwww A 192.0.2.20\n");
-write_file('2.0.192.in-addr.arpa.zone', "\$TTL 60\n@ SOA ns.lab.test. h 1 1 1 1 1\n@ NS ns.lab.test.\n1 PTR a.lab.test.\n");
-write_file('8.b.d.0.1.0.0.2.ip6.arpa.zone', "\$TTL 60\n@ SOA ns.lab.test. h 1 1 1 1 1\n@ NS ns.lab.test.\n1." . ('0.' x 23) . " PTR aaaa.lab.test.\n" =~ s/\. PTR/ PTR/r);
+my $small = "\$TTL 60\n@ SOA ns.lab.test. h 1 1 1 1 1\n@ NS ns.lab.test.\n";
+write_file('other.test.zone', "${small}www A 192.0.2.20\n");
+write_file('2.0.192.in-addr.arpa.zone', "${small}1 PTR a.lab.test.\n");
+write_file('8.b.d.0.1.0.0.2.ip6.arpa.zone', "$small\$ORIGIN 8.b.d.0.1.0.0.2.ip6.arpa.\n" .
+  join('.', 1, (0) x 23) . " PTR aaaa.lab.test.\n");
 # The root and the zone above hand down; `lost` to a server that is silent, `inside` to a private
 # address, `circle` back to the root, `lame` to a server that knows nothing of it.
 write_file('root.zone', <<'END');
@@ -172,7 +174,8 @@ sub start_nsd {
 
 start_nsd('leaf', ['127.0.0.1', '127.0.1.3', '::1', '10.53.0.1', '127.0.0.1@853', '::1@853'],
   [qw(lab.test signed.test other.test 2.0.192.in-addr.arpa 8.b.d.0.1.0.0.2.ip6.arpa)],
-  "  tls-service-key: \"$dir/tls.key\"", "  tls-service-pem: \"$dir/tls.crt\"", '  tls-port: 853', '  nsid: "ascii_lab one"');
+  "  tls-service-key: \"$dir/tls.key\"", "  tls-service-pem: \"$dir/tls.crt\"", '  tls-port: 853',
+  '  nsid: "ascii_lab one"');
 start_nsd('root', ['127.0.1.1'], ['.=root.zone']);
 start_nsd('top', ['127.0.1.2'], ['test']);
 
@@ -208,7 +211,8 @@ sub same {
     push @different, "$target $type";
     my %both = map { ($_ => 1) } split /\n/, $two;
     my %ours = map { ($_ => 1) } split /\n/, $one;
-    diag(join "\n", "$target $type @dig: " . ($o->{why} // ''), (map { "sonde: $_" } grep { !$both{$_} } split /\n/, $one),
+    diag(join "\n", "$target $type @dig: " . ($o->{why} // ''),
+      (map { "sonde: $_" } grep { !$both{$_} } split /\n/, $one),
       (map { "dig:   $_" } grep { !$ours{$_} } split /\n/, $two));
   }
   # The fields say what the text says.
@@ -219,7 +223,8 @@ sub same {
   my @ours = sort map { join ' ', @$_{qw(name ttl class type value)} } @{ $o->{body}{answers} // [] };
   s/\s+/ /g for @rows, @ours;
   push @different, "$target $type fields" and diag("$target $type: @ours | @rows")
-    if ($o->{body}{statusCodeName} // '') ne ($status // 'none') || ($o->{body}{flags} // '') ne ($flags // 'none') || "@ours" ne "@rows";
+    if ($o->{body}{statusCodeName} // '') ne ($status // 'none') ||
+    ($o->{body}{flags} // '') ne ($flags // 'none') || "@ours" ne "@rows";
   return $o;
 }
 
@@ -281,7 +286,8 @@ subtest 'DNS over TLS' => sub {
   $o = ask('round.lab.test', resolver => '127.0.0.1', protocol => 'DOT', tls => { name => 'other.test' });
   is($o->{failure}, 'tls', 'another name is a failure');
   like($o->{why}, qr/not trusted: hostname mismatch/i, 'and says why');
-  $o = ask('round.lab.test', resolver => '127.0.0.1', protocol => 'DOT', tls => { name => 'other.test', verify => JSON::PP::false });
+  $o = ask('round.lab.test', resolver => '127.0.0.1', protocol => 'DOT',
+    tls => { name => 'other.test', verify => JSON::PP::false });
   is($o->{failure} // 'ok', 'ok', 'unless that is allowed');
   ok(!$o->{body}{tls}{authorized} && $o->{body}{tls}{error}, 'and told');
   $o = ask('round.lab.test', resolver => '127.0.0.1', protocol => 'DOT', port => 53);
@@ -290,7 +296,8 @@ subtest 'DNS over TLS' => sub {
 
 # nginx ends TLS; what it passes on is answered by a query to nsd.
 sub start_doh {
-  my $l = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 8053, Listen => 8, ReuseAddr => 1) or die "8053: $!";
+  my $l = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 8053, Listen => 8, ReuseAddr => 1)
+    or die "8053: $!";
   my $pid = fork() // die;
   if ($pid) { push @pids, $pid; return }
   $SIG{ALRM} = sub { POSIX::_exit(0) };
@@ -349,7 +356,8 @@ END
 
 subtest 'HTTPS servers that do not end' => sub {
   my $names = join ',', map { "DNS:name-$_.lab.test" } 1 .. 40_000;
-  my $conf = write_file('big.conf', "[req]\ndistinguished_name=dn\nprompt=no\nx509_extensions=ext\n[dn]\nCN=big\n[ext]\nsubjectAltName=$names\n");
+  my $conf = write_file('big.conf', join "\n", '[req]', 'distinguished_name=dn', 'prompt=no',
+    'x509_extensions=ext', '[dn]', 'CN=big', '[ext]', "subjectAltName=$names\n");
   run('sh', '-c', 'exec "$@" >/dev/null 2>&1', 'sh', 'openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
     'ec_paramgen_curve:prime256v1', '-nodes', '-config', $conf, '-keyout', "$dir/big.key", '-out', "$dir/big.crt");
   my @server = ('openssl', 's_server', '-quiet', '-naccept', 1, '-accept');
@@ -404,7 +412,10 @@ subtest 'resolvers' => sub {
 
 # ---- from the root down ----
 
-sub hops { my ($o) = @_; return map { "$_->{resolver} $_->{statusCodeName} " . scalar @{ $_->{answers} } } @{ $o->{body}{hops} // [] } }
+sub hops {
+  my ($o) = @_;
+  return map { "$_->{resolver} $_->{statusCodeName} " . @{ $_->{answers} } } @{ $o->{body}{hops} // [] };
+}
 
 subtest 'trace' => sub {
   my $o = ask('round.lab.test', trace => JSON::PP::true, roots => '127.0.1.1');
@@ -436,7 +447,10 @@ subtest 'no packet into a private network' => sub {
   is(private_packets(), 0, 'none so far');
   my $o = ask('a.lab.test', resolver => '10.53.0.1');
   is($o->{failure}, 'guard', 'a resolver by address');
-  $o = ask('a.lab.test', resolver => '10.53.0.1', protocol => $_), is($o->{failure}, 'guard', $_) for qw(TCP DOT DOH);
+  for my $protocol (qw(TCP DOT DOH)) {
+    $o = ask('a.lab.test', resolver => '10.53.0.1', protocol => $protocol);
+    is($o->{failure}, 'guard', $protocol);
+  }
   $o = ask('a.lab.test', resolver => 'private.lab.test');
   is($o->{failure}, 'guard', 'a resolver by name');
   $o = ask('x.inside.test', trace => JSON::PP::true, roots => '127.0.1.1');

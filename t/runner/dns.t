@@ -34,8 +34,11 @@ sub child {
   return $port;
 }
 
-sub udp_socket { return IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => $_[0] // 0, Proto => 'udp') }
-sub tcp_socket { return IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => $_[0] // 0, Listen => 64, ReuseAddr => 1) }
+sub udp_socket { return IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => 0, Proto => 'udp') }
+sub tcp_socket {
+  my ($port) = @_;
+  return IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => $port // 0, Listen => 64, ReuseAddr => 1);
+}
 
 sub udp_server {
   my ($answer) = @_;
@@ -66,11 +69,17 @@ sub tcp_server {
 }
 
 # The question of a query, and messages that answer it.
-sub question { my ($q) = @_; my $at = 12; $at += 1 + ord substr $q, $at, 1 while ord substr $q, $at, 1; return substr $q, 12, $at + 5 - 12 }
+sub question {
+  my ($q) = @_;
+  my $at = 12;
+  $at += 1 + ord substr $q, $at, 1 while ord substr $q, $at, 1;
+  return substr $q, 12, $at + 5 - 12;
+}
 sub reply {
   my ($q, %o) = @_;
   return pack('n6', $o{id} // unpack('n', $q), $o{flags} // 0x8180, 1, $o{count} // 1, 0, 0) .
-    ($o{question} // question($q)) . ($o{rows} // pack('n n n N n a4', 0xc00c, 1, 1, 60, 4, $o{address} // "\xc0\x00\x02\x01"));
+    ($o{question} // question($q)) .
+    ($o{rows} // pack('n n n N n a4', 0xc00c, 1, 1, 60, 4, $o{address} // "\xc0\x00\x02\x01"));
 }
 sub query_of { my ($c) = @_; sysread $c, my $q, 4096; return substr $q, 2 }
 sub framed { return pack('n', length $_[0]) . $_[0] }
@@ -80,8 +89,9 @@ my $r = RunnerDriver->new(plugins => RunnerDriver::plugin_dirs('dns'), args => [
 sub ask {
   my ($port, $timeout, %options) = @_;
   my $start = time;
-  my $o = $r->run('dns', $options{target} // 'www.example', timeoutMs => $timeout,
-    options => { resolver => '127.0.0.1', port => $port, map { $_ eq 'target' ? () : ($_ => $options{$_}) } keys %options });
+  my $target = delete $options{target} // 'www.example';
+  my $o = $r->run('dns', $target, timeoutMs => $timeout,
+    options => { resolver => '127.0.0.1', port => $port, %options });
   my $took = (time - $start) * 1000;
   cmp_ok($took, '<', $timeout + 1000, sprintf 'ends in time (%d ms)', $took);
   return $o;
@@ -100,7 +110,10 @@ subtest 'forged answers are not taken' => sub {
   is($o->{failure} // 'ok', 'ok', 'ok');
   is($o->{body}{answers}[0]{value}, '192.0.2.1', 'the true one is');
   is($o->{body}{ignored}, 26, 'and the others are counted');
-  my $forger = udp_server(sub { my ($q) = @_; my $id = unpack 'n', $q; return map { reply($q, id => ($id + $_) & 0xffff) } 1 .. 60 });
+  my $forger = udp_server(sub {
+    my ($q) = @_;
+    return map { reply($q, id => (unpack('n', $q) + $_) & 0xffff) } 1 .. 60;
+  });
   $o = ask($forger, 3000, wait => '300ms', tries => 2);
   is($o->{failure}, 'timeout', 'nothing but forged ones is silence');
   like($o->{why}, qr/120 messages from there did not answer the query/, 'which is told');
@@ -118,7 +131,8 @@ subtest 'an answer from another address or port is none' => sub {
 subtest 'port and id are new for each query' => sub {
   my $s = udp_socket();
   my $port = $s->sockport;
-  my @n = $r->tasks((['dns', 'www.example', options => { resolver => '127.0.0.1', port => $port, wait => '2s', tries => 1 }]) x 200);
+  my %options = (resolver => '127.0.0.1', port => $port, wait => '2s', tries => 1);
+  my @n = $r->tasks((['dns', 'www.example', options => \%options]) x 200);
   my ($answered, %ports, %ids) = (0);
   while (IO::Select->new($s)->can_read(1)) {
     my $from = $s->recv(my $q, 4096);
@@ -138,7 +152,8 @@ subtest 'mixed case' => sub {
   is($o->{failure} // 'ok', 'ok', 'a server that repeats the letters');
   like($o->{body}{answers}[0]{name}, qr/[a-z].*[A-Z]|[A-Z].*[a-z]/, 'of mixed case');
   my $lower = udp_server(sub { my ($q) = @_; return reply($q, question => lc question($q)) });
-  $o = ask($lower, 3000, randomCase => JSON::PP::true, wait => '300ms', tries => 1, target => 'abcdefghijklmnopqrstuvwxyz.example');
+  $o = ask($lower, 3000, randomCase => JSON::PP::true, wait => '300ms', tries => 1,
+    target => 'abcdefghijklmnopqrstuvwxyz.example');
   is($o->{failure}, 'timeout', 'one that does not');
 };
 
@@ -165,11 +180,14 @@ subtest 'answers that are cut off anywhere' => sub {
   my @cuts = (12 .. 44);
   my $at = 0;
   my $port = udp_server(sub { my $m = reply($_[0]); return substr $m, 0, $cuts[$at++ % @cuts] });
-  my @n = $r->tasks((['dns', 'www.example', timeoutMs => 3000, options => { resolver => '127.0.0.1', port => $port, wait => '300ms', tries => 1 }]) x @cuts);
+  my %options = (resolver => '127.0.0.1', port => $port, wait => '300ms', tries => 1);
+  my @n = $r->tasks((['dns', 'www.example', timeoutMs => 3000, options => \%options]) x @cuts);
   my %failures;
   $failures{ $_->{failure} // 'ok' }++ for values %{ $r->outcomes(@n) };
   is(join(' ', sort keys %failures), 'protocol timeout', 'malformed, or no reply at all');
 };
+
+sub cut_reply { return reply($_[0], flags => 0x8380, count => 0, rows => '') }
 
 # Over UDP each of these is told to come over TCP.
 sub truncating {
@@ -181,57 +199,95 @@ sub truncating {
     $t = tcp_socket($port) and last;
   }
   child($t, sub { each_connection($_[0], $talk) });
-  child($u, sub { my ($s) = @_; while (my $from = $s->recv(my $q, 4096)) { $s->send(reply($q, flags => 0x8380, count => 0, rows => ''), 0, $from) } });
+  child($u, sub {
+    my ($s) = @_;
+    while (my $from = $s->recv(my $q, 4096)) { $s->send(cut_reply($q), 0, $from) }
+  });
   return $port;
 }
 
 subtest 'truncated, then TCP' => sub {
-  my $o = ask(truncating(sub { my ($c) = @_; syswrite $c, framed(reply(query_of($c))) }), 3000);
+  my $o = ask(truncating(sub { syswrite $_[0], framed(reply(query_of($_[0]))) }), 3000);
   is($o->{failure} // 'ok', 'ok', 'ok') or diag $o->{why};
   is($o->{body}{protocol}, 'TCP', 'over TCP');
   ok($o->{body}{truncated}, 'truncated');
   like($o->{body}{rawOutput}, qr/^;; Truncated, retrying in TCP mode\.$/m, 'text');
-  $o = ask(truncating(sub { my ($c) = @_; syswrite $c, framed(reply(query_of($c), flags => 0x8380, count => 0, rows => '')) }), 3000);
+  $o = ask(truncating(sub { syswrite $_[0], framed(cut_reply(query_of($_[0]))) }), 3000);
   is($o->{failure} // 'ok', 'ok', 'truncated again: a result, no circle');
 };
 
 subtest 'TCP servers' => sub {
   my %talk = (
-    'closes at once' => [sub { }, 'protocol'],
-    'closes after the question' => [sub { query_of($_[0]) }, 'protocol'],
-    'is silent' => [sub { sleep 15 }, 'timeout'],
-    'one byte a second' => [sub { my ($c) = @_; my $m = framed(reply(query_of($c))); for (split //, $m) { syswrite $c, $_ or last; sleep 1 } }, 'timeout'],
-    'announces 64 KiB and floods' => [sub { my ($c) = @_; query_of($c); syswrite $c, "\xff\xff"; 1 while syswrite $c, 'x' x 65536 }, 'protocol'],
-    'endless other answers' => [sub { my ($c) = @_; my $q = query_of($c); my $m = framed(reply($q, id => unpack('n', $q) ^ 1)) x 500; 1 while syswrite $c, $m }, 'protocol'],
-    'endless answers of growing length' => [sub { my ($c) = @_; my $q = query_of($c); my $n = 0;
-        1 while syswrite $c, framed(reply($q, id => unpack('n', $q) ^ 1) . ("\0" x ($n = ($n + 97) % 60000))) }, 'protocol'],
-    'an empty message' => [sub { my ($c) = @_; query_of($c); syswrite $c, "\0\0"; sleep 15 }, 'protocol'],
-    'garbage' => [sub { my ($c) = @_; query_of($c); syswrite $c, "HTTP/1.1 400 Bad Request\r\n\r\n" x 2000; sleep 15 }, 'protocol'],
-    'resets' => [sub { my ($c) = @_; query_of($c); setsockopt $c, SOL_SOCKET, Socket::SO_LINGER(), pack 'ii', 1, 0 }, 'protocol'],
+    'closes at once' => ['protocol', sub { }],
+    'closes after the question' => ['protocol', sub { query_of($_[0]) }],
+    'is silent' => ['timeout', sub { sleep 15 }],
+    'one byte a second' => ['timeout', sub {
+      my ($c) = @_;
+      for (split //, framed(reply(query_of($c)))) { syswrite $c, $_ or last; sleep 1 }
+    }],
+    'announces 64 KiB and floods' => ['protocol', sub {
+      my ($c) = @_;
+      query_of($c);
+      syswrite $c, "\xff\xff";
+      1 while syswrite $c, 'x' x 65536;
+    }],
+    'endless other answers' => ['protocol', sub {
+      my ($c) = @_;
+      my $q = query_of($c);
+      my $m = framed(reply($q, id => unpack('n', $q) ^ 1)) x 500;
+      1 while syswrite $c, $m;
+    }],
+    'endless answers of growing length' => ['protocol', sub {
+      my ($c) = @_;
+      my $q = query_of($c);
+      my ($m, $n) = (reply($q, id => unpack('n', $q) ^ 1), 0);
+      1 while syswrite $c, framed($m . ("\0" x ($n = ($n + 97) % 60000)));
+    }],
+    'an empty message' => ['protocol', sub { my ($c) = @_; query_of($c); syswrite $c, "\0\0"; sleep 15 }],
+    'garbage' => ['protocol', sub {
+      my ($c) = @_;
+      query_of($c);
+      syswrite $c, "HTTP/1.1 400 Bad Request\r\n\r\n" x 2000;
+      sleep 15;
+    }],
+    'resets' => ['protocol', sub {
+      my ($c) = @_;
+      query_of($c);
+      setsockopt $c, SOL_SOCKET, Socket::SO_LINGER(), pack 'ii', 1, 0;
+    }],
   );
   for my $what (sort keys %talk) {
-    my ($talk, $want) = @{ $talk{$what} };
+    my ($want, $talk) = @{ $talk{$what} };
     my $port = tcp_server($talk);
     for my $protocol ('TCP', $want eq 'timeout' && $what =~ /silent/ ? 'DOT' : ()) {
       my $o = ask($port, 1500, protocol => $protocol, wait => '700ms');
-      like($o->{failure}, $protocol eq 'DOT' ? qr/^(timeout|tls)$/ : qr/^$want$/, "$what ($protocol): " . ($o->{why} // ''));
+      my $expected = $protocol eq 'DOT' ? qr/^(timeout|tls)$/ : qr/^$want$/;
+      like($o->{failure}, $expected, "$what ($protocol): " . ($o->{why} // ''));
     }
   }
 };
 
 subtest 'a 64 KiB answer' => sub {
-  my $big = tcp_server(sub { my ($c) = @_; my $q = query_of($c);
-    syswrite $c, framed(reply($q, count => 16, rows => join '', map { pack('n n n N n', 0xc00c, 16, 1, 60, 4080) . ("\xff" . ("\x01" x 255)) x 15 . ("\xef" . ("\x02" x 239)) } 1 .. 16)) });
+  my $row = pack('n n n N n', 0xc00c, 16, 1, 60, 4080) .
+    ("\xff" . ("\x01" x 255)) x 15 . ("\xef" . ("\x02" x 239));
+  my $big = tcp_server(sub {
+    my ($c) = @_;
+    syswrite $c, framed(reply(query_of($c), count => 16, rows => $row x 16));
+  });
   my $o = ask($big, 5000, protocol => 'TCP');
   is($o->{failure} // 'ok', 'ok', 'ok') or diag $o->{why};
   is(scalar @{ $o->{body}{answers} }, 16, 'all records');
   cmp_ok(length $o->{body}{answers}[15]{value}, '>', 16000, 'in full');
   # Each record's owner and data unfold to a thousand letters.
-  my $bomb = tcp_server(sub { my ($c) = @_; my $q = query_of($c);
-    my $name = join('', map { "\x3d" . ("\x01" x 61) } 1 .. 4) . "\0";
-    my $at = 12 + length(question($q)) + 12;
-    syswrite $c, framed(reply($q, count => 4600, rows => pack('n n n N n', 0xc00c, 5, 1, 60, length $name) . $name .
-        pack('n n n N n n', 0xc000 | $at, 5, 1, 60, 2, 0xc000 | $at) x 4599)) });
+  my $bomb = tcp_server(sub {
+    my ($c) = @_;
+    my $q = query_of($c);
+    my $name = ("\x3d" . ("\x01" x 61)) x 4 . "\0";
+    my $to = 0xc000 | (12 + length(question($q)) + 12);
+    my $rows = pack('n n n N n', 0xc00c, 5, 1, 60, length $name) . $name .
+      pack('n n n N n n', $to, 5, 1, 60, 2, $to) x 4599;
+    syswrite $c, framed(reply($q, count => 4600, rows => $rows));
+  });
   $o = ask($bomb, 5000, protocol => 'TCP');
   is($o->{failure} // 'ok', 'ok', 'one that unfolds to ten megabytes') or diag $o->{why};
   ok($o->{body}{cut}, 'is cut');
@@ -247,21 +303,30 @@ subtest 'nobody there' => sub {
   my $silent = udp_socket();
   my $o = ask($silent->sockport, 700, wait => '5s');
   is($o->{failure}, 'timeout', 'the task ends before the wait');
-  is_deeply([@{ $o->{body} }{qw(statusCode statusCodeName answers)}], [undef, undef, []], 'nulls for what there is not');
+  is_deeply([@{ $o->{body} }{qw(statusCode statusCodeName answers)}], [undef, undef, []],
+    'nulls for what there is not');
   is($o->{body}{timings}{total}, undef, 'no time of zero');
-  my ($n) = $r->tasks(['dns', 'www.example', options => { resolver => '127.0.0.1', port => $silent->sockport }]);
+  my %options = (resolver => '127.0.0.1', port => $silent->sockport);
+  my ($n) = $r->tasks(['dns', 'www.example', options => \%options]);
   sleep 0.2;
   $r->cancel($n);
   is($r->outcomes($n)->{$n}{failure}, 'cancelled', 'cancelled');
 };
+
+# Hands the question to a zone whose one server is on 127.0.0.1.
+sub referral {
+  my ($q, $zone, $server) = @_;
+  return pack('n6', unpack('n', $q), 0x8000, 1, 0, 1, 1) . question($q) . $zone .
+    pack('n n N n', 2, 1, 60, length $server) . $server . $server .
+    pack('n n N n a4', 1, 1, 60, 4, "\x7f\0\0\1");
+}
 
 subtest 'a delegation that leads nowhere' => sub {
   # Each server hands every question to the same zone again, or to one that is not nearer.
   for my $owner ("\0", "\x05other\0") {
     my $port = udp_server(sub {
       my ($q) = @_;
-      return pack('n6', unpack('n', $q), 0x8000, 1, 0, 1, 1) . question($q) . $owner . pack('n n N n', 2, 1, 60, 4) . "\x02ns\0" .
-        "\x02ns\0" . pack('n n N n a4', 1, 1, 60, 4, "\x7f\0\0\1");
+      return referral($q, $owner, "\x02ns\0");
     });
     my $o = ask($port, 5000, trace => JSON::PP::true, roots => '127.0.0.1', resolver => '');
     is($o->{failure}, 'protocol', 'a circle ends');
@@ -272,12 +337,12 @@ subtest 'a delegation that leads nowhere' => sub {
     my $name = substr question($q), 0, -4;
     our $depth = ($depth // 0) + 1;
     my @labels;
-    for (my $at = 0; ord substr $name, $at, 1;) { my $n = ord substr $name, $at, 1; push @labels, substr $name, $at, $n + 1; $at += $n + 1 }
+    push @labels, $1 while $name =~ /\G(\x01.)/gs;
     my $zone = join('', @labels[($depth > @labels ? 0 : @labels - $depth) .. $#labels]) . "\0";
-    return pack('n6', unpack('n', $q), 0x8000, 1, 0, 1, 1) . question($q) . $zone . pack('n n N n', 2, 1, 60, 3 + length $zone) . "\x02ns$zone" .
-      "\x02ns$zone" . pack('n n N n a4', 1, 1, 60, 4, "\x7f\0\0\1");
+    return referral($q, $zone, "\x02ns$zone");
   });
-  my $o = ask($port, 8000, trace => JSON::PP::true, roots => '127.0.0.1', resolver => '', target => join '.', ('a') x 100);
+  my $o = ask($port, 8000, trace => JSON::PP::true, roots => '127.0.0.1', resolver => '',
+    target => join('.', ('a') x 100));
   is($o->{failure}, 'protocol', 'a hundred zones end: ' . $o->{why});
   cmp_ok(scalar @{ $o->{body}{hops} }, '<=', 30, 'hops: ' . @{ $o->{body}{hops} });
 };
@@ -285,8 +350,9 @@ subtest 'a delegation that leads nowhere' => sub {
 subtest 'what check() refuses' => sub {
   for my $row (['a b', {}, 'target'], ['1.2.3.4', {}, 'target'], ['x' x 64, {}, 'target'], ['', {}, 'target'],
     ['a', { path => '/a b', protocol => 'DOH' }, 'path'], ['a', { path => "/a\r\nX: y", protocol => 'DOH' }, 'path'],
-    ['a', { resolver => "a\nb" }, 'resolver'], ['a', { tls => { name => 'a b' } }, 'tls.name'], ['a', { roots => '1.2.3.4' }, 'roots'],
-    ['a', { trace => JSON::PP::true, roots => 'x' }, 'roots'], ['a', { trace => JSON::PP::true, protocol => 'DOT' }, 'trace'],
+    ['a', { resolver => "a\nb" }, 'resolver'], ['a', { tls => { name => 'a b' } }, 'tls.name'],
+    ['a', { roots => '1.2.3.4' }, 'roots'], ['a', { trace => JSON::PP::true, roots => 'x' }, 'roots'],
+    ['a', { trace => JSON::PP::true, protocol => 'DOT' }, 'trace'],
     ['a', { ednsSize => 100 }, 'ednsSize'], ['a', { ednsSize => 0, dnssec => JSON::PP::true }, 'dnssec']) {
     my ($target, $options, $path) = @$row;
     my $o = $r->run('dns', $target, options => $options);
