@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DNS: one question to one resolver, or a walk from the root down. An answer of any rcode is a
- * result; silence is a failure. The user's resolver goes through the host's guard; the node's own
- * does not, because the operator chose it and the host asks it as well. States:
+ * result; silence is a failure. The user's resolver goes through the host's guard. The node's own
+ * does not, because the operator chose it and the host asks it as well, but then it is asked as the
+ * host asks it: another port or an HTTP request would be a way into the operator's network. States:
  *
  *	IDLE -> RESOLVING (a named resolver) -> ASKING (ask.c, again for each address, or trace.c)
  *	     -> done() */
@@ -129,6 +130,21 @@ static void on_resolved(struct sonde_probe *p, void *arg, enum sonde_failure fai
 	begin(p);
 }
 
+/* The node's own resolvers, as far as this task may ask them. */
+static void find_own(struct sonde_probe *p)
+{
+	const struct dns_args *a = p->args;
+	struct dns_state *s = p->state;
+	bool plain = dns_port(a) == 53 && (a->protocol == DNS_UDP || a->protocol == DNS_TCP);
+	unsigned n = dns_own_resolvers(s->addrs, DNS_ADDRS_MAX);
+
+	s->own = 1;
+	for (unsigned i = 0; i < n; i++)
+		if (plain || p->host->allowed(p, (const struct sockaddr *)&s->addrs[i].sa,
+		                              s->addrs[i].len))
+			s->addrs[s->addr_count++] = s->addrs[i];
+}
+
 static int start(struct sonde_probe *p)
 {
 	const struct dns_args *a = p->args;
@@ -143,9 +159,12 @@ static int start(struct sonde_probe *p)
 	}
 	if (a->resolver && *a->resolver)
 		return p->host->resolve(p, a->resolver, dns_family(p), on_resolved, NULL);
-	s->own = 1;
-	s->addr_count = dns_own_resolvers(s->addrs, DNS_ADDRS_MAX);
-	begin(p);
+	find_own(p);
+	if (s->addr_count)
+		begin(p);
+	else
+		p->host->done(p, SONDE_FAIL_GUARD,
+		              "the node's own resolver is asked on port 53 over UDP or TCP only");
 	return 0;
 }
 

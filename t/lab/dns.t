@@ -478,6 +478,11 @@ subtest "the node's own resolver may be private, and is not told then" => sub {
   unlike(JSON::PP::encode_json($o), qr/10\.53\./, 'nor anywhere');
   $o = ask('round.lab.test', trace => JSON::PP::true);
   unlike(JSON::PP::encode_json($o), qr/10\.53\./, 'nor in a trace');
+  my $before = private_packets();
+  for my $way ({ port => 22, protocol => 'TCP' }, { port => 54 }, { protocol => 'DOT' }, { protocol => 'DOH' }) {
+    is(ask('round.lab.test', %$way)->{failure}, 'guard', 'not asked otherwise: ' . join ' ', sort values %$way);
+  }
+  is(private_packets(), $before, 'no packet went there');
   is($r->quit, 0, 'the runner ends well');
 };
 done_testing;
