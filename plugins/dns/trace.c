@@ -106,9 +106,9 @@ static void ask(struct sonde_probe *p, const struct server *s, const struct sond
 	struct dns_trace *t = trace_of(p);
 	struct dns_ask *a = &dns_state_of(p)->ask;
 
-	*t->asked = '\0';
-	if (s->name.len)
-		dns_name_text(&s->name, t->asked);
+	/* Without the last dot, as dig names servers. */
+	size_t n = s->name.len ? dns_name_text(&s->name, t->asked) - 1 : 0;
+	t->asked[n] = '\0';
 	a->to = *to;
 	dns_set_port(&a->to, dns_port(args));
 	dns_state_of(p)->hidden = 0;

@@ -404,7 +404,10 @@ subtest 'resolvers' => sub {
   $o = ask('round.lab.test', resolver => '127.0.0.1', nsid => JSON::PP::true);
   is($o->{body}{nsid}, 'lab one', 'NSID');
   ok($o->{body}{timings}{total} > 0 && $o->{body}{timings}{total} < 50, 'time');
-  is($o->{body}{timestamps}, 'kernel', 'by the kernel');
+  # The kernel switches its stamps on in the background: a reply by loopback may be there before.
+  my %clock;
+  $clock{ ask('round.lab.test', resolver => '127.0.0.1')->{body}{timestamps} }++ for 1 .. 10;
+  ok($clock{kernel}, 'by the kernel');
   $o = ask('nothing.lab.test', resolver => '127.0.0.1');
   is($o->{failure} // 'ok', 'ok', 'NXDOMAIN is a result');
   is_deeply([@{ $o->{body} }{qw(statusCode statusCodeName answers)}], [3, 'NXDOMAIN', []], 'as Globalping has it');
@@ -420,17 +423,17 @@ sub hops {
 subtest 'trace' => sub {
   my $o = ask('round.lab.test', trace => JSON::PP::true, roots => '127.0.1.1');
   is($o->{failure} // 'ok', 'ok', 'ok') or diag $o->{why};
-  is_deeply([hops($o)], ['127.0.1.1 NOERROR 1', 'a.test. NOERROR 1', 'ns.lab.test. NOERROR 5'], 'three hops');
+  is_deeply([hops($o)], ['127.0.1.1 NOERROR 1', 'a.test NOERROR 1', 'ns.lab.test NOERROR 5'], 'three hops');
   is($o->{body}{hops}[2]{resolvedAddress}, '127.0.1.3', 'by the glue');
-  like($o->{body}{rawOutput}, qr/^;; Received \d+ bytes from 127\.0\.1\.3#53\(ns\.lab\.test\.\) in \d+ ms$/m, 'text');
+  like($o->{body}{rawOutput}, qr/^;; Received \d+ bytes from 127\.0\.1\.3#53\(ns\.lab\.test\) in \d+ ms$/m, 'text');
   $o = ask('round.lab.test', trace => JSON::PP::true, resolver => '127.0.1.1');
-  is_deeply([hops($o)], ['127.0.1.1 NOERROR 1', 'a.root.test. NOERROR 1', 'a.test. NOERROR 1', 'ns.lab.test. NOERROR 5'],
+  is_deeply([hops($o)], ['127.0.1.1 NOERROR 1', 'a.root.test NOERROR 1', 'a.test NOERROR 1', 'ns.lab.test NOERROR 5'],
     'the root servers by a resolver');
   $o = ask('nothing.lab.test', trace => JSON::PP::true, roots => '127.0.1.1');
   is($o->{failure} // 'ok', 'ok', 'NXDOMAIN ends it');
   is($o->{body}{hops}[-1]{statusCodeName}, 'NXDOMAIN', 'as such');
   $o = ask('x.bare.test', trace => JSON::PP::true, roots => '127.0.1.1');
-  is($o->{body}{hops}[-1]{resolver}, 'ns2.lab.test.', 'a server without glue is looked up');
+  is($o->{body}{hops}[-1]{resolver}, 'ns2.lab.test', 'a server without glue is looked up');
   $o = ask('x.lame.test', trace => JSON::PP::true, roots => '127.0.1.1');
   is($o->{failure}, 'protocol', 'a circle ends');
   like($o->{why}, qr/lame/, 'and is told');
@@ -438,7 +441,7 @@ subtest 'trace' => sub {
   like($o->{failure}, qr/^(timeout|refused)$/, 'a server that does not answer');
   is(scalar @{ $o->{body}{hops} }, 2, 'what came before it is kept');
   $o = ask('round.lab.test', trace => JSON::PP::true, roots => '127.0.1.1', protocol => 'TCP');
-  is_deeply([hops($o)], ['127.0.1.1 NOERROR 1', 'a.test. NOERROR 1', 'ns.lab.test. NOERROR 5'], 'over TCP');
+  is_deeply([hops($o)], ['127.0.1.1 NOERROR 1', 'a.test NOERROR 1', 'ns.lab.test NOERROR 5'], 'over TCP');
 };
 
 # ---- private networks ----
