@@ -184,6 +184,18 @@ $ENV{SSL_CERT_FILE} = "$dir/tls.crt";
 my $r = RunnerDriver->new(plugins => RunnerDriver::plugin_dirs('dns'),
   args => ['--guard-allow', '127.0.0.0/8,::1/128', '--resolver', '127.0.0.1', '--read', $dir]);
 
+# Paths of what results held, as the fields of the plugin name them.
+my %paths;
+sub note_paths {
+  my ($value, $path) = @_;
+  $paths{$path} = 1 if length $path && $path !~ /\]$/;
+  if (ref $value eq 'HASH') {
+    note_paths($value->{$_}, length $path ? "$path.$_" : $_) for keys %$value;
+  } elsif (ref $value eq 'ARRAY') {
+    note_paths($_, "$path\[]") for @$value;
+  }
+}
+
 # ---- the same as dig ----
 
 # What differs by its nature: the head, the id, the time. Rows of one set may come in any order.
@@ -205,6 +217,7 @@ sub same {
   my $o = $r->run('dns', $target, options => { resolver => '127.0.0.1', 'query' => { type => $type }, %$options });
   my $theirs = dig('@127.0.0.1', @dig, ($type eq 'PTR' && $target =~ /^[0-9.]+$|:/ ? ('-x') : ()), $target,
     ($type eq 'PTR' && $target =~ /^[0-9.]+$|:/ ? () : ($type)));
+  note_paths($o->{body}, '');
   my ($one, $two) = (normal($o->{body}{rawOutput} // ''), normal($theirs));
   $compared++;
   if ($one ne $two) {
@@ -259,7 +272,12 @@ is_deeply(\@different, [], 'dig prints the same answers, rcode, flags and text')
 
 # ---- protocols ----
 
-sub ask { my ($target, %options) = @_; return $r->run('dns', $target, options => \%options, timeoutMs => 8000) }
+sub ask {
+  my ($target, %options) = @_;
+  my $o = $r->run('dns', $target, options => \%options, timeoutMs => 8000);
+  note_paths($o->{body}, '');
+  return $o;
+}
 
 subtest 'a cut answer is asked for again over TCP' => sub {
   my $o = ask('many.lab.test', resolver => '127.0.0.1');
@@ -488,4 +506,10 @@ subtest "the node's own resolver may be private, and is not told then" => sub {
   is(private_packets(), $before, 'no packet went there');
   is($r->quit, 0, 'the runner ends well');
 };
+my $described = JSON::PP::decode_json((capture(House::builddir() . '/sonde-runner', '--describe', '--plugins',
+  RunnerDriver::plugin_dirs('dns')))[1]);
+my %field = map { ($_->{name} => 1) } @{ $described->{plugins}[0]{fields} };
+delete $paths{rawOutput};
+is_deeply([grep { !$field{$_} } sort keys %paths], [], 'the fields name every path of a result');
+is_deeply([grep { !$paths{$_} && !/^(cut|extendedErrors)/ } sort keys %field], [], 'and no other');
 done_testing;
