@@ -41,6 +41,36 @@ plugins_faulty_faulty_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
 plugins_faulty_faulty_la_CFLAGS = $(PLUGIN_CFLAGS)
 plugins_faulty_faulty_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 
+# What the plugins that connect share.
+CONNECT_CPPFLAGS = $(PLUGIN_CPPFLAGS) -I$(top_srcdir)/plugins $(PCRE2_CFLAGS)
+CONNECT_SOURCES = \
+	plugins/connect/address.c plugins/connect/address.h \
+	plugins/connect/out.c plugins/connect/out.h
+DATAGRAM_SOURCES = $(CONNECT_SOURCES) \
+	plugins/connect/datagram.c plugins/connect/datagram.h \
+	plugins/connect/rounds.c plugins/connect/rounds.h
+PATTERN_SOURCES = \
+	plugins/connect/bytes.c plugins/connect/bytes.h \
+	plugins/connect/pattern.c plugins/connect/pattern.h
+
+plugin_LTLIBRARIES += plugins/udp/udp.la
+plugins_udp_udp_la_SOURCES = $(DATAGRAM_SOURCES) $(PATTERN_SOURCES) plugins/udp/udp.c
+plugins_udp_udp_la_CPPFLAGS = $(CONNECT_CPPFLAGS)
+plugins_udp_udp_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_udp_udp_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_udp_udp_la_LIBADD = $(PCRE2_LIBS) -lm
+
+plugin_LTLIBRARIES += plugins/ntp/ntp.la
+plugins_ntp_ntp_la_SOURCES = $(DATAGRAM_SOURCES) \
+	plugins/ntp/ntp.c plugins/ntp/ntp.h plugins/ntp/packet.c plugins/ntp/packet.h \
+	plugins/ntp/result.c
+plugins_ntp_ntp_la_CPPFLAGS = $(CONNECT_CPPFLAGS)
+plugins_ntp_ntp_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_ntp_ntp_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_ntp_ntp_la_LIBADD = -lm
+
+EXTRA_DIST += plugins/ntp/ntp.md plugins/udp/udp.md
+
 plugin_LTLIBRARIES += plugins/tcp/tcp.la
 plugins_tcp_tcp_la_SOURCES = \
 	plugins/tcp/report.c \

@@ -30,7 +30,13 @@ my %ROOMS = (
 );
 
 # Folders of plugins/ that are no plugin but what several share.
-my %ENGINES = (icmp => 1);
+my %ENGINES = (icmp => 1, connect => 1);
+
+# Library headers of plugins: the only files below plugins/ that may include them.
+my @PLUGIN_LIBRARIES = (
+  [qr{^pcre2\.h$}, qw(connect/pattern.c)],
+  [qr{^openssl/},  qw(tcp/tls.c)],
+);
 
 # Library headers: where each may be included ("room" or "room/file.c").
 my @LIBRARIES = (
@@ -65,6 +71,10 @@ sub refusal {
     return undef if !$quoted && ($what =~ m{^sonde/} || system_header($what));
     my $type = $1;
     my ($other) = $what =~ m{^([^/]+)/};
+    for my $row (@PLUGIN_LIBRARIES) {
+      my ($match, @where) = @$row;
+      return undef if !$quoted && $what =~ $match && grep { $file eq "plugins/$_" } @where;
+    }
     return undef if $quoted && $tree->{"plugins/$type/$what"};
     return undef if $quoted && $tree->{"plugins/$what"} && ($other eq $type || $ENGINES{$other});
     return 'a plugin includes only <sonde/...>, system headers, its own files and an engine';
@@ -152,6 +162,7 @@ subtest 'planted lines are refused' => sub {
     ['plugins/ping/ping.c', '#include <uv.h>'],
     ['plugins/tcp/tcp.c',   '#include "ping/wire.h"'],
     ['plugins/tcp/tcp.c',   '#include "icmp/gone.h"'],
+    ['plugins/tcp/tcp.c',   '#include <openssl/ssl.h>'],
   );
   for my $case (@bad) {
     my ($file, $line) = @$case;
@@ -164,6 +175,7 @@ subtest 'planted lines are refused' => sub {
     ['core/base/x.c',       "#include <stdio.h>\n#include <linux/errqueue.h>"],
     ['plugins/ping/ping.c', "#include <sonde/plugin.h>\n#include \"wire.h\""],
     ['plugins/ping/ping.c', "#include \"ping/wire.h\"\n#include \"icmp/packet.h\""],
+    ['plugins/tcp/tls.c',   '#include <openssl/ssl.h>'],
   );
   for my $case (@good) {
     my ($file, $line) = @$case;
