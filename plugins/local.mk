@@ -49,6 +49,9 @@ CONNECT_SOURCES = \
 DATAGRAM_SOURCES = $(CONNECT_SOURCES) \
 	plugins/connect/datagram.c plugins/connect/datagram.h \
 	plugins/connect/rounds.c plugins/connect/rounds.h
+STREAM_SOURCES = $(CONNECT_SOURCES) \
+	plugins/connect/series.c plugins/connect/series.h \
+	plugins/connect/stream.c plugins/connect/stream.h
 PATTERN_SOURCES = \
 	plugins/connect/bytes.c plugins/connect/bytes.h \
 	plugins/connect/pattern.c plugins/connect/pattern.h
@@ -72,12 +75,15 @@ plugins_ntp_ntp_la_LIBADD = -lm
 EXTRA_DIST += plugins/ntp/ntp.md plugins/udp/udp.md
 
 plugin_LTLIBRARIES += plugins/tcp/tcp.la
-plugins_tcp_tcp_la_SOURCES = \
-	plugins/tcp/report.c \
-	plugins/tcp/tcp.c plugins/tcp/tcp.h
-plugins_tcp_tcp_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+plugins_tcp_tcp_la_SOURCES = $(STREAM_SOURCES) $(PATTERN_SOURCES) \
+	plugins/tcp/dialogue.c plugins/tcp/dialogue.h \
+	plugins/tcp/report.c plugins/tcp/talk.c \
+	plugins/tcp/tcp.c plugins/tcp/tcp.h \
+	plugins/tcp/tls.c plugins/tcp/tls.h
+plugins_tcp_tcp_la_CPPFLAGS = $(CONNECT_CPPFLAGS) $(OPENSSL_CFLAGS)
 plugins_tcp_tcp_la_CFLAGS = $(PLUGIN_CFLAGS)
 plugins_tcp_tcp_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_tcp_tcp_la_LIBADD = $(PCRE2_LIBS) $(OPENSSL_LIBS) -lm
 
 EXTRA_DIST += plugins/echo/echo.md plugins/faulty/faulty.md plugins/tcp/tcp.md
 # A host for plugin tests, and a network namespace of their own.

@@ -28,6 +28,18 @@ void sonde_address_set_port(struct sonde_addr *a, uint16_t port)
 		((struct sockaddr_in6 *)&a->sa)->sin6_port = htons(port);
 }
 
+unsigned sonde_address_order(const struct sonde_addr *addrs, unsigned count, struct sonde_addr *out,
+                             unsigned max)
+{
+	unsigned n = 0;
+
+	for (int pass = 0; pass < 2; pass++)
+		for (unsigned i = 0; i < count && n < max; i++)
+			if ((addrs[i].sa.ss_family == AF_INET) == (pass == 0))
+				out[n++] = addrs[i];
+	return n;
+}
+
 int sonde_source_parse(const char *text, struct sonde_addr *out)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&out->sa;

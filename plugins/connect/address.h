@@ -9,6 +9,9 @@ enum { SONDE_ADDRESS_TEXT = 64 };
 /* The address without its port; returns out. */
 const char *sonde_address_text(const struct sonde_addr *, char out[SONDE_ADDRESS_TEXT]);
 void sonde_address_set_port(struct sonde_addr *, uint16_t port);
+/* Copies at most `max` addresses, IPv4 ones first and otherwise in the order given; how many. */
+unsigned sonde_address_order(const struct sonde_addr *, unsigned count, struct sonde_addr *out,
+                             unsigned max);
 
 /* Read a source address: a literal of either family, NULL or "" for none (family AF_UNSPEC).
  * 0, or -1 when it is neither. */

@@ -40,12 +40,18 @@ static void close_round(struct sonde_probe *p, struct sonde_round *r)
 	r->fd = -1;
 }
 
+/* The first request's socket stays open, unwatched, until the end: as long as one socket asks for
+ * stamps the kernel makes them, and it needs a moment to begin. */
 static void settle(struct sonde_probe *p, struct sonde_round *r, enum sonde_round_status status)
 {
 	struct sonde_rounds *x = p->state;
 
 	r->status = status;
-	close_round(p, r);
+	if (r != x->rounds)
+		close_round(p, r);
+	else if (r->watch)
+		p->host->watch_stop(p, r->watch);
+	r->watch = NULL;
 	x->ops->ended(p, (unsigned)(r - x->rounds));
 }
 
@@ -185,6 +191,16 @@ static void on_event(struct sonde_probe *p, void *arg, int fd, unsigned events)
 		conclude(p);
 }
 
+static int open_round(struct sonde_probe *p, struct sonde_round *r)
+{
+	struct sonde_rounds *x = p->state;
+
+	if (r->fd >= 0)
+		return 0;
+	r->fd = sonde_datagram_open(p, &x->target, &x->from);
+	return r->fd < 0 ? -r->fd : 0;
+}
+
 static void send_one(struct sonde_probe *p)
 {
 	struct sonde_rounds *x = p->state;
@@ -192,9 +208,9 @@ static void send_one(struct sonde_probe *p)
 	struct sonde_round *r = &x->rounds[i];
 
 	r->status = SONDE_ROUND_PENDING;
-	r->fd = sonde_datagram_open(p, &x->target, &x->from);
-	if (r->fd < 0) {
-		fail_round(p, r, -r->fd);
+	int error = open_round(p, r);
+	if (error) {
+		fail_round(p, r, error);
 		return;
 	}
 	size_t len = x->ops->build(p, i, x->buf);
@@ -271,10 +287,7 @@ static void resolved(struct sonde_probe *p, void *arg, enum sonde_failure failur
 		    why ? why : "the name has no address");
 		return;
 	}
-	x->target = addrs[0];
-	for (unsigned i = 0; i < count && x->target.sa.ss_family != AF_INET; i++)
-		if (addrs[i].sa.ss_family == AF_INET)
-			x->target = addrs[i];
+	sonde_address_order(addrs, count, &x->target, 1);
 	sonde_address_set_port(&x->target, x->port);
 	sonde_address_text(&x->target, x->address);
 	x->resolve_ns = took_ns;
@@ -283,8 +296,10 @@ static void resolved(struct sonde_probe *p, void *arg, enum sonde_failure failur
 		end(p, SONDE_FAIL_OVERLOAD, "the probe's memory limit is too small");
 		return;
 	}
+	/* An error shows again, and is told, when the request is due. */
+	(void)open_round(p, &x->rounds[0]);
 	x->started_at = p->host->now(p);
-	x->due = x->started_at;
+	x->due = x->started_at + SONDE_DATAGRAM_SETTLE_NS;
 	x->ops->head(p);
 	arm(p, x->started_at);
 }
@@ -315,7 +330,11 @@ int sonde_rounds_start(struct sonde_probe *p)
 
 void sonde_rounds_cancel(struct sonde_probe *p, enum sonde_why why)
 {
-	if (why == SONDE_WHY_TIMEOUT)
+	struct sonde_rounds *x = p->state;
+
+	if (why == SONDE_WHY_TIMEOUT && !*x->address)
+		end(p, SONDE_FAIL_RESOLVE, "the name was not resolved in time");
+	else if (why == SONDE_WHY_TIMEOUT)
 		end(p, SONDE_FAIL_TIMEOUT, "the time for the measurement was over");
 	else
 		end(p, SONDE_FAIL_CANCELLED, why == SONDE_WHY_SHUTDOWN

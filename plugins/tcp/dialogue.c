@@ -9,7 +9,8 @@
 
 #include "connect/bytes.h"
 
-static const char *const words[] = { "send", "write", "expect", "expect-bytes" };
+static const char *const words[] = { "send", "write", "expect", "expect-bytes", "starttls" };
+enum { WORDS = sizeof(words) / sizeof(words[0]) };
 
 const char *dialogue_kind_name(enum dialogue_kind kind)
 {
@@ -25,10 +26,10 @@ static int read_step(struct dialogue_step *s, const char *line, size_t len, char
 	while (word < len && line[word] != ' ')
 		word++;
 	unsigned kind = 0;
-	while (kind < 4 && (strlen(words[kind]) != word || memcmp(words[kind], line, word)))
+	while (kind < WORDS && (strlen(words[kind]) != word || memcmp(words[kind], line, word)))
 		kind++;
-	if (kind == 4) {
-		snprintf(why, cap, "begins with none of send, write, expect, expect-bytes");
+	if (kind == WORDS) {
+		snprintf(why, cap, "begins with none of send, write, expect, expect-bytes, starttls");
 		return -1;
 	}
 	s->kind = kind;
@@ -48,7 +49,19 @@ static int read_step(struct dialogue_step *s, const char *line, size_t len, char
 		snprintf(why, cap, "expects nothing");
 		return -1;
 	}
+	if (kind == DIALOGUE_STARTTLS && s->len) {
+		snprintf(why, cap, "says more than starttls");
+		return -1;
+	}
 	return 0;
+}
+
+bool dialogue_has_tls(const struct dialogue *d)
+{
+	for (unsigned i = 0; i < d->count; i++)
+		if (d->steps[i].kind == DIALOGUE_STARTTLS)
+			return true;
+	return false;
 }
 
 int dialogue_parse(const char *text, struct dialogue *d, char *why, size_t cap)
@@ -152,6 +165,21 @@ static void keep_groups(struct dialogue_run *r, const struct sonde_pattern *p, c
 	}
 }
 
+static void greet(struct dialogue_run *r, size_t len)
+{
+	if (r->greeted)
+		return;
+	r->greeted = true;
+	r->greeting_len = len < DIALOGUE_SHOW_MAX ? len : DIALOGUE_SHOW_MAX;
+	memcpy(r->greeting, r->in, r->greeting_len);
+}
+
+void dialogue_greet(struct dialogue_run *r)
+{
+	if (r->in_len)
+		greet(r, r->in_len);
+}
+
 static enum dialogue_want lacks(const struct dialogue_run *r)
 {
 	if (r->eof)
@@ -174,7 +202,9 @@ static enum dialogue_want expect_line(struct dialogue_run *r, const struct dialo
 		size_t len = end ? used - 1 : used;
 		if (len && r->in[len - 1] == '\r')
 			len--;
-		enum sonde_pattern_found found = sonde_pattern_match(s->pattern, r->in, len);
+		greet(r, len);
+		enum sonde_pattern_found found =
+			sonde_pattern_match(s->pattern, r->in, len, &r->steps_left);
 		if (found == SONDE_PATTERN_LIMIT)
 			return DIALOGUE_TOO_HARD;
 		if (found == SONDE_PATTERN_YES) {
@@ -215,6 +245,8 @@ enum dialogue_want dialogue_go(const struct dialogue *d, struct dialogue_run *r,
 			want = expect_line(r, s, now);
 		} else if (s->kind == DIALOGUE_EXPECT_BYTES) {
 			want = expect_bytes(r, s, now);
+		} else if (s->kind == DIALOGUE_STARTTLS) {
+			want = r->in_len ? DIALOGUE_TOO_EARLY : DIALOGUE_WANTS_TLS;
 		} else {
 			if (!r->out_len)
 				build(r, s);
@@ -227,6 +259,17 @@ enum dialogue_want dialogue_go(const struct dialogue *d, struct dialogue_run *r,
 			return want;
 	}
 	return DIALOGUE_OVER;
+}
+
+void dialogue_begin(struct dialogue_run *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->steps_left = SONDE_PATTERN_STEPS;
+}
+
+void dialogue_secured(struct dialogue_run *r, int64_t now)
+{
+	pass(r, NULL, 0, now);
 }
 
 void dialogue_sent(struct dialogue_run *r, int64_t now)
@@ -242,8 +285,10 @@ size_t dialogue_room(const struct dialogue_run *r)
 
 void dialogue_feed(struct dialogue_run *r, const uint8_t *data, size_t len)
 {
-	if (!len)
+	if (!len) {
 		r->eof = true;
+		return;
+	}
 	memcpy(r->in + r->in_len, data, len);
 	r->in_len += len;
 	r->read += len;

@@ -7,6 +7,7 @@
  *	write TEXT         TEXT alone
  *	expect REGEX       read lines until one matches
  *	expect-bytes TEXT  read until TEXT comes
+ *	starttls           begin TLS on the connection
  * In TEXT \r \n \t \0 \\ \xHH are bytes. Empty lines and lines that begin with # are left out. */
 #pragma once
 #include <stdbool.h>
@@ -26,7 +27,13 @@ enum {
 	DIALOGUE_GROUPS_BYTES = 512,
 };
 
-enum dialogue_kind { DIALOGUE_SEND, DIALOGUE_WRITE, DIALOGUE_EXPECT, DIALOGUE_EXPECT_BYTES };
+enum dialogue_kind {
+	DIALOGUE_SEND,
+	DIALOGUE_WRITE,
+	DIALOGUE_EXPECT,
+	DIALOGUE_EXPECT_BYTES,
+	DIALOGUE_STARTTLS,
+};
 
 struct dialogue_step {
 	enum dialogue_kind kind;
@@ -44,18 +51,24 @@ struct dialogue {
 int dialogue_parse(const char *text, struct dialogue *, char *why, size_t cap);
 void dialogue_free(struct dialogue *);
 const char *dialogue_kind_name(enum dialogue_kind);
+/* Whether a step begins TLS. */
+bool dialogue_has_tls(const struct dialogue *);
 
-/* One run of it, zeroed at the start. */
+/* One run of it, begun by dialogue_begin(). */
 struct dialogue_run {
 	unsigned step; /* steps before it are over */
 	bool eof;
 	size_t in_len, read; /* waiting in `in`; in all */
 	unsigned lines;
+	unsigned steps_left; /* of matching; dialogue_begin() sets it */
+	bool greeted;  /* the first line has come; `greeting` holds its begin */
+	size_t greeting_len;
 	size_t out_len; /* to be sent for this step */
 	struct { size_t start, len; } group[SONDE_PATTERN_GROUPS]; /* in groups */
 	struct { size_t len; int64_t at; } seen[DIALOGUE_STEPS_MAX];
 	char groups[DIALOGUE_GROUPS_BYTES];
 	char show[DIALOGUE_STEPS_MAX][DIALOGUE_SHOW_MAX]; /* what an expect matched */
+	char greeting[DIALOGUE_SHOW_MAX];
 	uint8_t in[DIALOGUE_LINE_MAX];
 	uint8_t out[DIALOGUE_SEND_MAX];
 };
@@ -64,14 +77,20 @@ enum dialogue_want {
 	DIALOGUE_OVER = 0,
 	DIALOGUE_WANTS_SEND,  /* out[0..out_len) is to be sent, then dialogue_sent() */
 	DIALOGUE_WANTS_READ,  /* dialogue_room() bytes at most, then dialogue_feed() */
+	DIALOGUE_WANTS_TLS,   /* then dialogue_secured() */
 	DIALOGUE_UNMET,       /* the server closed before an expectation was met */
 	DIALOGUE_TOO_MUCH,    /* a line, or all of it, is longer than the limits */
 	DIALOGUE_TOO_HARD,    /* an expression took too many steps */
+	DIALOGUE_TOO_EARLY,   /* the server spoke before TLS began; nobody knows who said it */
 };
 
+void dialogue_begin(struct dialogue_run *);
 /* Go on as far as it goes. `now` is noted with each step that is over. */
 enum dialogue_want dialogue_go(const struct dialogue *, struct dialogue_run *, int64_t now);
 void dialogue_sent(struct dialogue_run *, int64_t now);
+void dialogue_secured(struct dialogue_run *, int64_t now);
+/* What has come of a first line that has no end yet is the greeting. */
+void dialogue_greet(struct dialogue_run *);
 size_t dialogue_room(const struct dialogue_run *);
 /* len 0: the server has closed. */
 void dialogue_feed(struct dialogue_run *, const uint8_t *, size_t len);

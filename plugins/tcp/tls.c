@@ -44,6 +44,8 @@ static int in_read(BIO *b, char *data, int len)
 
 	BIO_clear_retry_flags(b);
 	ssize_t n = recv(fd, data, (size_t)len, 0);
+	if (!n)
+		errno = 0; /* the search for a certificate's issuer has left one */
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		BIO_set_retry_read(b);
 	return (int)n;
@@ -122,39 +124,15 @@ int tls_check_ca(const char *pem, char *why, size_t cap)
 	return -1;
 }
 
-/* A name for SNI and the check, or an address for the check alone. */
-static bool set_name(SSL *ssl, const char *name)
+static bool is_address(const char *name)
 {
 	uint8_t raw[16];
-	X509_VERIFY_PARAM *check = SSL_get0_param(ssl);
 
-	if (inet_pton(AF_INET, name, raw) == 1 || inet_pton(AF_INET6, name, raw) == 1)
-		return X509_VERIFY_PARAM_set1_ip_asc(check, name) == 1;
-	X509_VERIFY_PARAM_set_hostflags(check, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return SSL_set_tlsext_host_name(ssl, name) == 1 && SSL_set1_host(ssl, name) == 1;
-}
-
-static bool set_alpn(SSL *ssl, const char *list)
-{
-	uint8_t wire[128];
-	size_t n = 0;
-
-	while (list && *list) {
-		size_t len = strcspn(list, ",");
-		if (!len || len > 255 || n + 1 + len > sizeof(wire))
-			return false;
-		wire[n++] = (uint8_t)len;
-		memcpy(wire + n, list, len);
-		n += len;
-		list += len + (list[len] == ',');
-	}
-	return !n || SSL_set_alpn_protos(ssl, wire, (unsigned)n) == 0;
+	return inet_pton(AF_INET, name, raw) == 1 || inet_pton(AF_INET6, name, raw) == 1;
 }
 
 static bool set_up(struct tls *t, int fd, const struct tls_options *o)
 {
-	static const int versions[] = { TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION,
-	                                TLS1_3_VERSION };
 	BIO *b = io_method() ? BIO_new(shared.io) : NULL;
 
 	if (!b)
@@ -163,19 +141,15 @@ static bool set_up(struct tls *t, int fd, const struct tls_options *o)
 	BIO_set_init(b, 1);
 	SSL_set_bio(t->ssl, b, b);
 	SSL_set_connect_state(t->ssl);
-	if (o->min_version < 2)
-		SSL_set_security_level(t->ssl, 0); /* old versions need old signatures */
-	return SSL_set_min_proto_version(t->ssl, versions[o->min_version]) == 1 &&
-	       set_name(t->ssl, o->name) && set_alpn(t->ssl, o->alpn);
+	return is_address(o->name) || SSL_set_tlsext_host_name(t->ssl, o->name) == 1;
 }
 
-struct tls *tls_new(int fd, const struct tls_options *o, char *why, size_t cap)
+struct tls *tls_new(int fd, const struct tls_options *o)
 {
 	struct tls *t = calloc(1, sizeof(*t));
 	bool own = o->ca && *o->ca;
 	SSL_CTX *c = own ? context_new() : system_context();
 
-	snprintf(why, cap, "TLS could not be set up");
 	if (t && own)
 		t->own = c;
 	else if (own)
@@ -216,7 +190,7 @@ static enum tls_want outcome(struct tls *t, int rc)
 	case SSL_ERROR_SYSCALL:
 		snprintf(t->why, sizeof(t->why), "%s",
 		         saved ? strerror(saved) : "the server closed the connection");
-		return TLS_BROKEN;
+		return saved ? TLS_BROKEN : TLS_CLOSED;
 	default:
 		snprintf(t->why, sizeof(t->why), "%s", reason ? reason : "TLS failed");
 		return TLS_BROKEN;
@@ -252,50 +226,52 @@ const char *tls_why(const struct tls *t)
 	return t->why;
 }
 
-/* The facts. */
+#define ROW(name) { X509_V_ERR_##name, #name }
 
-static void name_part(const X509_NAME *name, int nid, char *out, size_t cap)
+static const char *error_name(long code)
 {
-	int at = X509_NAME_get_index_by_NID(name, nid, -1);
-	const X509_NAME_ENTRY *e = at < 0 ? NULL : X509_NAME_get_entry(name, at);
-	unsigned char *text = NULL;
+	static const struct {
+		long code;
+		const char *name;
+	} rows[] = {
+		ROW(UNABLE_TO_GET_ISSUER_CERT), ROW(UNABLE_TO_DECRYPT_CERT_SIGNATURE),
+		ROW(UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY), ROW(CERT_SIGNATURE_FAILURE),
+		ROW(CERT_NOT_YET_VALID), ROW(CERT_HAS_EXPIRED), ROW(ERROR_IN_CERT_NOT_BEFORE_FIELD),
+		ROW(ERROR_IN_CERT_NOT_AFTER_FIELD), ROW(OUT_OF_MEM), ROW(DEPTH_ZERO_SELF_SIGNED_CERT),
+		ROW(SELF_SIGNED_CERT_IN_CHAIN), ROW(UNABLE_TO_GET_ISSUER_CERT_LOCALLY),
+		ROW(UNABLE_TO_VERIFY_LEAF_SIGNATURE), ROW(CERT_CHAIN_TOO_LONG), ROW(CERT_REVOKED),
+		ROW(INVALID_CA), ROW(PATH_LENGTH_EXCEEDED), ROW(INVALID_PURPOSE), ROW(CERT_UNTRUSTED),
+		ROW(CERT_REJECTED), ROW(EE_KEY_TOO_SMALL), ROW(CA_KEY_TOO_SMALL), ROW(CA_MD_TOO_WEAK),
+	};
 
-	out[0] = 0;
-	int n = e ? ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(e)) : -1;
-	if (n >= 0)
-		snprintf(out, cap, "%.*s", n, (const char *)text);
-	OPENSSL_free(text);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].code == code)
+			return rows[i].name;
+	return "UNSPECIFIED";
 }
 
-static void alt_names(X509 *x, char *out, size_t cap)
+static bool is_for(X509 *x, const char *name)
 {
-	GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
-	size_t used = 0;
+	if (is_address(name))
+		return X509_check_ip_asc(x, name, 0) == 1;
+	return X509_check_host(x, name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
+}
 
-	out[0] = 0;
-	for (int i = 0; i < sk_GENERAL_NAME_num(names) && used + 1 < cap; i++) {
-		const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
-		char address[INET6_ADDRSTRLEN];
-		const ASN1_STRING *s = g->type == GEN_DNS ? g->d.dNSName
-			: g->type == GEN_IPADD ? g->d.iPAddress : NULL;
-		if (!s)
-			continue;
-		const char *text = (const char *)ASN1_STRING_get0_data(s);
-		int n = ASN1_STRING_length(s);
-		if (g->type == GEN_IPADD) {
-			if ((n != 4 && n != 16) ||
-			    !inet_ntop(n == 4 ? AF_INET : AF_INET6, text, address, sizeof(address)))
-				continue;
-			text = address;
-			n = (int)strlen(address);
-		}
-		/* A name that would be cut is left out: half a name is another name. */
-		if (used + (size_t)n + 16 > cap)
-			break;
-		used += (size_t)snprintf(out + used, cap - used, "%s%s:%.*s", used ? ", " : "",
-		                         g->type == GEN_DNS ? "DNS" : "IP Address", n, text);
+static void judge(struct tls_facts *f, SSL *ssl, X509 *x, const char *name)
+{
+	long code = SSL_get_verify_result(ssl);
+
+	if (!x) {
+		f->error = "NO_CERTIFICATE";
+		f->phrase = "the server sent no certificate";
+	} else if (code != X509_V_OK) {
+		f->error = error_name(code);
+		f->phrase = X509_verify_cert_error_string(code);
+	} else if (!is_for(x, name)) {
+		f->error = "ERR_TLS_CERT_ALTNAME_INVALID";
+		f->phrase = "the certificate is for another name";
 	}
-	GENERAL_NAMES_free(names);
+	f->authorized = !f->error;
 }
 
 static void time_text(const ASN1_TIME *t, char out[32])
@@ -304,75 +280,30 @@ static void time_text(const ASN1_TIME *t, char out[32])
 
 	out[0] = 0;
 	if (t && ASN1_TIME_to_tm(t, &tm) == 1)
-		strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+		strftime(out, 32, "%Y-%m-%dT%H:%M:%S.000Z", &tm);
 }
 
-static void colon_hex(const uint8_t *data, size_t len, char *out, size_t cap)
-{
-	out[0] = 0;
-	for (size_t i = 0; i < len && 3 * i + 4 <= cap; i++)
-		snprintf(out + 3 * i - (i > 0), cap - 3 * i + (i > 0), "%s%02X", i ? ":" : "", data[i]);
-}
-
-static void serial_text(X509 *x, char *out, size_t cap)
-{
-	const ASN1_INTEGER *n = X509_get0_serialNumber(x);
-
-	colon_hex(ASN1_STRING_get0_data(n), (size_t)ASN1_STRING_length(n), out, cap);
-}
-
-static void learn_key(X509 *x, struct tls_facts *f)
-{
-	EVP_PKEY *key = X509_get0_pubkey(x);
-
-	if (!key)
-		return;
-	f->key_type = EVP_PKEY_get0_type_name(key);
-	f->key_bits = EVP_PKEY_get_bits(key);
-}
-
-static void learn_chain(const STACK_OF(X509) *chain, struct tls_facts *f)
+static const ASN1_TIME *earliest(const STACK_OF(X509) *chain)
 {
 	const ASN1_TIME *first = NULL;
 
-	f->chain_length = chain ? sk_X509_num(chain) : 0;
-	for (int i = 0; i < f->chain_length; i++) {
+	for (int i = 0; chain && i < sk_X509_num(chain); i++) {
 		const ASN1_TIME *t = X509_get0_notAfter(sk_X509_value(chain, i));
 		if (!first || ASN1_TIME_compare(t, first) < 0)
 			first = t;
 	}
-	time_text(first, f->chain_expires);
+	return first;
 }
 
-void tls_learn(struct tls *t, struct tls_facts *f)
+void tls_learn(struct tls *t, const char *name, struct tls_facts *f)
 {
 	X509 *x = SSL_get0_peer_certificate(t->ssl);
-	long verdict = x ? SSL_get_verify_result(t->ssl) : X509_V_ERR_UNSPECIFIED;
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	const unsigned char *alpn = NULL;
-	unsigned n = 0;
 
 	memset(f, 0, sizeof(*f));
-	f->known = true;
-	f->authorized = verdict == X509_V_OK;
-	f->error = f->authorized ? NULL : X509_verify_cert_error_string(verdict);
 	f->protocol = SSL_get_version(t->ssl);
 	f->cipher = SSL_CIPHER_standard_name(SSL_get_current_cipher(t->ssl));
-	SSL_get0_alpn_selected(t->ssl, &alpn, &n);
-	snprintf(f->alpn, sizeof(f->alpn), "%.*s", (int)n, alpn ? (const char *)alpn : "");
-	if (!x)
-		return;
-	name_part(X509_get_subject_name(x), NID_commonName, f->subject_cn, sizeof(f->subject_cn));
-	name_part(X509_get_issuer_name(x), NID_countryName, f->issuer_c, sizeof(f->issuer_c));
-	name_part(X509_get_issuer_name(x), NID_organizationName, f->issuer_o, sizeof(f->issuer_o));
-	name_part(X509_get_issuer_name(x), NID_commonName, f->issuer_cn, sizeof(f->issuer_cn));
-	alt_names(x, f->alt, sizeof(f->alt));
-	time_text(X509_get0_notBefore(x), f->created);
-	time_text(X509_get0_notAfter(x), f->expires);
-	learn_chain(SSL_get_peer_cert_chain(t->ssl), f);
-	serial_text(x, f->serial, sizeof(f->serial));
-	if (X509_digest(x, EVP_sha256(), digest, &n) == 1)
-		colon_hex(digest, n, f->fingerprint, sizeof(f->fingerprint));
-	learn_key(x, f);
+	judge(f, t->ssl, x, name);
+	time_text(x ? X509_get0_notAfter(x) : NULL, f->expires);
+	time_text(earliest(SSL_get_peer_cert_chain(t->ssl)), f->chain_expires);
 	ERR_clear_error();
 }

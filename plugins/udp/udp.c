@@ -20,6 +20,7 @@ struct udp_args {
 struct udp_state {
 	struct sonde_rounds rounds; /* first */
 	struct sonde_pattern *pattern;
+	unsigned steps; /* left for matching */
 	uint8_t *answer; /* the first that came */
 	size_t answer_len, answer_full;
 	size_t bytes[SONDE_ROUNDS_MAX];
@@ -63,7 +64,8 @@ static enum sonde_round_verdict take(struct sonde_probe *p, unsigned i, const ui
 	s->bytes[i] = full;
 	keep(p, data, len, full);
 	enum sonde_pattern_found found =
-		s->pattern ? sonde_pattern_match(s->pattern, data, len) : SONDE_PATTERN_YES;
+		s->pattern ? sonde_pattern_match(s->pattern, data, len, &s->steps)
+			   : SONDE_PATTERN_YES;
 	if (found == SONDE_PATTERN_YES)
 		return SONDE_ROUND_TAKE;
 	r->failure = SONDE_FAIL_ASSERTION;
@@ -203,6 +205,7 @@ static int udp_start(struct sonde_probe *p)
 		if (!s->pattern)
 			return -1;
 	}
+	s->steps = SONDE_PATTERN_STEPS;
 	s->rounds.ops = &ops;
 	s->rounds.count = (unsigned)a->count;
 	s->rounds.port = (uint16_t)a->port;
