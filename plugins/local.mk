@@ -5,41 +5,10 @@ ICMP_SOURCES = \
 	plugins/icmp/socket.c plugins/icmp/socket.h
 ICMP_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/core/include -I$(top_srcdir)/plugins
 
-plugin_LTLIBRARIES += plugins/ping/ping.la
-plugins_ping_ping_la_SOURCES = $(ICMP_SOURCES) \
-	plugins/ping/ping.c plugins/ping/ping.h plugins/ping/read.c plugins/ping/result.c
-plugins_ping_ping_la_CPPFLAGS = $(ICMP_CPPFLAGS)
-plugins_ping_ping_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
-plugins_ping_ping_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
-plugins_ping_ping_la_LIBADD = -lm
-EXTRA_DIST += plugins/ping/ping.md plugins/sweep/sweep.md
-
-plugin_LTLIBRARIES += plugins/sweep/sweep.la
-plugins_sweep_sweep_la_SOURCES = $(ICMP_SOURCES) \
-	plugins/sweep/out.c plugins/sweep/result.c plugins/sweep/set.c \
-	plugins/sweep/sweep.c plugins/sweep/sweep.h
-plugins_sweep_sweep_la_CPPFLAGS = $(ICMP_CPPFLAGS)
-plugins_sweep_sweep_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
-plugins_sweep_sweep_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
-
 # A plugin is one shared object with one exported symbol and no library of ours.
 PLUGIN_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 PLUGIN_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -export-symbols-regex '^sonde_plugin$$'
 PLUGIN_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/core/include
-
-plugin_LTLIBRARIES += plugins/echo/echo.la
-plugins_echo_echo_la_SOURCES = plugins/echo/echo.c
-plugins_echo_echo_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
-plugins_echo_echo_la_CFLAGS = $(PLUGIN_CFLAGS)
-plugins_echo_echo_la_LDFLAGS = $(PLUGIN_LDFLAGS)
-
-plugin_LTLIBRARIES += plugins/faulty/faulty.la
-plugins_faulty_faulty_la_SOURCES = \
-	plugins/faulty/escape.c \
-	plugins/faulty/faulty.c plugins/faulty/faulty.h
-plugins_faulty_faulty_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
-plugins_faulty_faulty_la_CFLAGS = $(PLUGIN_CFLAGS)
-plugins_faulty_faulty_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 
 # What the plugins that connect share.
 CONNECT_CPPFLAGS = $(PLUGIN_CPPFLAGS) -I$(top_srcdir)/plugins $(PCRE2_CFLAGS)
@@ -55,6 +24,41 @@ STREAM_SOURCES = $(CONNECT_SOURCES) \
 PATTERN_SOURCES = \
 	plugins/connect/bytes.c plugins/connect/bytes.h \
 	plugins/connect/pattern.c plugins/connect/pattern.h
+
+plugin_LTLIBRARIES += plugins/ping/ping.la
+plugins_ping_ping_la_SOURCES = $(ICMP_SOURCES) \
+	plugins/connect/address.c plugins/connect/address.h \
+	plugins/connect/series.c plugins/connect/series.h \
+	plugins/connect/stream.c plugins/connect/stream.h \
+	plugins/ping/ping.c plugins/ping/ping.h plugins/ping/read.c plugins/ping/result.c \
+	plugins/ping/tcp.c
+plugins_ping_ping_la_CPPFLAGS = $(ICMP_CPPFLAGS)
+plugins_ping_ping_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
+plugins_ping_ping_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
+plugins_ping_ping_la_LIBADD = -lm
+EXTRA_DIST += plugins/ping/ping.md plugins/sweep/sweep.md
+
+plugin_LTLIBRARIES += plugins/sweep/sweep.la
+plugins_sweep_sweep_la_SOURCES = $(ICMP_SOURCES) \
+	plugins/sweep/out.c plugins/sweep/result.c plugins/sweep/set.c \
+	plugins/sweep/sweep.c plugins/sweep/sweep.h
+plugins_sweep_sweep_la_CPPFLAGS = $(ICMP_CPPFLAGS)
+plugins_sweep_sweep_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
+plugins_sweep_sweep_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
+
+plugin_LTLIBRARIES += plugins/echo/echo.la
+plugins_echo_echo_la_SOURCES = plugins/echo/echo.c
+plugins_echo_echo_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+plugins_echo_echo_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_echo_echo_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+
+plugin_LTLIBRARIES += plugins/faulty/faulty.la
+plugins_faulty_faulty_la_SOURCES = \
+	plugins/faulty/escape.c \
+	plugins/faulty/faulty.c plugins/faulty/faulty.h
+plugins_faulty_faulty_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+plugins_faulty_faulty_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_faulty_faulty_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 
 plugin_LTLIBRARIES += plugins/udp/udp.la
 plugins_udp_udp_la_SOURCES = $(DATAGRAM_SOURCES) $(PATTERN_SOURCES) plugins/udp/udp.c

@@ -172,8 +172,8 @@ static bool begin_tls(struct sonde_probe *p)
 	const struct tcp_args *a = p->args;
 
 	t->stage = TCP_TALK_HANDSHAKE;
-	t->tls_started = p->host->now(p);
 	t->tls = tls_new(t->fd, &(struct tls_options){ .name = t->name, .ca = a->ca });
+	t->tls_started = p->host->now(p); /* the first one of a process reads the trust store */
 	if (!t->tls)
 		over(p, SONDE_FAIL_INTERNAL, "TLS could not be set up");
 	return t->tls != NULL;
