@@ -108,3 +108,9 @@ t_plug_ping_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)
 t_plug_sweep_test_SOURCES = t/plug/sweep_test.c plugins/sweep/set.c
 t_plug_sweep_test_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS) $(JANSSON_CFLAGS)
 t_plug_sweep_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)
+
+C_TESTS += t/plug/connect_test
+t_plug_connect_test_SOURCES = t/plug/connect_test.c plugins/connect/address.c \
+	plugins/connect/bytes.c plugins/connect/pattern.c plugins/ntp/packet.c plugins/tcp/dialogue.c
+t_plug_connect_test_CPPFLAGS = $(AM_CPPFLAGS) $(CONNECT_CPPFLAGS)
+t_plug_connect_test_LDADD = t/libtap.a $(PCRE2_LIBS)

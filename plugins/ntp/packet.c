@@ -79,8 +79,8 @@ uint64_t ntp_from_unix(int64_t ns)
 		rest += NS;
 		seconds--;
 	}
-	/* Rounded up, so that the way back gives the same nanosecond. */
-	uint64_t fraction = (((uint64_t)rest << 32) + NS - 1) / NS;
+	/* The way back rounds to the nearest and so gives the same nanosecond. */
+	uint64_t fraction = ((uint64_t)rest << 32) / NS;
 	return ((uint64_t)(seconds + ERA_0) << 32) + fraction;
 }
 
@@ -91,7 +91,7 @@ int64_t ntp_diff(uint64_t a, uint64_t b)
 	bool negative = d >> 63;
 	uint64_t size = negative ? 0 - d : d;
 	int64_t ns = (int64_t)(size >> 32) * NS +
-	             (int64_t)(((size & UINT32_MAX) * (uint64_t)NS) >> 32);
+	             (int64_t)(((size & UINT32_MAX) * (uint64_t)NS + (UINT64_C(1) << 31)) >> 32);
 
 	return negative ? -ns : ns;
 }

@@ -71,3 +71,19 @@ t_fuzz_request_fuzz_LDADD = $(CONTROLLER_LIBS)
 t_fuzz_request_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/request/ping.json t/fuzz/seeds/request/sweep.json
+
+# Dialogue and NTP
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/dialogue_fuzz t/fuzz/ntp_fuzz
+t_fuzz_dialogue_fuzz_SOURCES = t/fuzz/dialogue_fuzz.c plugins/connect/bytes.c \
+	plugins/connect/pattern.c plugins/tcp/dialogue.c
+t_fuzz_dialogue_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(CONNECT_CPPFLAGS)
+t_fuzz_dialogue_fuzz_LDADD = $(PCRE2_LIBS)
+t_fuzz_dialogue_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_ntp_fuzz_SOURCES = t/fuzz/ntp_fuzz.c plugins/ntp/packet.c
+t_fuzz_ntp_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(CONNECT_CPPFLAGS)
+t_fuzz_ntp_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/dialogue/bytes t/fuzz/seeds/dialogue/hard t/fuzz/seeds/dialogue/smtp \
+	t/fuzz/seeds/dialogue/ssh t/fuzz/seeds/ntp/good t/fuzz/seeds/ntp/kiss t/fuzz/seeds/ntp/short \
+	t/fuzz/seeds/ntp/unsynchronised
