@@ -114,3 +114,6 @@ t_plug_connect_test_SOURCES = t/plug/connect_test.c plugins/connect/address.c \
 	plugins/connect/bytes.c plugins/connect/pattern.c plugins/ntp/packet.c plugins/tcp/dialogue.c
 t_plug_connect_test_CPPFLAGS = $(AM_CPPFLAGS) $(CONNECT_CPPFLAGS)
 t_plug_connect_test_LDADD = t/libtap.a $(PCRE2_LIBS)
+
+SCRIPT_TESTS += t/runner/connect.t
+EXTRA_DIST += t/lib/Peers.pm
