@@ -301,7 +301,7 @@ void tls_learn(struct tls *t, const char *name, struct tls_facts *f)
 
 	memset(f, 0, sizeof(*f));
 	f->protocol = SSL_get_version(t->ssl);
-	f->cipher = SSL_CIPHER_standard_name(SSL_get_current_cipher(t->ssl));
+	f->cipher = SSL_CIPHER_get_name(SSL_get_current_cipher(t->ssl));
 	judge(f, t->ssl, x, name);
 	time_text(x ? X509_get0_notAfter(x) : NULL, f->expires);
 	time_text(earliest(SSL_get_peer_cert_chain(t->ssl)), f->chain_expires);
