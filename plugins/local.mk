@@ -117,3 +117,8 @@ t_plug_connect_test_LDADD = t/libtap.a $(PCRE2_LIBS)
 
 SCRIPT_TESTS += t/runner/connect.t
 EXTRA_DIST += t/lib/Peers.pm
+
+C_TESTS += t/plug/peers_test
+t_plug_peers_test_SOURCES = t/plug/peers_test.c
+t_plug_peers_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_plug_peers_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)

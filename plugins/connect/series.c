@@ -40,14 +40,12 @@ static void fail(struct sonde_probe *p, struct sonde_attempt *a, int error)
 
 static void connected(struct sonde_probe *p, struct sonde_attempt *a)
 {
-	int error = sonde_stream_error(a->fd);
+	int error = sonde_stream_result(a->fd, p->host->now(p) - a->started, &a->rtt, &a->by_user);
 
-	if (error) {
+	if (error)
 		fail(p, a, error);
-		return;
-	}
-	a->rtt = sonde_stream_rtt(a->fd, p->host->now(p) - a->started, &a->by_user);
-	settle(p, a, SONDE_ATTEMPT_UP);
+	else
+		settle(p, a, SONDE_ATTEMPT_UP);
 }
 
 static void conclude(struct sonde_probe *p, struct sonde_series *s)
@@ -166,15 +164,19 @@ static void tick(struct sonde_probe *p, void *arg)
 		arm(p, s, now);
 }
 
-void sonde_series_start(struct sonde_probe *p, struct sonde_series *s,
-                        const struct sonde_addr *addrs, unsigned count)
+int sonde_series_start(struct sonde_probe *p, struct sonde_series *s,
+                       const struct sonde_addr *addrs, unsigned count)
 {
+	s->attempts = p->host->alloc(p, s->count * sizeof(*s->attempts));
+	if (!s->attempts)
+		return -1;
 	s->addr_count = sonde_address_order(addrs, count, s->addrs, SONDE_SERIES_ADDRS);
 	for (unsigned i = 0; i < s->addr_count; i++)
 		sonde_address_set_port(&s->addrs[i], s->port);
 	s->started = true;
-	s->started_at = s->due = p->host->now(p);
+	s->due = p->host->now(p);
 	tick(p, s);
+	return 0;
 }
 
 int sonde_series_take(struct sonde_series *s, unsigned i)

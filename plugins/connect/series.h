@@ -11,7 +11,7 @@
 #include "connect/address.h"
 #include "connect/stream.h"
 
-enum { SONDE_SERIES_MAX = 64, SONDE_SERIES_ADDRS = 8 };
+enum { SONDE_SERIES_MAX = 64, SONDE_SERIES_ADDRS = 4 };
 
 enum sonde_attempt_status {
 	SONDE_ATTEMPT_UNTRIED = 0,
@@ -53,15 +53,16 @@ struct sonde_series {
 	unsigned addr, addr_count; /* the one in use */
 	char address[SONDE_ADDRESS_TEXT];
 	unsigned tried; /* attempts 0..tried-1 */
-	int64_t started_at, due;
+	int64_t due;
 	struct sonde_timer *timer;
-	struct sonde_attempt attempts[SONDE_SERIES_MAX];
+	struct sonde_attempt *attempts;
 };
 
 /* Begin with what resolve() gave: IPv4 first. The next address stands in when this node has no way
- * to the first at all. ops, count, port, interval, wait and options are set. */
-void sonde_series_start(struct sonde_probe *, struct sonde_series *, const struct sonde_addr *,
-                        unsigned count);
+ * to the first at all. ops, count, port, interval, wait and options are set. 0, or -1 when the probe's
+ * memory limit is reached; then there is no callback. */
+int sonde_series_start(struct sonde_probe *, struct sonde_series *, const struct sonde_addr *,
+                       unsigned count);
 /* The socket of an attempt, inside its ended(): the caller owns it then. */
 int sonde_series_take(struct sonde_series *, unsigned i);
 /* Close what is open; attempts still pending become LOST, without a callback. Harmless when it

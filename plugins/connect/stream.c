@@ -43,7 +43,7 @@ int sonde_stream_open(struct sonde_probe *p, const struct sonde_addr *to,
 	return rc;
 }
 
-int sonde_stream_error(int fd)
+static int pending_error(int fd)
 {
 	int error = 0;
 	socklen_t len = sizeof(error);
@@ -51,12 +51,16 @@ int sonde_stream_error(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) ? errno : error;
 }
 
-int64_t sonde_stream_rtt(int fd, int64_t seen, bool *by_user)
+int sonde_stream_result(int fd, int64_t seen, int64_t *rtt, bool *by_user)
 {
 	struct tcp_info info = { 0 };
 	socklen_t len = sizeof(info);
+	bool known = !getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+	/* A connection that is established has no error to ask for. */
+	bool up = known && (info.tcpi_state == TCP_ESTABLISHED || info.tcpi_state == TCP_CLOSE_WAIT);
+	int error = up ? 0 : pending_error(fd);
 
-	*by_user = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) || !info.tcpi_rtt ||
-	           info.tcpi_total_retrans;
-	return *by_user ? seen : (int64_t)info.tcpi_rtt * 1000;
+	*by_user = !known || !info.tcpi_rtt || info.tcpi_total_retrans;
+	*rtt = *by_user ? seen : (int64_t)info.tcpi_rtt * 1000;
+	return error;
 }

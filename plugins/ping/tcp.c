@@ -78,6 +78,8 @@ int ping_tcp_start(struct sonde_probe *p, const struct sonde_addr *addrs, unsign
 	s->series = x;
 	s->sent = x->count;
 	s->started_at = p->host->now(p);
-	sonde_series_start(p, x, addrs, count);
-	return 0;
+	if (!sonde_series_start(p, x, addrs, count))
+		return 0;
+	s->packets = NULL;
+	return -1;
 }

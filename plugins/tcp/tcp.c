@@ -80,7 +80,8 @@ static void resolved(struct sonde_probe *p, void *arg, enum sonde_failure failur
 		return;
 	}
 	s->resolve_ns = took_ns;
-	sonde_series_start(p, &s->series, addrs, count);
+	if (sonde_series_start(p, &s->series, addrs, count))
+		end(p, SONDE_FAIL_OVERLOAD, "the probe's memory limit is too small");
 }
 
 static void begin(struct sonde_probe *p, void *arg)

@@ -28,3 +28,6 @@ BENCHES += t/bench/policy_bench
 t_bench_policy_bench_SOURCES = t/bench/policy_bench.c
 t_bench_policy_bench_LDADD = $(SCRIPT_LINK)
 EXTRA_DIST += t/bench/rtt_truth t/bench/sweep_plugin
+
+BENCHES += t/bench/tcp
+EXTRA_DIST += t/bench/tcp
