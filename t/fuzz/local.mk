@@ -87,3 +87,10 @@ endif
 EXTRA_DIST += t/fuzz/seeds/dialogue/bytes t/fuzz/seeds/dialogue/hard t/fuzz/seeds/dialogue/smtp \
 	t/fuzz/seeds/dialogue/ssh t/fuzz/seeds/ntp/good t/fuzz/seeds/ntp/kiss t/fuzz/seeds/ntp/short \
 	t/fuzz/seeds/ntp/unsynchronised
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/bandwidth_fuzz
+t_fuzz_bandwidth_fuzz_SOURCES = t/fuzz/bandwidth_fuzz.c plugins/bandwidth/line.c
+t_fuzz_bandwidth_fuzz_CPPFLAGS = -I$(top_srcdir)/core/include -I$(top_srcdir)/plugins
+t_fuzz_bandwidth_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/bandwidth/control t/fuzz/seeds/bandwidth/data t/fuzz/seeds/bandwidth/got
