@@ -300,7 +300,8 @@ static void resolved(struct sonde_probe *p, void *arg, enum sonde_failure failur
 	(void)open_round(p, &x->rounds[0]);
 	x->started_at = p->host->now(p);
 	x->due = x->started_at + SONDE_DATAGRAM_SETTLE_NS;
-	x->ops->head(p);
+	if (x->ops->head)
+		x->ops->head(p);
 	arm(p, x->started_at);
 }
 

@@ -52,10 +52,10 @@ struct sonde_rounds_ops {
 	/* data holds `len` bytes, of a datagram of `full`. */
 	enum sonde_round_verdict (*take)(struct sonde_probe *, unsigned i, const uint8_t *data,
 	                                 size_t len, size_t full);
-	void (*head)(struct sonde_probe *);
+	void (*head)(struct sonde_probe *); /* may be NULL */
 	void (*ended)(struct sonde_probe *, unsigned i);
-	/* The fields of the result. failure is what the requests came to:
-	 * NONE when one was answered well; the return value is what the probe ends with, *why may be set. */
+	/* The fields of the result. failure is what the requests came to, NONE when one was answered
+	 * well; the return value is what the probe ends with, *why may be set. */
 	enum sonde_failure (*report)(struct sonde_probe *, enum sonde_failure failure,
 	                             const char **why);
 };

@@ -43,7 +43,6 @@ static enum sonde_round_verdict take(struct sonde_probe *p, unsigned i, const ui
 		return SONDE_ROUND_IGNORE;
 	s->last = *k;
 	s->last_at = sonde_datagram_wall_ns();
-	s->sample[i].good = v == NTP_GOOD;
 	if (v == NTP_GOOD)
 		return SONDE_ROUND_TAKE;
 	r->failure = SONDE_FAIL_PROTOCOL;
@@ -77,7 +76,7 @@ static void ended(struct sonde_probe *p, unsigned i)
 	ntp_print_sample(p, i);
 }
 
-static const struct sonde_rounds_ops ops = { build, take, ntp_print_head, ended, ntp_report };
+static const struct sonde_rounds_ops ops = { build, take, NULL, ended, ntp_report };
 
 static int ntp_start(struct sonde_probe *p)
 {

@@ -13,7 +13,6 @@ struct ntp_args {
 };
 
 struct ntp_sample {
-	bool good;
 	int64_t offset, delay; /* ns; offset > 0: the server is ahead of this node */
 };
 
@@ -30,6 +29,5 @@ struct ntp_state {
 };
 
 /* result.c: rawOutput as it happens, and the result. */
-void ntp_print_head(struct sonde_probe *);
 void ntp_print_sample(struct sonde_probe *, unsigned i);
 enum sonde_failure ntp_report(struct sonde_probe *, enum sonde_failure, const char **why);

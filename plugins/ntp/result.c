@@ -67,10 +67,6 @@ static const char *time_text(int64_t ns, bool iso, char out[48])
 	return out;
 }
 
-void ntp_print_head(struct sonde_probe *p)
-{
-}
-
 void ntp_print_sample(struct sonde_probe *p, unsigned i)
 {
 	const struct ntp_state *s = p->state;

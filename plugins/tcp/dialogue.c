@@ -77,11 +77,12 @@ int dialogue_parse(const char *text, struct dialogue *d, char *why, size_t cap)
 	while (*text) {
 		size_t len = strcspn(text, "\n");
 		number++;
-		if (len && *text != '#') {
+		size_t used = len && text[len - 1] == '\r' ? len - 1 : len;
+		if (used && *text != '#') {
 			snprintf(inner, sizeof(inner), "is one of more than %d steps",
 			         DIALOGUE_STEPS_MAX);
 			if (d->count == DIALOGUE_STEPS_MAX ||
-			    read_step(&d->steps[d->count], text, len, inner, sizeof(inner))) {
+			    read_step(&d->steps[d->count], text, used, inner, sizeof(inner))) {
 				snprintf(why, cap, "line %u %s", number, inner);
 				dialogue_free(d);
 				return -1;

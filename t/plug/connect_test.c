@@ -187,7 +187,7 @@ static void a_dialogue_is_held(void)
 
 static void bytes_are_expected_across_reads(void)
 {
-	script("expect-bytes \\x00end\nexpect ^rest$");
+	script("expect-bytes \\x00end\r\n\r\nexpect ^rest$"); /* a script with CR LF */
 	EXPECT_INT(dialogue_go(&d, &r, 0), DIALOGUE_WANTS_READ);
 	uint8_t noise[3000];
 	memset(noise, 'x', sizeof(noise));
