@@ -2,6 +2,7 @@
 /* Writing. A value that was not measured is null, never 0. Owns nothing. */
 #include "connect/out.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +18,24 @@ void sonde_say(struct sonde_probe *p, const char *fmt, ...)
 	va_end(ap);
 	if (n > 0)
 		p->host->print(p, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
+}
+
+const char *sonde_ms_text(double ns, char out[SONDE_MS_TEXT])
+{
+	int64_t us = (int64_t)(ns / 1000 + 0.5);
+
+	snprintf(out, SONDE_MS_TEXT, "%" PRId64 ".%03d", us / 1000, (int)(us % 1000));
+	return out;
+}
+
+const char *sonde_loss_text(unsigned total, unsigned rcv, char out[SONDE_MS_TEXT])
+{
+	if (!total || rcv >= total)
+		return "0";
+	if (!rcv)
+		return "100";
+	snprintf(out, SONDE_MS_TEXT, "%.4g", 100.0 * (total - rcv) / total);
+	return out;
 }
 
 void sonde_put_str(struct sonde_probe *p, const char *key, const char *text)

@@ -7,6 +7,12 @@
 
 /* A line of rawOutput, cut at 511 bytes. */
 void sonde_say(struct sonde_probe *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Nanoseconds (>= 0) as milliseconds with three decimals, for a line: a quarter of what %f costs.
+ * Returns out. */
+enum { SONDE_MS_TEXT = 32 };
+const char *sonde_ms_text(double ns, char out[SONDE_MS_TEXT]);
+/* The share of total that is not rcv, in percent; returns out. */
+const char *sonde_loss_text(unsigned total, unsigned rcv, char out[SONDE_MS_TEXT]);
 /* Text, or null for NULL. */
 void sonde_put_str(struct sonde_probe *, const char *key, const char *text);
 /* Nanoseconds as milliseconds with six decimals; null when not known. */

@@ -20,10 +20,11 @@ void tcp_print_attempt(struct sonde_probe *p, unsigned i)
 {
 	const struct tcp_state *s = p->state;
 	const struct sonde_attempt *a = &s->series.attempts[i];
+	char took[SONDE_MS_TEXT];
 
 	if (a->status == SONDE_ATTEMPT_UP)
-		sonde_say(p, "connected to %s port %d: seq=%u time=%.3f ms\n", s->series.address,
-		          s->series.port, i + 1, (double)a->rtt / 1e6);
+		sonde_say(p, "connected to %s port %d: seq=%u time=%s ms\n", s->series.address,
+		          s->series.port, i + 1, sonde_ms_text((double)a->rtt, took));
 	else
 		sonde_say(p, "%s port %d: seq=%u %s\n", s->series.address, s->series.port, i + 1,
 		          sonde_errno_phrase(a->error));
@@ -176,13 +177,15 @@ static void put_talk(struct sonde_probe *p, const struct tcp_state *s)
 
 static void print_tail(struct sonde_probe *p, const struct sonde_sums *u)
 {
+	char text[4][SONDE_MS_TEXT];
+
 	sonde_say(p, "\n--- %.255s tcp statistics ---\n"
-	             "%u connections tried, %u established, %.4g%% loss\n",
-	          p->target, u->total, u->rcv,
-	          u->total ? 100.0 * (u->total - u->rcv) / u->total : 0.0);
+	             "%u connections tried, %u established, %s%% loss\n",
+	          p->target, u->total, u->rcv, sonde_loss_text(u->total, u->rcv, text[0]));
 	if (u->rcv)
-		sonde_say(p, "rtt min/avg/max/mdev = %.3f/%.3f/%.3f/%.3f ms\n", u->min / 1e6,
-		          u->sum / u->rcv / 1e6, u->max / 1e6, sonde_sums_deviation(u) / 1e6);
+		sonde_say(p, "rtt min/avg/max/mdev = %s/%s/%s/%s ms\n", sonde_ms_text(u->min, text[0]),
+		          sonde_ms_text(u->sum / u->rcv, text[1]), sonde_ms_text(u->max, text[2]),
+		          sonde_ms_text(sonde_sums_deviation(u), text[3]));
 }
 
 void tcp_put_result(struct sonde_probe *p)
