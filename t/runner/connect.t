@@ -238,12 +238,12 @@ subtest 'ntp' => sub {
   my %quick = (samples => 3, interval => '10ms', wait => '300ms');
   my $o = probe('ntp', '127.0.0.1', %quick, port => ntp_server(ahead => 2.5));
   is(failure($o), 'ok', 'a server') or diag $o->{why};
-  cmp_ok(abs($o->{body}{offset} - 2500), '<', 20, "its clock is ahead: $o->{body}{offset} ms");
+  cmp_ok(abs($o->{body}{offset} - 2500), '<', 200, "its clock is ahead: $o->{body}{offset} ms");
   is_deeply([@{ $o->{body} }{qw(stratum leap referenceId version)}], [1, 'none', 'TEST', 4], 'header');
   is($o->{body}{kissCode}, undef, 'no kiss');
   cmp_ok(abs($o->{body}{rootDispersion} - 1000 * 0x200 / 65536), '<', 0.001, 'root dispersion');
   $o = probe('ntp', '127.0.0.1', %quick, port => ntp_server(ahead => -86400 * 365 * 20));
-  cmp_ok(abs($o->{body}{offset} + 86400e3 * 365 * 20), '<', 20, 'far away');
+  cmp_ok(abs($o->{body}{offset} + 86400e3 * 365 * 20), '<', 200, 'far away');
   $o = probe('ntp', '127.0.0.1', %quick, port => ntp_server(ahead => 1), maxOffset => '500ms');
   is(failure($o), 'assertion', 'too far apart');
   $o = probe('ntp', '127.0.0.1', %quick, port => ntp_server(stratum => 0, refid => 'RATE', flags => 0xe4));
@@ -273,7 +273,7 @@ sub fat_certificate {
   my $record = sub { pack('C n n', 22, 0x0303, length $_[0]) . $_[0] };
   my $message = sub { pack('C', $_[0]) . substr(pack('N', length $_[1]), 1) . $_[1] };
   my $three = sub { substr pack('N', $_[0]), 1 };
-  syswrite $c, $record->($message->(2, pack('n a32 C n C', 0x0303, 'r' x 32, 0, 0xc02b, 0)));
+  syswrite $c, $record->($message->(2, pack('n a32 C n C n n n C', 0x0303, 'r' x 32, 0, 0xc02b, 0, 5, 0xff01, 1, 0)));
   my $all = $message->(11, $three->((1 << 20) + 3) . $three->(1 << 20) . 'x' x (1 << 20));
   while (length $all) { defined syswrite $c, $record->(substr $all, 0, 16384, '') or return }
   sleep 10;
@@ -283,6 +283,10 @@ subtest 'hostile peers' => sub {
   my $flood = tcp_server('127.0.0.1', sub { 1 while defined syswrite $_[0], 'x' x 65536 });
   my $lines = tcp_server('127.0.0.1', sub { 1 while defined syswrite $_[0], "250-no\r\n" x 8000 });
   my $drip = tcp_server('127.0.0.1', sub { while (defined syswrite $_[0], 'x') { sleep 0.2 } });
+  my $slow = tcp_server('127.0.0.1', sub {
+    syswrite $_[0], "\x16\x03\x03\x40\x00";
+    while (defined syswrite $_[0], "\x02") { sleep 0.2 }
+  });
   my $fat = tcp_server('127.0.0.1', \&fat_certificate);
   my $hard = tcp_server('127.0.0.1', sub { syswrite $_[0], 'a' x 4000 . "\n"; sleep 5 });
   my %expect = (%once, dialogue => 'expect ^never');
@@ -291,7 +295,7 @@ subtest 'hostile peers' => sub {
     ['lines without an end', 'assertion', port => $lines, %expect],
     ['bytes without an end', 'assertion', port => $flood, %once, dialogue => 'expect-bytes never'],
     ['one byte now and then', 'timeout', port => $drip, %expect, talkWait => '1s'],
-    ['TLS byte by byte', qr/^(timeout|tls)$/, port => $drip, %once, tls => $T, talkWait => '1s'],
+    ['TLS byte by byte', 'timeout', port => $slow, %once, tls => $T, talkWait => '1s'],
     ['a flood in place of TLS', 'tls', port => $flood, %once, tls => $T],
     ['a certificate of 1 MiB', 'tls', port => $fat, %once, tls => $T],
     ['an expensive expression', 'assertion', port => $hard, %once, dialogue => 'expect (a+)+[bc]'],
@@ -299,8 +303,9 @@ subtest 'hostile peers' => sub {
   for my $case (@cases) {
     my ($name, $want, %options) = @$case;
     my $o = probe('tcp', '127.0.0.1', %options);
-    like(failure($o), ref $want ? $want : qr/^$want$/, "$name: " . ($o->{why} // ''));
-    cmp_ok($o->{tookUs}, '<', 3_000_000, 'in time');
+    is(failure($o), $want, "$name: " . ($o->{why} // ''));
+    like($o->{why}, qr/excessive message size/, 'for that reason') if $name =~ /1 MiB/;
+    cmp_ok($o->{tookUs}, '<', 6_000_000, 'in time');
     cmp_ok($o->{body}{received} // 0, '<=', 70_000, 'not much is read');
   }
   my $o = probe('tcp', '127.0.0.1', %expect, port => $drip, talkWait => '60s', _ => { timeoutMs => 500 });
