@@ -312,7 +312,8 @@ static void begin(struct sonde_probe *p, void *arg)
 
 	x->timer = NULL;
 	if (family < 0)
-		end(p, SONDE_FAIL_INTERNAL, "the source is of another IP version than was asked for");
+		end(p, SONDE_FAIL_INTERNAL,
+		    "the source is of another IP version than was asked for");
 	else if (p->host->resolve(p, p->target, family, resolved, NULL))
 		end(p, SONDE_FAIL_INTERNAL, "the lookup could not be started");
 }

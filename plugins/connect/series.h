@@ -36,7 +36,7 @@ struct sonde_attempt {
 
 struct sonde_series_ops {
 	void (*head)(struct sonde_probe *);
-	/* The socket of an attempt that is UP is closed after this, unless sonde_series_take() takes it. */
+	/* The socket of an attempt that is UP is closed after this, unless it is taken. */
 	void (*ended)(struct sonde_probe *, unsigned i);
 	void (*over)(struct sonde_probe *);
 };
@@ -59,8 +59,8 @@ struct sonde_series {
 };
 
 /* Begin with what resolve() gave: IPv4 first. The next address stands in when this node has no way
- * to the first at all. ops, count, port, interval, wait and options are set. 0, or -1 when the probe's
- * memory limit is reached; then there is no callback. */
+ * to the first at all. ops, count, port, interval, wait and options are set. 0, or -1 when the
+ * probe's memory limit is reached; then there is no callback. */
 int sonde_series_start(struct sonde_probe *, struct sonde_series *, const struct sonde_addr *,
                        unsigned count);
 /* The socket of an attempt, inside its ended(): the caller owns it then. */

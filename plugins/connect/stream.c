@@ -57,7 +57,8 @@ int sonde_stream_result(int fd, int64_t seen, int64_t *rtt, bool *by_user)
 	socklen_t len = sizeof(info);
 	bool known = !getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
 	/* A connection that is established has no error to ask for. */
-	bool up = known && (info.tcpi_state == TCP_ESTABLISHED || info.tcpi_state == TCP_CLOSE_WAIT);
+	bool up = known && (info.tcpi_state == TCP_ESTABLISHED ||
+	                    info.tcpi_state == TCP_CLOSE_WAIT);
 	int error = up ? 0 : pending_error(fd);
 
 	*by_user = !known || !info.tcpi_rtt || info.tcpi_total_retrans;

@@ -18,7 +18,7 @@ struct sonde_stream_options {
  * open; errors that come at once (no route) are told here. Writable when over. */
 int sonde_stream_open(struct sonde_probe *, const struct sonde_addr *to,
                       const struct sonde_stream_options *);
-/* How a connect that became writable ended: 0 or an errno. With 0, *rtt is the time of the handshake
- * in nanoseconds: the kernel's figure, or `seen` (of the caller's clock) with *by_user set when the
+/* How a connect that became writable ended: 0 or an errno. With 0, *rtt is the time of the
+ * handshake in nanoseconds: the kernel's figure, or `seen` (of the caller's clock) with *by_user set when the
  * kernel has none because a packet was sent again. */
 int sonde_stream_result(int fd, int64_t seen, int64_t *rtt, bool *by_user);

@@ -32,8 +32,8 @@ struct sonde_icmp_socket {
 
 /* Open through the host and set all options. 0 or -errno, then nothing is left open. */
 int sonde_icmp_open(struct sonde_probe *, int family, unsigned want, struct sonde_icmp_socket *);
-/* The same from an address of this node (NULL or AF_UNSPEC: the kernel's choice); -EADDRNOTAVAIL when
- * it is none. */
+/* The same from an address of this node (NULL or AF_UNSPEC: the kernel's choice); -EADDRNOTAVAIL
+ * when it is none. */
 int sonde_icmp_open_from(struct sonde_probe *, int family, unsigned want,
                          const struct sonde_addr *source, struct sonde_icmp_socket *);
 void sonde_icmp_close(struct sonde_icmp_socket *);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ping plugin: sends ICMP echo requests to one address and measures by kernel time stamps.
  *
- * start() only arms a timer; the timer asks for the address; the answer opens the socket. From
- * then on one timer stands for the nearest of "next request due" and "oldest request given up",
- * and the watch reads replies and the error queue (with TCP, tcp.c connects instead). Each request ends exactly once: reply, lost
- * (nothing within `wait`), or error (an ICMP error, or this host could not send). When all have
- * ended the result is written and the probe is done.
+ * start() only arms a timer; the timer asks for the address; the answer opens the socket (with TCP,
+ * tcp.c connects instead). From then on one timer stands for the nearest of "next request due" and
+ * "oldest request given up", and the watch reads replies and the error queue. Each request ends
+ * exactly once: reply, lost (nothing within `wait`), or error (an ICMP error, or this host could
+ * not send). When all have ended the result is written and the probe is done.
  *
  * Refused: replies that do not come from the target, or do not return id, sequence number and the
  * random cookie. Memory is the host's; finish() closes the socket. */

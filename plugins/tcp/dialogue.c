@@ -29,7 +29,8 @@ static int read_step(struct dialogue_step *s, const char *line, size_t len, char
 	while (kind < WORDS && (strlen(words[kind]) != word || memcmp(words[kind], line, word)))
 		kind++;
 	if (kind == WORDS) {
-		snprintf(why, cap, "begins with none of send, write, expect, expect-bytes, starttls");
+		snprintf(why, cap,
+		         "begins with none of send, write, expect, expect-bytes, starttls");
 		return -1;
 	}
 	s->kind = kind;

@@ -183,7 +183,8 @@ static void print_tail(struct sonde_probe *p, const struct sonde_sums *u)
 	             "%u connections tried, %u established, %s%% loss\n",
 	          p->target, u->total, u->rcv, sonde_loss_text(u->total, u->rcv, text[0]));
 	if (u->rcv)
-		sonde_say(p, "rtt min/avg/max/mdev = %s/%s/%s/%s ms\n", sonde_ms_text(u->min, text[0]),
+		sonde_say(p, "rtt min/avg/max/mdev = %s/%s/%s/%s ms\n",
+		          sonde_ms_text(u->min, text[0]),
 		          sonde_ms_text(u->sum / u->rcv, text[1]), sonde_ms_text(u->max, text[2]),
 		          sonde_ms_text(sonde_sums_deviation(u), text[3]));
 }

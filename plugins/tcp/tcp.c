@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tcp plugin: connects several times (connect/series.h) and talks on the first connection that is
- * established (talk.c). The probe ends when both are over or when it is told to. Owns the compiled
+/* The tcp plugin: connects several times (connect/series.h) and talks on the first connection that
+ * is established (talk.c). The probe ends when both are over or when it is told to. Owns the compiled
  * dialogue; finish() frees it. */
 #include "tcp/tcp.h"
 
@@ -91,7 +91,8 @@ static void begin(struct sonde_probe *p, void *arg)
 
 	s->timer = NULL;
 	if (family < 0)
-		end(p, SONDE_FAIL_INTERNAL, "the source is of another IP version than was asked for");
+		end(p, SONDE_FAIL_INTERNAL,
+		    "the source is of another IP version than was asked for");
 	else if (p->host->resolve(p, p->target, family, resolved, NULL))
 		end(p, SONDE_FAIL_INTERNAL, "the lookup could not be started");
 }

@@ -91,8 +91,8 @@ static void ended(struct sonde_probe *p, unsigned i)
 
 	snprintf(from, sizeof(from), "%s", *r->says ? r->says : s->rounds.address);
 	if (r->taken)
-		sonde_say(p, "%zu bytes from %s: seq=%u time=%.3f ms%s%s\n", s->bytes[i], from, i + 1,
-		          (double)r->rtt / 1e6, r->note ? " " : "", r->note ? r->note : "");
+		sonde_say(p, "%zu bytes from %s: seq=%u time=%.3f ms%s%s\n", s->bytes[i], from,
+		          i + 1, (double)r->rtt / 1e6, r->note ? " " : "", r->note ? r->note : "");
 	else
 		sonde_say(p, "From %s seq=%u %s\n", from, i + 1, r->note ? r->note : "no answer");
 }
@@ -245,8 +245,8 @@ static int udp_check(const void *args, const char *target, struct sonde_error *e
 	if (a->send && *a->send && a->hex && *a->hex)
 		return refuse(e, "hex", "cannot be given together with \"send\"");
 	if (a->send && sonde_bytes_unescape(a->send, strlen(a->send), bytes, sizeof(bytes)) < 0)
-		return refuse(e, "send", "has an escape that is none of \\r \\n \\t \\0 \\\\ \\xHH, or is "
-		                         "longer than 1400 bytes");
+		return refuse(e, "send", "has an escape that is none of \\r \\n \\t \\0 \\\\ \\xHH, "
+		                         "or is longer than 1400 bytes");
 	if (a->hex && sonde_bytes_hex(a->hex, strlen(a->hex), bytes, sizeof(bytes)) < 0)
 		return refuse(e, "hex", "must be pairs of hex digits, at most 1400");
 	if (a->expect && *a->expect) {
