@@ -30,12 +30,13 @@ my %ROOMS = (
 );
 
 # Folders of plugins/ that are no plugin but what several share.
-my %ENGINES = (icmp => 1, connect => 1);
+my %ENGINES = (connect => 1, icmp => 1, path => 1);
 
 # Library headers of plugins: the only files below plugins/ that may include them.
 my @PLUGIN_LIBRARIES = (
-  [qr{^pcre2\.h$}, qw(connect/pattern.c)],
-  [qr{^openssl/},  qw(tcp/tls.c)],
+  [qr{^maxminddb\.h$}, qw(mtr/asn.c)],
+  [qr{^openssl/},      qw(tcp/tls.c)],
+  [qr{^pcre2\.h$},     qw(connect/pattern.c)],
 );
 
 # Library headers: where each may be included ("room" or "room/file.c").
@@ -163,6 +164,7 @@ subtest 'planted lines are refused' => sub {
     ['plugins/tcp/tcp.c',   '#include "ping/wire.h"'],
     ['plugins/tcp/tcp.c',   '#include "icmp/gone.h"'],
     ['plugins/tcp/tcp.c',   '#include <openssl/ssl.h>'],
+    ['plugins/mtr/mtr.c',   '#include <maxminddb.h>'],
   );
   for my $case (@bad) {
     my ($file, $line) = @$case;
