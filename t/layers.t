@@ -30,13 +30,14 @@ my %ROOMS = (
 );
 
 # Folders of plugins/ that are no plugin but what several share.
-my %ENGINES = (icmp => 1, path => 1);
+my %ENGINES = (connect => 1, icmp => 1, path => 1);
 
 # Library headers of plugins: the plugins ("type") or files of them ("type/file.c") that may.
 my @PLUGIN_LIBRARIES = (
   [qr{^ldns/},        qw(dns)],
   [qr{^maxminddb\.h$}, qw(mtr/asn.c)],
-  [qr{^openssl/},     qw(dns)],
+  [qr{^openssl/},     qw(dns tcp/tls.c)],
+  [qr{^pcre2\.h$},    qw(connect/pattern.c)],
 );
 
 # Library headers: where each may be included ("room" or "room/file.c").
@@ -163,6 +164,7 @@ subtest 'planted lines are refused' => sub {
     ['plugins/ping/ping.c', '#include <uv.h>'],
     ['plugins/tcp/tcp.c',   '#include "ping/wire.h"'],
     ['plugins/tcp/tcp.c',   '#include "icmp/gone.h"'],
+    ['plugins/tcp/tcp.c',   '#include <openssl/ssl.h>'],
     ['plugins/mtr/mtr.c',   '#include <maxminddb.h>'],
   );
   for my $case (@bad) {
@@ -176,6 +178,7 @@ subtest 'planted lines are refused' => sub {
     ['core/base/x.c',       "#include <stdio.h>\n#include <linux/errqueue.h>"],
     ['plugins/ping/ping.c', "#include <sonde/plugin.h>\n#include \"wire.h\""],
     ['plugins/ping/ping.c', "#include \"ping/wire.h\"\n#include \"icmp/packet.h\""],
+    ['plugins/tcp/tls.c',   '#include <openssl/ssl.h>'],
   );
   for my $case (@good) {
     my ($file, $line) = @$case;

@@ -83,6 +83,21 @@ EXTRA_DIST += \
 	t/fuzz/seeds/path/queued4_mpls t/fuzz/seeds/path/queued4_short \
 	t/fuzz/seeds/path/reply4 t/fuzz/seeds/path/udp
 
+# Dialogue and NTP
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/dialogue_fuzz t/fuzz/ntp_fuzz
+t_fuzz_dialogue_fuzz_SOURCES = t/fuzz/dialogue_fuzz.c plugins/connect/bytes.c \
+	plugins/connect/pattern.c plugins/tcp/dialogue.c
+t_fuzz_dialogue_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(CONNECT_CPPFLAGS)
+t_fuzz_dialogue_fuzz_LDADD = $(PCRE2_LIBS)
+t_fuzz_dialogue_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_ntp_fuzz_SOURCES = t/fuzz/ntp_fuzz.c plugins/ntp/packet.c
+t_fuzz_ntp_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(CONNECT_CPPFLAGS)
+t_fuzz_ntp_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/dialogue/bytes t/fuzz/seeds/dialogue/hard t/fuzz/seeds/dialogue/smtp \
+	t/fuzz/seeds/dialogue/ssh t/fuzz/seeds/ntp/good t/fuzz/seeds/ntp/kiss t/fuzz/seeds/ntp/short \
+	t/fuzz/seeds/ntp/unsynchronised
 if FUZZERS
 noinst_PROGRAMS += t/fuzz/dns_fuzz
 t_fuzz_dns_fuzz_SOURCES = t/fuzz/dns_fuzz.c $(DNS_PARSERS)
