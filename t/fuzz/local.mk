@@ -34,6 +34,7 @@ endif
 EXTRA_DIST += \
 	t/fuzz/seeds/config/odd.yaml \
 	t/fuzz/seeds/config/plain.yaml \
+	t/fuzz/seeds/measurement/map.json \
 	t/fuzz/seeds/measurement/options.json \
 	t/fuzz/seeds/measurement/rows.json \
 	t/fuzz/seeds/measurement/zero.json \
