@@ -10,6 +10,7 @@
 int64_t sonde_boottime_ns(void); /* CLOCK_BOOTTIME: goes on during suspend, never jumps */
 int64_t sonde_wall_ms(void);     /* CLOCK_REALTIME, milliseconds since 1970 */
 
-/* "2026-11-21T07:21:00.123Z" into out; returns its length, always 24. */
+/* "2026-11-21T07:21:00.123Z" into out; returns its length, always 24. A time outside of the years
+ * 1970 to 9999 becomes the nearest. */
 enum { SONDE_TIME_TEXT = 25 };
 size_t sonde_format_time(char out[SONDE_TIME_TEXT], int64_t wall_ms);

@@ -49,12 +49,21 @@ void sonde_id_format(const struct sonde_id *id, char out[SONDE_ID_TEXT])
 	out[n] = '\0';
 }
 
+/* Value + 1 of each letter from '0' on, 0 where it is none. */
+#define L(c, v) [c - '0'] = v + 1, [c - 'a' + 'A' - '0'] = v + 1
+static const uint8_t values['z' - '0' + 1] = {
+	1, 2, 3, 4, 5, 6, 7, 8, 9, 10, L('a', 10), L('b', 11), L('c', 12), L('d', 13), L('e', 14),
+	L('f', 15), L('g', 16), L('h', 17), L('j', 18), L('k', 19), L('m', 20), L('n', 21),
+	L('p', 22), L('q', 23), L('r', 24), L('s', 25), L('t', 26), L('v', 27), L('w', 28),
+	L('x', 29), L('y', 30), L('z', 31),
+};
+#undef L
+
 static int letter_value(char c)
 {
-	if (c >= 'A' && c <= 'Z')
-		c += 'a' - 'A';
-	const char *at = c ? strchr(letters, c) : NULL;
-	return at ? (int)(at - letters) : -1;
+	unsigned at = (unsigned char)c - (unsigned)'0';
+
+	return at < sizeof(values) ? values[at] - 1 : -1;
 }
 
 bool sonde_id_parse(const char *text, size_t len, struct sonde_id *out)

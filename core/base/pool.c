@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Arena of chained blocks; a large request gets a block of its own. */
+/* Arena of chained blocks; a large request gets a block of its own. The first block is small: most
+ * arenas never need a second one, and malloc hands that size out from its per-thread cache. */
 #include "base/pool.h"
 
 #include <stdalign.h>
@@ -12,7 +13,7 @@ struct sonde_pool_block {
 	alignas(max_align_t) char bytes[];
 };
 
-enum { BLOCK = 4000 };
+enum { FIRST = 1000, BLOCK = 4000 };
 
 void sonde_pool_init(struct sonde_pool *p, size_t max)
 {
@@ -35,17 +36,18 @@ static struct sonde_pool_block *block_with_room(struct sonde_pool *p, size_t n)
 
 	if (b && b->cap - b->used >= n)
 		return b;
-	size_t cap = n > BLOCK ? n : BLOCK;
-	b = calloc(1, sizeof(*b) + cap);
+	size_t usual = b ? BLOCK : FIRST, cap = n > usual ? n : usual;
+	b = malloc(sizeof(*b) + cap);
 	if (!b)
 		return NULL;
+	b->used = 0;
 	b->cap = cap;
 	b->next = p->blocks;
 	p->blocks = b;
 	return b;
 }
 
-void *sonde_pool_alloc(struct sonde_pool *p, size_t n)
+static void *take(struct sonde_pool *p, size_t n)
 {
 	if (n > p->max - p->used)
 		return NULL;
@@ -59,10 +61,18 @@ void *sonde_pool_alloc(struct sonde_pool *p, size_t n)
 	return out;
 }
 
+void *sonde_pool_alloc(struct sonde_pool *p, size_t n)
+{
+	void *out = take(p, n);
+	return out ? memset(out, 0, n) : NULL;
+}
+
 char *sonde_pool_strndup(struct sonde_pool *p, const char *s, size_t n)
 {
-	char *out = sonde_pool_alloc(p, n + 1);
-	if (out)
+	char *out = take(p, n + 1);
+	if (out) {
 		memcpy(out, s, n);
+		out[n] = '\0';
+	}
 	return out;
 }

@@ -25,6 +25,12 @@ struct silent_links {
 	struct link *first, *last;
 };
 
+/* Random numbers for decisions, fetched from the kernel some at a time. */
+struct seeds {
+	uint64_t left[64];
+	unsigned count;
+};
+
 struct controller {
 	struct controller_options options;
 	struct sonde_pool pool; /* the options' texts */
@@ -37,6 +43,7 @@ struct controller {
 	struct sonde_guard *guard;
 	struct sonde_policies *policies;
 	struct sonde_id_maker ids;
+	struct seeds seeds;
 	struct sonde_decoder *decoder; /* of node messages */
 	struct bus bus;
 	struct types types;

@@ -138,6 +138,22 @@ static void welcome(struct controller *c, struct node *node, const struct sonde_
 
 static void set_goodbye(struct controller *, struct node *, bool);
 
+/* Names and versions only: all that is asked of a node's plugins, and a tenth of the memory. */
+static json_t *summary_of(const json_t *plugins)
+{
+	json_t *out = json_array();
+	const json_t *plugin;
+	size_t i;
+
+	json_array_foreach(plugins, i, plugin) {
+		json_t *one = json_object();
+		json_object_set(one, "name", json_object_get(plugin, "name"));
+		json_object_set(one, "version", json_object_get(plugin, "version"));
+		json_array_append_new(out, one);
+	}
+	return out;
+}
+
 static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde_msg_hello *h)
 {
 	struct controller *c = l->c;
@@ -171,7 +187,7 @@ static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde
 	const char *peer = sonde_conn_peer(conn);
 	memcpy(node->peer, peer, strnlen(peer, sizeof(node->peer) - 1) + 1);
 	node->peer[sizeof(node->peer) - 1] = '\0';
-	node_set_plugins(&c->nodes, node, json_incref(plugins));
+	node_set_plugins(&c->nodes, node, summary_of(plugins));
 	json_decref(doc);
 	if (node->facts.goodbye)
 		set_goodbye(c, node, false);

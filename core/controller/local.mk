@@ -2,10 +2,13 @@
 noinst_LIBRARIES += core/controller/libcontroller.a
 core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/api.h \
+	core/controller/api/enrol.c \
+	core/controller/api/locations.c \
 	core/controller/api/measurement_view.c \
 	core/controller/api/measurements.c \
 	core/controller/api/nodes.c \
 	core/controller/api/answer.c \
+	core/controller/api/reading.h \
 	core/controller/api/request.c core/controller/api/request.h \
 	core/controller/api/route.c \
 	core/controller/api/system.c \
@@ -14,6 +17,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/controller.c core/controller/controller.h \
 	core/controller/ingest.c core/controller/ingest.h \
 	core/controller/link.c core/controller/link.h \
+	core/controller/node_view.c \
 	core/controller/nodes.c core/controller/nodes.h \
 	core/controller/options.c core/controller/options.h \
 	core/controller/placement.c core/controller/placement.h \

@@ -109,6 +109,32 @@ int node_read(struct node_facts *f, struct sonde_pool *pool, const void *data, s
 	return rc;
 }
 
+int node_join_tags(json_t *body, struct sonde_error *err)
+{
+	json_t *tags = json_object_get(body, "tags"), *tag;
+	struct sonde_buf b;
+	size_t i;
+
+	if (!json_is_array(tags))
+		return SONDE_OK;
+	sonde_buf_init(&b, 2048);
+	json_array_foreach(tags, i, tag) {
+		const char *text = json_string_value(tag);
+		if (!text || !*text || strchr(text, ',')) {
+			sonde_buf_deinit(&b);
+			return sonde_fail(err, SONDE_EINVAL, "tags", "must be texts without commas");
+		}
+		if (i)
+			sonde_buf_char(&b, ',');
+		sonde_buf_str(&b, text);
+	}
+	bool failed = b.failed;
+	json_object_set_new(body, "tags", json_string(sonde_buf_cstr(&b)));
+	sonde_buf_deinit(&b);
+	return failed ? sonde_fail(err, SONDE_EINVAL, "tags", "are longer than 2048 bytes in all") :
+			SONDE_OK;
+}
+
 struct loading {
 	struct nodes *nodes;
 	int rc;
@@ -368,103 +394,4 @@ void node_announce(struct nodes *n, struct node *node)
 	node->shown = now;
 	n->generation++;
 	bus_publish(n->bus, TOPIC_NODE, node);
-}
-
-/* ---- showing ---- */
-
-void node_put_tags(const struct node *node, struct sonde_json *j)
-{
-	const char *list = node->facts.tags;
-
-	sonde_json_open(j, "tags", '[');
-	while (list && *list) {
-		size_t len = strcspn(list, ",");
-		if (len)
-			sonde_json_text(j, NULL, list, len);
-		list += len + (list[len] == ',');
-	}
-	sonde_json_close(j);
-}
-
-static void put_text(struct sonde_json *j, const char *key, const char *text)
-{
-	sonde_json_str(j, key, text ? text : "");
-}
-
-void node_location(const struct node *node, struct sonde_json *j)
-{
-	const struct node_facts *f = &node->facts;
-
-	put_text(j, "continent", f->continent);
-	put_text(j, "region", f->region);
-	put_text(j, "country", f->country);
-	sonde_json_str(j, "state", f->state && *f->state ? f->state : NULL);
-	put_text(j, "city", f->city);
-	sonde_json_int(j, "asn", f->asn);
-	put_text(j, "network", f->network);
-	sonde_json_number(j, "latitude", f->latitude, 4);
-	sonde_json_number(j, "longitude", f->longitude, 4);
-}
-
-static void describe_live(const struct node *node, struct sonde_json *j)
-{
-	const struct sonde_msg_beat *b = &node->beat;
-
-	sonde_json_open(j, "live", '{');
-	sonde_json_str(j, "address", node->peer);
-	sonde_json_number(j, "load", b->load, 3);
-	sonde_json_number(j, "responseMs", b->response_ms, 3);
-	sonde_json_number(j, "errorRate", b->error_rate, 4);
-	sonde_json_int(j, "probesRun", (int64_t)b->probes);
-	sonde_json_int(j, "active", b->active);
-	sonde_json_int(j, "queued", node->queued.count);
-	sonde_json_int(j, "capacity", node->capacity);
-	sonde_json_int(j, "spoolBytes", (int64_t)b->spool_bytes);
-	sonde_json_int(j, "spoolCount", (int64_t)b->spool_count);
-	sonde_json_number(j, "rttMs", node->rtt_ms, 3);
-	sonde_json_number(j, "clockOffsetMs", node->offset_ms, 3);
-	sonde_json_int(j, "resultsStored", (int64_t)node->results);
-	sonde_json_int(j, "lastSeenMs",
-	               node->beat_ns ? (sonde_boottime_ns() - node->beat_ns) / SONDE_NS_PER_MS : -1);
-	sonde_json_close(j);
-}
-
-static void describe_plugins(const struct node *node, struct sonde_json *j)
-{
-	json_t *plugin;
-	size_t i;
-
-	sonde_json_open(j, "plugins", '[');
-	json_array_foreach(node->plugins, i, plugin) {
-		sonde_json_open(j, NULL, '{');
-		sonde_json_str(j, "name", json_string_value(json_object_get(plugin, "name")));
-		sonde_json_str(j, "version", json_string_value(json_object_get(plugin, "version")));
-		sonde_json_close(j);
-	}
-	sonde_json_close(j);
-}
-
-void node_describe(const struct nodes *n, const struct node *node, struct sonde_json *j, bool full)
-{
-	char id[SONDE_ID_TEXT], when[SONDE_TIME_TEXT];
-
-	sonde_id_format(&node->id, id);
-	sonde_format_time(when, node->facts.created_ms);
-	sonde_json_str(j, "id", id);
-	put_text(j, "name", node->facts.name);
-	sonde_json_str(j, "status", node_status_name(node_status(n, node)));
-	sonde_json_int(j, "priority", node->facts.priority);
-	sonde_json_str(j, "version", node->version);
-	sonde_json_str(j, "createdAt", when);
-	sonde_json_open(j, "location", '{');
-	node_location(node, j);
-	sonde_json_close(j);
-	node_put_tags(node, j);
-	describe_plugins(node, j);
-	if (full) {
-		sonde_json_bool(j, "approved", node->facts.approved);
-		sonde_json_bool(j, "disabled", node->facts.disabled);
-		sonde_json_str(j, "registrationToken", node->facts.token);
-		describe_live(node, j);
-	}
 }

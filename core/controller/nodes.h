@@ -105,6 +105,9 @@ void node_refresh(struct nodes *, struct node *);
 void node_announce(struct nodes *, struct node *);
 void node_set_plugins(struct nodes *, struct node *, json_t *plugins); /* takes */
 
+/* Tags come as an array or as a comma list; rows know only the list: turn the one into the other. */
+int node_join_tags(json_t *facts, struct sonde_error *);
+
 /* Stored value of a node. */
 void node_write(const struct node_facts *, struct sonde_buf *);
 int node_read(struct node_facts *, struct sonde_pool *, const void *data, size_t len);

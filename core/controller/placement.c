@@ -41,6 +41,9 @@ void placement_deinit(struct placement *p)
 {
 	cache_clear(p);
 	sonde_map_deinit(&p->cache);
+	if (p->uncached)
+		free(p->uncached->rows);
+	free(p->uncached);
 	free(p->taken);
 	free(p->scratch);
 }
@@ -129,17 +132,28 @@ bool location_matches(const struct location *l, const struct node *n)
 
 /* ---- candidates ---- */
 
+static size_t add_text(char *out, size_t n, const char *text)
+{
+	size_t len = strlen(text) + 1; /* with its NUL, which no text holds */
+
+	if (len > SIGNATURE_MAX - n)
+		return SIGNATURE_MAX;
+	memcpy(out + n, text, len);
+	return n + len;
+}
+
+/* What makes two filters the same; SIGNATURE_MAX when it does not fit. */
 static size_t signature(const struct type *type, const struct location *l, char *out)
 {
 	const char *const texts[] = { type->name, l->continent, l->region, l->country, l->state,
 		                      l->city, l->network, l->magic, l->node };
-	size_t n = 0;
+	size_t n = sizeof(l->asn);
 
+	memcpy(out, &l->asn, n);
 	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		n += (size_t)snprintf(out + n, SIGNATURE_MAX - n, "%s\x1f", texts[i] ? texts[i] : "");
-	n += (size_t)snprintf(out + n, SIGNATURE_MAX - n, "%lld", (long long)l->asn);
-	for (unsigned i = 0; i < l->tag_count && n < SIGNATURE_MAX; i++)
-		n += (size_t)snprintf(out + n, SIGNATURE_MAX - n, "\x1e%s", l->tags[i]);
+		n = add_text(out, n, texts[i] ? texts[i] : "");
+	for (unsigned i = 0; i < l->tag_count; i++)
+		n = add_text(out, n, l->tags[i]);
 	return n;
 }
 
@@ -181,18 +195,20 @@ static const struct candidates *candidates_of(struct placement *p, const struct 
 	size_t len = signature(type, l, key);
 	/* A cut signature would mix up two filters; such a request is simply not cached. */
 	bool cached = len < sizeof(key);
-	struct candidates *c = cached ? sonde_map_get(&p->cache, key, len) : NULL;
+	struct candidates *c = cached ? sonde_map_get(&p->cache, key, len) : p->uncached;
 
-	if (c && c->generation == p->nodes->generation)
+	if (c && cached && c->generation == p->nodes->generation)
 		return c;
 	if (!c) {
 		if (p->cache.len >= CACHE_MAX)
 			cache_clear(p);
 		c = calloc(1, sizeof(*c));
-		if (!c || sonde_map_put(&p->cache, key, cached ? len : sizeof(key) - 1, c) != SONDE_OK) {
+		if (!c || (cached && sonde_map_put(&p->cache, key, len, c) != SONDE_OK)) {
 			free(c);
 			return NULL;
 		}
+		if (!cached)
+			p->uncached = c;
 	}
 	collect(p, type, l, c);
 	return c;

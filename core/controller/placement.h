@@ -40,6 +40,7 @@ struct placement {
 	struct nodes *nodes;
 	struct sonde_policies *policies;
 	struct sonde_map cache;
+	struct candidates *uncached; /* of the last filter too long to be remembered */
 	uint64_t *taken; /* bitset over rows, all zero between calls */
 	unsigned taken_words;
 	unsigned *scratch;

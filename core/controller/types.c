@@ -89,6 +89,9 @@ static int add_type(struct types *t, json_t *plugin, struct sonde_error *e)
 	                          &type->args_size, e);
 	if (rc != SONDE_OK)
 		return rc;
+	void *args = sonde_pool_alloc(&t->pool, type->args_size + 1);
+	if (args && sonde_rows_fill(type->params, NULL, args, &t->pool, NULL) == SONDE_OK)
+		type->defaults = args;
 	return sonde_map_put(&t->by_name, name, strlen(name), type);
 }
 

@@ -17,6 +17,7 @@ struct type {
 	enum type_target target;
 	struct sonde_rows params;
 	uint32_t args_size;
+	const void *defaults; /* args of a request without options; NULL when it needs some */
 	json_t *described; /* the plugin's object as it came */
 };
 

@@ -28,8 +28,8 @@ static int read_token(const struct sonde_node_options *o, char out[TOKEN_MAX + 1
 	}
 	if (!o->token_file || !*o->token_file)
 		return sonde_fail(e, SONDE_EINVAL, NULL,
-		                  "this node is not registered yet: give a registration token (from "
-		                  "`sonde token create`)");
+		                  "this node is not registered yet: give --token-file with a registration "
+		                  "token (from `sonde token create`)");
 	int fd = open(o->token_file, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, out, TOKEN_MAX);
 	int saved = errno;

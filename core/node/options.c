@@ -29,7 +29,8 @@ static const struct sonde_param rows[] = {
 	{ "asn", SONDE_TYPE_INT, AT(asn), "number of the autonomous system", .max = UINT32_MAX },
 	{ "network", SONDE_TYPE_STRING, AT(network), "name of the network", .max = 128 },
 	{ "tags", SONDE_TYPE_STRING, AT(tags), "tags, separated by commas", .max = 1024 },
-	{ "token", SONDE_TYPE_STRING, AT(token), "registration token, used once", .max = 128,
+	/* Not SONDE_TOKEN: that is the client's, and an operator may have it in the environment. */
+	{ "registration_token", SONDE_TYPE_STRING, AT(token), "registration token, used once", .max = 128,
 	  .flags = SONDE_PARAM_SECRET },
 	{ "token_file", SONDE_TYPE_STRING, AT(token_file), "file that holds the registration token",
 	  .max = 4096 },

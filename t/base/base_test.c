@@ -2,6 +2,7 @@
 /* Unit tests of core/base. */
 #include <math.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -73,6 +74,14 @@ static void ids_sort_in_order_and_read_back(void)
 	}
 	EXPECT(!sonde_id_parse("zzzzzzzzzzzzzzzzzzzzzzzzzz", 26, &c));
 	EXPECT(!sonde_id_parse("short", 5, &c));
+	for (char *p = tb; *p; p++)
+		*p = (char)(*p >= 'a' ? *p - 'a' + 'A' : *p);
+	EXPECT(sonde_id_parse(tb, 26, &c) && sonde_id_equal(&a, &c));
+	for (int i = 0; i < 256; i++) {
+		bool letter = i && strchr("0123456789abcdefghjkmnpqrstvwxyzABCDEFGHJKMNPQRSTVWXYZ", i);
+		tb[25] = (char)i;
+		EXPECT(sonde_id_parse(tb, 26, &c) == letter);
+	}
 }
 
 struct item {
@@ -169,9 +178,31 @@ static void time_is_written_as_rfc3339(void)
 	char t[SONDE_TIME_TEXT];
 	EXPECT_INT(sonde_format_time(t, INT64_C(1000000000123)), 24);
 	EXPECT_STR(t, "2001-09-09T01:46:40.123Z");
+	sonde_format_time(t, INT64_MIN);
+	EXPECT_STR(t, "1970-01-01T00:00:00.000Z");
+	EXPECT_INT(sonde_format_time(t, INT64_MAX), 24);
+	EXPECT_STR(t, "9999-12-31T23:59:59.999Z");
+}
+
+/* Every day that a node's clock can name, against the C library. */
+static void dates_are_those_of_the_calendar(void)
+{
+	char have[SONDE_TIME_TEXT], want[SONDE_TIME_TEXT];
+
+	for (time_t day = 0; day < 8030L * 366; day++) {
+		time_t at = day * 86400 + day % 86400;
+		struct tm tm;
+		if (!gmtime_r(&at, &tm) || tm.tm_year > 8099)
+			break;
+		strftime(want, sizeof(want), "%Y-%m-%dT%H:%M:%S.007Z", &tm);
+		sonde_format_time(have, (int64_t)at * 1000 + 7);
+		if (strcmp(have, want))
+			EXPECT_STR(have, want);
+	}
 }
 
 TAP_MAIN(CASE(buf_stops_at_its_maximum), CASE(json_writes_what_it_should),
          CASE(ids_sort_in_order_and_read_back), CASE(heap_gives_the_smallest_first),
          CASE(map_keeps_what_was_put), CASE(pool_holds_its_limit), CASE(secrets_differ_and_hash),
-         CASE(errors_carry_a_path), CASE(time_is_written_as_rfc3339))
+         CASE(errors_carry_a_path), CASE(time_is_written_as_rfc3339),
+         CASE(dates_are_those_of_the_calendar))

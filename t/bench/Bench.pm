@@ -5,16 +5,20 @@ package Bench;
 use strict;
 use warnings;
 use Cwd qw(abs_path);
+use FindBin;
 use JSON::PP;
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 
-our $src = abs_path($ENV{top_srcdir} || '.');
-our $bld = abs_path($ENV{top_builddir} || '.');
+# Alone, a script runs in the build directory. State goes there, too: a memory file system under
+# /tmp would make every fsync free.
+BEGIN {
+  $ENV{top_srcdir}   ||= abs_path("$FindBin::Bin/../..");
+  $ENV{top_builddir} ||= abs_path('.');
+  $ENV{TMPDIR} = abs_path($ENV{top_builddir});
+}
+our $bld = abs_path($ENV{top_builddir});
 my $json = JSON::PP->new->canonical;
-
-# A memory file system would make every fsync free.
-BEGIN { $ENV{TMPDIR} = abs_path($ENV{top_builddir} || '.') }
 
 sub row { print $json->encode({@_}), "\n" }
 sub num { return 0 + sprintf("%.$_[1]f", $_[0]) }

@@ -63,12 +63,17 @@ sub spawn {
 
 sub program { return $_[0] eq 'sonde-runner' ? "$bld/sonde-runner" : "$bld/$_[0]" }
 
+sub controller_command {
+  my ($self, @extra) = @_;
+  return (program('sonde-controller'), '--listen', "$self->{host}:$self->{port}", '--state',
+    "$self->{dir}/controller", '--plugins', $self->{plugins}, '--runner', program('sonde-runner'),
+    '--policies', "$src/policies", '--web', "$src/web", '--guard-allow', 'private', '--beat', '1',
+    '--admin-token-file', "$self->{dir}/admin.token", @extra);
+}
+
 sub start_controller {
   my ($self, @extra) = @_;
-  $self->spawn('controller', program('sonde-controller'), '--listen', "$self->{host}:$self->{port}",
-    '--state', "$self->{dir}/controller", '--plugins', $self->{plugins}, '--runner',
-    program('sonde-runner'), '--policies', "$src/policies", '--web', "$src/web", '--guard-allow',
-    'private', '--beat', '1', '--admin-token-file', "$self->{dir}/admin.token", @extra);
+  $self->spawn('controller', $self->controller_command(@extra));
   $self->until(30, sub { $self->get('/ready')->{status} == 200 && -s "$self->{dir}/admin.token" })
     or die "the controller did not get ready:\n" . $self->log('controller');
   open my $f, '<', "$self->{dir}/admin.token" or die $!;

@@ -260,7 +260,7 @@ static void start_node(struct played *p)
 	char *argv[] = {
 		(char *)built("sonde-node", program, sizeof(program)), "--controller", p->url,
 		"--state", state, "--plugins", plugins, "--runner",
-		(char *)built("sonde-runner", runner, sizeof(runner)), "--token", "srt_test",
+		(char *)built("sonde-runner", runner, sizeof(runner)), "--registration-token", "srt_test",
 		"--tags", "a, b", "--name", "one", "--link-backoff-min", "20ms",
 		"--link-backoff-max", "200ms", "--capacity", "32", "--drain", "1s",
 		"--log-level", getenv("TEST_LOG") ? "debug" : "error", NULL

@@ -150,17 +150,24 @@ static int place(struct controller *c, struct measurement_request *r, uint64_t s
 	return SONDE_ENOENT;
 }
 
+static uint64_t next_seed(struct seeds *s)
+{
+	if (!s->count) {
+		sonde_random_bytes(s->left, sizeof(s->left));
+		s->count = sizeof(s->left) / sizeof(s->left[0]);
+	}
+	return s->left[--s->count] >> 11; /* fits a JSON number */
+}
+
 static int create_one(struct controller *c, const json_t *body, struct measurement **out,
                       struct sonde_error *e)
 {
 	/* Large, and the loop has one thread: kept off the stack. */
 	static struct measurement_request r;
 	static struct placement_answer a;
-	uint64_t seed;
+	uint64_t seed = next_seed(&c->seeds);
 
 	int rc = request_parse(c, body, &r, e);
-	sonde_random_bytes(&seed, sizeof(seed));
-	seed >>= 11; /* fits a JSON number */
 	if (rc == SONDE_OK)
 		rc = place(c, &r, seed, &a);
 	if (rc == SONDE_OK) {
@@ -197,9 +204,12 @@ void api_create_measurement(struct call *call)
 		rc = sonde_fail(&e, SONDE_EINVAL, "", "an array must hold 1 to %d measurements", BATCH_MAX);
 	else if (call->c->tasks.waiting + n > (uint64_t)call->c->options.queue_max)
 		rc = SONDE_EFULL;
-	struct submission *s = rc == SONDE_OK ? calloc(1, sizeof(*s) + n * sizeof(s->measurements[0])) :
+	/* Not calloc: glibc's has no per-thread cache and costs a twelfth of a request here. */
+	struct submission *s = rc == SONDE_OK ? malloc(sizeof(*s) + n * sizeof(s->measurements[0])) :
 						NULL;
-	if (rc == SONDE_OK && !s)
+	if (s)
+		memset(s, 0, sizeof(*s));
+	else if (rc == SONDE_OK)
 		rc = SONDE_ENOMEM;
 	for (size_t i = 0; rc == SONDE_OK && i < n; i++) {
 		rc = create_one(call->c, batch ? json_array_get(body, i) : body, &s->measurements[i], &e);

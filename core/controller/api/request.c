@@ -1,32 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads the members by a table of name -> reader; an unknown member is an error with a suggestion.
  * Texts live in the request's pool. */
-#include "controller/api/request.h"
+#include "controller/api/reading.h"
 
 #include <string.h>
 #include <strings.h>
 
-enum { REQUEST_POOL = 1 << 18, OPTIONS_MAX = 1 << 17, MAGIC_PARTS = 4, TEXT_MAX = 128 };
+#include "base/clock.h"
 
-struct reading {
-	struct controller *c;
-	struct measurement_request *r;
-	const json_t *options;
-	struct sonde_error *e;
-};
+enum { REQUEST_POOL = 1 << 18, OPTIONS_MAX = 1 << 17 };
+enum { TIMEOUT_MAX_S = 300 };
 
-static int wrong(struct reading *rd, const char *path, const char *text)
+int request_wrong(struct reading *rd, const char *path, const char *text)
 {
 	return sonde_fail(rd->e, SONDE_EINVAL, path, "%s", text);
 }
 
-static const char *keep(struct reading *rd, const char *text)
+const char *request_keep(struct reading *rd, const char *text)
 {
 	return sonde_pool_strndup(&rd->r->pool, text, strlen(text));
 }
 
 /* A JSON integer, or text that is one (clients send both). */
-static int read_int(struct reading *rd, const json_t *v, const char *path, int64_t min, int64_t max,
+int request_int(struct reading *rd, const json_t *v, const char *path, int64_t min, int64_t max,
                     int64_t *out)
 {
 	char *end = NULL;
@@ -40,118 +36,7 @@ static int read_int(struct reading *rd, const json_t *v, const char *path, int64
 	return SONDE_OK;
 }
 
-/* ---- locations ---- */
-
-static const struct {
-	const char *name;
-	size_t offset;
-	size_t max;
-} location_texts[] = {
-	{ "continent", offsetof(struct location, continent), 2 },
-	{ "region", offsetof(struct location, region), TEXT_MAX },
-	{ "country", offsetof(struct location, country), 2 },
-	{ "state", offsetof(struct location, state), 2 },
-	{ "city", offsetof(struct location, city), TEXT_MAX },
-	{ "network", offsetof(struct location, network), TEXT_MAX },
-	{ "magic", offsetof(struct location, magic), TEXT_MAX },
-	{ "node", offsetof(struct location, node), 64 },
-};
-
-static const char *const location_keys[] = { "continent", "region", "country", "state", "city",
-	                                     "network", "magic", "node", "asn", "tags", "limit",
-	                                     NULL };
-
-enum { LOCATION_TEXTS = sizeof(location_texts) / sizeof(location_texts[0]) };
-
-static int read_location_text(struct reading *rd, struct location *l, const char *key,
-                              const json_t *v)
-{
-	for (unsigned i = 0; i < LOCATION_TEXTS; i++) {
-		if (strcmp(key, location_texts[i].name))
-			continue;
-		const char *text = json_string_value(v);
-		if (!text || !*text || strlen(text) > location_texts[i].max)
-			return sonde_fail(rd->e, SONDE_EINVAL, key,
-			                  "\"%s\" must be a text of 1 to %zu characters", key,
-			                  location_texts[i].max);
-		*(const char **)((char *)l + location_texts[i].offset) = keep(rd, text);
-		return SONDE_OK;
-	}
-	const char *near = sonde_nearest(key, location_keys);
-	return sonde_fail(rd->e, SONDE_EINVAL, key, "\"%s\" is not allowed%s%s%s", key,
-	                  near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-}
-
-static int read_tags(struct reading *rd, struct location *l, const json_t *v)
-{
-	const json_t *tag;
-	size_t i;
-
-	if (!json_is_array(v) || json_array_size(v) > LOCATION_TAGS)
-		return wrong(rd, "tags", "\"tags\" must be an array of at most 32 texts");
-	json_array_foreach(v, i, tag) {
-		const char *text = json_string_value(tag);
-		if (!text || !*text || strlen(text) > TEXT_MAX)
-			return wrong(rd, "tags", "a tag must be a text of 1 to 128 characters");
-		l->tags[l->tag_count++] = keep(rd, text);
-	}
-	return SONDE_OK;
-}
-
-static int read_location(struct reading *rd, struct location *l, const json_t *object)
-{
-	const char *key;
-	json_t *v;
-	int64_t n;
-	int rc = SONDE_OK;
-
-	if (!json_is_object(object) || !json_object_size(object))
-		return wrong(rd, "", "a location must be an object with at least one member");
-	json_object_foreach((json_t *)object, key, v) {
-		if (!strcmp(key, "asn")) {
-			rc = read_int(rd, v, "asn", 1, UINT32_MAX, &l->asn);
-		} else if (!strcmp(key, "tags")) {
-			rc = read_tags(rd, l, v);
-		} else if (!strcmp(key, "limit")) {
-			rc = read_int(rd, v, "limit", 1, PLACE_MAX, &n);
-			l->limit = (unsigned)n;
-		} else {
-			rc = read_location_text(rd, l, key, v);
-		}
-		if (rc != SONDE_OK)
-			return rc;
-	}
-	if (l->limit && json_object_size(object) == 1)
-		return wrong(rd, "", "a location must say where, not only how many");
-	unsigned parts = 1;
-	for (const char *p = l->magic; p && *p; p++)
-		parts += *p == '+';
-	return parts > MAGIC_PARTS ? wrong(rd, "magic", "\"magic\" may have at most 4 parts") : SONDE_OK;
-}
-
-static int read_locations(struct reading *rd, const json_t *v)
-{
-	const json_t *object;
-	size_t i;
-
-	rd->r->locations_json = v;
-	if (json_is_string(v)) {
-		int rc = request_reuse(rd->c, rd->r, json_string_value(v));
-		return rc == SONDE_ENOENT ? SONDE_ENOENT : rc;
-	}
-	if (!json_is_array(v) || json_array_size(v) > LOCATIONS_MAX)
-		return wrong(rd, "locations", "\"locations\" must be an array of at most 128 objects");
-	json_array_foreach(v, i, object) {
-		int rc = read_location(rd, &rd->r->locations[rd->r->location_count++], object);
-		if (rc != SONDE_OK) {
-			sonde_error_nest(rd->e, "locations", (int)i);
-			return rc;
-		}
-	}
-	return SONDE_OK;
-}
-
-/* ---- the other members ---- */
+/* ---- members ---- */
 
 static int read_type(struct reading *rd, const json_t *v)
 {
@@ -173,15 +58,15 @@ static int read_target(struct reading *rd, const json_t *v)
 	const char *text = json_string_value(v);
 
 	if (!text || !*text)
-		return wrong(rd, "target", "\"target\" must be a text that is not empty");
-	rd->r->target = keep(rd, text);
-	return rd->r->target ? SONDE_OK : wrong(rd, "target", "\"target\" is too long");
+		return request_wrong(rd, "target", "\"target\" must be a text that is not empty");
+	rd->r->target = request_keep(rd, text);
+	return rd->r->target ? SONDE_OK : request_wrong(rd, "target", "\"target\" is too long");
 }
 
 static int read_limit(struct reading *rd, const json_t *v)
 {
 	int64_t n;
-	int rc = read_int(rd, v, "limit", 1, PLACE_MAX, &n);
+	int rc = request_int(rd, v, "limit", 1, PLACE_MAX, &n);
 
 	rd->r->limit = (unsigned)n;
 	rd->r->limit_given = true;
@@ -191,7 +76,7 @@ static int read_limit(struct reading *rd, const json_t *v)
 static int read_timeout(struct reading *rd, const json_t *v)
 {
 	int64_t n;
-	int rc = read_int(rd, v, "timeout", 1, 300, &n);
+	int rc = request_int(rd, v, "timeout", 1, TIMEOUT_MAX_S, &n);
 
 	rd->r->timeout_ms = (uint32_t)n * 1000;
 	rd->r->timeout_given = true;
@@ -202,14 +87,14 @@ static int read_updates(struct reading *rd, const json_t *v)
 {
 	rd->r->progress = json_is_true(v);
 	return json_is_boolean(v) ? SONDE_OK :
-		wrong(rd, "inProgressUpdates", "\"inProgressUpdates\" must be a boolean");
+		request_wrong(rd, "inProgressUpdates", "\"inProgressUpdates\" must be a boolean");
 }
 
 static int read_options(struct reading *rd, const json_t *v)
 {
 	rd->options = v;
 	return json_is_object(v) ? SONDE_OK :
-		wrong(rd, "measurementOptions", "\"measurementOptions\" must be an object");
+		request_wrong(rd, "measurementOptions", "\"measurementOptions\" must be an object");
 }
 
 static int read_policy(struct reading *rd, const json_t *v)
@@ -217,8 +102,8 @@ static int read_policy(struct reading *rd, const json_t *v)
 	const char *text = json_string_value(v);
 
 	if (!text || !sonde_policy_exists(rd->c->policies, text))
-		return wrong(rd, "policy", "\"policy\" is not the name of a policy here");
-	rd->r->policy = keep(rd, text);
+		return request_wrong(rd, "policy", "\"policy\" is not the name of a policy here");
+	rd->r->policy = request_keep(rd, text);
 	return SONDE_OK;
 }
 
@@ -229,7 +114,7 @@ static const struct {
 } members[] = {
 	{ "type", read_type, true },
 	{ "target", read_target, true },
-	{ "locations", read_locations },
+	{ "locations", request_locations },
 	{ "limit", read_limit },
 	{ "timeout", read_timeout },
 	{ "inProgressUpdates", read_updates },
@@ -287,13 +172,13 @@ static int check_host(struct reading *rd)
 		sonde_guard_allows_name(rd->c->guard, t.text) :
 		sonde_guard_allows(rd->c->guard, (const struct sockaddr *)&t.sa, t.len);
 	if (!allowed)
-		return wrong(rd, "target", "\"target\" must not be a private hostname");
+		return request_wrong(rd, "target", "\"target\" must not be a private hostname");
 	if (rd->r->ip_version && t.kind != SONDE_TARGET_NAME)
-		return wrong(rd, "measurementOptions.ipVersion",
+		return request_wrong(rd, "measurementOptions.ipVersion",
 		             "\"ipVersion\" is allowed only when \"target\" is a hostname");
 	if (t.kind != SONDE_TARGET_NAME)
 		rd->r->ip_version = t.kind == SONDE_TARGET_IPV6 ? 6 : 4;
-	rd->r->target = keep(rd, t.text);
+	rd->r->target = request_keep(rd, t.text);
 	return SONDE_OK;
 }
 
@@ -308,7 +193,7 @@ static int check_list(struct reading *rd)
 		struct sockaddr_storage sa;
 		socklen_t n = sonde_prefix_first(&prefix, &sa);
 		if (!sonde_guard_allows(rd->c->guard, (struct sockaddr *)&sa, n))
-			return wrong(rd, "target", "\"target\" must not hold private addresses");
+			return request_wrong(rd, "target", "\"target\" must not hold private addresses");
 		p += len + (p[len] == ',');
 	}
 	return SONDE_OK;
@@ -330,16 +215,22 @@ static int check_target(struct reading *rd)
 static int check_options(struct reading *rd)
 {
 	struct measurement_request *r = rd->r;
-	json_t *options = rd->options ? json_copy((json_t *)rd->options) : json_object();
 	struct sonde_json j;
+
+	if (!json_object_size(rd->options) && r->type->defaults) {
+		rd->args = r->type->defaults;
+		sonde_buf_add(&r->options, "{}", 2);
+		return SONDE_OK;
+	}
+	json_t *options = rd->options ? json_copy((json_t *)rd->options) : json_object();
 	int64_t version = 0;
 	int rc = SONDE_OK;
 
 	json_t *ip = json_object_get(options, "ipVersion");
 	if (ip) {
-		rc = read_int(rd, ip, "ipVersion", 4, 6, &version);
+		rc = request_int(rd, ip, "ipVersion", 4, 6, &version);
 		if (rc == SONDE_OK && version == 5)
-			rc = wrong(rd, "ipVersion", "\"ipVersion\" must be 4 or 6");
+			rc = request_wrong(rd, "ipVersion", "\"ipVersion\" must be 4 or 6");
 		r->ip_version = (uint8_t)version;
 		json_object_del(options, "ipVersion");
 	}
@@ -353,6 +244,7 @@ static int check_options(struct reading *rd)
 		sonde_error_nest(rd->e, "measurementOptions", -1);
 		return rc;
 	}
+	rd->args = args;
 	sonde_json_init(&j, &r->options);
 	sonde_json_open(&j, NULL, '{');
 	sonde_rows_write(r->type->params, args, &j);
@@ -367,21 +259,34 @@ static int check_limits(struct reading *rd)
 
 	for (unsigned i = 0; i < r->location_count; i++) {
 		if (r->locations[i].limit && r->limit_given)
-			return wrong(rd, "limit", "\"limit\" is not allowed both for all and by location");
+			return request_wrong(rd, "limit", "\"limit\" is not allowed both for all and by location");
 		sum += r->locations[i].limit ? r->locations[i].limit : 1;
 	}
 	if (sum > PLACE_MAX)
-		return wrong(rd, "locations", "the limits of the locations add up to more than 500");
+		return request_wrong(rd, "locations", "the limits of the locations add up to more than 500");
 	return SONDE_OK;
 }
 
-/* Globalping's default for ping; other types get ten seconds. */
+/* A checked argument by name; fallback when the type has no such row. */
+static int64_t argument(const struct reading *rd, const char *name, uint32_t type, int64_t fallback)
+{
+	struct sonde_param row;
+	int64_t v = fallback;
+
+	if (rd->args && sonde_row_find(rd->r->type->params, name, &row) && row.type == type)
+		memcpy(&v, (const char *)rd->args + row.offset, sizeof(v));
+	return v;
+}
+
+/* Globalping's rule for ping, max(10, ceil((packets - 1) * interval + 3)) seconds, for every type
+ * that has such options; ten seconds else. */
 static uint32_t default_timeout_ms(const struct reading *rd)
 {
-	int64_t packets = json_integer_value(json_object_get(rd->options, "packets"));
-	int64_t seconds = (packets - 1 + 1) / 2 + 3;
+	int64_t packets = argument(rd, "packets", SONDE_TYPE_INT, 1);
+	int64_t interval = argument(rd, "interval", SONDE_TYPE_DURATION, 0) / SONDE_NS_PER_MS;
+	int64_t seconds = ((packets - 1) * interval + 999) / 1000 + 3;
 
-	return (uint32_t)(seconds > 10 ? seconds > 300 ? 300 : seconds : 10) * 1000;
+	return (uint32_t)(seconds > 10 ? seconds > TIMEOUT_MAX_S ? TIMEOUT_MAX_S : seconds : 10) * 1000;
 }
 
 int request_parse(struct controller *c, const json_t *body, struct measurement_request *r,
@@ -389,19 +294,13 @@ int request_parse(struct controller *c, const json_t *body, struct measurement_r
 {
 	struct reading rd = { .c = c, .r = r, .e = e };
 
+	/* Locations are cleared one by one as they are read: the array is large. */
 	memset(r, 0, offsetof(struct measurement_request, locations));
-	memset(r->locations, 0, sizeof(r->locations[0]) * (json_is_array(json_object_get(body, "locations")) ?
-		json_array_size(json_object_get(body, "locations")) % (LOCATIONS_MAX + 1) : 0));
-	r->location_count = 0;
-	r->locations_json = NULL;
-	r->limit = r->timeout_ms = 0;
-	r->limit_given = r->timeout_given = r->progress = false;
-	r->ip_version = 0;
 	sonde_buf_init(&r->options, OPTIONS_MAX);
 	sonde_pool_init(&r->pool, REQUEST_POOL);
 	r->policy = c->options.policy;
 	if (!json_is_object(body))
-		return wrong(&rd, "", "a measurement must be an object");
+		return request_wrong(&rd, "", "a measurement must be an object");
 	int rc = read_members(&rd, body);
 	if (rc == SONDE_OK)
 		rc = check_options(&rd);
@@ -409,7 +308,7 @@ int request_parse(struct controller *c, const json_t *body, struct measurement_r
 		rc = check_target(&rd);
 	if (rc == SONDE_OK)
 		rc = check_limits(&rd);
-	if (!r->timeout_given)
+	if (rc == SONDE_OK && !r->timeout_given)
 		r->timeout_ms = default_timeout_ms(&rd);
 	return rc;
 }
@@ -418,30 +317,4 @@ void request_deinit(struct measurement_request *r)
 {
 	sonde_buf_deinit(&r->options);
 	sonde_pool_deinit(&r->pool);
-}
-
-int request_reuse(struct controller *c, struct measurement_request *r, const char *text)
-{
-	struct sonde_slice value;
-	struct sonde_read *read;
-	struct record record;
-	struct sonde_id id;
-
-	if (!sonde_id_parse(text, strlen(text), &id) || sonde_read_begin(c->store, &read) != SONDE_OK)
-		return SONDE_ENOENT;
-	int rc = sonde_read_get(read, SONDE_TABLE_MEASUREMENTS,
-	                        (struct sonde_slice){ id.b, sizeof(id.b) }, &value);
-	if (rc == SONDE_OK)
-		rc = record_read(&record, value.data, value.len);
-	r->location_count = 0;
-	for (uint32_t i = 0; rc == SONDE_OK && i < record.count && i < LOCATIONS_MAX; i++) {
-		char node[SONDE_ID_TEXT];
-		record_node(&record, i, &id);
-		sonde_id_format(&id, node);
-		struct location *l = &r->locations[r->location_count++];
-		memset(l, 0, sizeof(*l));
-		l->node = sonde_pool_strndup(&r->pool, node, strlen(node));
-	}
-	sonde_read_end(read);
-	return rc == SONDE_OK ? SONDE_OK : SONDE_ENOENT;
 }

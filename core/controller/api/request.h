@@ -10,7 +10,6 @@ struct measurement_request {
 	const struct type *type;
 	const char *target;  /* normalised */
 	const char *policy;
-	struct location locations[LOCATIONS_MAX];
 	unsigned location_count;
 	const json_t *locations_json; /* as given, borrowed */
 	unsigned limit;      /* nodes in all, 0 = by location */
@@ -19,6 +18,7 @@ struct measurement_request {
 	uint8_t ip_version;
 	struct sonde_buf options; /* normalised JSON object */
 	struct sonde_pool pool;
+	struct location locations[LOCATIONS_MAX]; /* last: only the read ones are cleared */
 };
 
 /* Fill *r; call request_deinit in any case. SONDE_EINVAL with the path of the field;

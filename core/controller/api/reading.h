@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the readers of a measurement request share; private to request.c and locations.c. */
+#pragma once
+#include "controller/api/request.h"
+
+struct reading {
+	struct controller *c;
+	struct measurement_request *r;
+	const json_t *options;
+	const void *args; /* of the type, once they were checked */
+	struct sonde_error *e;
+};
+
+/* The error with SONDE_EINVAL, as the return value. */
+int request_wrong(struct reading *, const char *path, const char *text);
+/* A copy in the request's pool. */
+const char *request_keep(struct reading *, const char *text);
+/* A JSON integer, or text that is one (clients send both), from min to max. */
+int request_int(struct reading *, const json_t *, const char *path, int64_t min, int64_t max,
+                int64_t *out);
+/* The member `locations`: an array of filters, or the id of an earlier measurement. */
+int request_locations(struct reading *, const json_t *);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Nodes as the API shows them: Globalping's public facts, and all that an administrator sees. */
+#include "controller/nodes.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+void node_put_tags(const struct node *node, struct sonde_json *j)
+{
+	const char *list = node->facts.tags;
+
+	sonde_json_open(j, "tags", '[');
+	while (list && *list) {
+		size_t len = strcspn(list, ",");
+		if (len)
+			sonde_json_text(j, NULL, list, len);
+		list += len + (list[len] == ',');
+	}
+	sonde_json_close(j);
+}
+
+static void put_text(struct sonde_json *j, const char *key, const char *text)
+{
+	sonde_json_str(j, key, text ? text : "");
+}
+
+void node_location(const struct node *node, struct sonde_json *j)
+{
+	const struct node_facts *f = &node->facts;
+
+	put_text(j, "continent", f->continent);
+	put_text(j, "region", f->region);
+	put_text(j, "country", f->country);
+	sonde_json_str(j, "state", f->state && *f->state ? f->state : NULL);
+	put_text(j, "city", f->city);
+	sonde_json_int(j, "asn", f->asn);
+	put_text(j, "network", f->network);
+	sonde_json_number(j, "latitude", f->latitude, 4);
+	sonde_json_number(j, "longitude", f->longitude, 4);
+}
+
+static void describe_live(const struct node *node, struct sonde_json *j)
+{
+	const struct sonde_msg_beat *b = &node->beat;
+
+	sonde_json_open(j, "live", '{');
+	sonde_json_str(j, "address", node->peer);
+	sonde_json_number(j, "load", b->load, 3);
+	sonde_json_number(j, "responseMs", b->response_ms, 3);
+	sonde_json_number(j, "errorRate", b->error_rate, 4);
+	sonde_json_int(j, "probesRun", (int64_t)b->probes);
+	sonde_json_int(j, "active", b->active);
+	sonde_json_int(j, "queued", node->queued.count);
+	sonde_json_int(j, "capacity", node->capacity);
+	sonde_json_int(j, "spoolBytes", (int64_t)b->spool_bytes);
+	sonde_json_int(j, "spoolCount", (int64_t)b->spool_count);
+	sonde_json_number(j, "rttMs", node->rtt_ms, 3);
+	sonde_json_number(j, "clockOffsetMs", node->offset_ms, 3);
+	sonde_json_int(j, "resultsStored", (int64_t)node->results);
+	sonde_json_int(j, "lastSeenMs",
+	               node->beat_ns ? (sonde_boottime_ns() - node->beat_ns) / SONDE_NS_PER_MS : -1);
+	sonde_json_close(j);
+}
+
+static void describe_plugins(const struct node *node, struct sonde_json *j)
+{
+	json_t *plugin;
+	size_t i;
+
+	sonde_json_open(j, "plugins", '[');
+	json_array_foreach(node->plugins, i, plugin) {
+		sonde_json_open(j, NULL, '{');
+		sonde_json_str(j, "name", json_string_value(json_object_get(plugin, "name")));
+		sonde_json_str(j, "version", json_string_value(json_object_get(plugin, "version")));
+		sonde_json_close(j);
+	}
+	sonde_json_close(j);
+}
+
+void node_describe(const struct nodes *n, const struct node *node, struct sonde_json *j, bool full)
+{
+	char id[SONDE_ID_TEXT], when[SONDE_TIME_TEXT];
+
+	sonde_id_format(&node->id, id);
+	sonde_format_time(when, node->facts.created_ms);
+	sonde_json_str(j, "id", id);
+	put_text(j, "name", node->facts.name);
+	sonde_json_str(j, "status", node_status_name(node_status(n, node)));
+	sonde_json_int(j, "priority", node->facts.priority);
+	sonde_json_str(j, "version", node->version);
+	sonde_json_str(j, "createdAt", when);
+	sonde_json_open(j, "location", '{');
+	node_location(node, j);
+	sonde_json_close(j);
+	node_put_tags(node, j);
+	describe_plugins(node, j);
+	if (full) {
+		sonde_json_bool(j, "approved", node->facts.approved);
+		sonde_json_bool(j, "disabled", node->facts.disabled);
+		sonde_json_str(j, "registrationToken", node->facts.token);
+		describe_live(node, j);
+	}
+}

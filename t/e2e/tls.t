@@ -1,0 +1,78 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# TLS: the controller serves with a certificate, node and client trust exactly what they are told.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use House qw(capture);
+use Sonde;
+use JSON::PP;
+use Test::More;
+
+plan skip_all => 'needs openssl and curl'
+  if grep { (capture('sh', '-c', "command -v $_"))[0] } qw(openssl curl);
+my $s = Sonde->new;
+my $d = $s->{dir};
+
+sub certificate {
+  my ($name) = @_;
+  my ($rc, $text) = capture('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+    'ec_paramgen_curve:P-256', '-nodes', '-days', 2, '-subj', "/CN=$name", '-addext',
+    'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', "$d/$name.key", '-out', "$d/$name.crt");
+  BAIL_OUT($text) if $rc;
+}
+certificate($_) for qw(right wrong);
+
+my $url = "https://127.0.0.1:$s->{port}";
+my $bad = $s->spawn('controller', Sonde::program('sonde-controller'), '--cert', "$d/right.crt");
+waitpid $bad, 0;
+delete $s->{pids}{controller};
+is($? >> 8, 2, 'a certificate without its key is a usage error');
+like($s->log('controller'), qr/cert and key are given together/, 'and says so');
+
+$s->spawn('controller', $s->controller_command('--cert', "$d/right.crt", '--key', "$d/right.key"));
+sub curl { return capture('curl', '-sS', '--max-time', 5, @_) }
+ok($s->until(20, sub { (curl('--cacert', "$d/right.crt", "$url/ready"))[1] =~ /^ready/ }),
+  'ready over TLS') or diag $s->log('controller');
+ok($s->until(5, sub { -s "$d/admin.token" }), 'an admin token was made');
+open my $f, '<', "$d/admin.token" or die $!;
+chomp(my $token = <$f>);
+isnt((curl("http://127.0.0.1:$s->{port}/ready"))[0], 0, 'no clear text on that port');
+isnt((curl('--cacert', "$d/right.crt", '--tls-max', '1.1', "$url/ready"))[0], 0, 'no TLS 1.1');
+like((curl('--cacert', "$d/right.crt", '-o', '/dev/null', '-w', '%{http_version}', '--http2',
+  "$url/ready"))[1], qr/^1\.1/, 'no HTTP/2');
+
+$ENV{SONDE_TOKEN} = $token;
+my ($rc, $out) = capture(Sonde::program('sonde'), 'node', 'ls', '--url', $url, '--ca-file',
+  "$d/wrong.crt");
+is($rc, 7, 'the client refuses a certificate it does not trust') or diag $out;
+($rc, $out) = capture(Sonde::program('sonde'), 'token', 'create', '--uses', 2, '--approve', '--url',
+  $url, '--ca-file', "$d/right.crt");
+is($rc, 0, "and works with the right one") or diag $out;
+open my $t, '>', "$d/n.token" or die $!;
+print $t $out;
+close $t;
+chmod 0600, "$d/n.token";
+
+sub node {
+  my ($name, $ca) = @_;
+  $s->spawn($name, Sonde::program('sonde-node'), '--controller', $url, '--ca-file', $ca, '--state',
+    "$d/$name", '--name', $name, '--token-file', "$d/n.token", '--plugins', $s->{plugins},
+    '--runner', Sonde::program('sonde-runner'), '--link-backoff-min', '50ms', '--link-backoff-max',
+    '200ms');
+}
+node('n1', "$d/right.crt");
+ok($s->until(20, sub {
+  (capture(Sonde::program('sonde'), 'node', 'ls', '--url', $url, '--ca-file', "$d/right.crt", '-o',
+    'jsonl'))[1] =~ /"status":"online"/;
+}), 'a node comes online over TLS') or diag $s->log('n1');
+($rc, $out) = capture(Sonde::program('sonde'), 'echo', 'hello', '--url', $url, '--ca-file',
+  "$d/right.crt", '-o', 'json');
+is($rc, 0, 'and measures') or diag $out;
+
+$s->kill('n1', 'TERM');
+node('n1', "$d/wrong.crt");
+ok($s->until(10, sub { $s->log('n1') =~ /certificate|trust|verify|tls|ssl/i }),
+  'a node that trusts another certificate says why it does not connect') or diag $s->log('n1');
+done_testing;
