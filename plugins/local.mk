@@ -68,3 +68,28 @@ t_plug_ping_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)
 t_plug_sweep_test_SOURCES = t/plug/sweep_test.c plugins/sweep/set.c
 t_plug_sweep_test_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS) $(JANSSON_CFLAGS)
 t_plug_sweep_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)
+
+# What is said of certificates, shared by http and tls.
+CERT_SOURCES = \
+	plugins/cert/facts.c plugins/cert/facts.h \
+	plugins/cert/show.c plugins/cert/show.h \
+	plugins/cert/trust.c plugins/cert/trust.h
+CERT_CPPFLAGS = $(PLUGIN_CPPFLAGS) -I$(top_srcdir)/plugins $(SSL_CFLAGS)
+
+HTTP_PURE_SOURCES = \
+	plugins/http/expect.c plugins/http/expect.h \
+	plugins/http/json.c plugins/http/json.h \
+	plugins/http/match.c plugins/http/match.h \
+	plugins/http/reply.c plugins/http/reply.h
+HTTP_CPPFLAGS = $(CERT_CPPFLAGS) $(CURL_CFLAGS) $(PCRE2_CFLAGS)
+plugin_LTLIBRARIES += plugins/http/http.la
+plugins_http_http_la_SOURCES = $(CERT_SOURCES) $(HTTP_PURE_SOURCES) \
+	plugins/http/failure.c \
+	plugins/http/http.c plugins/http/http.h \
+	plugins/http/move.c \
+	plugins/http/place.c \
+	plugins/http/report.c
+plugins_http_http_la_CPPFLAGS = $(HTTP_CPPFLAGS)
+plugins_http_http_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_http_http_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_http_http_la_LIBADD = $(CURL_LIBS) $(PCRE2_LIBS) $(SSL_LIBS)

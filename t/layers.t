@@ -30,7 +30,14 @@ my %ROOMS = (
 );
 
 # Folders of plugins/ that are no plugin but what several share.
-my %ENGINES = (icmp => 1);
+my %ENGINES = (icmp => 1, cert => 1);
+
+# Library headers in plugins/: what the measured protocol needs.
+my %PLUGIN_LIBRARIES = (
+  cert => qr{^openssl/},
+  http => qr{^(curl|openssl)/|^pcre2\.h$},
+  tls  => qr{^openssl/},
+);
 
 # Library headers: where each may be included ("room" or "room/file.c").
 my @LIBRARIES = (
@@ -64,6 +71,8 @@ sub refusal {
   if ($file =~ m{^plugins/([^/]+)/}) {
     return undef if !$quoted && ($what =~ m{^sonde/} || system_header($what));
     my $type = $1;
+    my $library = $PLUGIN_LIBRARIES{$type};
+    return undef if !$quoted && $library && $what =~ $library;
     my ($other) = $what =~ m{^([^/]+)/};
     return undef if $quoted && $tree->{"plugins/$type/$what"};
     return undef if $quoted && $tree->{"plugins/$what"} && ($other eq $type || $ENGINES{$other});
@@ -150,6 +159,8 @@ subtest 'planted lines are refused' => sub {
     ['core/include/sonde/x.h', '#include <jansson.h>'],
     ['plugins/ping/ping.c', '#include "base/buf.h"'],
     ['plugins/ping/ping.c', '#include <uv.h>'],
+    ['plugins/ping/ping.c', '#include <curl/curl.h>'],
+    ['plugins/tls/tls.c',   '#include <curl/curl.h>'],
     ['plugins/tcp/tcp.c',   '#include "ping/wire.h"'],
     ['plugins/tcp/tcp.c',   '#include "icmp/gone.h"'],
   );
@@ -163,6 +174,7 @@ subtest 'planted lines are refused' => sub {
     ['core/node/x.c',       '/* #include "controller/x.h" */'],
     ['core/base/x.c',       "#include <stdio.h>\n#include <linux/errqueue.h>"],
     ['plugins/ping/ping.c', "#include <sonde/plugin.h>\n#include \"wire.h\""],
+    ['plugins/http/move.c', "#include <curl/curl.h>\n#include <pcre2.h>"],
     ['plugins/ping/ping.c', "#include \"ping/wire.h\"\n#include \"icmp/packet.h\""],
   );
   for my $case (@good) {

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "cert/facts.h"
+#include "http/expect.h"
 #include "http/reply.h"
 
 enum {
@@ -17,8 +18,7 @@ enum {
 	HTTP_SOCKETS_MAX = 4,
 	HTTP_URL_MAX = 100 << 10,
 	HTTP_HOST_MAX = 256,
-	HTTP_BODY_SHOWN = 10000, /* characters */
-	HTTP_EXPECTS_MAX = 64,
+	HTTP_BODY_SHOWN = 10000, /* characters, as Globalping shows */
 };
 
 enum http_method { HTTP_HEAD, HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_OPTIONS };
@@ -26,13 +26,11 @@ enum http_protocol { HTTP_HTTPS, HTTP_HTTP, HTTP_HTTP2 };
 
 struct http_args {
 	uint32_t method, protocol;
-	const char *host, *path, *query, *body, *resolver;
+	const char *host, *path, *query, *body;
 	const struct sonde_pair *headers;
 	int64_t port, redirects, body_limit;
 	uint8_t compression, verify;
-	const char *expect_status, *expect_body, *expect_no_body;
-	const struct sonde_pair *expect_headers, *expect_json;
-	int64_t expect_days;
+	struct http_wishes expect;
 };
 
 /* Where one hop goes. Texts in the probe's memory. */
@@ -72,6 +70,7 @@ struct http_state {
 	struct sonde_addr addrs[HTTP_ADDRS_MAX];
 	unsigned addr, addr_count; /* the one in use */
 	char address[64];          /* its text, "" before the lookup */
+	bool resolving;
 
 	CURLM *multi;
 	CURL *easy;
@@ -80,7 +79,7 @@ struct http_state {
 	struct http_socket sockets[HTTP_SOCKETS_MAX];
 	char why[CURL_ERROR_SIZE];
 	void (*on_over)(struct sonde_probe *, CURLcode);
-	bool connected;
+	bool connected, sent; /* sent: the request may have left */
 	bool refused_address; /* libcurl wanted to connect elsewhere */
 	int socket_error;     /* errno of a socket that could not be opened, 0 = none */
 	enum sonde_failure own_failure; /* set inside a libcurl callback, with own_why */
@@ -95,12 +94,14 @@ struct http_state {
 };
 
 /* place.c: pure; texts in the probe's memory. */
+bool http_is_address(const char *host);
 bool http_host_valid(const char *host);
 bool http_header_valid(const struct sonde_pair *);
 /* The first place from args and target; 0, or -1 when out of memory. */
 int http_place_first(struct sonde_probe *, struct http_place *);
-/* Where a redirect leads: an absolute URL. NULL, or a constant sentence why not. */
-const char *http_place_next(struct sonde_probe *, const char *url, struct http_place *);
+/* Where a redirect of the URL `from` leads. NULL, or a constant sentence why not. */
+const char *http_place_next(struct sonde_probe *, const char *from, const char *location,
+                            struct http_place *);
 /* Whether credentials for one may be sent to the other. */
 bool http_same_origin(const struct http_place *, const struct http_place *);
 /* The header lines for this hop, *out is the caller's; 0 or -1 when out of memory. */
@@ -113,18 +114,11 @@ void http_move_measure(struct sonde_probe *, bool complete);
 /* Ends it; sockets and watches are gone afterwards. */
 void http_move_stop(struct sonde_probe *);
 
-/* failure.c */
-enum sonde_failure http_failure(struct sonde_probe *, CURLcode, const char **why);
-
-/* expect.c: what the user asks of the answer. */
-struct http_expect {
-	const char *name; /* "status", "headers.server", "json./a", "body" */
-	bool ok;
-	char text[160];   /* what was expected and what came, for people */
-};
-int http_expect_check(const struct http_args *, struct sonde_error *);
-/* At most HTTP_EXPECTS_MAX; texts in the probe's memory. */
-unsigned http_expect_run(struct sonde_probe *, struct http_expect *);
+/* failure.c: what an ended transfer means. why holds HTTP_SENTENCE bytes. */
+enum { HTTP_SENTENCE = 300 };
+enum sonde_failure http_failure(const struct http_state *, CURLcode, char *why);
+/* What a probe waited for whose time is over. */
+const char *http_waiting_for(const struct http_state *);
 
 /* report.c: writes the result and calls done(). */
 void http_report(struct sonde_probe *, enum sonde_failure, const char *why);

@@ -215,10 +215,10 @@ static int on_ready(void *arg, char *address, char *local, int port, int local_p
 	struct http_state *s = p->state;
 	const struct http_args *a = p->args;
 
-	if (!s->place.tls)
-		return CURL_PREREQFUNC_OK;
-	read_tls(s);
-	if (!a->verify || (s->has_tls && s->verdict.authorized))
+	if (s->place.tls)
+		read_tls(s);
+	s->sent = !s->place.tls || !a->verify || (s->has_tls && s->verdict.authorized);
+	if (s->sent)
 		return CURL_PREREQFUNC_OK;
 	fail(s, SONDE_FAIL_TLS, s->has_tls ? s->verdict.text : "the certificate cannot be read");
 	return CURL_PREREQFUNC_ABORT;
@@ -324,7 +324,7 @@ int http_move_start(struct sonde_probe *p, void (*over)(struct sonde_probe *, CU
 
 	s->on_over = over;
 	s->why[0] = '\0';
-	s->connected = s->has_tls = s->refused_address = false;
+	s->connected = s->sent = s->has_tls = s->refused_address = false;
 	s->socket_error = 0;
 	fail(s, SONDE_FAIL_NONE, NULL);
 	if (make_handles(p))

@@ -32,6 +32,13 @@ static char *bare(struct sonde_probe *p, const char *host)
 	                                                      : copy(p, host, n);
 }
 
+bool http_is_address(const char *host)
+{
+	unsigned char address[16];
+
+	return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+}
+
 bool http_host_valid(const char *host)
 {
 	unsigned char address[16];
@@ -158,14 +165,17 @@ static const char *take_parts(struct sonde_probe *p, CURLU *u, struct http_place
 	return why;
 }
 
-const char *http_place_next(struct sonde_probe *p, const char *url, struct http_place *to)
+const char *http_place_next(struct sonde_probe *p, const char *from, const char *location,
+                            struct http_place *to)
 {
-	CURLU *u = strlen(url) < HTTP_URL_MAX ? curl_url() : NULL;
+	const unsigned flags = CURLU_URLENCODE | CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME;
+	CURLU *u = strlen(location) < HTTP_URL_MAX ? curl_url() : NULL;
 	const char *why = u ? NULL : "the redirect leads to a URL that is too long";
 	char *whole = NULL;
 
-	if (u && curl_url_set(u, CURLUPART_URL, url, CURLU_URLENCODE | CURLU_PATH_AS_IS |
-	                                                    CURLU_NON_SUPPORT_SCHEME))
+	/* A relative location is one of the URL before. */
+	if (u && (curl_url_set(u, CURLUPART_URL, from, flags) ||
+	          curl_url_set(u, CURLUPART_URL, location, flags)))
 		why = "the redirect leads to a URL that cannot be read";
 	if (!why)
 		why = take_parts(p, u, to);
