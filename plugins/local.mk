@@ -73,6 +73,7 @@ t_plug_sweep_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)
 CERT_SOURCES = \
 	plugins/cert/facts.c plugins/cert/facts.h \
 	plugins/cert/show.c plugins/cert/show.h \
+	plugins/cert/staple.c plugins/cert/staple.h \
 	plugins/cert/trust.c plugins/cert/trust.h
 CERT_CPPFLAGS = $(PLUGIN_CPPFLAGS) -I$(top_srcdir)/plugins $(SSL_CFLAGS)
 
@@ -93,3 +94,14 @@ plugins_http_http_la_CPPFLAGS = $(HTTP_CPPFLAGS)
 plugins_http_http_la_CFLAGS = $(PLUGIN_CFLAGS)
 plugins_http_http_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 plugins_http_http_la_LIBADD = $(CURL_LIBS) $(PCRE2_LIBS) $(SSL_LIBS)
+
+plugin_LTLIBRARIES += plugins/tls/tls.la
+plugins_tls_tls_la_SOURCES = $(CERT_SOURCES) \
+	plugins/tls/offer.c \
+	plugins/tls/report.c \
+	plugins/tls/tls.c plugins/tls/tls.h \
+	plugins/tls/try.c
+plugins_tls_tls_la_CPPFLAGS = $(CERT_CPPFLAGS)
+plugins_tls_tls_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_tls_tls_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_tls_tls_la_LIBADD = $(SSL_LIBS)

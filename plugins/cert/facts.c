@@ -61,7 +61,7 @@ static void copy_name(char *out, size_t size, const X509_NAME *name)
 	BIO_free(bio);
 }
 
-static bool to_seconds(const ASN1_TIME *t, int64_t *out)
+bool cert_seconds(const ASN1_TIME *t, int64_t *out)
 {
 	struct tm tm;
 
@@ -164,8 +164,8 @@ void cert_facts_read(struct cert_facts *f, const X509 *x)
 	unsigned n = 0;
 
 	*f = (struct cert_facts){ 0 };
-	f->has_dates = to_seconds(X509_get0_notBefore(x), &f->created) &&
-	               to_seconds(X509_get0_notAfter(x), &f->expires);
+	f->has_dates = cert_seconds(X509_get0_notBefore(x), &f->created) &&
+	               cert_seconds(X509_get0_notAfter(x), &f->expires);
 	const X509_NAME *subject = X509_get_subject_name(x), *issuer = X509_get_issuer_name(x);
 	copy_entry(f->subject_cn, sizeof(f->subject_cn), subject, NID_commonName);
 	copy_entry(f->issuer_c, sizeof(f->issuer_c), issuer, NID_countryName);

@@ -28,6 +28,8 @@ struct cert_facts {
 
 /* Dates that make no sense leave has_dates false. */
 void cert_facts_read(struct cert_facts *, const X509 *);
+/* Seconds since 1970; false for a time that makes no sense. */
+bool cert_seconds(const ASN1_TIME *, int64_t *out);
 /* Whole days until expiry, rounded down; negative when it is over. */
 int64_t cert_days_left(const struct cert_facts *, int64_t now_s);
 /* "2026-01-31T00:00:00.000Z"; out holds CERT_DATE bytes. Empty outside the years 0 to 9999. */
