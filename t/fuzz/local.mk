@@ -72,3 +72,19 @@ t_fuzz_request_fuzz_LDADD = $(CONTROLLER_LIBS)
 t_fuzz_request_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/request/ping.json t/fuzz/seeds/request/sweep.json
+
+# Answers of HTTP servers and certificates
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/http_fuzz t/fuzz/cert_fuzz
+t_fuzz_http_fuzz_SOURCES = t/fuzz/http_fuzz.c $(HTTP_PURE_SOURCES)
+t_fuzz_http_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(HTTP_CPPFLAGS)
+t_fuzz_http_fuzz_LDADD = $(PCRE2_LIBS)
+t_fuzz_http_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_cert_fuzz_SOURCES = t/fuzz/cert_fuzz.c $(CERT_SOURCES)
+t_fuzz_cert_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(CERT_CPPFLAGS)
+t_fuzz_cert_fuzz_LDADD = $(SSL_LIBS)
+t_fuzz_cert_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += \
+	t/fuzz/seeds/cert/leaf t/fuzz/seeds/cert/root_ocsp t/fuzz/seeds/cert/rsa \
+	t/fuzz/seeds/http/interim t/fuzz/seeds/http/json
