@@ -97,6 +97,11 @@ enum sonde_failure http_failure(const struct http_state *s, CURLcode code, char 
 		         error ? strerror((int)error) : "cannot connect");
 		return of_errno(error);
 	}
+	/* So libcurl calls a line that is longer than it takes. */
+	if (code == CURLE_OUT_OF_MEMORY && s->sent && !s->reply.head_done) {
+		snprintf(why, HTTP_SENTENCE, "a header of the answer is too long");
+		return SONDE_FAIL_PROTOCOL;
+	}
 	snprintf(why, HTTP_SENTENCE, "%.250s", *s->why ? s->why : curl_easy_strerror(code));
 	enum sonde_failure failure = of_code(code);
 	/* A handshake that the peer breaks off is one that did not work. */

@@ -180,13 +180,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 
 static CURLcode on_ssl_context(CURL *easy, void *context, void *arg)
 {
-	X509_STORE *store = cert_trust_store();
-
-	if (!store)
-		return CURLE_OUT_OF_MEMORY;
-	X509_STORE_up_ref(store);
-	SSL_CTX_set_cert_store(context, store);
-	return CURLE_OK;
+	return cert_trust_use(context) ? CURLE_OUT_OF_MEMORY : CURLE_OK;
 }
 
 static void read_tls(struct http_state *s)

@@ -68,6 +68,10 @@ bool http_reply_line(struct http_reply *r, const char *line, size_t len)
 {
 	bool blank;
 
+	r->seen += len;
+	r->head_full |= r->seen > HTTP_SEEN_MAX;
+	if (r->head_full)
+		return false;
 	while (len && (line[len - 1] == '\n' || line[len - 1] == '\r'))
 		len--;
 	blank = !len;

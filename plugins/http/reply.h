@@ -8,11 +8,12 @@
 enum {
 	HTTP_HEAD_MAX = 64 << 10, /* bytes of all header lines */
 	HTTP_LINES_MAX = 1000,
+	HTTP_SEEN_MAX = 128 << 10, /* the same with interim answers and trailers */
 };
 
 struct http_reply {
 	char *head; /* lines of the last answer, each ended by \n, without the status line */
-	size_t head_len, head_cap;
+	size_t head_len, head_cap, seen;
 	unsigned lines;
 	char version[8]; /* "1.1", "2" */
 	int status;      /* 0 = none yet */
@@ -26,7 +27,7 @@ struct http_reply {
 void http_reply_init(struct http_reply *, size_t body_max);
 void http_reply_deinit(struct http_reply *);
 /* One line with its end, as it came. An interim answer (1xx) gives way to the next; lines after
- * the head (trailers) are left out. False when there is too much of it. */
+ * the head (trailers) are left out. False when there is too much of all. */
 bool http_reply_line(struct http_reply *, const char *line, size_t len);
 /* False when the body is full: the rest is not wanted. */
 bool http_reply_body(struct http_reply *, const char *data, size_t len);
