@@ -237,6 +237,7 @@ static void set_rules(struct sonde_probe *p, CURL *c)
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(c, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+	curl_easy_setopt(c, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
@@ -290,22 +291,60 @@ static void set_request(struct sonde_probe *p, CURL *c)
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, p);
 }
 
+/* Idle handles of libcurl for the next transfers, without connections and callbacks: making and
+ * clearing the tables of one costs as much as a transfer. All probes run on one thread. */
+static struct {
+	CURLM *list[HTTP_SPARE_MAX];
+	unsigned count;
+} spare;
+
+static CURLM *take_multi(struct sonde_probe *p)
+{
+	CURLM *multi = spare.count ? spare.list[--spare.count] : curl_multi_init();
+
+	if (!multi)
+		return NULL;
+	curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, p);
+	curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timeout);
+	curl_multi_setopt(multi, CURLMOPT_TIMERDATA, p);
+	return multi;
+}
+
+static bool holds_sockets(const struct http_state *s)
+{
+	for (unsigned i = 0; i < HTTP_SOCKETS_MAX; i++)
+		if (s->sockets[i].used)
+			return true;
+	return false;
+}
+
+/* One that still holds a connection would call back with this probe later: it is closed instead,
+ * which closes the connection now. */
+static void give_back(struct http_state *s)
+{
+	if (!s->multi)
+		return;
+	if (holds_sockets(s) || spare.count == HTTP_SPARE_MAX) {
+		curl_multi_cleanup(s->multi);
+	} else {
+		curl_multi_setopt(s->multi, CURLMOPT_SOCKETFUNCTION, NULL);
+		curl_multi_setopt(s->multi, CURLMOPT_SOCKETDATA, NULL);
+		curl_multi_setopt(s->multi, CURLMOPT_TIMERFUNCTION, NULL);
+		curl_multi_setopt(s->multi, CURLMOPT_TIMERDATA, NULL);
+		spare.list[spare.count++] = s->multi;
+	}
+	s->multi = NULL;
+}
+
 static int make_handles(struct sonde_probe *p)
 {
 	struct http_state *s = p->state;
 	char line[96];
 	bool six = s->addrs[s->addr].sa.ss_family == AF_INET6;
 
-	if (!s->multi) {
-		s->multi = curl_multi_init();
-		if (!s->multi)
-			return -1;
-		curl_multi_setopt(s->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-		curl_multi_setopt(s->multi, CURLMOPT_SOCKETDATA, p);
-		curl_multi_setopt(s->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
-		curl_multi_setopt(s->multi, CURLMOPT_TIMERDATA, p);
-	}
-	s->easy = curl_easy_init();
+	s->multi = take_multi(p);
+	s->easy = s->multi ? curl_easy_init() : NULL;
 	snprintf(line, sizeof(line), "::%s%s%s:%d", six ? "[" : "", s->address, six ? "]" : "",
 	         s->place.port);
 	s->connect_to = curl_slist_append(NULL, line);
@@ -379,9 +418,7 @@ void http_move_stop(struct sonde_probe *p)
 	curl_slist_free_all(s->connect_to);
 	s->easy = NULL;
 	s->headers = s->connect_to = NULL;
-	/* Connections live in the multi handle: closing it closes their sockets. */
-	curl_multi_cleanup(s->multi);
-	s->multi = NULL;
+	give_back(s);
 	if (s->timer)
 		p->host->timer_stop(p, s->timer);
 	s->timer = NULL;
