@@ -106,7 +106,7 @@ plugins_tls_tls_la_CFLAGS = $(PLUGIN_CFLAGS)
 plugins_tls_tls_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 plugins_tls_tls_la_LIBADD = $(SSL_LIBS)
 
-C_TESTS += t/plug/cert_test t/plug/http_test
+C_TESTS += t/plug/cert_test t/plug/http_test t/plug/tls_test
 t_plug_cert_test_SOURCES = t/plug/cert_test.c $(CERT_SOURCES)
 t_plug_cert_test_CPPFLAGS = $(AM_CPPFLAGS) $(CERT_CPPFLAGS)
 t_plug_cert_test_LDADD = t/libtap.a $(SSL_LIBS)
@@ -114,3 +114,6 @@ t_plug_http_test_SOURCES = t/plug/http_test.c $(HTTP_PURE_SOURCES)
 t_plug_http_test_CPPFLAGS = $(AM_CPPFLAGS) $(HTTP_CPPFLAGS) $(JANSSON_CFLAGS)
 t_plug_http_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS) $(PCRE2_LIBS)
 EXTRA_DIST += plugins/http/http.md plugins/tls/tls.md
+t_plug_tls_test_SOURCES = t/plug/tls_test.c
+t_plug_tls_test_CPPFLAGS = $(AM_CPPFLAGS) $(SSL_CFLAGS) $(JANSSON_CFLAGS)
+t_plug_tls_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS) $(SSL_LIBS)
