@@ -248,7 +248,10 @@ subtest 'servers that mean no good' => sub {
   like($got->{$_}{why}, qr/excessive message size|too (large|long)/i, 'is called too large') for $big, $big_tls;
   open my $f, '<', "/proc/$r->{pid}/status" or die;
   my ($peak) = map { /^VmHWM:\s+(\d+)/ ? $1 : () } <$f>;
-  cmp_ok($peak, '<', 64 << 10, sprintf 'the runner stays under 64 MiB (%.1f)', $peak / 1024);
+  SKIP: {
+    skip 'a sanitizer takes memory of its own', 1 if (capture('ldd', House::builddir() . '/sonde-runner'))[1] =~ /libasan/;
+    cmp_ok($peak, '<', 64 << 10, sprintf 'the runner stays under 64 MiB (%.1f)', $peak / 1024);
+  }
 };
 
 # ---- ways inward ----
