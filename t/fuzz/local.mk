@@ -88,3 +88,10 @@ endif
 EXTRA_DIST += \
 	t/fuzz/seeds/cert/leaf t/fuzz/seeds/cert/root_ocsp t/fuzz/seeds/cert/rsa \
 	t/fuzz/seeds/http/interim t/fuzz/seeds/http/json
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/bandwidth_fuzz
+t_fuzz_bandwidth_fuzz_SOURCES = t/fuzz/bandwidth_fuzz.c plugins/bandwidth/line.c
+t_fuzz_bandwidth_fuzz_CPPFLAGS = -I$(top_srcdir)/core/include -I$(top_srcdir)/plugins
+t_fuzz_bandwidth_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/bandwidth/control t/fuzz/seeds/bandwidth/data t/fuzz/seeds/bandwidth/got
