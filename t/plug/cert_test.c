@@ -71,15 +71,15 @@ static void facts_of_ec(void)
 
 static void facts_of_rsa(void)
 {
-	EVP_PKEY *key = EVP_RSA_gen(2048);
+	EVP_PKEY *key = EVP_RSA_gen(1024);
 	X509 *x = make(key, "a", -1, NULL);
 	struct cert_facts f;
 
 	cert_facts_read(&f, x);
 	EXPECT_STR(f.key_type, "RSA");
-	EXPECT_INT(f.key_bits, 2048);
+	EXPECT_INT(f.key_bits, 1024);
 	EXPECT_STR(f.alt, "");
-	EXPECT(!strncmp(f.public_key, "30:82:01:22:", 12));
+	EXPECT(!strncmp(f.public_key, "30:81:9F:30:", 12));
 	X509_free(x);
 	EVP_PKEY_free(key);
 }

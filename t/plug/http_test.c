@@ -488,7 +488,7 @@ static void time_is_over(void)
 {
 	struct fakehost *h = http(serve((const char *const[]){ "HTTP/1.1 200 OK\r\nA: b\r\n", NULL }));
 
-	fakehost_timeout(h, 200000000);
+	fakehost_timeout(h, 2000000000);
 	json_t *j = run(h, "127.0.0.1", SONDE_FAIL_TIMEOUT);
 	EXPECT_STR(fakehost_why(h), "the time was over while waiting for the end of the headers");
 	EXPECT_INT(json_integer_value(at(j, "statusCode")), 200);
