@@ -30,13 +30,14 @@ my %ROOMS = (
 );
 
 # Folders of plugins/ that are no plugin but what several share.
-my %ENGINES = (icmp => 1, cert => 1);
+my %ENGINES = (icmp => 1, path => 1, cert => 1);
 
-# Library headers in plugins/: what the measured protocol needs.
-my %PLUGIN_LIBRARIES = (
-  cert => qr{^openssl/},
-  http => qr{^(curl|openssl)/|^pcre2\.h$},
-  tls  => qr{^openssl/},
+# Library headers of plugins: the only folders and files below plugins/ that may include them.
+my @PLUGIN_LIBRARIES = (
+  [qr{^maxminddb\.h$}, qw(mtr/asn.c)],
+  [qr{^openssl/},      qw(cert http tls)],
+  [qr{^curl/},         qw(http)],
+  [qr{^pcre2\.h$},     qw(http/match.c)],
 );
 
 # Library headers: where each may be included ("room" or "room/file.c").
@@ -71,9 +72,11 @@ sub refusal {
   if ($file =~ m{^plugins/([^/]+)/}) {
     return undef if !$quoted && ($what =~ m{^sonde/} || system_header($what));
     my $type = $1;
-    my $library = $PLUGIN_LIBRARIES{$type};
-    return undef if !$quoted && $library && $what =~ $library;
     my ($other) = $what =~ m{^([^/]+)/};
+    for my $row (@PLUGIN_LIBRARIES) {
+      my ($match, @where) = @$row;
+      return undef if !$quoted && $what =~ $match && grep { "$file/" =~ m{^plugins/\Q$_\E/} } @where;
+    }
     return undef if $quoted && $tree->{"plugins/$type/$what"};
     return undef if $quoted && $tree->{"plugins/$what"} && ($other eq $type || $ENGINES{$other});
     return 'a plugin includes only <sonde/...>, system headers, its own files and an engine';
@@ -163,6 +166,7 @@ subtest 'planted lines are refused' => sub {
     ['plugins/tls/tls.c',   '#include <curl/curl.h>'],
     ['plugins/tcp/tcp.c',   '#include "ping/wire.h"'],
     ['plugins/tcp/tcp.c',   '#include "icmp/gone.h"'],
+    ['plugins/mtr/mtr.c',   '#include <maxminddb.h>'],
   );
   for my $case (@bad) {
     my ($file, $line) = @$case;

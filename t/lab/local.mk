@@ -6,3 +6,5 @@ t_lab_delayline_LDADD = core/base/libbase.a
 
 SCRIPT_TESTS += t/lab/lab.t t/lab/measure.t t/lab/http.t
 EXTRA_DIST += t/lab/lab t/lab/hostile
+SCRIPT_TESTS += t/lab/lab.t t/lab/measure.t t/lab/path.t
+EXTRA_DIST += t/lab/lab
