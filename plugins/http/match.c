@@ -41,7 +41,7 @@ static int on_callout(pcre2_callout_block *block, void *arg)
 
 static pcre2_code *compile(const char *pattern, char *why)
 {
-	/* Verbs at the start could lift the limits; a \C could split letters. */
+	/* Bytes: what the target sends need not be UTF-8, whatever the pattern says. */
 	const uint32_t flags = PCRE2_AUTO_CALLOUT | PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C;
 	PCRE2_UCHAR text[HTTP_WHY / 2];
 	PCRE2_SIZE at = 0;
