@@ -84,10 +84,10 @@ plugins_tcp_tcp_la_SOURCES = $(STREAM_SOURCES) $(PATTERN_SOURCES) \
 	plugins/tcp/report.c plugins/tcp/talk.c \
 	plugins/tcp/tcp.c plugins/tcp/tcp.h \
 	plugins/tcp/tls.c plugins/tcp/tls.h
-plugins_tcp_tcp_la_CPPFLAGS = $(CONNECT_CPPFLAGS) $(OPENSSL_CFLAGS)
+plugins_tcp_tcp_la_CPPFLAGS = $(CONNECT_CPPFLAGS) $(SSL_CFLAGS)
 plugins_tcp_tcp_la_CFLAGS = $(PLUGIN_CFLAGS)
 plugins_tcp_tcp_la_LDFLAGS = $(PLUGIN_LDFLAGS)
-plugins_tcp_tcp_la_LIBADD = $(PCRE2_LIBS) $(OPENSSL_LIBS) -lm
+plugins_tcp_tcp_la_LIBADD = $(PCRE2_LIBS) $(SSL_LIBS) -lm
 
 plugin_LTLIBRARIES += plugins/bandwidth/bandwidth.la
 plugins_bandwidth_bandwidth_la_SOURCES = \
@@ -132,6 +132,54 @@ C_TESTS += t/plug/peers_test
 t_plug_peers_test_SOURCES = t/plug/peers_test.c
 t_plug_peers_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_plug_peers_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)
+# What is said of certificates, shared by http and tls.
+CERT_SOURCES = \
+	plugins/cert/facts.c plugins/cert/facts.h \
+	plugins/cert/show.c plugins/cert/show.h \
+	plugins/cert/staple.c plugins/cert/staple.h \
+	plugins/cert/trust.c plugins/cert/trust.h
+CERT_CPPFLAGS = $(PLUGIN_CPPFLAGS) -I$(top_srcdir)/plugins $(SSL_CFLAGS)
+
+HTTP_PURE_SOURCES = \
+	plugins/http/expect.c plugins/http/expect.h \
+	plugins/http/json.c plugins/http/json.h \
+	plugins/http/match.c plugins/http/match.h \
+	plugins/http/reply.c plugins/http/reply.h
+HTTP_CPPFLAGS = $(CERT_CPPFLAGS) $(CURL_CFLAGS) $(PCRE2_CFLAGS)
+plugin_LTLIBRARIES += plugins/http/http.la
+plugins_http_http_la_SOURCES = $(CERT_SOURCES) $(HTTP_PURE_SOURCES) \
+	plugins/http/failure.c \
+	plugins/http/http.c plugins/http/http.h \
+	plugins/http/move.c \
+	plugins/http/place.c \
+	plugins/http/report.c
+plugins_http_http_la_CPPFLAGS = $(HTTP_CPPFLAGS)
+plugins_http_http_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_http_http_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_http_http_la_LIBADD = $(CURL_LIBS) $(PCRE2_LIBS) $(SSL_LIBS)
+
+plugin_LTLIBRARIES += plugins/tls/tls.la
+plugins_tls_tls_la_SOURCES = $(CERT_SOURCES) \
+	plugins/tls/offer.c \
+	plugins/tls/report.c \
+	plugins/tls/tls.c plugins/tls/tls.h \
+	plugins/tls/try.c
+plugins_tls_tls_la_CPPFLAGS = $(CERT_CPPFLAGS)
+plugins_tls_tls_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_tls_tls_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_tls_tls_la_LIBADD = $(SSL_LIBS)
+
+C_TESTS += t/plug/cert_test t/plug/http_test t/plug/tls_test
+t_plug_cert_test_SOURCES = t/plug/cert_test.c $(CERT_SOURCES)
+t_plug_cert_test_CPPFLAGS = $(AM_CPPFLAGS) $(CERT_CPPFLAGS)
+t_plug_cert_test_LDADD = t/libtap.a $(SSL_LIBS)
+t_plug_http_test_SOURCES = t/plug/http_test.c $(HTTP_PURE_SOURCES)
+t_plug_http_test_CPPFLAGS = $(AM_CPPFLAGS) $(HTTP_CPPFLAGS) $(JANSSON_CFLAGS)
+t_plug_http_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS) $(PCRE2_LIBS)
+EXTRA_DIST += plugins/http/http.md plugins/tls/tls.md
+t_plug_tls_test_SOURCES = t/plug/tls_test.c
+t_plug_tls_test_CPPFLAGS = $(AM_CPPFLAGS) $(SSL_CFLAGS) $(JANSSON_CFLAGS)
+t_plug_tls_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS) $(SSL_LIBS)
 # The path engine, and the two plugins over it.
 PATH_SOURCES = $(ICMP_SOURCES) \
 	plugins/path/begin.c plugins/path/engine.c plugins/path/facts.c plugins/path/match.c \

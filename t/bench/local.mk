@@ -32,4 +32,13 @@ t_bench_policy_bench_LDADD = $(SCRIPT_LINK)
 
 BENCHES += t/bench/tcp
 EXTRA_DIST += t/bench/tcp
+EXTRA_DIST += t/bench/rtt_truth t/bench/sweep_plugin
+
+# http beside libcurl and blackbox_exporter
+noinst_PROGRAMS += t/bench/curl_floor
+BENCHES += t/bench/http
+EXTRA_DIST += t/bench/http
+t_bench_curl_floor_SOURCES = t/bench/curl_floor.c
+t_bench_curl_floor_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS)
+t_bench_curl_floor_LDADD = core/base/libbase.a $(SODIUM_LIBS) $(CURL_LIBS)
 EXTRA_DIST += t/bench/rtt_truth t/bench/sweep_plugin t/bench/trace

@@ -34,6 +34,7 @@ endif
 EXTRA_DIST += \
 	t/fuzz/seeds/config/odd.yaml \
 	t/fuzz/seeds/config/plain.yaml \
+	t/fuzz/seeds/measurement/map.json \
 	t/fuzz/seeds/measurement/options.json \
 	t/fuzz/seeds/measurement/rows.json \
 	t/fuzz/seeds/measurement/zero.json \
@@ -109,6 +110,21 @@ EXTRA_DIST += t/fuzz/seeds/dns/any t/fuzz/seeds/dns/dnskey t/fuzz/seeds/dns/http
 	t/fuzz/seeds/dns/http_chunked t/fuzz/seeds/dns/https t/fuzz/seeds/dns/loop \
 	t/fuzz/seeds/dns/name t/fuzz/seeds/dns/nsid t/fuzz/seeds/dns/referral
 
+# Answers of HTTP servers and certificates
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/http_fuzz t/fuzz/cert_fuzz
+t_fuzz_http_fuzz_SOURCES = t/fuzz/http_fuzz.c $(HTTP_PURE_SOURCES)
+t_fuzz_http_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(HTTP_CPPFLAGS)
+t_fuzz_http_fuzz_LDADD = $(PCRE2_LIBS)
+t_fuzz_http_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_cert_fuzz_SOURCES = t/fuzz/cert_fuzz.c $(CERT_SOURCES)
+t_fuzz_cert_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(CERT_CPPFLAGS)
+t_fuzz_cert_fuzz_LDADD = $(SSL_LIBS)
+t_fuzz_cert_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += \
+	t/fuzz/seeds/cert/leaf t/fuzz/seeds/cert/root_ocsp t/fuzz/seeds/cert/rsa \
+	t/fuzz/seeds/http/interim t/fuzz/seeds/http/json
 if FUZZERS
 noinst_PROGRAMS += t/fuzz/bandwidth_fuzz
 t_fuzz_bandwidth_fuzz_SOURCES = t/fuzz/bandwidth_fuzz.c plugins/bandwidth/line.c
