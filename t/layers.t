@@ -23,9 +23,10 @@ my %ROOMS = (
   script     => [qw(base param)],
   jail       => [qw(base)],
   plug       => [qw(base param)],
+  fakehost   => [qw(base param plug)],
   controller => [qw(base param config guard wire loop store net fetch script)],
   node       => [qw(base param config guard wire loop store net fetch)],
-  runner     => [qw(base param guard wire loop plug jail)],
+  runner     => [qw(base param guard wire loop plug jail fakehost)],
   cli        => [qw(base param config wire loop net fetch)],
 );
 

@@ -8,7 +8,6 @@ core_runner_librunner_a_SOURCES = \
 	core/runner/probe.c core/runner/probe.h \
 	core/runner/rehearse.c core/runner/rehearse.h \
 	core/runner/resolve.c core/runner/resolve.h \
-	core/runner/result.c core/runner/result.h \
 	core/runner/runner.c core/runner/runner.h
 core_runner_librunner_a_CPPFLAGS = -D_GNU_SOURCE $(AM_CPPFLAGS) $(UV_CFLAGS) $(CARES_CFLAGS) $(JANSSON_CFLAGS)
 
@@ -26,5 +25,5 @@ EXTRA_DIST += t/runner/RunnerDriver.pm
 
 C_TESTS += t/runner/result_test
 t_runner_result_test_SOURCES = t/runner/result_test.c
-t_runner_result_test_LDADD = t/libtap.a core/runner/librunner.a core/wire/libwire.a \
+t_runner_result_test_LDADD = t/libtap.a core/runner/librunner.a core/plug/libplug.a \
 	core/base/libbase.a
