@@ -73,7 +73,7 @@ static const void *map_plugin(const char *path, struct sonde_error *e)
  * system cannot tell. */
 static bool size_is_there(const void *symbol)
 {
-#ifdef RTLD_DL_SYMENT
+#ifdef __GLIBC__
 	Dl_info info;
 	void *found = NULL;
 	uint32_t head[2];
