@@ -24,9 +24,10 @@ my %ROOMS = (
   jail       => [qw(base)],
   plug       => [qw(base param)],
   fakehost   => [qw(base param plug)],
+  check      => [qw(base param plug jail fakehost)],
   controller => [qw(base param config guard wire loop store net fetch script)],
   node       => [qw(base param config guard wire loop store net fetch)],
-  runner     => [qw(base param guard wire loop plug jail fakehost)],
+  runner     => [qw(base param guard wire loop plug jail check)],
   cli        => [qw(base param config wire loop net fetch)],
 );
 
@@ -46,7 +47,7 @@ my @LIBRARIES = (
   [qr{^seccomp\.h$},                    qw(jail)],
   [qr{^uv(\.h$|/)},                     qw(loop net node runner controller)],
   [qr{^openssl/},                       qw(net fetch controller)],
-  [qr{^jansson\.h$}, qw(param config plug script controller node runner cli)],
+  [qr{^jansson\.h$}, qw(param config plug check script controller node runner cli)],
 );
 
 my @LIBC = qw(

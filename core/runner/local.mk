@@ -11,7 +11,8 @@ core_runner_librunner_a_SOURCES = \
 	core/runner/runner.c core/runner/runner.h
 core_runner_librunner_a_CPPFLAGS = -D_GNU_SOURCE $(AM_CPPFLAGS) $(UV_CFLAGS) $(CARES_CFLAGS) $(JANSSON_CFLAGS)
 
-RUNNER_LIBS = core/runner/librunner.a core/plug/libplug.a core/jail/libjail.a \
+RUNNER_LIBS = core/runner/librunner.a core/check/libcheck.a core/fakehost/libfakehost.a \
+	core/plug/libplug.a core/jail/libjail.a \
 	core/guard/libguard.a core/wire/libwire.a core/param/libparam.a core/base/libbase.a \
 	$(UV_LIBS) $(CARES_LIBS) $(JANSSON_LIBS) $(SECCOMP_LIBS) -ldl
 
