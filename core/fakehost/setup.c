@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "param/param.h"
@@ -88,7 +89,8 @@ struct fakehost *fakehost_new(const char *path)
 	struct sonde_error e = { 0 };
 	struct sonde_plug plug;
 
-	snprintf(full, sizeof(full), "%s/%s", top ? top : ".", path);
+	/* With a slash, because dlopen looks a bare name up elsewhere. */
+	snprintf(full, sizeof(full), "%s/%s", top && access(path, F_OK) ? top : ".", path);
 	if (sonde_plug_open(*path == '/' ? path : full, UINT32_MAX, &plug, &e))
 		fakehost_die("%s: %s", path, e.text);
 	return fakehost_new_linked(&plug.desc);

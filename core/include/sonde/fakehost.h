@@ -25,7 +25,7 @@ extern "C" {
 
 struct fakehost;
 
-/* Open a plugin (a path, below $top_builddir when that is set and the path is relative) with all
+/* Open a plugin (a path; a relative one that is not here is looked for below $top_builddir) with all
  * parameters at their defaults. Ends the process with a sentence when a node would refuse it. */
 struct fakehost *fakehost_new(const char *path);
 /* The same around a plugin linked into the test. */
