@@ -16,3 +16,43 @@ libsonde-fakehost.a: $(FAKEHOST_OBJECTS)
 
 SCRIPT_TESTS += t/sdk/new.t t/sdk/check.t t/sdk/abi.t t/sdk/install.t
 EXTRA_DIST += t/sdk/Sdk.pm
+
+# Plugins of other times than ours, for the ABI law. -rpath makes libtool build a shared object.
+ABI_CPPFLAGS = -D_GNU_SOURCE
+ABI_LDFLAGS = $(PLUGIN_LDFLAGS) -rpath $(abs_builddir)
+EXTRA_DIST += t/sdk/abi/first/sonde/plugin.h
+check_LTLIBRARIES += t/sdk/abi/old.la
+t_sdk_abi_old_la_SOURCES = t/sdk/abi/old.c
+t_sdk_abi_old_la_CPPFLAGS = $(ABI_CPPFLAGS) -I$(srcdir)/t/sdk/abi/first
+t_sdk_abi_old_la_CFLAGS = $(PLUGIN_CFLAGS)
+t_sdk_abi_old_la_LDFLAGS = $(ABI_LDFLAGS)
+check_LTLIBRARIES += t/sdk/abi/newer.la
+t_sdk_abi_newer_la_SOURCES = t/sdk/abi/newer.c
+t_sdk_abi_newer_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DNAME='"newer"'
+t_sdk_abi_newer_la_CFLAGS = $(PLUGIN_CFLAGS)
+t_sdk_abi_newer_la_LDFLAGS = $(ABI_LDFLAGS)
+check_LTLIBRARIES += t/sdk/abi/newer_abi.la
+t_sdk_abi_newer_abi_la_SOURCES = t/sdk/abi/newer.c
+t_sdk_abi_newer_abi_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DNAME='"newer_abi"' -DWITH_ABI
+t_sdk_abi_newer_abi_la_CFLAGS = $(PLUGIN_CFLAGS)
+t_sdk_abi_newer_abi_la_LDFLAGS = $(ABI_LDFLAGS)
+check_LTLIBRARIES += t/sdk/abi/newer_need.la
+t_sdk_abi_newer_need_la_SOURCES = t/sdk/abi/newer.c
+t_sdk_abi_newer_need_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DNAME='"newer_need"' -DWITH_NEED
+t_sdk_abi_newer_need_la_CFLAGS = $(PLUGIN_CFLAGS)
+t_sdk_abi_newer_need_la_LDFLAGS = $(ABI_LDFLAGS)
+check_LTLIBRARIES += t/sdk/abi/newer_target.la
+t_sdk_abi_newer_target_la_SOURCES = t/sdk/abi/newer.c
+t_sdk_abi_newer_target_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DNAME='"newer_target"' -DWITH_TARGET
+t_sdk_abi_newer_target_la_CFLAGS = $(PLUGIN_CFLAGS)
+t_sdk_abi_newer_target_la_LDFLAGS = $(ABI_LDFLAGS)
+check_LTLIBRARIES += t/sdk/abi/newer_param.la
+t_sdk_abi_newer_param_la_SOURCES = t/sdk/abi/newer.c
+t_sdk_abi_newer_param_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DNAME='"newer_param"' -DWITH_PARAM
+t_sdk_abi_newer_param_la_CFLAGS = $(PLUGIN_CFLAGS)
+t_sdk_abi_newer_param_la_LDFLAGS = $(ABI_LDFLAGS)
+check_LTLIBRARIES += t/sdk/abi/newer_field.la
+t_sdk_abi_newer_field_la_SOURCES = t/sdk/abi/newer.c
+t_sdk_abi_newer_field_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DNAME='"newer_field"' -DWITH_FIELD
+t_sdk_abi_newer_field_la_CFLAGS = $(PLUGIN_CFLAGS)
+t_sdk_abi_newer_field_la_LDFLAGS = $(ABI_LDFLAGS)

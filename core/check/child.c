@@ -285,6 +285,8 @@ void check_child(struct check *c, uint32_t from)
 	for (c->step = from > STEP_VARIED ? from : STEP_VARIED;
 	     c->step < STEP_VARIED + c->asked->runs; c->step++)
 		run_varied(c, c->step - STEP_VARIED + 1);
+	c->step = 0;
+	check_step(c, "at the end");
 	if (from == 0 && !c->cancelled)
 		check_say(c, CHECK_WARNING, "no run was long enough to be cancelled, so cancel() "
 		                            "was not tried");

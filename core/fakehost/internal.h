@@ -59,7 +59,7 @@ struct fakehost {
 	unsigned n_names, n_refused;
 	struct fakehost_call calls[FAKEHOST_CALLS];
 	unsigned n_calls;
-	int64_t timeout, cancel_at, step;
+	int64_t timeout, cancel_at, step, resolve_delay;
 	enum sonde_why cancel_why; /* 0 = only at the timeout */
 	bool virtual_clock, only_loopback;
 	enum sonde_icmp icmp;

@@ -58,7 +58,7 @@ int fakehost_allowed(struct sonde_probe *p, const struct sockaddr *sa, socklen_t
 	return 1;
 }
 
-static void answer(struct fakehost *h)
+static void answer(struct fakehost *h, int64_t took)
 {
 	struct sonde_probe *p = &h->probe;
 
@@ -66,19 +66,20 @@ static void answer(struct fakehost *h)
 	for (unsigned i = 0; i < h->n_found; i++) {
 		if (fakehost_allowed(p, (struct sockaddr *)&h->found[i].sa, h->found[i].len))
 			continue;
-		h->resolved(p, h->resolved_arg, SONDE_FAIL_GUARD, NULL, 0, 0,
+		h->resolved(p, h->resolved_arg, SONDE_FAIL_GUARD, NULL, 0, took,
 		            "the guard refuses the address");
 		return;
 	}
 	if (h->n_found)
-		h->resolved(p, h->resolved_arg, SONDE_FAIL_NONE, h->found, h->n_found, 0, NULL);
+		h->resolved(p, h->resolved_arg, SONDE_FAIL_NONE, h->found, h->n_found, took,
+		            NULL);
 	else
-		h->resolved(p, h->resolved_arg, SONDE_FAIL_RESOLVE, NULL, 0, 0, "no such name");
+		h->resolved(p, h->resolved_arg, SONDE_FAIL_RESOLVE, NULL, 0, took, "no such name");
 }
 
 static void answer_later(struct sonde_probe *p, void *arg)
 {
-	answer(fakehost_of(p));
+	answer(fakehost_of(p), fakehost_of(p)->resolve_delay);
 }
 
 int fakehost_resolve(struct sonde_probe *p, const char *name, int family, sonde_resolved_fn *fn,
@@ -100,14 +101,14 @@ int fakehost_resolve(struct sonde_probe *p, const char *name, int family, sonde_
 	if (fakehost_parse_address(name, &literal)) {
 		if (family == AF_UNSPEC || family == literal.sa.ss_family)
 			h->found[h->n_found++] = literal;
-		answer(h);
+		answer(h, 0);
 		return 0;
 	}
 	for (unsigned i = 0; i < h->n_names; i++)
 		if (!strcasecmp(name, h->names[i].name) &&
 		    (family == AF_UNSPEC || family == h->names[i].addr.sa.ss_family))
 			h->found[h->n_found++] = h->names[i].addr;
-	return fakehost_timer_start(p, 0, answer_later, NULL) ? 0 : -1;
+	return fakehost_timer_start(p, h->resolve_delay, answer_later, NULL) ? 0 : -1;
 }
 
 int fakehost_socket(struct sonde_probe *p, int domain, int type, int protocol, int *is_raw)

@@ -133,7 +133,11 @@ static bool has_watch(const struct fakehost *h)
 /* False when the probe hangs; the note says how. */
 static bool loop(struct fakehost *h)
 {
-	while (!h->is_done) {
+	for (;;) {
+		if (!cancel_when_due(h))
+			return false;
+		if (h->is_done)
+			return true;
 		const struct sonde_timer *t = earliest(h);
 		int64_t until = next_call(h);
 		if (!t && !has_watch(h)) {
@@ -145,10 +149,7 @@ static bool loop(struct fakehost *h)
 		poll_once(h, until);
 		run_due_timers(h);
 		run_calls(h);
-		if (!cancel_when_due(h))
-			return false;
 	}
-	return true;
 }
 
 static int open_descriptors(void)

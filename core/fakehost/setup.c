@@ -158,6 +158,11 @@ void fakehost_resolve_add(struct fakehost *h, const char *name, const char *addr
 	add_name(h->names, &h->n_names, name, address);
 }
 
+void fakehost_resolve_delay(struct fakehost *h, int64_t ns)
+{
+	h->resolve_delay = ns;
+}
+
 void fakehost_refuse(struct fakehost *h, const char *address)
 {
 	add_name(h->refused, &h->n_refused, "", address);

@@ -50,6 +50,8 @@ void fakehost_memory(struct fakehost *, size_t bytes); /* what alloc may give; d
 void fakehost_ip_version(struct fakehost *, unsigned);
 /* Names that resolve; every other name fails as RESOLVE. */
 void fakehost_resolve_add(struct fakehost *, const char *name, const char *address);
+/* How long a lookup takes (not of a literal address); default 0. */
+void fakehost_resolve_delay(struct fakehost *, int64_t ns);
 /* An address the guard refuses; all others are allowed. */
 void fakehost_refuse(struct fakehost *, const char *address);
 /* The guard allows loopback addresses and nothing else. */
