@@ -18,7 +18,14 @@
 #include "base/map.h"
 #include "check/internal.h"
 
-enum { STEP_MS = 5000, DEATHS_MAX = 5, LINES_MAX = 100, STEPS_BESIDE = 8, PAGE_MAX = 1 << 20 };
+enum {
+	STEP_MS = 5000,
+	DEATHS_MAX = 6,
+	HANG_WEIGHT = 4, /* a step that hangs costs real time */
+	LINES_MAX = 100,
+	STEPS_BESIDE = 8,
+	PAGE_MAX = 1 << 20,
+};
 
 struct report {
 	FILE *out;
@@ -28,6 +35,7 @@ struct report {
 	uint32_t step;
 	char where[sizeof(((struct check_record *)0)->what)];
 	bool ended;
+	unsigned deaths;
 };
 
 static void print_plain(FILE *out, const char *text)
@@ -99,6 +107,7 @@ static void explain_death(struct report *r, bool timed_out, int status)
 {
 	char what[160];
 
+	r->deaths += timed_out ? HANG_WEIGHT : 1;
 	if (timed_out)
 		snprintf(what, sizeof(what), "it takes longer than %d s of real time", STEP_MS / 1000);
 	else if (WIFSIGNALED(status))
@@ -180,11 +189,11 @@ int sonde_check_plugin(const struct sonde_check *asked, FILE *out, struct sonde_
 	if (asked->page && !page)
 		return sonde_fail(e, SONDE_ENOENT, asked->page, "cannot be read");
 	sonde_map_init(&r.said);
-	for (unsigned deaths = 0; status == SONDE_OK; deaths++) {
+	while (status == SONDE_OK) {
 		status = run_child(&c, &r, from, e);
 		if (status || r.ended || r.step == 0)
 			break;
-		if (deaths == DEATHS_MAX) {
+		if (r.deaths >= DEATHS_MAX) {
 			tell(&r, CHECK_WARNING, "it was given up; later runs were not made");
 			break;
 		}

@@ -164,15 +164,24 @@ static struct fakehost *new_host(struct check *c, uint64_t seed)
 	fakehost_only_loopback(h, true);
 	fakehost_resolve_add(h, "known.example", "127.0.0.1");
 	fakehost_resolve_add(h, "known.example", "::1");
+	fakehost_resolve_delay(h, 20 * SONDE_NS_PER_MS);
 	return h;
 }
 
-static const char *usual_target(const struct check *c)
+/* A target that any plugin of the kind must take; of hosts, by name or by address. */
+static const char *usual_target(const struct check *c, bool by_name)
 {
-	return c->plug.desc.target == SONDE_TARGET_IS_TEXT ? "hello" : "127.0.0.1";
+	switch (c->plug.desc.target) {
+	case SONDE_TARGET_IS_TEXT:
+		return "hello";
+	case SONDE_TARGET_IS_LIST:
+		return "127.0.0.1";
+	default:
+		return by_name ? "known.example" : "127.0.0.1";
+	}
 }
 
-/* The defaults, to their end; then the same cancelled at once. */
+/* The defaults, to their end; cancelled at once; cancelled while the name is looked up. */
 static void run_defaults(struct check *c)
 {
 	struct fakehost *h = new_host(c, c->asked->seed);
@@ -180,11 +189,12 @@ static void run_defaults(struct check *c)
 	if (!h)
 		return;
 	c->step = STEP_DEFAULTS;
-	for (unsigned cancel = 0; cancel < 2; cancel++) {
-		check_step(c, "in a run with the defaults%s", cancel ? ", cancelled at once" : "");
-		fakehost_cancel_at(h, 0, cancel ? SONDE_WHY_CANCELLED : 0);
-		int outcome = fakehost_try(h, usual_target(c));
-		judge(c, h, outcome, true);
+	for (unsigned way = 0; way < 3; way++) {
+		const char *target = usual_target(c, way == 2);
+		check_step(c, "in a run with the defaults: target=%s%s", target,
+		           way ? " (cancelled at once)" : "");
+		fakehost_cancel_at(h, 0, way ? SONDE_WHY_CANCELLED : 0);
+		judge(c, h, fakehost_try(h, target), true);
 	}
 	fakehost_free(h);
 }
@@ -229,7 +239,8 @@ static void run_varied(struct check *c, uint32_t number)
 		return;
 	sonde_rng_seed(&rng, seed);
 	sonde_buf_init(&words, 64 << 10);
-	const char *target = sonde_rng_below(&rng, 2) ? usual_target(c)
+	bool by_name = sonde_rng_below(&rng, 2);
+	const char *target = sonde_rng_below(&rng, 2) ? usual_target(c, by_name)
 	                                              : check_target(&c->plug, &rng);
 	vary_host(c, h, &rng, &words);
 	check_vary(&c->plug, h, &rng, &words);

@@ -21,25 +21,30 @@ sub spew {
   close $out or die "$path: $!\n";
 }
 
-# The prefix of an installed tree: that of `make installcheck`, or one made here.
-my $tree;
-sub installed {
-  return $ENV{SONDE_TEST_PREFIX} if $ENV{SONDE_TEST_PREFIX};
-  $tree //= File::Temp->newdir;
-  my $prefix = "$tree" . make_var('prefix');
-  return $prefix if -d $prefix;
-  my ($rc, $said) = capture('make', '-s', '-C', builddir(), 'install', "DESTDIR=$tree");
+# The root of an installed tree ("" = this machine): that of `make installcheck`, or one made here.
+my $root;
+sub root {
+  return $root if defined $root;
+  my $prefix = make_var('prefix');
+  if (defined $ENV{SONDE_TEST_PREFIX}) {
+    ($root = $ENV{SONDE_TEST_PREFIX}) =~ s/\Q$prefix\E$//;
+    return $root;
+  }
+  $root = File::Temp->newdir;
+  my ($rc, $said) = capture('make', '-s', '-C', builddir(), 'install', "DESTDIR=$root");
   die "make install: $said\n" if $rc;
-  return $prefix;
+  return $root;
 }
+
+# Where a directory of configure ("libdir") is in that tree.
+sub installed { return root() . make_var($_[0]) }
 
 # What a stranger's shell has when Sonde is installed there.
 sub environment {
-  my ($prefix) = @_;
-  $ENV{PKG_CONFIG_PATH} = "$prefix/lib/pkgconfig";
-  $ENV{PKG_CONFIG}      = "pkg-config --define-variable=prefix=$prefix";
-  $ENV{PATH}            = "$prefix/bin:$ENV{PATH}";
-  $ENV{SONDE_RUNNER}    = "$prefix/libexec/sonde/sonde-runner";
+  $ENV{PKG_CONFIG_PATH} = installed('libdir') . '/pkgconfig';
+  $ENV{PKG_CONFIG}      = 'pkg-config --define-variable=prefix=' . installed('prefix');
+  $ENV{PATH}            = installed('bindir') . ":$ENV{PATH}";
+  $ENV{SONDE_RUNNER}    = installed('libexecdir') . '/sonde/sonde-runner';
   # A library that was built with sanitizers is linked with them.
   $ENV{CFLAGS} = join ' ', '-O1 -g -Wno-override-init', make_var('SAN_CFLAGS'), make_var('FUZZ_CFLAGS');
   $ENV{CC} = (split ' ', make_var('CC') || 'cc')[0];

@@ -88,7 +88,7 @@ subtest 'planted faults' => sub {
       START => 'p->host->socket(p, AF_INET, SOCK_STREAM, 0, NULL);'],
     ['crash',    qr/it crashes \(.+\) \[in run \d+: .*n=1000/, TICK => 'if (a->n == 1000) abort();'],
     ['leaves',   qr/it ends the process \(exit code 3\)/, TICK => '_exit(3);'],
-    ['spins',    qr/takes longer than 5 s of real time \[in a run with the defaults\]/,
+    ['spins',    qr/takes longer than 5 s of real time \[in a run with the defaults: target=hello\]/,
       TICK => 'for (;;);'],
     ['starving', qr/it crashes .*bytes of memory/,
       TICK => 'memset(p->host->alloc(p, 3000), 1, 3000);'],

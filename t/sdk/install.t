@@ -14,8 +14,8 @@ use Test::More;
 
 my $doc     = slurp(srcdir() . '/doc/plugins.md');
 my @headers = map { slurp(srcdir() . "/core/include/sonde/$_.h") } qw(plugin fakehost);
-my $prefix  = installed();
-environment($prefix);
+my %at      = map { ($_ => installed($_)) } qw(includedir datadir plugindir);
+environment();
 my $tmp = File::Temp->newdir;
 
 sub run_in {
@@ -24,15 +24,15 @@ sub run_in {
 }
 
 subtest 'what is installed' => sub {
-  is(slurp("$prefix/include/sonde/plugin.h"), $headers[0], 'plugin.h');
-  is(slurp("$prefix/include/sonde/fakehost.h"), $headers[1], 'fakehost.h');
-  ok(-f "$prefix/share/aclocal/sonde.m4", 'the macro');
+  is(slurp("$at{includedir}/sonde/plugin.h"), $headers[0], 'plugin.h');
+  is(slurp("$at{includedir}/sonde/fakehost.h"), $headers[1], 'fakehost.h');
+  ok(-f "$at{datadir}/aclocal/sonde.m4", 'the macro');
   my ($rc, $flags) = capture(split(' ', $ENV{PKG_CONFIG}), '--cflags', '--libs', 'sonde');
   is($rc, 0, 'sonde.pc') or diag($flags);
   unlike($flags, qr/-l/, 'a plugin links nothing of ours');
   my (undef, $dir) = capture(split(' ', $ENV{PKG_CONFIG}), '--variable=plugindir', 'sonde');
-  is($dir, "$prefix/lib/sonde/plugins\n", 'the plugin directory');
-  ok(-f "$prefix/lib/sonde/plugins/ping.so", 'which holds the plugins');
+  is($dir, "$at{plugindir}\n", 'the plugin directory');
+  ok(-f "$at{plugindir}/ping.so", 'which holds the plugins');
 };
 
 subtest 'the template' => sub {
@@ -102,15 +102,15 @@ AC_OUTPUT
 AC
   spew("$tmp/auto/flags.in", "\@SONDE_PLUGIN_CFLAGS\@\n\@SONDE_PLUGIN_LDFLAGS\@\n"
     . "\@SONDE_FAKEHOST_LIBS\@\n\@sondeplugindir\@\n");
-  for my $step (['aclocal', '-I', "$prefix/share/aclocal"], ['autoconf'], ['./configure']) {
+  for my $step (['aclocal', '-I', "$at{datadir}/aclocal"], ['autoconf'], ['./configure']) {
     my ($rc, $said) = run_in("$tmp/auto", @$step);
     is($rc, 0, $step->[0]) or diag($said);
   }
   my @flags = split /\n/, slurp("$tmp/auto/flags");
-  like($flags[0], qr{-I\Q$prefix\E/include.*-fvisibility=hidden}, 'compiler flags');
+  like($flags[0], qr{-I\Q$at{includedir}\E.*-fvisibility=hidden}, 'compiler flags');
   like($flags[1], qr/-module/, 'linker flags');
   like($flags[2], qr/-lsonde-fakehost/, 'the fake host');
-  is($flags[3], "$prefix/lib/sonde/plugins", 'the directory');
+  is($flags[3], $at{plugindir}, 'the directory');
   my ($rc, $said) = run_in("$tmp/auto", 'sh', '-c',
     "sed -i 's/0[.]1/99/' configure.ac && autoconf -f && ./configure");
   isnt($rc, 0, 'an older Sonde is refused');
