@@ -79,3 +79,9 @@ t_fuzz_elf_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
 t_fuzz_elf_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/elf/small
+noinst_PROGRAMS += t/fuzz/bandwidth_fuzz
+t_fuzz_bandwidth_fuzz_SOURCES = t/fuzz/bandwidth_fuzz.c plugins/bandwidth/line.c
+t_fuzz_bandwidth_fuzz_CPPFLAGS = -I$(top_srcdir)/core/include -I$(top_srcdir)/plugins
+t_fuzz_bandwidth_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/bandwidth/control t/fuzz/seeds/bandwidth/data t/fuzz/seeds/bandwidth/got
