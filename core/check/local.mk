@@ -10,3 +10,11 @@ core_check_libcheck_a_SOURCES = \
 	core/check/page.c \
 	core/check/values.c
 core_check_libcheck_a_CPPFLAGS = -D_GNU_SOURCE $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/elf_fuzz
+t_fuzz_elf_fuzz_SOURCES = t/fuzz/elf_fuzz.c core/check/elf.c
+t_fuzz_elf_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
+t_fuzz_elf_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/elf/small

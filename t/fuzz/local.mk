@@ -73,12 +73,6 @@ endif
 EXTRA_DIST += t/fuzz/seeds/request/ping.json t/fuzz/seeds/request/sweep.json
 
 if FUZZERS
-noinst_PROGRAMS += t/fuzz/elf_fuzz
-t_fuzz_elf_fuzz_SOURCES = t/fuzz/elf_fuzz.c core/check/elf.c
-t_fuzz_elf_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
-t_fuzz_elf_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-endif
-EXTRA_DIST += t/fuzz/seeds/elf/small
 noinst_PROGRAMS += t/fuzz/bandwidth_fuzz
 t_fuzz_bandwidth_fuzz_SOURCES = t/fuzz/bandwidth_fuzz.c plugins/bandwidth/line.c
 t_fuzz_bandwidth_fuzz_CPPFLAGS = -I$(top_srcdir)/core/include -I$(top_srcdir)/plugins
