@@ -174,6 +174,8 @@ static const char *usual_target(const struct check *c, bool by_name)
 	switch (c->plug.desc.target) {
 	case SONDE_TARGET_IS_TEXT:
 		return "hello";
+	case SONDE_TARGET_IS_NODE:
+		return "other-node";
 	case SONDE_TARGET_IS_LIST:
 		return "127.0.0.1";
 	default:

@@ -31,7 +31,8 @@ void check_page(struct check *c)
 		return;
 	}
 	for (unsigned i = 0; sonde_row_at(c->plug.params, i, &row); i++)
-		if (!names(c->page, row.name, strlen(row.name)))
+		if (!(row.flags & SONDE_PARAM_INTERNAL) &&
+		    !names(c->page, row.name, strlen(row.name)))
 			check_say(c, CHECK_ERROR, "the page does not name the parameter %s", row.name);
 	for (unsigned i = 0;; i++) {
 		const struct sonde_field *f =

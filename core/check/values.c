@@ -41,6 +41,7 @@ const char *check_target(const struct sonde_plug *plug, struct sonde_rng *rng)
 	case SONDE_TARGET_IS_LIST:
 		return one_of(lists, COUNT(lists), rng);
 	case SONDE_TARGET_IS_TEXT:
+	case SONDE_TARGET_IS_NODE:
 		return one_of(texts, COUNT(texts), rng);
 	default:
 		return one_of(hosts, COUNT(hosts), rng);
@@ -78,6 +79,21 @@ static void long_text(const struct sonde_param *row, struct sonde_rng *rng, char
 	out[n] = '\0';
 }
 
+/* Many texts are addresses: one that answers comes more often than the rest. */
+static void choose_text(const struct sonde_param *row, struct sonde_rng *rng, char out[TEXT])
+{
+	switch (sonde_rng_below(rng, 4)) {
+	case 0:
+		snprintf(out, TEXT, "127.0.0.1");
+		break;
+	case 1:
+		long_text(row, rng, out);
+		break;
+	default:
+		snprintf(out, TEXT, "%s", one_of(texts, COUNT(texts), rng));
+	}
+}
+
 static void choose(const struct sonde_param *row, struct sonde_rng *rng, char out[TEXT])
 {
 	size_t n = 0;
@@ -101,10 +117,7 @@ static void choose(const struct sonde_param *row, struct sonde_rng *rng, char ou
 		snprintf(out, TEXT, "%s", row->names[sonde_rng_below(rng, n)]);
 		break;
 	default:
-		if (sonde_rng_below(rng, 3))
-			snprintf(out, TEXT, "%s", one_of(texts, COUNT(texts), rng));
-		else
-			long_text(row, rng, out);
+		choose_text(row, rng, out);
 	}
 }
 

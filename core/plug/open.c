@@ -166,7 +166,7 @@ static int check_desc(const struct sonde_plug *p, uint32_t allowed, struct sonde
 	int status = check_fields(d, e);
 	if (status)
 		return status;
-	if (d->target > SONDE_TARGET_IS_TEXT)
+	if (!sonde_plug_target_name(d->target))
 		return sonde_fail(e, SONDE_EVERSION, NULL,
 		                  "its target is of a kind that this host does not know");
 	if (d->needs & ~(uint32_t)NEEDS_KNOWN)

@@ -98,7 +98,7 @@ const struct later_plugin sonde_plugin = {
 		.needs = 1u << 20,
 #endif
 #ifdef WITH_TARGET
-		.target = SONDE_TARGET_IS_TEXT + 1,
+		.target = 1000,
 #else
 		.target = SONDE_TARGET_IS_TEXT,
 #endif
