@@ -61,7 +61,7 @@ struct fakehost {
 	unsigned n_calls;
 	int64_t timeout, cancel_at, step, resolve_delay;
 	enum sonde_why cancel_why; /* 0 = only at the timeout */
-	bool virtual_clock, only_loopback;
+	bool virtual_clock, only_loopback, leaves_uncounted;
 	enum sonde_icmp icmp;
 	void (*on_socket)(void *, int, int);
 	void *on_socket_arg;

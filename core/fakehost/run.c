@@ -152,9 +152,12 @@ static bool loop(struct fakehost *h)
 	}
 }
 
-static int open_descriptors(void)
+static int open_descriptors(const struct fakehost *h)
 {
 	int n = 0;
+
+	if (h->leaves_uncounted)
+		return 0;
 	for (int fd = 0; fd < 256; fd++)
 		n += lseek(fd, 0, SEEK_CUR) != -1 || errno != EBADF;
 	return n;
@@ -196,7 +199,7 @@ static void end(struct fakehost *h, int descriptors)
 	/* A pending timer at done() is the host's to drop. */
 	while (h->timers)
 		fakehost_timer_stop(&h->probe, h->timers);
-	if (open_descriptors() != descriptors)
+	if (open_descriptors(h) != descriptors)
 		fakehost_note(h, "a descriptor was left open");
 	if (h->result.broken)
 		fakehost_note(h, "the result is broken: %s", h->result.broken);
@@ -231,7 +234,7 @@ int fakehost_try(struct fakehost *h, const char *target)
 	h->probe.state = calloc(1, h->plug.desc.state_size + 1);
 	if (!h->probe.state)
 		fakehost_die("no memory");
-	int descriptors = open_descriptors();
+	int descriptors = open_descriptors(h);
 	if (h->plug.desc.start(&h->probe)) {
 		outcome = RUN_NOT_STARTED;
 	} else {

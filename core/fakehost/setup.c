@@ -123,6 +123,11 @@ void fakehost_seed(struct fakehost *h, uint64_t seed)
 	h->seed = seed;
 }
 
+void fakehost_count_descriptors(struct fakehost *h, bool on)
+{
+	h->leaves_uncounted = !on;
+}
+
 void fakehost_timeout(struct fakehost *h, int64_t ns)
 {
 	h->timeout = ns;
