@@ -131,8 +131,12 @@ subtest 'pages' => sub {
   like($text, qr/^warning: there is no page for users \(paged\.md/m, 'but a warning');
   spew("$tmp/paged.md", "`n` and `lists`, text\n");
   ($code, $text) = run_check($file, '--runs', 1);
-  is($code, 1, 'one that lacks a field');
-  like($text, qr/^error: the page does not name the field list$/m, 'is told');
+  is($code, 0, 'one that lacks a field is no error');
+  like($text, qr/^warning: the page does not name the field list$/m, 'but told');
+  spew("$tmp/paged.md", "`n` and a `list` of texts\n");
+  ($code, $text) = run_check($file, '--runs', 1);
+  is($code, 1, 'one that lacks a parameter is');
+  like($text, qr/^error: the page does not name the parameter text$/m, 'and told');
   ($code, $text) = run_check($file, '--page', "$tmp/none.md");
   is($code, 1, 'one that is not there');
   like($text, qr/none\.md cannot be read/, 'is told');
