@@ -14,6 +14,8 @@ core_base_libbase_a_SOURCES = \
 	core/base/secret.c core/base/secret.h \
 	core/base/status.c core/base/status.h \
 	core/base/valid.c
+	core/base/spans.c core/base/spans.h \
+	core/base/status.c core/base/status.h
 core_base_libbase_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS)
 
 check_LIBRARIES += t/libtap.a
@@ -22,3 +24,7 @@ t_libtap_a_SOURCES = t/tap.c t/tap.h
 C_TESTS += t/base/base_test
 t_base_base_test_SOURCES = t/base/base_test.c
 t_base_base_test_LDADD = t/libtap.a core/base/libbase.a $(SODIUM_LIBS)
+
+C_TESTS += t/base/spans_test
+t_base_spans_test_SOURCES = t/base/spans_test.c
+t_base_spans_test_LDADD = t/libtap.a core/base/libbase.a $(SODIUM_LIBS)
