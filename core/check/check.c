@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reporting process: starts a child, reads what it says, ends it when a step takes too long, and
- * starts another behind a step that killed it. Owns pipe and child, which never outlive the call.
- * What comes out of the pipe may be the plugin's: it is bounded and printed as plain ASCII. */
+/* The reporting process: starts a child, reads what it says, ends it when a step takes too long,
+ * and starts another behind a step that killed it. Owns pipe and child, which never outlive the
+ * call. What comes out of the pipe may be the plugin's: it is bounded and printed as ASCII. */
 #include "check/check.h"
 
 #include <errno.h>

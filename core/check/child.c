@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The process in which the plugin is tried. Order: a network of its own, the jail, then the file is
- * opened. Steps: 0 the file and its rows, 1 the self-test, 2 a run with the defaults, then runs with
- * generated parameters. Each run depends on the seed and its number only, so that a new process can
- * go on behind a step that killed this one. */
+/* The process in which the plugin is tried. Order: a network of its own, the jail, then the file
+ * is opened. Steps: 0 the file and its rows, 1 the self-test, 2 a run with the defaults, then runs
+ * with generated parameters. Each run depends on the seed and its number only, so that a new
+ * process can go on behind a step that killed this one. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -23,15 +23,8 @@ enum { FILE_MAX = 256 << 20 };
 static void send_record(struct check *c, enum check_kind kind, const char *fmt, va_list ap)
 {
 	struct check_record r = { .kind = kind, .step = c->step };
-	struct sonde_buf b;
 
-	sonde_buf_init(&b, 1 << 16);
-	char *text = sonde_buf_reserve(&b, 8 << 10);
-	if (text) {
-		vsnprintf(text, 8 << 10, fmt, ap);
-		strncpy(r.what, text, sizeof(r.what) - 1);
-	}
-	sonde_buf_deinit(&b);
+	vsnprintf(r.what, sizeof(r.what), fmt, ap);
 	if (write(c->out, &r, sizeof(r)) != (ssize_t)sizeof(r))
 		_exit(1);
 }

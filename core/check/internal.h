@@ -31,14 +31,14 @@ struct check {
 
 void check_say(struct check *, enum check_kind, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Names a step for the reader: what comes until the next is about it. */
+/* Names a step for the reader: what comes until the next one is about it. */
 void check_step(struct check *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* child.c: all steps from number `from` on. */
 void check_child(struct check *, uint32_t from);
 
 /* values.c */
-/* Give each parameter of the host a value of the generator's choice; words get the text for people. */
+/* Give parameters of the host values of the generator's choice; words get the text for people. */
 void check_vary(const struct sonde_plug *, struct fakehost *, struct sonde_rng *,
                 struct sonde_buf *words);
 const char *check_target(const struct sonde_plug *, struct sonde_rng *);

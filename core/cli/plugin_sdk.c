@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For authors of plugins: `plugin new` writes a first plugin that works, `plugin check` hands a file
- * to sonde-runner, because the client opens no plugin itself. Refuses to write where something is. */
+/* For authors of plugins: `plugin new` writes a first plugin that works, `plugin check` hands a
+ * file to sonde-runner, because the client opens no plugin itself. Refuses to write where
+ * something is. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

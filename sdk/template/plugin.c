@@ -1,5 +1,6 @@
 /* @name@: sends one datagram to a port of the target and tells how long the answer took. It shows
- * each part of a plugin once; put your own measurement in its place. sonde/plugin.h is the contract. */
+ * each part of a plugin once; put your own measurement in its place. The contract stands in
+ * sonde/plugin.h. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host for one plugin under test: the table of struct sonde_host on poll(), with the real clock or
- * with a virtual one that jumps to the next timer whenever no descriptor is ready. It keeps the
+/* A host for one plugin under test: the table of struct sonde_host on poll(), with the real clock
+ * or with a virtual one that jumps to the next timer whenever no descriptor is ready. It keeps the
  * contract of sonde/plugin.h strictly and remembers where the plugin broke it.
  *
  *	struct fakehost *h = fakehost_new("./ping.so");
@@ -25,8 +25,8 @@ extern "C" {
 
 struct fakehost;
 
-/* Open a plugin (a path; a relative one that is not here is looked for below $top_builddir) with all
- * parameters at their defaults. Ends the process with a sentence when a node would refuse it. */
+/* Open a plugin (a path; a relative one that is not here is looked for below $top_builddir) with
+ * all parameters at their defaults. Ends the process with a sentence where a node refuses it. */
 struct fakehost *fakehost_new(const char *path);
 /* The same around a plugin linked into the test. */
 struct fakehost *fakehost_new_linked(const struct sonde_plugin *);
