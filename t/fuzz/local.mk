@@ -84,6 +84,17 @@ EXTRA_DIST += \
 	t/fuzz/seeds/path/reply4 t/fuzz/seeds/path/udp
 
 if FUZZERS
+noinst_PROGRAMS += t/fuzz/dns_fuzz
+t_fuzz_dns_fuzz_SOURCES = t/fuzz/dns_fuzz.c $(DNS_PARSERS)
+t_fuzz_dns_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(DNS_CPPFLAGS)
+t_fuzz_dns_fuzz_LDADD = $(LDNS_LIBS)
+t_fuzz_dns_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/dns/any t/fuzz/seeds/dns/dnskey t/fuzz/seeds/dns/http \
+	t/fuzz/seeds/dns/http_chunked t/fuzz/seeds/dns/https t/fuzz/seeds/dns/loop \
+	t/fuzz/seeds/dns/name t/fuzz/seeds/dns/nsid t/fuzz/seeds/dns/referral
+
+if FUZZERS
 noinst_PROGRAMS += t/fuzz/bandwidth_fuzz
 t_fuzz_bandwidth_fuzz_SOURCES = t/fuzz/bandwidth_fuzz.c plugins/bandwidth/line.c
 t_fuzz_bandwidth_fuzz_CPPFLAGS = -I$(top_srcdir)/core/include -I$(top_srcdir)/plugins
