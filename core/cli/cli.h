@@ -164,4 +164,7 @@ int cli_token_ls(struct cli *, const struct cli_args *);
 int cli_token_rm(struct cli *, const struct cli_args *);
 int cli_plugin_ls(struct cli *, const struct cli_args *);
 int cli_plugin_show(struct cli *, const struct cli_args *);
+int cli_plugin_new(struct cli *, const struct cli_args *);
+int cli_plugin_check(struct cli *, const struct cli_args *);
+extern const struct cli_option cli_plugin_new_options[], cli_plugin_check_options[];
 int cli_policy_ls(struct cli *, const struct cli_args *);

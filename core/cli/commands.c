@@ -32,6 +32,10 @@ const struct cli_command cli_commands[] = {
 	  cli_measurement_show, 1, 1 },
 	{ "plugin", "ls", "", "list the measurement types", NULL, cli_plugin_ls, 0, 0 },
 	{ "plugin", "show", "TYPE", "options and fields of a type", NULL, cli_plugin_show, 1, 1 },
+	{ "plugin", "new", "DIR", "write a first plugin that works", cli_plugin_new_options,
+	  cli_plugin_new, 1, 1 },
+	{ "plugin", "check", "FILE", "try a plugin: rows, self-test, generated parameters",
+	  cli_plugin_check_options, cli_plugin_check, 1, 1 },
 	{ "policy", "ls", "", "list the placement policies", NULL, cli_policy_ls, 0, 0 },
 	{ NULL },
 };
