@@ -96,6 +96,8 @@ static void on_message(struct sonde_conn *conn, void *arg, char *text, size_t le
 		l->events.tasks(l->arg, m.list.tasks, m.list.count);
 	else if (m.kind == SONDE_MSG_CANCEL)
 		l->events.cancel(l->arg, m.list.tasks, m.list.count);
+	else if (m.kind == SONDE_MSG_RELOAD)
+		l->events.reload(l->arg);
 }
 
 static void on_open(struct sonde_conn *conn, void *arg)

@@ -18,8 +18,10 @@ core_node_libnode_a_SOURCES = \
 	core/node/spool.c core/node/spool.h core/node/spool_private.h \
 	core/node/spool_epoch.c core/node/spool_open.c core/node/spool_read.c \
 	core/node/stats.c core/node/stats.h \
-	core/node/super.c core/node/super.h \
+	core/node/super.c core/node/super.h core/node/super_private.h \
+	core/node/super_runner.c \
 	core/node/sync.c core/node/sync.h \
+	core/node/types.c core/node/types.h \
 	core/node/work.c
 core_node_libnode_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE \
 	$(UV_CFLAGS) $(JANSSON_CFLAGS)

@@ -4,7 +4,7 @@
  * The end after SIGTERM: DRAINING (new tasks are refused, running ones go on for the drain time,
  * then they are given back as node_lost), SENDING (results are synced and acknowledged, bounded),
  * LEAVING (bye), CLOSING. A second signal goes straight to CLOSING: nothing is lost by it, the spool
- * and the journal say the rest at the next start. */
+ * and the journal say the rest at the next start. SIGHUP looks at the plugin directory again. */
 #include "node/node.h"
 
 #include <errno.h>
@@ -69,6 +69,7 @@ void sonde_node_finish(struct sonde_node *node, int exit_code)
 	node->exit_code = exit_code;
 	uv_close((uv_handle_t *)&node->term, NULL);
 	uv_close((uv_handle_t *)&node->interrupt, NULL);
+	uv_close((uv_handle_t *)&node->hangup, NULL);
 	uv_close((uv_handle_t *)&node->step, NULL);
 	if (node->sync)
 		sonde_sync_close(node->sync);
@@ -135,6 +136,11 @@ static void on_signal(uv_signal_t *signal, int number)
 	uv_timer_start(&node->step, on_step, 0, STEP_MS);
 }
 
+static void on_hangup(uv_signal_t *signal, int number)
+{
+	sonde_work_reload(signal->data);
+}
+
 /* -------- the start -------- */
 
 static int open_files(struct sonde_node *node, struct sonde_error *e)
@@ -192,7 +198,10 @@ static int start_net(struct sonde_node *node, const struct sonde_identity *ident
 static int start(struct sonde_node *node, const struct sonde_identity *identity,
                  struct sonde_error *e)
 {
-	const struct sonde_super_options super = { .child = child_options(node->options) };
+	const struct sonde_super_options super = {
+		.child = child_options(node->options),
+		.types = { node->plugins.data, node->plugins.len },
+	};
 
 	if (sonde_sync_new(&node->loop, node->spool, node->journal, &sonde_work_sync_events, node,
 	                   &node->sync) ||
@@ -204,6 +213,7 @@ static int start(struct sonde_node *node, const struct sonde_identity *identity,
 	sonde_work_recall(node);
 	uv_signal_start(&node->term, on_signal, SIGTERM);
 	uv_signal_start(&node->interrupt, on_signal, SIGINT);
+	uv_signal_start(&node->hangup, on_hangup, SIGHUP);
 	return SONDE_OK;
 }
 
@@ -214,8 +224,9 @@ static int run_loop(struct sonde_node *node, const struct sonde_identity *identi
 		return sonde_fail(e, SONDE_EIO, NULL, "cannot make an event loop");
 	uv_signal_init(&node->loop, &node->term);
 	uv_signal_init(&node->loop, &node->interrupt);
+	uv_signal_init(&node->loop, &node->hangup);
 	uv_timer_init(&node->loop, &node->step);
-	node->term.data = node->interrupt.data = node->step.data = node;
+	node->term.data = node->interrupt.data = node->hangup.data = node->step.data = node;
 	int rc = start(node, identity, e);
 	if (rc)
 		sonde_node_finish(node, 1);

@@ -27,7 +27,7 @@ struct sonde_accepts {
 struct sonde_node {
 	const struct sonde_node_options *options;
 	uv_loop_t loop;
-	uv_signal_t term, interrupt;
+	uv_signal_t term, interrupt, hangup;
 	uv_timer_t step;
 	struct sonde_journal *journal;
 	struct sonde_spool *spool;
@@ -47,6 +47,8 @@ struct sonde_node {
  * result is in the spool. */
 void sonde_work_recall(struct sonde_node *);
 void sonde_work_visit(void *node, const struct sonde_record *); /* of each record at open */
+
+void sonde_work_reload(void *node); /* look at the plugin directory again */
 
 extern const struct sonde_sync_events sonde_work_sync_events;
 extern const struct sonde_super_events sonde_work_super_events;

@@ -84,7 +84,31 @@ static void on_progress(void *arg, const struct sonde_msg *m)
 	sonde_link_progress(node->link, m);
 }
 
-const struct sonde_super_events sonde_work_super_events = { on_outcome, on_progress };
+static void on_types(void *arg, const struct sonde_msg_types *types)
+{
+	struct sonde_msg_types kept = *types;
+	struct sonde_node *node = arg;
+
+	sonde_buf_reset(&node->plugins);
+	sonde_buf_add(&node->plugins, types->plugins.s, types->plugins.len);
+	if (node->plugins.failed)
+		return; /* longer than any hello may hold */
+	kept.plugins = (struct sonde_text){ node->plugins.data, node->plugins.len };
+	kept.why = clip(kept.why);
+	sonde_link_types(node->link, &kept);
+}
+
+const struct sonde_super_events sonde_work_super_events = { on_outcome, on_progress, on_types };
+
+void sonde_work_reload(void *arg)
+{
+	struct sonde_node *node = arg;
+
+	if (node->phase != SONDE_NODE_RUNNING)
+		return;
+	sonde_log(SONDE_LOG_INFO, "node", "looking at %s again", node->options->plugins);
+	sonde_super_reload(node->super);
+}
 
 void sonde_work_visit(void *arg, const struct sonde_record *record)
 {
@@ -266,5 +290,6 @@ static void on_beat(void *arg, struct sonde_msg_beat *beat)
 	beat->spool_count = spool.count;
 }
 
-const struct sonde_link_events sonde_work_link_events = { on_up, on_tasks, on_cancel, on_beat,
-	                                                  on_fatal };
+const struct sonde_link_events sonde_work_link_events = {
+	on_up, on_tasks, on_cancel, sonde_work_reload, on_beat, on_fatal,
+};

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { BEAT_MS = 1000, LEAK_MAX = 32 };
+enum { BEAT_MS = 1000, LEAK_MAX = 32, TYPES_MAX = 256 << 10 };
 
 static void stop(struct sonde_runner *r)
 {
@@ -113,6 +113,23 @@ static void before_sleep(uv_prepare_t *h)
 	sonde_poller_before_sleep(&r->poller);
 }
 
+/* What this set can do, said once, before the first sign of life. */
+static void say_types(struct sonde_runner *r)
+{
+	struct sonde_msg m = { .kind = SONDE_MSG_TYPES };
+	struct sonde_buf b;
+	struct sonde_json j;
+
+	sonde_buf_init(&b, TYPES_MAX);
+	sonde_json_init(&j, &b);
+	sonde_plugset_describe(r->plugs, &j);
+	m.types.plugins = (struct sonde_text){ b.data, b.len };
+	if (b.failed || !sonde_channel_put(&r->channel, &m))
+		sonde_log(SONDE_LOG_ERROR, "runner", "the descriptions of the plugins are over %d KiB",
+		          TYPES_MAX >> 10);
+	sonde_buf_deinit(&b);
+}
+
 static void say_ready(struct sonde_runner *r)
 {
 	const struct sonde_msg m = { .kind = SONDE_MSG_READY, .reason = SONDE_TEXT("") };
@@ -189,6 +206,7 @@ int sonde_runner_loop(struct sonde_runner *r)
 	int rc = start_handles(r);
 	if (!rc) {
 		r->first_fd = next_fd(r);
+		say_types(r);
 		say_ready(r);
 		uv_run(&r->loop, UV_RUN_DEFAULT);
 	}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Comparing descriptions. They come from processes that run plugins: read strictly, bounded by the
+ * wire's limit of their size. Owns nothing beyond a call. */
+#include "node/types.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "param/param.h"
+
+static json_t *load(struct sonde_text text)
+{
+	struct sonde_error e;
+
+	return sonde_json_load(text.s, text.len, &e);
+}
+
+static bool has_type(const json_t *doc, const char *name, size_t len)
+{
+	const json_t *plugin;
+	size_t i;
+
+	json_array_foreach(json_object_get(doc, "plugins"), i, plugin) {
+		const char *have = json_string_value(json_object_get(plugin, "name"));
+		if (have && strlen(have) == len && !memcmp(have, name, len))
+			return true;
+	}
+	return false;
+}
+
+static int check_refused(const json_t *now, const json_t *next, struct sonde_error *e)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(next, "refused"), i, row) {
+		const char *path = json_string_value(json_object_get(row, "file"));
+		const char *why = json_string_value(json_object_get(row, "why"));
+		const char *slash = path ? strrchr(path, '/') : NULL;
+		const char *file = slash ? slash + 1 : path ? path : "";
+		size_t n = strlen(file);
+		if (n <= 3 || strcmp(file + n - 3, ".so"))
+			continue;
+		if (has_type(now, file, n - 3) && !has_type(next, file, n - 3))
+			return sonde_fail(e, SONDE_EINVAL, NULL,
+			                  "%s is broken, so that the plugins stay as they were: %s",
+			                  file, why ? why : "");
+	}
+	return SONDE_OK;
+}
+
+int sonde_types_check(struct sonde_text now, struct sonde_text next, struct sonde_error *e)
+{
+	json_t *old = load(now), *new = load(next);
+
+	int rc = json_is_array(json_object_get(new, "plugins")) ?
+	                 check_refused(old, new, e) :
+	                 sonde_fail(e, SONDE_EINVAL, NULL, "the runner described no plugins");
+	json_decref(old);
+	json_decref(new);
+	return rc;
+}
+
+unsigned sonde_types_count(struct sonde_text text)
+{
+	json_t *doc = load(text);
+	size_t n = json_array_size(json_object_get(doc, "plugins"));
+
+	json_decref(doc);
+	return (unsigned)n;
+}
