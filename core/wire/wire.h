@@ -36,7 +36,8 @@ enum sonde_msg_kind {
 	SONDE_MSG_ACK,       /* controller: stored up to and including seq */
 	SONDE_MSG_PROGRESS,  /* runner -> node -> controller */
 	SONDE_MSG_BYE,       /* node: goes away on purpose */
-	SONDE_MSG_READY,     /* runner: plugins are loaded */
+	SONDE_MSG_READY,     /* runner: plugins are loaded; then each second, a sign of life. A reason
+	                        asks for another runner in its place */
 	SONDE_MSG_OUTCOME,   /* runner: one task is over */
 	SONDE_MSG_QUIT,      /* node -> runner: finish what runs, take nothing new */
 	SONDE_MSG_RELOAD,    /* controller -> node: look at the plugin directory again */

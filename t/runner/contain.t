@@ -54,7 +54,7 @@ subtest 'exit' => sub {
 for my $how (qw(spin hang)) {
   subtest "$how" => sub {
     my $r = RunnerDriver->new(log => $log);
-    is($r->recv->{t}, 'ready', 'alive');
+    is_deeply([ map { $r->recv->{t} } 1, 2 ], [qw(types ready)], 'alive');
     $r->tasks(['faulty', 'x', options => { how => $how }, timeoutMs => 100]);
     # The sign of life stops: after at most one that was on its way, nothing.
     select undef, undef, undef, 2.5;
@@ -114,15 +114,16 @@ subtest 'memory' => sub {
 
 subtest 'descriptors' => sub {
   my $r = RunnerDriver->new(log => $log, args => ['--nofile', 64, '--guard-allow', 'private']);
-  # All in one frame: once idle, the runner may go at any moment.
   my ($files, $tcp, $echo) = $r->tasks(['faulty', 'x', options => { how => 'files' }],
     ['tcp', '127.0.0.1'], ['echo', 'x']);
   my $got = $r->outcomes($files, $tcp, $echo);
   is($got->{$files}{body}{how}, 'ok', 'all descriptors used up');
   is($got->{$tcp}{failure}, 'overload', 'another probe says overload');
   is($got->{$echo}{body}{target}, 'x', 'one without a socket runs');
-  is($r->answer, undef, 'and the runner makes way for a new one');
-  is($r->wait, 0, 'in good order');
+  my $m;
+  for (1 .. 4) { $m = $r->recv; last if $m->{reason} }
+  is($m->{reason}, 'a plugin leaks descriptors', 'and the runner asks for another in its place');
+  is($r->quit, 0, 'for which it goes in good order');
 };
 
 done_testing;
