@@ -197,7 +197,7 @@ static int spawn(struct sonde_child *c, const struct sonde_child_options *o, int
 	const char *const argv[] = {
 		o->runner, "--plugins", o->plugins, "--fd", "3", "--blame-fd", "4",
 		"--guard-allow", o->allow ? o->allow : "", "--guard-deny", o->deny ? o->deny : "",
-		"--concurrency", concurrency, NULL,
+		"--guard-own", o->own ? o->own : "", "--concurrency", concurrency, NULL,
 	};
 	const struct sonde_spawn_fd fds[] = {
 		{ theirs, CHILD_FD }, { c->blame_fd, BLAME_FD }, { -1, -1 }

@@ -10,6 +10,7 @@
 struct sonde_child_options {
 	const char *runner, *plugins; /* program, directory */
 	const char *allow, *deny;     /* prefixes for the guard, NULL = none */
+	const char *own;              /* addresses that need to be allowed, NULL = none; read at each start */
 	unsigned concurrency;
 };
 

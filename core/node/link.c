@@ -38,6 +38,11 @@ bool sonde_link_is_up(const struct sonde_link *l)
 	return l->state == SONDE_LINK_UP;
 }
 
+const char *sonde_link_peer(const struct sonde_link *l)
+{
+	return l->conn ? sonde_conn_peer(l->conn) : "";
+}
+
 bool sonde_link_is_closed(const struct sonde_link *l)
 {
 	return !l->conn;

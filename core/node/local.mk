@@ -13,6 +13,7 @@ core_node_libnode_a_SOURCES = \
 	core/node/link_send.c \
 	core/node/node.c core/node/node.h core/node/node_private.h \
 	core/node/options.c core/node/options.h \
+	core/node/own.c core/node/own.h \
 	core/node/record.c core/node/record.h \
 	core/node/spawn.c core/node/spawn.h \
 	core/node/spool.c core/node/spool.h core/node/spool_private.h \

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "node/node_private.h"
+#include "node/own.h"
 
 enum {
 	STEP_MS = 20,
@@ -164,11 +165,13 @@ static int open_files(struct sonde_node *node, struct sonde_error *e)
 	return SONDE_OK;
 }
 
-static struct sonde_child_options child_options(const struct sonde_node_options *o)
+static struct sonde_child_options child_options(const struct sonde_node *node)
 {
+	const struct sonde_node_options *o = node->options;
+
 	return (struct sonde_child_options){
 		.runner = o->runner, .plugins = o->plugins, .allow = o->guard_allow,
-		.deny = o->guard_deny, .concurrency = (unsigned)o->capacity,
+		.deny = o->guard_deny, .own = node->own, .concurrency = (unsigned)o->capacity,
 	};
 }
 
@@ -199,7 +202,7 @@ static int start(struct sonde_node *node, const struct sonde_identity *identity,
                  struct sonde_error *e)
 {
 	const struct sonde_super_options super = {
-		.child = child_options(node->options),
+		.child = child_options(node),
 		.types = { node->plugins.data, node->plugins.len },
 	};
 
@@ -239,7 +242,6 @@ static int run_loop(struct sonde_node *node, const struct sonde_identity *identi
 int sonde_node_run(const struct sonde_node_options *o, const struct sonde_identity *identity,
                    struct sonde_error *e)
 {
-	struct sonde_child_options child = child_options(o);
 	struct sonde_node *node = calloc(1, sizeof(*node));
 
 	if (!node) {
@@ -249,6 +251,8 @@ int sonde_node_run(const struct sonde_node_options *o, const struct sonde_identi
 	node->options = o;
 	sonde_buf_init(&node->plugins, PLUGINS_MAX);
 	sonde_buf_init(&node->packed, SONDE_RECORD_MAX);
+	sonde_own_init(node->own, o->controller);
+	const struct sonde_child_options child = child_options(node);
 	int rc = sonde_describe(&child, &node->plugins, e);
 	if (!rc)
 		rc = open_files(node, e);

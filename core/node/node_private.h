@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the node, shared by node.c (start and end) and work.c (tasks and results). */
 #pragma once
+#include "guard/guard.h"
 #include "node/link.h"
 #include "node/node.h"
 #include "node/stats.h"
@@ -38,6 +39,7 @@ struct sonde_node {
 	struct sonde_buf plugins, packed;
 	struct sonde_accepts accepts;
 	struct sonde_stats stats;
+	char own[SONDE_GUARD_OWN_TEXT]; /* addresses of this machine and of the controller */
 	enum sonde_node_phase phase;
 	int64_t phase_ns;
 	int exit_code;

@@ -41,6 +41,8 @@ const struct sonde_jobs *sonde_super_jobs(const struct sonde_super *);
  * through a broken file, a type that is served now, nothing changes. The types event tells. Types
  * that were disabled get a new chance. */
 void sonde_super_reload(struct sonde_super *);
+/* The same with what is known now, unless a runner is coming anyway: the options have changed. */
+void sonde_super_renew(struct sonde_super *);
 /* End every task now with this failure. */
 void sonde_super_abandon(struct sonde_super *, unsigned failure, const char *why);
 /* Ends the runner; no callback but `done` comes after this. Frees. */

@@ -142,6 +142,15 @@ void sonde_super_reload(struct sonde_super *s)
 		end_reload(s, why);
 }
 
+void sonde_super_renew(struct sonde_super *s)
+{
+	struct sonde_error e = { 0 };
+	const char *why = s->closing || s->coming ? NULL : replace(s, &e);
+
+	if (why)
+		sonde_log(SONDE_LOG_WARN, "runner", "the runner stays: %s", why);
+}
+
 /* -------- what a runner says -------- */
 
 static void on_types(struct sonde_super_runner *r, const struct sonde_msg_types *m)
@@ -156,7 +165,6 @@ static void on_types(struct sonde_super_runner *r, const struct sonde_msg_types 
 static void on_ready(struct sonde_super_runner *r, struct sonde_text spoilt)
 {
 	struct sonde_super *s = r->super;
-	struct sonde_error e = { 0 };
 
 	if (!r->ready) {
 		r->ready = true;
@@ -173,7 +181,7 @@ static void on_ready(struct sonde_super_runner *r, struct sonde_text spoilt)
 	} else if (spoilt.len && r->role == SONDE_RUNNER_SERVING && !s->coming) {
 		sonde_log(SONDE_LOG_WARN, "runner", "the runner asks for another in its place: %.*s",
 		          (int)spoilt.len, spoilt.s);
-		replace(s, &e);
+		sonde_super_renew(s);
 	}
 }
 

@@ -261,12 +261,26 @@ static void on_cancel(void *arg, const struct sonde_msg_task *tasks, unsigned co
 	}
 }
 
+/* Another interface or another address of the controller: the guard must know it. */
+static void learn_addresses(struct sonde_node *node)
+{
+	char now[SONDE_GUARD_OWN_TEXT], *at = now, *next;
+	bool moved = sonde_guard_own_add(node->own, sonde_link_peer(node->link));
+
+	sonde_guard_own_addresses(now);
+	while ((next = strsep(&at, ",")))
+		moved |= sonde_guard_own_add(node->own, next);
+	if (moved)
+		sonde_super_renew(node->super);
+}
+
 /* The controller may have missed what it was told on the connection before. */
 static void on_up(void *arg)
 {
 	struct sonde_node *node = arg;
 	const struct sonde_jobs *jobs = sonde_super_jobs(node->super);
 
+	learn_addresses(node);
 	node->accepts.count = 0;
 	for (const struct sonde_job *j = jobs->waiting.first; j; j = j->next)
 		hold_accept(node, &j->key);

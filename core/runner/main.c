@@ -153,6 +153,8 @@ static int serve(struct sonde_runner *r, const struct sonde_runner_options *o,
 		status = share_blame(r, (int)o->blame_fd, &own, e);
 	if (!status)
 		status = sonde_guard_new(o->guard_allow, o->guard_deny, &r->guard, e);
+	if (!status && o->guard_own)
+		status = sonde_guard_refuse_own(r->guard, o->guard_own, e);
 	if (!status)
 		status = sonde_resolver_new(&r->poller, r->guard, o->resolver, &r->resolver, e);
 	if (!status && sonde_decoder_new(&r->decoder))
