@@ -11,9 +11,10 @@
  * nothing left to do and stays. A runner that says with ready that it is spoilt (a plugin leaks) is
  * replaced in the same way.
  *
- * Blame: when a runner dies, the blame page says whose code ran. That task ends as crashed. The
- * others are given to the next runner, a few times when somebody was to blame, once when nobody
- * was: then they are all suspect the second time. */
+ * Blame: when a runner dies, the blame page says whose code ran. That task ends as crashed, and the
+ * others are given to the next runner, a few times. When nobody's code ran, the one whose code ran
+ * last is suspect (it may have closed or scribbled on what is not its own): it gets one more try.
+ * When that one is over already, all are suspect. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +28,8 @@ enum {
 	START_MS = 20000, /* from the start to the first word: plugins are tried and opened */
 	LEAVING_MAX = 4,
 	IDLE_MS = 1000,
-	RERUNS_BLAMED = 4,
-	RERUNS_UNKNOWN = 1,
+	RERUNS_OTHERS = 4,
+	RERUNS_SUSPECT = 1,
 };
 
 static struct sonde_text text_of(const struct sonde_buf *b)
@@ -228,11 +229,12 @@ static void on_message(struct sonde_child *child, void *arg, const struct sonde_
 
 /* -------- the end of a runner -------- */
 
-static void blame_one(struct sonde_super *s, struct sonde_job *job, const char *how)
+static void blame_one(struct sonde_super *s, struct sonde_job *job, const char *how,
+                      const char *when)
 {
 	char why[192];
 
-	snprintf(why, sizeof(why), "the runner %s while this probe's code ran", how);
+	snprintf(why, sizeof(why), "the runner %s %s", how, when);
 	if (sonde_crashes_note(&s->crashes, job->task.type, sonde_boottime_ns()))
 		sonde_log(SONDE_LOG_ERROR, "runner", "plugin %.*s crashed %d times within a minute: "
 		          "disabled for %lld s", (int)job->task.type.len, job->task.type.s,
@@ -242,32 +244,41 @@ static void blame_one(struct sonde_super *s, struct sonde_job *job, const char *
 	sonde_super_end_job(s, job, SONDE_FAIL_CRASHED, why);
 }
 
+static void sort_one(struct sonde_super *s, struct sonde_job *job, const char *how, bool suspect,
+                     unsigned limit)
+{
+	char why[160];
+
+	if (job->cancelled) {
+		sonde_super_end_job(s, job, SONDE_FAIL_CANCELLED, "cancelled");
+	} else if (job->reruns++ < (suspect ? RERUNS_SUSPECT : limit)) {
+		job->runner->jobs--;
+		job->runner = NULL;
+		sonde_jobs_wait(&s->jobs, job);
+	} else if (suspect) {
+		blame_one(s, job, how, "right after this probe's code ran, once more");
+	} else {
+		snprintf(why, sizeof(why), "the runner %s", how);
+		sonde_super_end_job(s, job, SONDE_FAIL_CRASHED, why);
+	}
+}
+
 static void sort_jobs(struct sonde_super_runner *r, const char *how,
                       const struct sonde_blame *blame)
 {
 	struct sonde_super *s = r->super;
 	struct sonde_task_key key = { blame->measurement, blame->task, blame->attempt };
-	struct sonde_job *guilty = blame->active ? sonde_jobs_find(&s->jobs, &key) : NULL;
-	char why[160];
+	struct sonde_job *last = sonde_jobs_find(&s->jobs, &key);
 
-	if (guilty && guilty->runner != r)
-		guilty = NULL;
-	unsigned limit = guilty ? RERUNS_BLAMED : RERUNS_UNKNOWN;
-	snprintf(why, sizeof(why), "the runner %s", how);
-	if (guilty)
-		blame_one(s, guilty, how);
+	if (last && last->runner != r)
+		last = NULL;
+	unsigned limit = last ? RERUNS_OTHERS : RERUNS_SUSPECT;
+	if (last && blame->active)
+		blame_one(s, last, how, "while this probe's code ran");
 	for (struct sonde_job *job = s->jobs.running.first, *next; job; job = next) {
 		next = job->next;
-		if (job->runner != r)
-			continue;
-		if (job->cancelled) {
-			sonde_super_end_job(s, job, SONDE_FAIL_CANCELLED, "cancelled");
-		} else if (job->reruns++ < limit) {
-			job->runner = NULL;
-			sonde_jobs_wait(&s->jobs, job);
-		} else {
-			sonde_super_end_job(s, job, SONDE_FAIL_CRASHED, why);
-		}
+		if (job->runner == r)
+			sort_one(s, job, how, job == last, limit);
 	}
 	sonde_super_flush(s);
 }
