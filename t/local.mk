@@ -19,4 +19,4 @@ t_e2e_shift_2_shift_la_SOURCES = t/e2e/shift/shift.c
 t_e2e_shift_2_shift_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DSHIFT_VERSION=2
 t_e2e_shift_2_shift_la_CFLAGS = $(PLUGIN_CFLAGS)
 t_e2e_shift_2_shift_la_LDFLAGS = $(SHIFT_LDFLAGS)
-SCRIPT_TESTS += t/e2e/reload.t
+SCRIPT_TESTS += t/e2e/reload.t t/e2e/contain.t
