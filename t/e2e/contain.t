@@ -61,6 +61,7 @@ my ($runs, @slow) = (0);
 for my $how (sort keys %ways) {
   my ($fate, $goes, $n) = @{ $ways{$how} };
   for my $round (1 .. $n // $rounds) {
+    my $start = time;
     my ($before) = keys %{ processes() };
     my @beside = map { ask('echo', { delay => '400ms' }) } 1 .. 3;
     my $id = ask('faulty', { how => $how });
@@ -75,6 +76,7 @@ for my $how (sort keys %ways) {
       "$how, round $round: $got") or diag encode_json([ $r, \@hurt, $after, $before, $now ]);
     is($r->{made}, 0, '... and made no process') if $how eq 'fork';
     $runs++;
+    note sprintf '%s took %.1f s', $how, time - $start if time - $start > 2;
     forgive() if $goes;
   }
 }
