@@ -68,6 +68,7 @@ struct node {
 	enum node_reload reload;
 	char reload_why[256];
 	struct task_list queued, active;
+	struct task *slot; /* the test between two nodes that this one is booked for */
 	struct node *dirty_next; /* waits for dispatch */
 	bool dirty, sending;
 	enum node_status shown; /* last published */

@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 
-enum { VERSION = 1, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
+enum { VERSION = 2, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
 
 static const struct {
 	size_t offset;
@@ -27,6 +27,7 @@ static const struct {
 	{ offsetof(struct record, ip_version), U8 },
 	{ offsetof(struct record, progress), U8 },
 	{ offsetof(struct record, fallback), U8 },
+	{ offsetof(struct record, pairs), U8 },
 	{ offsetof(struct record, count), U32 },
 };
 
@@ -104,6 +105,11 @@ int record_read(struct record *r, const void *data, size_t len)
 		return SONDE_EINVAL;
 	r->nodes = c.p;
 	return SONDE_OK;
+}
+
+uint32_t record_probes(const struct record *r)
+{
+	return r->pairs ? r->count / 2 : r->count;
 }
 
 void record_node(const struct record *r, uint32_t task, struct sonde_id *id)

@@ -15,7 +15,7 @@ enum { DESCRIBE_MAX = 4 << 20, POOL_MAX = 1 << 20, NAME_MAX_BYTES = 64 };
 
 static enum type_target target_kind(const json_t *plugin)
 {
-	static const char *const names[] = { "host", "list", "text" };
+	static const char *const names[] = { "host", "list", "text", "node" };
 	const char *kind = json_string_value(json_object_get(plugin, "target"));
 
 	for (unsigned i = 0; kind && i < sizeof(names) / sizeof(names[0]); i++)
