@@ -43,6 +43,11 @@ t_node_spool_test_LDADD = t/libtap.a core/node/libnode.a core/base/libbase.a $(S
 t_node_journal_test_SOURCES = t/node/journal_test.c
 t_node_journal_test_LDADD = t/libtap.a core/node/libnode.a core/base/libbase.a $(SODIUM_LIBS)
 
+C_TESTS += t/node/types_test
+t_node_types_test_SOURCES = t/node/types_test.c
+t_node_types_test_LDADD = t/libtap.a core/node/libnode.a core/wire/libwire.a core/param/libparam.a \
+	core/base/libbase.a $(JANSSON_LIBS) -lm
+
 C_TESTS += t/node/node_test
 t_node_node_test_SOURCES = t/node/node_test.c
 t_node_node_test_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
