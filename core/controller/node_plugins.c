@@ -78,6 +78,18 @@ int node_plugins_take(struct controller *c, struct node *node, struct sonde_text
 	return SONDE_OK;
 }
 
+static void log_refused(const struct node *node)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(node->refused, i, row) {
+		const char *why = json_string_value(json_object_get(row, "why"));
+		sonde_log(SONDE_LOG_WARN, "link", "%s: %s: %.300s", node->facts.name,
+		          json_string_value(json_object_get(row, "file")), why ? why : "");
+	}
+}
+
 int node_plugins_on_types(struct controller *c, struct node *node, const struct sonde_msg_types *m)
 {
 	int rc = node_plugins_take(c, node, m->plugins);
@@ -94,6 +106,7 @@ int node_plugins_on_types(struct controller *c, struct node *node, const struct 
 	sonde_log(m->why.len ? SONDE_LOG_WARN : SONDE_LOG_INFO, "link", "%s has %zu plugins%s%.*s",
 	          node->facts.name, json_array_size(node->plugins), m->why.len ? ": " : "",
 	          (int)m->why.len, m->why.s ? m->why.s : "");
+	log_refused(node);
 	tasks_touch(&c->tasks, node);
 	tasks_flush(&c->tasks);
 	return SONDE_OK;

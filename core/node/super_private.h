@@ -43,6 +43,7 @@ struct sonde_super {
 	struct sonde_buf types; /* description of the set that serves */
 	struct sonde_jobs jobs;
 	struct sonde_crashes crashes;
+	int64_t disabled_ns; /* when the next disabled type comes back; 0 = none is disabled */
 	void (*done)(void *);
 	void *done_arg;
 };

@@ -44,11 +44,19 @@ static bool same(const struct sonde_buf *a, const struct sonde_buf *b)
 
 /* -------- reload -------- */
 
+/* Disabled types are left out, so that tasks for them go elsewhere. */
 static void tell_types(struct sonde_super *s, bool asked, const char *why)
 {
-	const struct sonde_msg_types types = { text_of(&s->types), { why, strlen(why) }, asked };
+	struct sonde_msg_types types = { text_of(&s->types), { why, strlen(why) }, asked };
+	int64_t now = sonde_boottime_ns();
+	struct sonde_buf b;
 
+	sonde_buf_init(&b, SONDE_MSG_MAX);
+	s->disabled_ns = sonde_crashes_next(&s->crashes, now);
+	if (s->disabled_ns && !sonde_types_without(types.plugins, &s->crashes, now, &b) && !b.failed)
+		types.plugins = text_of(&b);
 	s->events.types(s->arg, &types);
+	sonde_buf_deinit(&b);
 }
 
 static void take_types(struct sonde_super *s, const struct sonde_super_runner *r)
@@ -235,12 +243,14 @@ static void blame_one(struct sonde_super *s, struct sonde_job *job, const char *
 	char why[192];
 
 	snprintf(why, sizeof(why), "the runner %s %s", how, when);
-	if (sonde_crashes_note(&s->crashes, job->task.type, sonde_boottime_ns()))
+	if (sonde_crashes_note(&s->crashes, job->task.type, sonde_boottime_ns())) {
 		sonde_log(SONDE_LOG_ERROR, "runner", "plugin %.*s crashed %d times within a minute: "
 		          "disabled for %lld s", (int)job->task.type.len, job->task.type.s,
 		          SONDE_CRASH_LIMIT,
 		          (long long)sonde_crashes_left(&s->crashes, job->task.type,
 		                                        sonde_boottime_ns()));
+		tell_types(s, false, "");
+	}
 	sonde_super_end_job(s, job, SONDE_FAIL_CRASHED, why);
 }
 
@@ -406,6 +416,8 @@ void sonde_super_watch(struct sonde_super *s, int64_t now)
 {
 	for (struct sonde_super_runner *r = s->runners; r; r = r->next)
 		watch_one(r, now);
+	if (s->disabled_ns && now >= s->disabled_ns)
+		tell_types(s, false, "");
 }
 
 void sonde_super_quit_all(struct sonde_super *s)

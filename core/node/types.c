@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Comparing descriptions. They come from processes that run plugins: read strictly, bounded by the
+/* Comparing descriptions, and leaving types out of them. They come from processes that run plugins: read
+ * strictly, bounded by the
  * wire's limit of their size. Owns nothing beyond a call. */
 #include "node/types.h"
 
 #include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "param/param.h"
@@ -68,4 +71,47 @@ unsigned sonde_types_count(struct sonde_text text)
 
 	json_decref(doc);
 	return (unsigned)n;
+}
+
+static void refuse(json_t *doc, const char *name, int64_t seconds)
+{
+	json_t *refused = json_object_get(doc, "refused"), *row = json_object();
+	char file[128], why[96];
+
+	if (!json_is_array(refused)) {
+		refused = json_array();
+		json_object_set_new(doc, "refused", refused);
+	}
+	snprintf(file, sizeof(file), "%s.so", name);
+	snprintf(why, sizeof(why), "it crashed %d times within a minute: disabled for %lld s",
+	         SONDE_CRASH_LIMIT, (long long)seconds);
+	json_object_set_new(row, "file", json_string(file));
+	json_object_set_new(row, "why", json_string(why));
+	json_array_append_new(refused, row);
+}
+
+int sonde_types_without(struct sonde_text text, const struct sonde_crashes *crashes, int64_t now_ns,
+                        struct sonde_buf *out)
+{
+	json_t *doc = load(text), *plugins = json_object_get(doc, "plugins");
+
+	for (size_t i = 0; i < json_array_size(plugins);) {
+		const json_t *plugin = json_array_get(plugins, i);
+		const char *name = json_string_value(json_object_get(plugin, "name"));
+		struct sonde_text type = { name, name ? strlen(name) : 0 };
+		int64_t left = name ? sonde_crashes_left(crashes, type, now_ns) : 0;
+		if (!left) {
+			i++;
+			continue;
+		}
+		refuse(doc, name, left);
+		json_array_remove(plugins, i);
+	}
+	char *dump = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	json_decref(doc);
+	if (!dump)
+		return SONDE_EINVAL;
+	sonde_buf_str(out, dump);
+	free(dump);
+	return SONDE_OK;
 }

@@ -120,8 +120,12 @@ subtest 'crash loop' => sub {
   for (1 .. 5) {
     is(result(ask('faulty', { how => 'crash' }))->{failure}, 'crashed', "crash $_");
   }
-  my $r = $s->post('/v1/measurements', { type => 'faulty', target => 'x', measurementOptions => { how => 'ok' } });
-  is(result($r->{json}{id})->{failure}, 'plugin_missing', 'five within a minute: disabled') if $r->{status} == 202;
+  my $try = sub { $s->post('/v1/measurements', { type => 'faulty', target => 'x' })->{status} };
+  ok($s->until(5, sub { $try->() == 422 }), 'five within a minute: no node has the type any more');
+  my ($row) = @{ $s->node('node-a')->{pluginsRefused} };
+  is($row->{file}, 'faulty.so', 'the controller knows which');
+  like($row->{why}, qr/^it crashed 5 times within a minute: disabled for \d+ s$/, 'and why');
+  like($s->log('controller'), qr/node-a: faulty\.so: it crashed 5 times/, 'and logs it');
   like($s->log('node-a'), qr/plugin faulty crashed 5 times within a minute: disabled for 60 s/, 'and logged');
   is(result(ask('echo', {}))->{status}, 'finished', 'the others are not');
   forgive();

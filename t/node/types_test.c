@@ -50,5 +50,26 @@ static void what_is_no_description(void)
 	EXPECT_INT(sonde_types_count(SONDE_TEXT("{")), 0);
 }
 
+static void disabled_types_are_told_as_refused(void)
+{
+	struct sonde_crashes crashes = { 0 };
+	const struct sonde_text b = SONDE_TEXT("b");
+	const int64_t second = 1000000000;
+	struct sonde_buf out;
+
+	for (int i = 1; i < SONDE_CRASH_LIMIT; i++)
+		EXPECT(!sonde_crashes_note(&crashes, b, i * second));
+	EXPECT_INT(sonde_crashes_next(&crashes, 9 * second), 0);
+	EXPECT(sonde_crashes_note(&crashes, b, 9 * second));
+	EXPECT_INT(sonde_crashes_next(&crashes, 9 * second), 69 * second);
+	sonde_buf_init(&out, 4096);
+	EXPECT_INT(sonde_types_without(now, &crashes, 10 * second, &out), SONDE_OK);
+	EXPECT_STR(sonde_buf_cstr(&out),
+	           "{\"plugins\":[{\"name\":\"a\"}],\"refused\":[{\"file\":\"b.so\",\"why\":"
+	           "\"it crashed 5 times within a minute: disabled for 59 s\"}]}");
+	EXPECT_INT(sonde_types_without(SONDE_TEXT("{"), &crashes, second, &out), SONDE_EINVAL);
+	sonde_buf_deinit(&out);
+}
+
 TAP_MAIN(CASE(a_broken_file_in_the_place_of_a_type), CASE(what_is_no_fault),
-         CASE(what_is_no_description))
+         CASE(what_is_no_description), CASE(disabled_types_are_told_as_refused))
