@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Comparing descriptions, and leaving types out of them. They come from processes that run plugins: read
- * strictly, bounded by the
- * wire's limit of their size. Owns nothing beyond a call. */
+/* Comparing descriptions, and leaving types out of them. They come from processes that run plugins:
+ * read strictly, bounded by the wire's limit of their size. Owns nothing beyond a call. */
 #include "node/types.h"
 
 #include <jansson.h>

@@ -24,6 +24,7 @@ static const char *const table_names[TABLE_COUNT] = {
 	[SONDE_TABLE_TOKENS] = "tokens",
 	[SONDE_TABLE_MEASUREMENTS] = "measurements",
 	[SONDE_TABLE_OPEN] = "open",
+	[SONDE_TABLE_QUARANTINE] = "quarantine",
 	[TABLE_STORE] = "store",
 	[TABLE_MARKS] = "marks",
 };
