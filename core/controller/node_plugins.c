@@ -112,6 +112,23 @@ int node_plugins_on_types(struct controller *c, struct node *node, const struct 
 	return SONDE_OK;
 }
 
+void node_plugins_approved(struct controller *c, struct node *node)
+{
+	const struct sonde_msg m = { .kind = SONDE_MSG_RELOAD };
+	const json_t *plugin;
+	size_t i;
+
+	json_array_foreach(node->plugins, i, plugin) {
+		const char *name = json_string_value(json_object_get(plugin, "name"));
+		const struct type *type = name ? types_find(&c->types, name, strlen(name)) : NULL;
+		if (type && !type->learned)
+			continue;
+		if (node->conn)
+			link_send_tasks(c, node, &m);
+		return;
+	}
+}
+
 /* ---- reload ---- */
 
 struct reload {
@@ -131,6 +148,16 @@ static void describe(uv_work_t *work)
 
 	r->rc = describe_plugins(r->c->options.runner, r->c->options.plugins, &r->described,
 	                         &r->error);
+}
+
+static bool some_node_has(void *arg, const struct type *type)
+{
+	const struct nodes *nodes = arg;
+
+	for (unsigned i = 0; i < nodes->len; i++)
+		if (nodes->all[i] && node_has_type(nodes->all[i], type->name, strlen(type->name)))
+			return true;
+	return false;
 }
 
 static void ask(struct controller *c, struct node *node, struct sonde_json *j)
@@ -180,6 +207,7 @@ static void described(uv_work_t *work, int status)
 		if (r->rc == SONDE_OK)
 			r->rc = types_take(&c->types, r->described.data, r->described.len, &r->error);
 		if (r->rc == SONDE_OK) {
+			types_forget(&c->types, some_node_has, &c->nodes);
 			answer(r);
 		} else {
 			sonde_log(SONDE_LOG_ERROR, "types", "the types stay as they were: %s",

@@ -10,6 +10,9 @@ int node_plugins_take(struct controller *, struct node *, struct sonde_text desc
 /* A types message of a node. */
 int node_plugins_on_types(struct controller *, struct node *, const struct sonde_msg_types *);
 
+/* The node was approved: what it brings may be learned now, so that it is asked when that is news. */
+void node_plugins_approved(struct controller *, struct node *);
+
 /* Look at the own directories, then ask a node, or all that are connected, to do the same; answers
  * the request with the nodes asked. node: NULL = all. */
 void plugins_reload(struct controller *, struct sonde_req *, const struct node *);

@@ -231,6 +231,17 @@ void types_learn(struct types *t, const json_t *plugins)
 		list_plugins(t);
 }
 
+void types_forget(struct types *t, bool (*keep)(void *, const struct type *), void *arg)
+{
+	struct type *type;
+	size_t at = 0;
+
+	while ((type = sonde_map_next(&t->by_name, &at)))
+		if (type->learned && !keep(arg, type))
+			drop(t, type);
+	list_plugins(t);
+}
+
 void types_deinit(struct types *t)
 {
 	struct type *type;

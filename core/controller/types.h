@@ -44,6 +44,8 @@ int types_parse(struct types *, const char *text, size_t len, struct sonde_error
 int types_take(struct types *, const char *text, size_t len, struct sonde_error *);
 /* The plugins array of a node's description: types that the own directories lack. */
 void types_learn(struct types *, const json_t *plugins);
+/* Drop the learned types that nobody keeps. */
+void types_forget(struct types *, bool (*keep)(void *arg, const struct type *), void *arg);
 void types_deinit(struct types *);
 const struct type *types_find(const struct types *, const char *name, size_t len);
 /* Nearest known name, or NULL. */

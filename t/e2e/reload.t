@@ -171,6 +171,20 @@ $s->wait_online('node-b');
 is($s->measure({ type => 'shift', target => 'x' })->{results}[0]{probe}{name}, 'node-b',
   'a node brings it: it runs there');
 
+# Not from one that waits for approval, but once it has it.
+is($s->delete("/v1/nodes/node-b")->{status}, 204, 'that node goes');
+$s->kill('node-b', 'KILL');
+($rc) = reload();
+is($s->post('/v1/measurements', { type => 'shift', target => 'x' })->{status}, 400, 'and its type with it');
+Sonde::link_or_copy("$built/2/.libs/shift.so", "$s->{dir}/more/shift.so");
+$s->start_node('node-c', token => $s->registration_token(approve => JSON::PP::false),
+  flags => { plugins => "$s->{dir}/more" });
+$s->until(20, sub { my $n = $s->node('node-c'); $n && $n->{plugins} && @{ $n->{plugins} } }) or die;
+isnt($s->node('node-c')->{status}, 'online', 'a node that waits for approval');
+$s->patch('/v1/nodes/node-c', { approved => JSON::PP::true });
+ok($s->until(10, sub { $s->get('/v1/plugins')->{content} =~ /"shift","version":"2\.0"/ }),
+  'its types are known once it is approved');
+
 is($s->request('POST', '/v1/plugins/reload', undef, token => undef)->{status}, 401, 'reload needs a token');
 is($s->post('/v1/plugins/reload/nobody', undef)->{status}, 404, 'and a node that exists');
 done_testing;
