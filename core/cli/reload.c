@@ -33,7 +33,8 @@ static int wait_for(struct cli *cli, const json_t *asked, int64_t deadline)
 		const char *state = cli_str(node, "reload.state");
 		bool done = !strcmp(state, "done"), failed = !strcmp(state, "failed");
 		if (done) {
-			cli_printf("%s: %zu types\n", name, json_array_size(cli_at(node, "plugins")));
+			cli_printf("%s: %zu types\n", name,
+			           json_array_size(cli_at(node, "plugins")));
 			put_refused(node);
 		} else if (failed) {
 			cli_printf("%s: %s\n", name, cli_str(node, "reload.why"));
@@ -42,7 +43,8 @@ static int wait_for(struct cli *cli, const json_t *asked, int64_t deadline)
 		if (done || failed)
 			return done ? EXIT_OK : EXIT_FAILED;
 		if (sonde_boottime_ns() > deadline)
-			return cli_fail(EXIT_TIMEOUT, "%s has not answered within %d s", name, WAIT_S);
+			return cli_fail(EXIT_TIMEOUT, "%s has not answered within %d s", name,
+			                WAIT_S);
 		nanosleep(&pause, NULL);
 	}
 }
@@ -68,6 +70,7 @@ int cli_plugin_reload(struct cli *cli, const struct cli_args *a)
 	}
 	json_decref(answer);
 	if (!good && !bad)
-		return cli_fail(EXIT_FAILED, "no node is connected; the controller's own types are read again");
+		return cli_fail(EXIT_FAILED,
+		                "the controller read its types again, but no node is connected");
 	return bad ? good ? EXIT_PARTIAL : first_bad : EXIT_OK;
 }

@@ -50,7 +50,8 @@ int describe_plugins(const char *runner, const char *dirs, struct sonde_buf *out
 	pid_t pid;
 
 	if (pipe2(pipefd, O_CLOEXEC) != 0)
-		return sonde_fail(e, SONDE_EIO, "runner", "no pipe for %s: %s", runner, strerror(errno));
+		return sonde_fail(e, SONDE_EIO, "runner", "no pipe for %s: %s", runner,
+		                  strerror(errno));
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, pipefd[1], STDOUT_FILENO);
 	int rc = posix_spawn(&pid, runner, &actions, NULL, argv, environ);
@@ -58,7 +59,8 @@ int describe_plugins(const char *runner, const char *dirs, struct sonde_buf *out
 	close(pipefd[1]);
 	if (rc != 0) {
 		close(pipefd[0]);
-		return sonde_fail(e, SONDE_EIO, "runner", "cannot start %s: %s", runner, strerror(rc));
+		return sonde_fail(e, SONDE_EIO, "runner", "cannot start %s: %s", runner,
+		                  strerror(rc));
 	}
 	rc = read_all(pipefd[0], out);
 	close(pipefd[0]);

@@ -90,7 +90,7 @@ struct rule {
 struct sonde_guard {
 	struct rule *rules;
 	size_t len, cap;
-	struct sonde_prefix own[SONDE_GUARD_OWN_MAX]; /* addresses of this machine and the controller */
+	struct sonde_prefix own[SONDE_GUARD_OWN_MAX]; /* of this machine and the controller */
 	unsigned own_count;
 	bool loopback; /* names of this machine and this site are allowed */
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which targets may be probed. By default every special-purpose block of IANA's IPv4 and IPv6
  * registries is refused, with addresses embedded in IPv6 (mapped, NAT64, 6to4, Teredo, ISATAP)
- * checked as IPv4 too; the operator's `allow` prefixes open, `deny` prefixes close; the longest prefix wins,
- * at equal length the operator's deny, then the operator's allow, then what is built in:
+ * checked as IPv4 too; the operator's `allow` prefixes open, `deny` prefixes close; the longest
+ * prefix wins, at equal length the operator's deny, then the operator's allow, then what is built in:
  * "10.0.0.0/8" opens that block, "0.0.0.0/0" opens none of the blocks within. */
 #pragma once
 #include <stdbool.h>

@@ -37,7 +37,8 @@ int sonde_link_new(uv_loop_t *, struct sonde_net *, struct sonde_spool *,
 /* Results were committed, or there is room again: send what may be sent. */
 void sonde_link_pump(struct sonde_link *);
 bool sonde_link_is_up(const struct sonde_link *);
-const char *sonde_link_peer(const struct sonde_link *); /* address of the controller, "" = not connected */
+/* Address of the controller, "" when it is not connected. */
+const char *sonde_link_peer(const struct sonde_link *);
 bool sonde_link_is_closed(const struct sonde_link *); /* there is no connection */
 /* At most SONDE_MSG_ITEMS. Anything but SONDE_OK: nothing was sent. */
 int sonde_link_accept(struct sonde_link *, struct sonde_msg_accept *, unsigned count);

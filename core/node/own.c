@@ -35,7 +35,8 @@ void sonde_own_init(char *own, const char *controller_url)
 	if (getaddrinfo(host, NULL, &hints, &all))
 		return;
 	for (const struct addrinfo *i = all; i; i = i->ai_next)
-		if (!getnameinfo(i->ai_addr, i->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST))
+		if (!getnameinfo(i->ai_addr, i->ai_addrlen, text, sizeof(text), NULL, 0,
+		                 NI_NUMERICHOST))
 			sonde_guard_own_add(own, text);
 	freeaddrinfo(all);
 }

@@ -47,15 +47,17 @@ static bool too_late(struct sonde_super *s, struct sonde_job *job, int64_t now)
 
 	if (sonde_crashes_left(&s->crashes, job->task.type, now)) {
 		sonde_super_end_job(s, job, SONDE_FAIL_PLUGIN_MISSING,
-		        "the plugin is disabled: it crashed too often");
+		                    "the plugin is disabled: it crashed too often");
 		return true;
 	}
 	if (now <= until)
 		return false;
 	if (job->first_ns)
-		sonde_super_end_job(s, job, SONDE_FAIL_CRASHED, "the runner died and there was no time left");
+		sonde_super_end_job(s, job, SONDE_FAIL_CRASHED,
+		                    "the runner died and there was no time left");
 	else
-		sonde_super_end_job(s, job, SONDE_FAIL_OVERLOAD, "the task could not be started in time");
+		sonde_super_end_job(s, job, SONDE_FAIL_OVERLOAD,
+		                    "the task could not be started in time");
 	return true;
 }
 
@@ -151,7 +153,8 @@ static void on_tick(uv_timer_t *timer)
 		if (now - job->sent_ns <= (job->task.timeout_ms + OVERDUE_MS) * SONDE_NS_PER_MS)
 			continue;
 		send_cancel(job);
-		sonde_super_end_job(s, job, SONDE_FAIL_INTERNAL, "the runner gave no outcome in time");
+		sonde_super_end_job(s, job, SONDE_FAIL_INTERNAL,
+		                    "the runner gave no outcome in time");
 	}
 	for (struct sonde_job *job = s->jobs.waiting.first, *next; job; job = next) {
 		next = job->next;

@@ -6,8 +6,8 @@
  * and a ready comes each second; silence kills, because a plugin that spins holds the only thread.
  *
  * Reload: a second runner is started (coming) and says first what its plugins are. When that is
- * good, it serves from its first ready on, and the other one is told to quit: messages keep their
- * order, so that it finishes all it was given (leaving). It ends by itself, or is killed when it has
+ * good, it serves from its first ready on, and the other one is told to quit: messages keep
+ * their order, so that it finishes all it was given (leaving). It ends by itself, or is killed when it has
  * nothing left to do and stays. A runner that says with ready that it is spoilt (a plugin leaks) is
  * replaced in the same way.
  *
@@ -400,7 +400,8 @@ static void watch_one(struct sonde_super_runner *r, int64_t now)
 	unsigned silence_ms = r->ready ? r->super->options.silence_ms : START_MS;
 
 	if (!r->silent && now - r->seen_ns > silence_ms * SONDE_NS_PER_MS) {
-		sonde_log(SONDE_LOG_ERROR, "runner", "no sign of life for %u ms: killed", silence_ms);
+		sonde_log(SONDE_LOG_ERROR, "runner", "no sign of life for %u ms: killed",
+		          silence_ms);
 		r->silent = true;
 		sonde_child_kill(r->child);
 	}

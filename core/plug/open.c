@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opens one plugin file. What is read before `abi` and `size` have been checked is nothing, and
  * what is read after is only what `size` covers. Refuses what is not a plain file of the right
- * name that only its owner's group may write. Owns nothing that can be given back: the object stays mapped for
- * ever, and so does the descriptor of its copy. */
+ * name that only its owner's group may write. Owns nothing that can be given back: the object and
+ * the descriptor of its copy stay for ever. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
