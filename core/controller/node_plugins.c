@@ -202,19 +202,19 @@ static void described(uv_work_t *work, int status)
 	struct reload *r = work->data;
 	struct controller *c = r->c;
 
-	/* At the end of the controller the requests are gone already. */
-	if (!c->stopping) {
-		if (r->rc == SONDE_OK)
-			r->rc = types_take(&c->types, r->described.data, r->described.len, &r->error);
-		if (r->rc == SONDE_OK) {
-			types_forget(&c->types, some_node_has, &c->nodes);
-			answer(r);
-		} else {
-			sonde_log(SONDE_LOG_ERROR, "types", "the types stay as they were: %s",
-			          r->error.text);
-			answer_error(c, r->req, 500, "api_error", r->error.text, NULL, NULL);
-		}
-	}
+	if (r->rc == SONDE_OK)
+		r->rc = types_take(&c->types, r->described.data, r->described.len, &r->error);
+	if (r->rc == SONDE_OK)
+		types_forget(&c->types, some_node_has, &c->nodes);
+	else
+		sonde_log(SONDE_LOG_ERROR, "types", "the types stay as they were: %s", r->error.text);
+	/* An answer is owed also when the controller ends meanwhile. */
+	if (c->stopping)
+		answer_busy(c, r->req, SONDE_EGONE);
+	else if (r->rc == SONDE_OK)
+		answer(r);
+	else
+		answer_error(c, r->req, 500, "api_error", r->error.text, NULL, NULL);
 	sonde_buf_deinit(&r->described);
 	free(r);
 }
