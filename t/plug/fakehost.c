@@ -65,7 +65,7 @@ struct fakehost {
 	struct name_row names[MAX_NAMES], refused[MAX_NAMES];
 	struct call_row calls[MAX_CALLS];
 	unsigned n_names, n_refused, n_calls;
-	bool virtual_clock, is_done, resolving;
+	bool virtual_clock, is_done, resolving, leaves_uncounted;
 	uint64_t order;
 	int64_t clock, start, end, timeout, cancel_at;
 	enum sonde_why cancel_why, why_due;
@@ -442,6 +442,26 @@ static int set_enum(const struct sonde_param *row, void *at, const char *text)
 	return -1;
 }
 
+/* Lines "name: text". */
+static int set_map(struct fakehost *h, void *at, const char *text)
+{
+	enum { PAIRS = 128 };
+	struct sonde_pair *pairs = sonde_pool_alloc(&h->arg_pool, (PAIRS + 1) * sizeof(*pairs));
+
+	for (unsigned n = 0; *text; n++) {
+		size_t len = strcspn(text, "\n");
+		const char *colon = memchr(text, ':', len);
+		if (!pairs || !colon || n == PAIRS)
+			return -1;
+		const char *value = colon + 1 + (colon[1] == ' ');
+		pairs[n].name = sonde_pool_strndup(&h->arg_pool, text, (size_t)(colon - text));
+		pairs[n].value = sonde_pool_strndup(&h->arg_pool, value, (size_t)(text + len - value));
+		text += len + (text[len] == '\n');
+	}
+	memcpy(at, &pairs, sizeof(pairs));
+	return 0;
+}
+
 static int set_row(struct fakehost *h, const struct sonde_param *row, const char *text)
 {
 	void *at = (char *)h->args + row->offset;
@@ -474,6 +494,8 @@ static int set_row(struct fakehost *h, const struct sonde_param *row, const char
 		return 0;
 	case SONDE_TYPE_ENUM:
 		return set_enum(row, at, text);
+	case SONDE_TYPE_MAP:
+		return set_map(h, at, text);
 	}
 	return -1;
 }
@@ -543,6 +565,11 @@ void fakehost_free(struct fakehost *h)
 void fakehost_virtual_clock(struct fakehost *h, bool on)
 {
 	h->virtual_clock = on;
+}
+
+void fakehost_count_descriptors(struct fakehost *h, bool on)
+{
+	h->leaves_uncounted = !on;
 }
 
 void fakehost_timeout(struct fakehost *h, int64_t ns)
@@ -720,9 +747,12 @@ static void loop(struct fakehost *h)
 	}
 }
 
-static int open_descriptors(void)
+static int open_descriptors(const struct fakehost *h)
 {
 	int n = 0;
+
+	if (h->leaves_uncounted)
+		return 0;
 	for (int fd = 0; fd < 256; fd++)
 		n += lseek(fd, 0, SEEK_CUR) != -1 || errno != EBADF;
 	return n;
@@ -762,7 +792,7 @@ static void end(struct fakehost *h, int descriptors)
 	/* A pending timer at done() is the host's to drop. */
 	while (h->timers)
 		host_timer_stop(&h->probe, h->timers);
-	if (open_descriptors() != descriptors)
+	if (open_descriptors(h) != descriptors)
 		note(h, "a descriptor was left open");
 	if (h->json.depth != 1)
 		note(h, "the result has an open bracket");
@@ -782,7 +812,7 @@ int fakehost_run(struct fakehost *h, const char *target)
 	h->probe.state = calloc(1, h->plugin->state_size ? h->plugin->state_size : 1);
 	if (!h->probe.state)
 		die("no memory");
-	int descriptors = open_descriptors();
+	int descriptors = open_descriptors(h);
 	int rc = h->plugin->start(&h->probe);
 	if (!rc) {
 		loop(h);
