@@ -52,6 +52,17 @@ struct reopening {
 	unsigned count;
 };
 
+static struct user *measurement_owner(struct controller *c, const struct measurement *m)
+{
+	char id[SONDE_ID_TEXT];
+
+	if (m->record.owner.len != SONDE_ID_TEXT - 1)
+		return NULL;
+	memcpy(id, m->record.owner.s, SONDE_ID_TEXT - 1);
+	id[SONDE_ID_TEXT - 1] = '\0';
+	return users_by_id(&c->accounts.users, id);
+}
+
 static int reopen_one(void *arg, struct sonde_slice key, struct sonde_slice value)
 {
 	struct reopening *ro = arg;
@@ -70,6 +81,9 @@ static int reopen_one(void *arg, struct sonde_slice key, struct sonde_slice valu
 		free(bytes);
 		return 0;
 	}
+	struct user *owner = measurement_owner(ro->c, m);
+	if (owner)
+		measurement_count(m, &owner->running);
 	for (uint32_t i = 0; i < m->record.count; i++) {
 		if (sonde_read_result(ro->read, &id, i, &result) != SONDE_OK)
 			continue;
@@ -207,6 +221,7 @@ static void on_tick(uv_timer_t *timer)
 
 	link_tick(c, now);
 	tasks_tick(&c->tasks, now);
+	accounts_tick(c, now);
 	if (now - c->retained_ns > RETAIN_EVERY_S * SONDE_NS_PER_S) {
 		c->retained_ns = now;
 		sonde_store_retain(c->store, (unsigned)c->options.retain_days);
@@ -252,6 +267,8 @@ static int load_state(struct controller *c, struct sonde_error *e)
 	if (rc == SONDE_OK)
 		rc = tokens_load(&c->tokens, c->store, e);
 	if (rc == SONDE_OK)
+		rc = accounts_load(c, e);
+	if (rc == SONDE_OK)
 		rc = nodes_load(&c->nodes, c->store, e);
 	if (rc == SONDE_OK && ingest_init(&c->ingest, c) != SONDE_OK)
 		rc = sonde_fail(e, SONDE_EIO, "state", "cannot read the store");
@@ -286,7 +303,7 @@ static int listen_on(struct controller *c, struct sonde_error *e)
 	struct sonde_listen l = {
 		.host = host[0] && strcmp(host, "*") ? host : NULL, .port = (uint16_t)port,
 		.cert = c->options.cert, .key = c->options.key, .http = api_handle, .http_arg = c,
-		.routes = routes,
+		.routes = routes, .origins = c->options.origins,
 	};
 	if (access(c->options.web, R_OK) == 0) {
 		l.static_dir = c->options.web;
@@ -322,6 +339,8 @@ int controller_start(struct controller *c, struct sonde_error *e)
 		rc = load_policies(c, e);
 	if (rc == SONDE_OK)
 		rc = open_store(c, e);
+	if (rc == SONDE_OK)
+		rc = accounts_start(c, e);
 	if (rc != SONDE_OK)
 		return rc;
 	nodes_init(&c->nodes, c->policies, &c->bus);
@@ -352,6 +371,7 @@ static void net_closed(void *arg)
 {
 	struct controller *c = arg;
 
+	accounts_stop(c);
 	/* What waits is committed; nobody is left to be answered. */
 	sonde_store_close(c->store);
 	c->store = NULL;
@@ -375,6 +395,7 @@ void controller_deinit(struct controller *c)
 	placement_deinit(&c->placement);
 	nodes_deinit(&c->nodes);
 	tokens_deinit(&c->tokens);
+	accounts_deinit(c);
 	types_deinit(&c->types);
 	sonde_policies_free(c->policies);
 	sonde_guard_free(c->guard);

@@ -3,6 +3,7 @@
 #pragma once
 #include <uv.h>
 
+#include "controller/accounts.h"
 #include "controller/bus.h"
 #include "controller/ingest.h"
 #include "controller/nodes.h"
@@ -49,6 +50,7 @@ struct controller {
 	struct types types;
 	struct nodes nodes;
 	struct tokens tokens;
+	struct accounts accounts;
 	struct tasks tasks;
 	struct placement placement;
 	struct ingest ingest;

@@ -56,9 +56,17 @@ void measurement_free(struct measurement *m)
 {
 	for (uint32_t i = 0; m && i < m->record.count; i++)
 		free(m->tasks[i].progress);
+	if (m && m->running)
+		--*m->running;
 	if (m)
 		free(m->bytes);
 	free(m);
+}
+
+void measurement_count(struct measurement *m, unsigned *running)
+{
+	m->running = running;
+	++*running;
 }
 
 /* ---- lists ---- */

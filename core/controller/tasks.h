@@ -37,6 +37,7 @@ struct measurement {
 	struct record record;        /* points into bytes */
 	char *bytes;
 	uint32_t bytes_len, done;
+	unsigned *running;           /* how many its user has; NULL = nobody counts */
 	struct task tasks[];         /* record.count */
 };
 
@@ -68,6 +69,8 @@ void tasks_deinit(struct tasks *);
 /* A measurement from its record's bytes (taken, malloc'd); NULL when they are bad. Not open yet. */
 struct measurement *measurement_new(const struct sonde_id *, char *bytes, size_t len);
 void measurement_free(struct measurement *);
+/* Count it in *running until it is freed; *running outlives it. */
+void measurement_count(struct measurement *, unsigned *running);
 
 /* Open it: nodes[i] is task i's node. Takes the measurement. */
 int tasks_open(struct tasks *, struct measurement *);

@@ -87,6 +87,11 @@ static void connection_gone(struct lws *wsi)
 		link_remove(&s->settle);
 }
 
+void *sonde_req_room(struct sonde_req *s)
+{
+	return s->room;
+}
+
 const struct sonde_req_view *sonde_req_view(struct sonde_req *s)
 {
 	return &s->view;
@@ -228,6 +233,7 @@ static bool disguised_length(struct lws *wsi)
 
 static int run_handler(struct sonde_req *s)
 {
+	memset(s->room, 0, sizeof(s->room));
 	s->view.body = s->body.len ? s->body.data : "";
 	s->view.body_len = s->body.len;
 	s->state = SESSION_HANDLER;

@@ -119,9 +119,17 @@ static void build(struct sonde_req *s, const struct sonde_reply *r)
 	sonde_buf_reset(b);
 	add_status(b, r->status);
 	add_date(b, s->net);
-	LITERAL(b, "X-Content-Type-Options: nosniff\r\nAccess-Control-Allow-Origin: *\r\n");
-	for (const struct sonde_header *h = r->headers; h && h->name; h++)
+	LITERAL(b, "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+	           "Access-Control-Allow-Origin: *\r\n");
+	if (s->view.tls)
+		LITERAL(b, "Strict-Transport-Security: max-age=31536000\r\n");
+	bool policy = false;
+	for (const struct sonde_header *h = r->headers; h && h->name; h++) {
+		policy = policy || !strcmp(h->name, "Content-Security-Policy");
 		add_header(b, h->name, h->value);
+	}
+	if (!policy)
+		LITERAL(b, "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n");
 	if (r->type && !bodiless)
 		add_header(b, "Content-Type", r->type);
 	if (!bodiless) {

@@ -25,6 +25,11 @@ static const char *const table_names[TABLE_COUNT] = {
 	[SONDE_TABLE_MEASUREMENTS] = "measurements",
 	[SONDE_TABLE_OPEN] = "open",
 	[SONDE_TABLE_QUARANTINE] = "quarantine",
+	[SONDE_TABLE_USERS] = "users",
+	[SONDE_TABLE_SESSIONS] = "sessions",
+	[SONDE_TABLE_TIERS] = "tiers",
+	[SONDE_TABLE_LEDGER] = "ledger",
+	[SONDE_TABLE_AUDIT] = "audit",
 	[TABLE_STORE] = "store",
 	[TABLE_MARKS] = "marks",
 };

@@ -40,6 +40,11 @@ enum sonde_table {
 	SONDE_TABLE_MEASUREMENTS, /* measurement id */
 	SONDE_TABLE_OPEN,         /* measurement id: not finished yet */
 	SONDE_TABLE_QUARANTINE,   /* node id, epoch, seq (big-endian): a result that contradicts */
+	SONDE_TABLE_USERS,        /* user name */
+	SONDE_TABLE_SESSIONS,     /* id of the family */
+	SONDE_TABLE_TIERS,        /* name */
+	SONDE_TABLE_LEDGER,       /* id: credits earned, spent, granted; insert only */
+	SONDE_TABLE_AUDIT,        /* id: an administrative act; insert only */
 	SONDE_TABLE_COUNT
 };
 

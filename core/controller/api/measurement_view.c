@@ -158,8 +158,7 @@ static void reply(struct call *call, struct sonde_buf *b, const struct view *v)
 	if (sonde_req_header(call->req, "if-none-match", seen, sizeof(seen)) > 0 &&
 	    !strcmp(seen, etag)) {
 		sonde_buf_deinit(b);
-		call->c->requests.by_class[3]++;
-		sonde_req_reply(call->req, &(struct sonde_reply){ .status = 304, .headers = headers });
+		answer_reply(call->c, call->req, &(struct sonde_reply){ .status = 304, .headers = headers });
 		return;
 	}
 	answer_json(call->c, call->req, 200, b, headers);

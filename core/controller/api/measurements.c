@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "controller/api/api.h"
+#include "controller/api/quota.h"
 #include "controller/api/request.h"
 
 enum { BATCH_MAX = 1000 };
@@ -18,6 +19,9 @@ struct submission {
 	struct sonde_req *req;
 	bool batch;
 	unsigned count;
+	struct quota quota;
+	struct sonde_id spent; /* key of the ledger entry; its value, empty when no credit was */
+	struct sonde_buf entry;
 	struct measurement *measurements[];
 };
 
@@ -33,13 +37,19 @@ static int apply(struct sonde_write *w, struct sonde_job *job)
 		if (rc != SONDE_OK)
 			return rc;
 	}
-	return SONDE_OK;
+	if (!s->entry.len)
+		return SONDE_OK;
+	return sonde_write_insert(w, SONDE_TABLE_LEDGER,
+	                          (struct sonde_slice){ s->spent.b, sizeof(s->spent.b) },
+	                          (struct sonde_slice){ s->entry.data, s->entry.len });
 }
 
 static void submission_free(struct submission *s)
 {
 	for (unsigned i = 0; i < s->count; i++)
 		measurement_free(s->measurements[i]);
+	quota_return(&s->quota);
+	sonde_buf_deinit(&s->entry);
 	free(s);
 }
 
@@ -57,8 +67,10 @@ static void put_created(struct sonde_json *j, const struct measurement *m)
 static void answer(struct submission *s)
 {
 	char location[64] = "/v1/measurements/";
-	const struct sonde_header headers[] = { { "Location", location },
-		                                { "Cache-Control", "private, no-store" }, { NULL } };
+	struct sonde_header headers[QUOTA_HEADERS + 3] = { { "Cache-Control", "private, no-store" },
+		                                           { "Location", location } };
+	const struct sonde_header *limits = quota_headers(&s->quota);
+	unsigned n = s->batch ? 1 : 2;
 	struct sonde_buf b;
 	struct sonde_json j;
 
@@ -72,7 +84,10 @@ static void answer(struct submission *s)
 		sonde_json_close(&j);
 	else
 		sonde_id_format(&s->measurements[0]->id, location + strlen(location));
-	answer_json(s->c, s->req, 202, &b, s->batch ? NULL : headers);
+	while (limits->name)
+		headers[n++] = *limits++;
+	headers[n].name = NULL;
+	answer_json(s->c, s->req, 202, &b, headers);
 }
 
 static void done(struct sonde_job *job, int status)
@@ -90,13 +105,15 @@ static void done(struct sonde_job *job, int status)
 	for (unsigned i = 0; i < s->count; i++)
 		if (tasks_open(&s->c->tasks, s->measurements[i]) != SONDE_OK)
 			measurement_free(s->measurements[i]);
+	sonde_buf_deinit(&s->entry);
 	free(s);
 }
 
 /* ---- from request to record ---- */
 
 static struct measurement *make(struct controller *c, const struct measurement_request *r,
-                                const struct placement_answer *a, uint64_t seed)
+                                const struct placement_answer *a, uint64_t seed,
+                                struct user *user)
 {
 	uint8_t nodes[2 * PLACE_MAX * 16];
 	struct sonde_buf bytes;
@@ -120,6 +137,7 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 		.limit = r->limit_given ? r->limit : 0, .timeout_ms = r->timeout_ms,
 		.timeout_given = r->timeout_given, .ip_version = r->ip_version,
 		.progress = r->progress, .fallback = a->fallback, .pairs = r->peer != NULL,
+		.owner = { user ? user->facts.id : "", user ? strlen(user->facts.id) : 0 },
 		.count = r->peer ? 2 * a->count : a->count, .nodes = nodes,
 	};
 	sonde_buf_init(&bytes, 1 << 20);
@@ -129,6 +147,8 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 	struct measurement *m = bytes.failed ? NULL : measurement_new(&id, bytes.data, bytes.len);
 	if (!m)
 		sonde_buf_deinit(&bytes);
+	else if (user)
+		measurement_count(m, &user->running);
 	return m;
 }
 
@@ -165,8 +185,8 @@ static uint64_t next_seed(struct seeds *s)
 	return s->left[--s->count] >> 11; /* fits a JSON number */
 }
 
-static int create_one(struct controller *c, const json_t *body, struct measurement **out,
-                      struct sonde_error *e)
+static int create_one(struct controller *c, const json_t *body, struct quota *q,
+                      struct measurement **out, struct sonde_error *e)
 {
 	/* Large, and the loop has one thread: kept off the stack. */
 	static struct measurement_request r;
@@ -175,9 +195,13 @@ static int create_one(struct controller *c, const json_t *body, struct measureme
 
 	int rc = request_parse(c, body, &r, e);
 	if (rc == SONDE_OK)
+		rc = quota_allows(q, &r, json_object_get(body, "policy") != NULL, e);
+	if (rc == SONDE_OK)
 		rc = place(c, &r, seed, &a);
+	if (rc == SONDE_OK)
+		rc = quota_take(q, &r, a.count, e);
 	if (rc == SONDE_OK) {
-		*out = make(c, &r, &a, seed);
+		*out = make(c, &r, &a, seed, q->user);
 		rc = *out ? SONDE_OK : SONDE_ENOMEM;
 	}
 	if (rc == SONDE_ENOENT)
@@ -186,8 +210,13 @@ static int create_one(struct controller *c, const json_t *body, struct measureme
 	return rc;
 }
 
-static void refuse(struct call *call, int rc, const struct sonde_error *e)
+static void refuse(struct call *call, struct quota *q, int rc, const struct sonde_error *e)
 {
+	if (rc == SONDE_EDENIED && q && q->why) {
+		quota_return(q);
+		quota_refuse(q, call->req, e);
+		return;
+	}
 	if (rc == SONDE_EINVAL)
 		answer_invalid(call, e);
 	else if (rc == SONDE_ENOENT)
@@ -217,8 +246,13 @@ void api_create_measurement(struct call *call)
 		memset(s, 0, sizeof(*s));
 	else if (rc == SONDE_OK)
 		rc = SONDE_ENOMEM;
+	if (s) {
+		quota_begin(&s->quota, call);
+		sonde_buf_init(&s->entry, 1024);
+	}
 	for (size_t i = 0; rc == SONDE_OK && i < n; i++) {
-		rc = create_one(call->c, batch ? json_array_get(body, i) : body, &s->measurements[i], &e);
+		rc = create_one(call->c, batch ? json_array_get(body, i) : body, &s->quota,
+		                &s->measurements[i], &e);
 		if (rc == SONDE_OK)
 			s->count++;
 		else if (batch)
@@ -232,10 +266,11 @@ void api_create_measurement(struct call *call)
 		s->c = call->c;
 		s->req = call->req;
 		s->batch = batch;
+		quota_entry(&s->quota, &s->spent, &s->entry);
 		rc = sonde_store_submit(call->c->store, &s->job);
 	}
 	if (rc != SONDE_OK) {
-		refuse(call, rc, &e);
+		refuse(call, s ? &s->quota : NULL, rc, &e);
 		if (s)
 			submission_free(s);
 	}

@@ -17,7 +17,7 @@ enum { FACTS_POOL = 64 << 10 };
 static void put_node(struct call *call, const struct node *node, struct sonde_json *j)
 {
 	sonde_json_open(j, NULL, '{');
-	node_describe(&call->c->nodes, node, j, true);
+	node_describe(&call->c->nodes, node, j, call->who.role >= ROLE_OPERATOR);
 	sonde_json_close(j);
 }
 
@@ -96,7 +96,7 @@ static void removed(struct change *ch, struct node *node)
 
 static void changed(struct change *ch, struct node *node)
 {
-	struct call call = { .c = ch->c };
+	struct call call = { .c = ch->c, .who = { .role = ROLE_OPERATOR } };
 	struct sonde_buf b;
 	struct sonde_json j;
 

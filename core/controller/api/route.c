@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The route table, its matching, and who may pass. */
 #include <string.h>
+#include <strings.h>
 
 #include "controller/api/api.h"
+#include "controller/jwt.h"
 
 const struct route api_routes[] = {
 	{ SONDE_POST, "/v1/measurements", ROLE_MEASURE, api_create_measurement,
@@ -15,19 +17,49 @@ const struct route api_routes[] = {
 	  "Look at the plugin directories again, here and on nodes" },
 	{ SONDE_POST, "/v1/plugins/reload/{id}", ROLE_ADMIN, api_reload_plugins,
 	  "The same, on one node" },
-	{ SONDE_GET, "/v1/policies", ROLE_ADMIN, api_list_policies, "Placement policies" },
+	{ SONDE_GET, "/v1/policies", ROLE_VIEWER, api_list_policies, "Placement policies" },
 	{ SONDE_POST, "/v1/nodes/register", ROLE_PUBLIC, api_register_node,
 	  "Enrol a node with a registration token" },
-	{ SONDE_GET, "/v1/nodes", ROLE_ADMIN, api_list_nodes, "All nodes" },
-	{ SONDE_GET, "/v1/nodes/{id}", ROLE_ADMIN, api_get_node, "One node" },
-	{ SONDE_PATCH, "/v1/nodes/{id}", ROLE_ADMIN, api_patch_node,
+	{ SONDE_GET, "/v1/nodes", ROLE_VIEWER, api_list_nodes, "All nodes" },
+	{ SONDE_GET, "/v1/nodes/{id}", ROLE_VIEWER, api_get_node, "One node" },
+	{ SONDE_PATCH, "/v1/nodes/{id}", ROLE_OPERATOR, api_patch_node,
 	  "Approve, enable, disable, priority, tags, region" },
-	{ SONDE_DELETE, "/v1/nodes/{id}", ROLE_ADMIN, api_delete_node, "Remove a node" },
-	{ SONDE_POST, "/v1/registration-tokens", ROLE_ADMIN, api_create_token,
+	{ SONDE_DELETE, "/v1/nodes/{id}", ROLE_OPERATOR, api_delete_node, "Remove a node" },
+	{ SONDE_POST, "/v1/registration-tokens", ROLE_OPERATOR, api_create_token,
 	  "Make a registration token" },
-	{ SONDE_GET, "/v1/registration-tokens", ROLE_ADMIN, api_list_tokens, "Registration tokens" },
-	{ SONDE_DELETE, "/v1/registration-tokens/{id}", ROLE_ADMIN, api_delete_token,
+	{ SONDE_GET, "/v1/registration-tokens", ROLE_OPERATOR, api_list_tokens, "Registration tokens" },
+	{ SONDE_DELETE, "/v1/registration-tokens/{id}", ROLE_OPERATOR, api_delete_token,
 	  "Revoke a registration token" },
+	{ SONDE_POST, "/v1/auth/register", ROLE_PUBLIC, api_register, "Make an account" },
+	{ SONDE_POST, "/v1/auth/login", ROLE_PUBLIC, api_login, "Log in: an access and a refresh token" },
+	{ SONDE_POST, "/v1/auth/refresh", ROLE_PUBLIC, api_refresh, "New tokens for a refresh token" },
+	{ SONDE_POST, "/v1/auth/logout", ROLE_PUBLIC, api_logout, "End the session of a refresh token" },
+	{ SONDE_POST, "/v1/auth/password", ROLE_VIEWER, api_password, "Change the own password" },
+	{ SONDE_GET, "/v1/auth/me", ROLE_VIEWER, api_get_me, "The own account" },
+	{ SONDE_PATCH, "/v1/auth/me", ROLE_VIEWER, api_patch_me, "Change the own profile" },
+	{ SONDE_DELETE, "/v1/auth/me", ROLE_VIEWER, api_delete_me, "Deactivate the own account" },
+	{ SONDE_GET, "/v1/auth/tokens", ROLE_VIEWER, api_list_api_tokens, "The own API tokens" },
+	{ SONDE_POST, "/v1/auth/tokens", ROLE_VIEWER, api_create_api_token, "Make an API token" },
+	{ SONDE_DELETE, "/v1/auth/tokens/{id}", ROLE_VIEWER, api_delete_api_token,
+	  "Revoke an API token" },
+	{ SONDE_GET, "/v1/credits", ROLE_VIEWER, api_get_credits, "The own credits" },
+	{ SONDE_GET, "/v1/limits", ROLE_PUBLIC, api_get_limits, "What remains of the limits" },
+	{ SONDE_GET, "/v1/tiers", ROLE_PUBLIC, api_list_tiers, "Tiers" },
+	{ SONDE_PUT, "/v1/tiers/{id}", ROLE_ADMIN, api_put_tier, "Make or change a tier" },
+	{ SONDE_DELETE, "/v1/tiers/{id}", ROLE_ADMIN, api_delete_tier, "Remove a tier" },
+	{ SONDE_GET, "/v1/users", ROLE_ADMIN, api_list_users, "Users" },
+	{ SONDE_POST, "/v1/users", ROLE_ADMIN, api_create_user, "Make a user" },
+	{ SONDE_GET, "/v1/users/{id}", ROLE_ADMIN, api_get_user, "One user" },
+	{ SONDE_PATCH, "/v1/users/{id}", ROLE_ADMIN, api_patch_user,
+	  "Role, tier, profile, password, disabled" },
+	{ SONDE_GET, "/v1/users/{id}/credits", ROLE_ADMIN, api_get_user_credits,
+	  "The ledger of a user" },
+	{ SONDE_POST, "/v1/users/{id}/credits", ROLE_ADMIN, api_grant_credits, "Grant credits" },
+	{ SONDE_GET, "/v1/invitations", ROLE_ADMIN, api_list_invitations, "Invitations" },
+	{ SONDE_POST, "/v1/invitations", ROLE_ADMIN, api_create_invitation, "Make an invitation" },
+	{ SONDE_DELETE, "/v1/invitations/{id}", ROLE_ADMIN, api_delete_invitation,
+	  "Revoke an invitation" },
+	{ SONDE_GET, "/v1/audit", ROLE_ADMIN, api_list_audit, "Administrative acts, newest first" },
 	{ SONDE_GET, "/health", ROLE_PUBLIC, api_health, "The process lives" },
 	{ SONDE_GET, "/ready", ROLE_PUBLIC, api_ready, "The service can take work" },
 	{ SONDE_GET, "/metrics", ROLE_PUBLIC, api_metrics, "Prometheus metrics" },
@@ -45,64 +77,101 @@ static bool path_matches(const char *pattern, const char *path, char *param)
 		return false;
 	const char *value = path + head;
 	size_t len = strcspn(value, "/");
-	if (!len || len >= PATH_PARAM_MAX || value[len] != strchr(brace, '}')[1])
+	if (!len || len >= PATH_PARAM_MAX || strcmp(value + len, strchr(brace, '}') + 1))
 		return false;
 	memcpy(param, value, len);
 	param[len] = '\0';
 	return true;
 }
 
-/* 1 = an admin token, 0 = none given, -1 = one that is not valid. */
-static int bearer(struct call *call)
+int call_identify(struct call *call)
 {
-	char value[256];
+	char value[8 + JWT_TEXT_MAX];
 
 	int n = sonde_req_header(call->req, "authorization", value, sizeof(value));
 	if (n < 0)
 		return 0;
-	if (strncmp(value, "Bearer ", 7) || strchr(value + 7, ' '))
-		return -1;
-	return tokens_is_admin(&call->c->tokens, value + 7, strlen(value + 7)) ? 1 : -1;
+	bool good = !strncasecmp(value, "Bearer ", 7) && !strchr(value + 7, ' ') &&
+		    accounts_who(call->c, value + 7, strlen(value + 7), &call->who);
+	sonde_secret_wipe(value, sizeof(value));
+	call->admin = good && call->who.role == ROLE_ADMIN;
+	return good ? 1 : -1;
 }
 
-static bool may_pass(struct call *call, enum role role)
-{
-	int who = bearer(call);
+static const struct {
+	const char *prefix;
+	unsigned scope;
+} scopes[] = {
+	{ "/v1/auth/", SCOPE_ACCOUNT },
+};
 
-	call->admin = who == 1;
-	return call->admin || (who == 0 && (role == ROLE_PUBLIC ||
-	                                    (role == ROLE_MEASURE && call->c->options.anonymous)));
+unsigned route_scope(const struct route *r)
+{
+	for (unsigned i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++)
+		if (!strncmp(r->path, scopes[i].prefix, strlen(scopes[i].prefix)))
+			return scopes[i].scope;
+	if (r->method == SONDE_GET)
+		return SCOPE_READ;
+	return r->role >= ROLE_OPERATOR ? SCOPE_MANAGE : SCOPE_MEASURE;
+}
+
+/* 0, or the status of the refusal. A credential that is good for nothing is refused everywhere:
+ * its owner would otherwise take the answer to anybody for his own. */
+static unsigned refusal(struct call *call, const struct route *r)
+{
+	int who = call_identify(call);
+
+	if (who < 0)
+		return 401;
+	if (r->role == ROLE_PUBLIC && r->method == SONDE_GET)
+		return 0;
+	if (who == 0)
+		return r->role == ROLE_PUBLIC ||
+		       (r->role == ROLE_MEASURE && call->c->options.anonymous) ? 0 : 401;
+	return call->who.role >= r->role && call->who.scopes & route_scope(r) ? 0 : 403;
 }
 
 static void preflight(struct call *call)
 {
 	static const struct sonde_header headers[] = {
-		{ "Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE, OPTIONS" },
+		{ "Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS" },
 		{ "Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match" },
 		{ "Access-Control-Max-Age", "600" },
 		{ NULL },
 	};
-	sonde_req_reply(call->req, &(struct sonde_reply){ .status = 204, .headers = headers });
+	answer_reply(call->c, call->req, &(struct sonde_reply){ .status = 204, .headers = headers });
+}
+
+const struct route *route_find(enum sonde_method method, const char *path, char *param,
+                               bool *path_known)
+{
+	*path_known = false;
+	for (const struct route *r = api_routes; r->path; r++) {
+		if (!path_matches(r->path, path, param))
+			continue;
+		*path_known = true;
+		if (r->method == method)
+			return r;
+	}
+	return NULL;
 }
 
 void api_handle(struct sonde_req *req, void *arg)
 {
 	struct call call = { .c = arg, .req = req, .view = sonde_req_view(req) };
-	bool path_known = false;
+	bool path_known;
+	const struct route *r = route_find(call.view->method, call.view->path, call.param, &path_known);
+	unsigned status = r ? refusal(&call, r) : 0;
 
-	for (const struct route *r = api_routes; r->path; r++) {
-		if (!path_matches(r->path, call.view->path, call.param))
-			continue;
-		path_known = true;
-		if (r->method != call.view->method)
-			continue;
-		if (may_pass(&call, r->role))
-			r->handle(&call);
-		else
-			answer_error(call.c, req, 401, "unauthorized", "Unauthorized.", NULL, NULL);
-		return;
-	}
-	if (path_known && call.view->method == SONDE_OPTIONS)
+	audit_begin(&call, r);
+	if (r && !status)
+		r->handle(&call);
+	else if (status == 401)
+		answer_error(call.c, req, 401, "unauthorized", "Unauthorized.", NULL, NULL);
+	else if (status)
+		answer_error(call.c, req, 403, "forbidden", "The account or token may not do this.",
+		             NULL, NULL);
+	else if (path_known && call.view->method == SONDE_OPTIONS)
 		preflight(&call);
 	else if (path_known)
 		answer_error(call.c, req, 405, "method_not_allowed", "Method not allowed.", NULL, NULL);
