@@ -2,3 +2,4 @@
 EXTRA_DIST += doc/decisions.md
 EXTRA_DIST += doc/plugins.md
 EXTRA_DIST += doc/performance.md
+EXTRA_DIST += doc/probes.md
