@@ -13,7 +13,7 @@ my $bld = $ENV{top_builddir} || '.';
 sub new {
   my ($class, %o) = @_;
   my $self = bless { sonde => Sonde->new(%{ $o{sonde} || {} }), nodes => $o{nodes} || 4,
-    rate => $o{rate} || 200, flags => $o{flags} || [] }, $class;
+    rate => $o{rate} || 200, flags => $o{flags} || [], prefix => $o{prefix} }, $class;
   $self->{log} = "$self->{sonde}{dir}/fleet.log.lines";
   mkdir "$self->{sonde}{dir}/fleet";
   return $self;
@@ -23,7 +23,7 @@ sub spawn_fleet {
   my ($self) = @_;
   my $s = $self->{sonde};
   $self->{token} //= $s->registration_token(uses => 10_000);
-  $s->spawn('fleet', "$bld/t/delivery/fleet", '-u', $s->url, '-t', $self->{token}, '-d',
+  $s->spawn('fleet', @{ $self->{prefix} || [] }, "$bld/t/delivery/fleet", '-u', $s->url, '-t', $self->{token}, '-d',
     "$s->{dir}/fleet", '-l', $self->{log}, '-n', $self->{nodes}, '-r', $self->{rate},
     @{ $self->{flags} });
 }
