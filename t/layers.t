@@ -21,6 +21,7 @@ my %ROOMS = (
   net        => [qw(base loop)],
   fetch      => [qw(base)],
   script     => [qw(base param)],
+  author     => [qw(base param script)],
   jail       => [qw(base)],
   plug       => [qw(base param)],
   controller => [qw(base param config guard wire loop store net fetch script)],

@@ -46,6 +46,13 @@ static unsigned column_at(lua_State *L, int idx)
 	return (unsigned)(info - sonde_column_infos);
 }
 
+enum sonde_column_kind sonde_binding_column_kind(lua_State *L, int idx)
+{
+	unsigned column = column_at(L, lua_absindex(L, idx));
+
+	return column < SONDE_COL_ALL ? sonde_column_infos[column].kind : SONDE_KIND_LIST;
+}
+
 unsigned sonde_binding_check_column(lua_State *L, int idx, enum sonde_column_kind kind)
 {
 	static const char *const what[] = {
@@ -310,7 +317,8 @@ int sonde_binding_init(struct sonde_binding *b, size_t memory_max,
 {
 	char why[64];
 
-	*b = (struct sonde_binding){ .choice = { columns, scratch, turns, 0, 0, 0 } };
+	*b = (struct sonde_binding){ .choice = { .columns = columns, .scratch = scratch,
+	                                             .turns = turns } };
 	b->list = calloc(SONDE_BINDING_LISTS, sizeof(*b->list));
 	int rc = b->list ? sonde_sandbox_init(&b->sandbox, memory_max, b) : SONDE_ENOMEM;
 	if (rc == SONDE_OK)

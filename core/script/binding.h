@@ -42,13 +42,16 @@ void sonde_binding_push_view(lua_State *);
  * decision. */
 struct sonde_set sonde_binding_check_list(lua_State *, int idx);
 /* Index of the column at idx, which must be of that kind; raises otherwise. */
+enum sonde_column_kind sonde_binding_column_kind(lua_State *, int idx); /* LIST when none */
 unsigned sonde_binding_check_column(lua_State *, int idx, enum sonde_column_kind);
 
 struct sonde_lb_row {
 	const char *name;
 	lua_CFunction fn;
 	const char *rule; /* that `pick = lb.name` stands for, NULL = none */
-	const char *usage;
+	const char *args;    /* "set: set, column: numbers, ties?: numbers" */
+	const char *returns; /* type, as LuaLS writes it */
+	const char *doc;
 };
 extern const struct sonde_lb_row sonde_lb_rows[]; /* ends with a NULL name */
 /* Push the table of helpers. */

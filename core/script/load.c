@@ -46,11 +46,23 @@ int sonde_policy_load(struct sonde_policies *ps, const char *name, const char *f
 			sonde_policies_remove(ps, p);
 		return rc;
 	}
+	char *copy = malloc(len + 1);
+	if (!copy) {
+		sonde_program_free(program);
+		if (fresh)
+			sonde_policies_remove(ps, p);
+		return sonde_fail(err, SONDE_ENOMEM, NULL, "out of memory");
+	}
+	memcpy(copy, text, len);
+	copy[len] = '\0';
 	sonde_program_free(p->program);
+	free(p->text);
 	p->program = program;
+	p->text = copy;
+	p->text_len = len;
 	p->version++;
 	p->off = false;
-	p->faults_in_row = 0;
+	p->recent = 0;
 	return SONDE_OK;
 }
 
