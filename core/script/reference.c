@@ -134,7 +134,7 @@ static void put_luacheck(struct sonde_buf *b)
 	sonde_buf_str(b, "    lb = { fields = {");
 	for (const struct sonde_lb_row *r = sonde_lb_rows; r->name; r++)
 		sonde_buf_printf(b, " \"%s\",", r->name);
-	sonde_buf_str(b, " } },\n  },\n}\nstd = \"sonde\"\nmax_line_length = 100\n"
+	sonde_buf_str(b, " } },\n  },\n}\nstd = \"sonde\"\nmax_line_length = 120\n"
 	                 "unused_args = false -- an entry has all its arguments\n");
 }
 
