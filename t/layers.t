@@ -46,7 +46,7 @@ my @LIBRARIES = (
   [qr{^seccomp\.h$},                    qw(jail)],
   [qr{^uv(\.h$|/)},                     qw(loop net node runner controller)],
   [qr{^openssl/},                       qw(net fetch controller)],
-  [qr{^jansson\.h$}, qw(param config plug script controller node runner cli)],
+  [qr{^jansson\.h$}, qw(param config plug script author controller node runner cli)],
 );
 
 my @LIBC = qw(

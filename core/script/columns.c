@@ -196,6 +196,12 @@ static int set_priority(struct sonde_columns *c, unsigned at, double v)
 	return SONDE_OK;
 }
 
+/* No finer than a record of a decision can say, so that a replay sees the same. */
+static double rounded(double v)
+{
+	return fabs(v) < 1e9 ? rint(v * 1e6) / 1e6 : v;
+}
+
 int sonde_columns_number(struct sonde_columns *c, unsigned at, enum sonde_column column, double v)
 {
 	if (column >= SONDE_COL_FIRST_TEXT)
@@ -205,7 +211,7 @@ int sonde_columns_number(struct sonde_columns *c, unsigned at, enum sonde_column
 		return rc;
 	if (column == SONDE_COL_PRIORITY)
 		return set_priority(c, at, v);
-	*cell(c, column, at) = v;
+	*cell(c, column, at) = rounded(v);
 	if (column == SONDE_COL_LOAD || column == SONDE_COL_ACTIVE || column == SONDE_COL_CAPACITY)
 		derive_pressure(c, at);
 	if (column == SONDE_COL_LATITUDE || column == SONDE_COL_LONGITUDE)

@@ -18,10 +18,12 @@ core_script_libscript_a_SOURCES = \
 	core/script/policy.c core/script/policy.h \
 	core/script/program.c core/script/program.h \
 	core/script/question.c \
+	core/script/record.c core/script/replay.h \
 	core/script/reference.c core/script/reference.h \
 	core/script/rule.c \
 	core/script/sandbox.c core/script/sandbox.h \
 	core/script/scratch.c core/script/scratch.h \
+	core/script/simulate.c \
 	core/script/spread.c \
 	core/script/text.c core/script/text.h \
 	core/script/trial.c core/script/trial.h \
@@ -46,3 +48,7 @@ t_script_entries_test_LDADD = t/libtap.a $(SCRIPT_LINK)
 t_script_reference_test_SOURCES = t/script/reference_test.c
 t_script_reference_test_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS)
 t_script_reference_test_LDADD = t/libtap.a $(SCRIPT_LINK)
+C_TESTS += t/script/replay_test
+t_script_replay_test_SOURCES = t/script/replay_test.c t/script/room.h
+t_script_replay_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_script_replay_test_LDADD = t/libtap.a $(SCRIPT_LINK)
