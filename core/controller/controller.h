@@ -4,6 +4,7 @@
 #include <uv.h>
 
 #include "controller/bus.h"
+#include "controller/decisions.h"
 #include "controller/ingest.h"
 #include "controller/nodes.h"
 #include "controller/options.h"
@@ -51,6 +52,8 @@ struct controller {
 	struct tokens tokens;
 	struct tasks tasks;
 	struct placement placement;
+	struct decisions decisions;
+	struct sonde_buf trace; /* of the placement now being made */
 	struct ingest ingest;
 	struct request_count requests;
 	int64_t started_ns;

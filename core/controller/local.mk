@@ -3,6 +3,7 @@ noinst_LIBRARIES += core/controller/libcontroller.a
 core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/api.h \
 	core/controller/api/enrol.c \
+	core/controller/api/explain.c \
 	core/controller/api/locations.c \
 	core/controller/api/measurement_view.c \
 	core/controller/api/measurements.c \
@@ -15,6 +16,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/tokens.c \
 	core/controller/bus.c core/controller/bus.h \
 	core/controller/controller.c core/controller/controller.h \
+	core/controller/decisions.c core/controller/decisions.h \
 	core/controller/ingest.c core/controller/ingest.h \
 	core/controller/link.c core/controller/link.h \
 	core/controller/node_view.c \

@@ -24,8 +24,11 @@ struct placement_request {
 	const struct location *locations;
 	unsigned location_count;
 	unsigned limit; /* nodes in all; 0 = the sum of the locations' own limits */
-	const char *policy;
+	const char *policy; /* a chain */
+	const char *params; /* JSON of the policy's params, NULL = {} */
+	unsigned admitted;  /* nodes the policy admits; 0 = all */
 	uint64_t seed;
+	struct sonde_buf *trace; /* JSON of how it came about is appended; NULL = not asked for */
 };
 
 struct placement_answer {
@@ -34,6 +37,13 @@ struct placement_answer {
 	char reason[160];
 	uint32_t version, took_us;
 	bool fallback;
+};
+
+/* A task whose node failed. */
+struct placement_failure {
+	const struct node *node; /* NULL = gone */
+	const char *failure;
+	unsigned attempt;
 };
 
 struct placement {
@@ -47,6 +57,7 @@ struct placement {
 	unsigned scratch_cap;
 	uint64_t decisions, fallbacks;
 	uint64_t last_set; /* id of the newest candidate list */
+	unsigned trace_nodes; /* candidates and others a trace names, each; 0 = none */
 };
 
 void placement_init(struct placement *, struct nodes *, struct sonde_policies *);
@@ -54,4 +65,11 @@ void placement_deinit(struct placement *);
 /* SONDE_OK with count >= 1, SONDE_ENOENT when no node fits. */
 int placement_choose(struct placement *, const struct placement_request *,
                      struct placement_answer *);
+/* Whether the policy takes it: at most admission->want nodes. */
+void placement_admit(struct placement *, const struct placement_request *,
+                     struct sonde_admission *);
+/* Another node for one task, by the policy's retry(). SONDE_OK with count 1; SONDE_EDENIED: the
+ * policy gives up; SONDE_ENOENT: no other node fits. */
+int placement_retry(struct placement *, const struct placement_request *,
+                    const struct placement_failure *, struct placement_answer *);
 bool location_matches(const struct location *, const struct node *);

@@ -18,6 +18,7 @@ struct record {
 	uint32_t timeout_ms;
 	uint8_t timeout_given, ip_version, progress, fallback;
 	uint32_t count;              /* tasks */
+	struct sonde_text params;    /* JSON of the policy's params, empty when none */
 	const uint8_t *nodes;        /* count ids of 16 bytes */
 };
 

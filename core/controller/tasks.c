@@ -241,7 +241,7 @@ void tasks_flush(struct tasks *ts)
 
 static void retry(struct tasks *ts, struct task *t, unsigned failure, const char *why)
 {
-	struct node *other = t->attempt < ATTEMPTS ? ts->replace(ts->arg, t) : NULL;
+	struct node *other = t->attempt < ATTEMPTS ? ts->replace(ts->arg, t, failure) : NULL;
 
 	if (!other) {
 		close_task(ts, t, failure, why);

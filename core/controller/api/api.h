@@ -63,6 +63,7 @@ void api_list_tokens(struct call *);
 void api_delete_token(struct call *);
 void api_create_measurement(struct call *);
 void api_get_measurement(struct call *);
+void api_explain_measurement(struct call *);
 void api_list_probes(struct call *);
 void api_list_plugins(struct call *);
 void api_list_policies(struct call *);

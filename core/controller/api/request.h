@@ -9,7 +9,8 @@
 struct measurement_request {
 	const struct type *type;
 	const char *target;  /* normalised */
-	const char *policy;
+	const char *policy;  /* a chain: "regional,least_load" */
+	const char *policy_params; /* JSON, NULL = none */
 	unsigned location_count;
 	const json_t *locations_json; /* as given, borrowed */
 	unsigned limit;      /* nodes in all, 0 = by location */

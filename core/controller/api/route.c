@@ -7,6 +7,8 @@
 const struct route api_routes[] = {
 	{ SONDE_POST, "/v1/measurements", ROLE_MEASURE, api_create_measurement,
 	  "Create a measurement, or up to 1,000 as an array" },
+	{ SONDE_GET, "/v1/measurements/{id}/explain", ROLE_ADMIN, api_explain_measurement,
+	  "Why these nodes: candidates, filters, policy, seed, answer" },
 	{ SONDE_GET, "/v1/measurements/{id}", ROLE_PUBLIC, api_get_measurement,
 	  "A measurement and its results" },
 	{ SONDE_GET, "/v1/probes", ROLE_PUBLIC, api_list_probes, "Nodes that are ready" },
@@ -41,7 +43,9 @@ static bool path_matches(const char *pattern, const char *path, char *param)
 		return false;
 	const char *value = path + head;
 	size_t len = strcspn(value, "/");
-	if (!len || len >= PATH_PARAM_MAX || value[len] != strchr(brace, '}')[1])
+	if (!len || len >= PATH_PARAM_MAX)
+		return false;
+	if (strcmp(value + len, strchr(brace, '}') + 1))
 		return false;
 	memcpy(param, value, len);
 	param[len] = '\0';
