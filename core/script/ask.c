@@ -224,7 +224,11 @@ static int run(struct asking *a, const struct sonde_policy_limits *limits, int64
 	struct sonde_binding *b = &a->program->binding;
 	struct sonde_answer *out = a->answer;
 
-	if (b->broken) {
+	bool littered = b->littered;
+	if (littered)
+		b->littered = !sonde_sandbox_sweep(&b->sandbox);
+	/* Sweeping took its time: the policy is asked again the next time. */
+	if (b->broken || littered) {
 		snprintf(out->reason, sizeof(out->reason), "memory limit reached");
 		return SONDE_EDENIED;
 	}
@@ -234,9 +238,8 @@ static int run(struct asking *a, const struct sonde_policy_limits *limits, int64
 	if (rc == SONDE_OK)
 		return rc;
 	out->count = 0;
-	/* What the failed decision left shall not be the next one's burden. */
-	if (b->sandbox.stop == SONDE_STOP_MEMORY)
-		lua_gc(b->sandbox.L, LUA_GCCOLLECT);
+	/* What the failed decision left is swept in slices, before the next ones. */
+	b->littered = b->sandbox.stop == SONDE_STOP_MEMORY;
 	return rc;
 }
 

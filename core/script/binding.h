@@ -22,6 +22,7 @@ struct sonde_binding {
 	unsigned lists;
 	struct sonde_set *list;     /* SONDE_BINDING_LISTS */
 	bool mirrored[SONDE_COL_ALL];
+	bool littered;              /* a decision left more garbage than one slice sweeps */
 	bool broken;                /* a change did not fit into the state: see it as full */
 	int mirror[SONDE_COL_ALL];  /* registry reference */
 };

@@ -10,7 +10,7 @@
 #include "script/names.h"
 #include "script/policies.h"
 
-enum { MEMORY = 16 << 20, INSTRUCTIONS = 1000000, WALL_MS = 4, FAULTS = 3, SCRATCH = 64 << 20 };
+enum { MEMORY = 16 << 20, INSTRUCTIONS = 1000000, WALL_MS = 2, FAULTS = 3, SCRATCH = 64 << 20 };
 
 int sonde_policies_new(const struct sonde_policy_limits *l, struct sonde_policies **out)
 {

@@ -56,9 +56,9 @@ enum sonde_entry {
 };
 
 struct sonde_policy_limits {
-	size_t memory;         /* bytes a state may hold; 0 = 16 MiB */
+	size_t memory;         /* bytes a state may hold, a decision up to half; 0 = 16 MiB */
 	uint64_t instructions; /* a decision; 0 = 1,000,000 */
-	unsigned wall_ms;      /* a decision, all policies of a chain together; 0 = 4. Time in which
+	unsigned wall_ms;      /* a decision, all policies of a chain together; 0 = 2. Time in which
 	                          the thread did not run does not count */
 	unsigned faults;       /* in a minute that quarantine a policy, at most 8; 0 = 3 */
 };

@@ -26,7 +26,7 @@ enum sonde_stop {
 struct sonde_sandbox {
 	lua_State *L;
 	void *owner;              /* for the functions of the embedder */
-	size_t memory, memory_max;
+	size_t memory, memory_max; /* a decision ends at half of it */
 	uint64_t spent, spent_max; /* instructions, and what C functions charged */
 	int64_t deadline_ns;       /* wall; late only when the thread also ran that long */
 	int64_t wall_ns, cpu_end_ns; /* cpu_end_ns: 0 = not looked at yet */
@@ -47,6 +47,11 @@ void sonde_sandbox_disarm(struct sonde_sandbox *);
 /* Run a C function with one light pointer under the limits armed before; a Lua error becomes one
  * sentence in `why`. The stack is empty afterwards. */
 int sonde_sandbox_call(struct sonde_sandbox *, lua_CFunction, void *arg, char *why, size_t room);
+
+/* Time since start_ns (boottime) was not the policy's own. */
+void sonde_sandbox_forgive(lua_State *, int64_t start_ns);
+/* Collect garbage for about a millisecond; false when there is more to do. */
+bool sonde_sandbox_sweep(struct sonde_sandbox *);
 
 /* For functions called from Lua: n units of work are about to be done; raises when that is over
  * a limit. */
