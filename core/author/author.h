@@ -11,6 +11,7 @@ enum { AUTHOR_OK = 0, AUTHOR_FAILED = 1, AUTHOR_USAGE = 2, AUTHOR_PATH = 4096 };
 int author_new(int argc, char **argv);
 int author_check(int argc, char **argv);
 int author_test(int argc, char **argv);
+int author_simulate(int argc, char **argv);
 
 /* One line on stderr; returns code. */
 int author_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

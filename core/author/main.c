@@ -30,6 +30,7 @@ static const struct {
 	{ "new", "NAME: write NAME.lua, its tests and an editor's configuration", author_new },
 	{ "check", "FILE...: syntax, fields, parameters, unknown names", author_check },
 	{ "test", "DIR|FILE...: run the tests beside each policy, TAP on stdout", author_test },
+	{ "simulate", "FILE --nodes N | --input RECORDS: decide many times and count", author_simulate },
 	{ "reference", "meta|luacheck|markdown: every name a policy sees", reference },
 };
 

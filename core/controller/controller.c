@@ -227,6 +227,7 @@ static void on_tick(uv_timer_t *timer)
 	link_tick(c, now);
 	tasks_tick(&c->tasks, now);
 	decisions_flush(&c->decisions);
+	policies_tick(&c->changes);
 	if (now - c->retained_ns > RETAIN_EVERY_S * SONDE_NS_PER_S) {
 		c->retained_ns = now;
 		sonde_store_retain(c->store, (unsigned)c->options.retain_days);
@@ -253,6 +254,28 @@ static int open_store(struct controller *c, struct sonde_error *e)
 	return sonde_store_open(&o, &c->store, e);
 }
 
+static void on_quarantine(void *arg, const char *name, const char *why)
+{
+	struct controller *c = arg;
+	struct policy_event event = { name, why };
+
+	c->changes.quarantined++;
+	bus_publish(&c->bus, TOPIC_POLICY, &event);
+}
+
+/* What the API or the files changed since; then the default must be there. */
+static int start_changes(struct controller *c, struct sonde_error *e)
+{
+	c->changes.loop = &c->loop;
+	c->changes.store = c->store;
+	c->changes.live = c->policies;
+	c->changes.dir = c->options.policies;
+	c->changes.lua = c->options.lua;
+	if (policies_start(&c->changes) != SONDE_OK)
+		return sonde_fail(e, SONDE_EIO, "policies", "cannot read the stored policies");
+	return sonde_policy_check_params(c->policies, c->options.policy, NULL, e);
+}
+
 static int load_policies(struct controller *c, struct sonde_error *e)
 {
 	int rc = sonde_policies_new(NULL, &c->policies);
@@ -261,7 +284,8 @@ static int load_policies(struct controller *c, struct sonde_error *e)
 		return sonde_fail(e, rc, "policies", "no memory for the policies");
 	if (sonde_policy_load_dir(c->policies, c->options.policies, e) != SONDE_OK)
 		sonde_log(SONDE_LOG_ERROR, "policies", "%s", e->text);
-	return sonde_policy_check_params(c->policies, c->options.policy, NULL, e);
+	sonde_policies_on_quarantine(c->policies, on_quarantine, c);
+	return SONDE_OK;
 }
 
 static int load_state(struct controller *c, struct sonde_error *e)
@@ -334,6 +358,8 @@ int controller_start(struct controller *c, struct sonde_error *e)
 		rc = load_policies(c, e);
 	if (rc == SONDE_OK)
 		rc = open_store(c, e);
+	if (rc == SONDE_OK)
+		rc = start_changes(c, e);
 	if (rc != SONDE_OK)
 		return rc;
 	nodes_init(&c->nodes, c->policies, &c->bus);
@@ -380,7 +406,7 @@ void controller_stop(struct controller *c)
 {
 	if (c->stopping)
 		return;
-	c->stopping = true;
+	c->stopping = c->changes.stopping = true;
 	sonde_net_close(c->net, net_closed, c);
 }
 
@@ -388,6 +414,7 @@ void controller_deinit(struct controller *c)
 {
 	tasks_deinit(&c->tasks);
 	decisions_deinit(&c->decisions);
+	policies_deinit(&c->changes);
 	sonde_buf_deinit(&c->trace);
 	placement_deinit(&c->placement);
 	nodes_deinit(&c->nodes);

@@ -9,6 +9,7 @@
 #include "controller/nodes.h"
 #include "controller/options.h"
 #include "controller/placement.h"
+#include "controller/policies.h"
 #include "controller/tasks.h"
 #include "controller/tokens.h"
 #include "controller/types.h"
@@ -53,6 +54,7 @@ struct controller {
 	struct tasks tasks;
 	struct placement placement;
 	struct decisions decisions;
+	struct policies changes; /* of policies */
 	struct sonde_buf trace; /* of the placement now being made */
 	struct ingest ingest;
 	struct request_count requests;

@@ -9,6 +9,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/measurements.c \
 	core/controller/api/nodes.c \
 	core/controller/api/answer.c \
+	core/controller/api/policies.c \
 	core/controller/api/reading.h \
 	core/controller/api/request.c core/controller/api/request.h \
 	core/controller/api/route.c \
@@ -23,6 +24,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/nodes.c core/controller/nodes.h \
 	core/controller/options.c core/controller/options.h \
 	core/controller/placement.c core/controller/placement.h \
+	core/controller/policies.c core/controller/policies.h \
 	core/controller/record.c core/controller/record.h \
 	core/controller/tasks.c core/controller/tasks.h \
 	core/controller/tokens.c core/controller/tokens.h \

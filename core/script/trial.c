@@ -25,18 +25,13 @@ enum {
 };
 static const uint64_t instructions_max = UINT64_C(2000000000);
 
-struct text_file {
-	char *text;
-	size_t len;
-};
-
 struct trial {
 	struct sonde_sandbox sandbox;
 	struct sonde_policies *policies;
-	struct text_file bench, policy, test;
-	const char *policy_path, *test_path;
+	struct sonde_trial_text bench, policy, test;
 	unsigned nodes;
 	unsigned all[NODES_MAX], rows[NODES_MAX], current[NODES_MAX];
+	struct sonde_pair pairs[PAIRS_MAX];
 	struct sonde_buf params;
 	sonde_trial_fn *report;
 	void *arg;
@@ -102,7 +97,7 @@ static int bench_new(lua_State *L)
 	t->policies = NULL;
 	if (sonde_policies_new(&limits, &t->policies) != SONDE_OK)
 		return luaL_error(L, "out of memory");
-	if (sonde_policy_load(t->policies, "policy", t->policy_path, t->policy.text, t->policy.len,
+	if (sonde_policy_load(t->policies, "policy", t->policy.name, t->policy.text, t->policy.len,
 	                      &err) != SONDE_OK)
 		return luaL_error(L, "%s", err.text);
 	lua_Unsigned n = lua_rawlen(L, 1);
@@ -304,11 +299,9 @@ static int bench_peers(lua_State *L)
 	struct trial *t = trial_of(L);
 	struct sonde_request req = read_request(L, t);
 	struct sonde_decision d = { 0 };
-	struct sonde_pair *pairs = calloc(PAIRS_MAX, sizeof(*pairs));
+	struct sonde_pair *pairs = t->pairs;
 	unsigned from = UINT32_MAX, k = 0;
 
-	if (!pairs)
-		return luaL_error(L, "out of memory");
 	for (unsigned i = 0; i < t->nodes; i++)
 		t->all[i] = i;
 	unsigned n = sonde_policy_peers(t->policies, "policy", &req, t->all, t->nodes, pairs,
@@ -328,7 +321,6 @@ static int bench_peers(lua_State *L)
 		lua_rawseti(L, -2, ++k);
 	}
 	lua_pop(L, 1);
-	free(pairs);
 	lua_pushstring(L, d.reason);
 	lua_pushboolean(L, d.fallback);
 	return 3;
@@ -366,11 +358,11 @@ static const luaL_Reg bench_functions[] = {
 
 /* Running */
 
-static void run_text(lua_State *L, const char *path, const struct text_file *f)
+static void run_text(lua_State *L, const struct sonde_trial_text *f)
 {
-	const char *name = strrchr(path, '/');
+	const char *name = strrchr(f->name, '/');
 
-	lua_pushfstring(L, "=%s", name ? name + 1 : path);
+	lua_pushfstring(L, "=%s", name ? name + 1 : f->name);
 	if (sonde_sandbox_compile(L, lua_tostring(L, -1), f->text, f->len) != LUA_OK)
 		lua_error(L);
 	lua_call(L, 0, 1);
@@ -384,23 +376,11 @@ static int run_all(lua_State *L)
 	luaL_newlib(L, bench_functions);
 	sonde_sandbox_freeze(L, "bench");
 	sonde_sandbox_global(L, "bench");
-	run_text(L, "bench.lua", &t->bench);
-	run_text(L, t->test_path, &t->test);
+	run_text(L, &t->bench);
+	run_text(L, &t->test);
 	luaL_checktype(L, -1, LUA_TTABLE);
 	lua_call(L, 1, 0);
 	return 0;
-}
-
-static int read_text(const char *path, struct text_file *out, struct sonde_error *err)
-{
-	FILE *f = fopen(path, "rbe");
-
-	out->text = f ? malloc(SONDE_SANDBOX_TEXT) : NULL;
-	out->len = out->text ? fread(out->text, 1, SONDE_SANDBOX_TEXT, f) : 0;
-	bool ok = out->text && !ferror(f) && feof(f);
-	if (f)
-		fclose(f);
-	return ok ? SONDE_OK : sonde_fail(err, SONDE_EIO, NULL, "%s: cannot be read", path);
 }
 
 static int run(struct trial *t, struct sonde_error *err)
@@ -416,32 +396,58 @@ static int run(struct trial *t, struct sonde_error *err)
 	return rc == SONDE_OK ? SONDE_OK : sonde_fail(err, SONDE_EINVAL, NULL, "%s", why);
 }
 
-int sonde_policy_trial(const char *bench_file, const char *policy_file, const char *test_file,
-                       sonde_trial_fn *report, void *arg, struct sonde_error *err)
+int sonde_policy_trial_texts(const struct sonde_trial_text *bench,
+                             const struct sonde_trial_text *policy,
+                             const struct sonde_trial_text *test, sonde_trial_fn *report, void *arg,
+                             struct sonde_error *err)
 {
 	struct trial *t = calloc(1, sizeof(*t));
-	int rc = SONDE_ENOMEM;
 
 	if (!t)
-		return sonde_fail(err, rc, NULL, "out of memory");
+		return sonde_fail(err, SONDE_ENOMEM, NULL, "out of memory");
 	t->report = report;
 	t->arg = arg;
-	t->policy_path = policy_file;
-	t->test_path = test_file;
+	t->bench = *bench;
+	t->policy = *policy;
+	t->test = *test;
 	sonde_buf_init(&t->params, 65536);
-	rc = read_text(bench_file, &t->bench, err);
-	if (rc == SONDE_OK)
-		rc = read_text(policy_file, &t->policy, err);
-	if (rc == SONDE_OK)
-		rc = read_text(test_file, &t->test, err);
-	if (rc == SONDE_OK)
-		rc = run(t, err);
+	int rc = run(t, err);
 	sonde_sandbox_deinit(&t->sandbox);
 	sonde_policies_free(t->policies);
 	sonde_buf_deinit(&t->params);
-	free(t->bench.text);
-	free(t->policy.text);
-	free(t->test.text);
 	free(t);
+	return rc;
+}
+
+/* text is the caller's to free. */
+static int read_text(const char *path, struct sonde_trial_text *out, struct sonde_error *err)
+{
+	FILE *f = fopen(path, "rbe");
+	char *text = f ? malloc(SONDE_SANDBOX_TEXT) : NULL;
+
+	out->name = path;
+	out->text = text;
+	out->len = text ? fread(text, 1, SONDE_SANDBOX_TEXT, f) : 0;
+	bool ok = text && !ferror(f) && feof(f);
+	if (f)
+		fclose(f);
+	return ok ? SONDE_OK : sonde_fail(err, SONDE_EIO, NULL, "%s: cannot be read", path);
+}
+
+int sonde_policy_trial(const char *bench_file, const char *policy_file, const char *test_file,
+                       sonde_trial_fn *report, void *arg, struct sonde_error *err)
+{
+	struct sonde_trial_text bench = { 0 }, policy = { 0 }, test = { 0 };
+
+	int rc = read_text(bench_file, &bench, err);
+	if (rc == SONDE_OK)
+		rc = read_text(policy_file, &policy, err);
+	if (rc == SONDE_OK)
+		rc = read_text(test_file, &test, err);
+	if (rc == SONDE_OK)
+		rc = sonde_policy_trial_texts(&bench, &policy, &test, report, arg, err);
+	free((char *)bench.text);
+	free((char *)policy.text);
+	free((char *)test.text);
 	return rc;
 }

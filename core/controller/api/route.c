@@ -14,6 +14,14 @@ const struct route api_routes[] = {
 	{ SONDE_GET, "/v1/probes", ROLE_PUBLIC, api_list_probes, "Nodes that are ready" },
 	{ SONDE_GET, "/v1/plugins", ROLE_PUBLIC, api_list_plugins, "Measurement types" },
 	{ SONDE_GET, "/v1/policies", ROLE_ADMIN, api_list_policies, "Placement policies" },
+	{ SONDE_GET, "/v1/policies/{id}", ROLE_ADMIN, api_get_policy,
+	  "Source and versions of a policy" },
+	{ SONDE_PUT, "/v1/policies/{id}", ROLE_ADMIN, api_put_policy,
+	  "Compile, test and swap in a policy" },
+	{ SONDE_POST, "/v1/policies/{id}/rollback", ROLE_ADMIN, api_rollback_policy,
+	  "Make an earlier version the newest one" },
+	{ SONDE_POST, "/v1/policies/{id}/simulate", ROLE_ADMIN, api_simulate_policy,
+	  "Decide recorded or invented requests again and count" },
 	{ SONDE_POST, "/v1/nodes/register", ROLE_PUBLIC, api_register_node,
 	  "Enrol a node with a registration token" },
 	{ SONDE_GET, "/v1/nodes", ROLE_ADMIN, api_list_nodes, "All nodes" },
@@ -77,7 +85,7 @@ static bool may_pass(struct call *call, enum role role)
 static void preflight(struct call *call)
 {
 	static const struct sonde_header headers[] = {
-		{ "Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE, OPTIONS" },
+		{ "Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS" },
 		{ "Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match" },
 		{ "Access-Control-Max-Age", "600" },
 		{ NULL },

@@ -94,6 +94,8 @@ void api_metrics(struct call *call)
 		{ "decisions_total", "counter", "Placement decisions.", (double)c->placement.decisions },
 		{ "decision_fallbacks_total", "counter", "Decisions the built-in had to make.",
 		  (double)c->placement.fallbacks },
+		{ "policies_quarantined_total", "counter", "Policies quarantined for their faults.",
+		  (double)c->changes.quarantined },
 		{ "store_commits_total", "counter", "Group commits.", (double)s.commits },
 		{ "store_jobs_total", "counter", "Jobs committed.", (double)s.jobs },
 		{ "store_waiting", "gauge", "Jobs that wait for a commit.", s.waiting },
@@ -119,18 +121,5 @@ void api_list_plugins(struct call *call)
 	sonde_buf_init(&b, REPLY_MAX);
 	sonde_buf_str(&b, text ? text : "[]");
 	free(text);
-	answer_json(call->c, call->req, 200, &b, NULL);
-}
-
-void api_list_policies(struct call *call)
-{
-	struct sonde_buf b;
-	struct sonde_json j;
-
-	sonde_buf_init(&b, REPLY_MAX);
-	sonde_json_init(&j, &b);
-	sonde_json_open(&j, NULL, '[');
-	sonde_policies_describe(call->c->policies, &j);
-	sonde_json_close(&j);
 	answer_json(call->c, call->req, 200, &b, NULL);
 }
