@@ -92,7 +92,7 @@ int cli_measurement_explain(struct cli *cli, const struct cli_args *a)
 	size_t i;
 	int code;
 
-	if (strlen(a->words[0]) > 64 || strspn(a->words[0], "0123456789abcdefABCDEF-") != strlen(a->words[0]))
+	if (strlen(a->words[0]) > 64 || strpbrk(a->words[0], "/?#%.& "))
 		return cli_fail(EXIT_USAGE, "'%s' is not the id of a measurement", a->words[0]);
 	snprintf(path, sizeof(path), "/v1/measurements/%s/explain", a->words[0]);
 	json_t *doc = cli_get(cli, path, NULL, &code);
