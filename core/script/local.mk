@@ -52,3 +52,4 @@ C_TESTS += t/script/replay_test
 t_script_replay_test_SOURCES = t/script/replay_test.c t/script/room.h
 t_script_replay_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_script_replay_test_LDADD = t/libtap.a $(SCRIPT_LINK)
+SCRIPT_TESTS += t/script/manual.t
