@@ -239,11 +239,12 @@ function lb.top(set, column, k) end
 ---@return set
 function lb.two_choices(set, column, want) end
 
----The first node of each value, in the order of the set: never two of the same.
+---One node of each value, in the order of the set: the one with the smallest `by`, or the first.
 ---@param set set
 ---@param column texts|numbers
+---@param by? numbers
 ---@return set
-function lb.unique(set, column) end
+function lb.unique(set, column, by) end
 
 ---The different texts, in the order of their first node.
 ---@param set set

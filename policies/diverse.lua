@@ -9,9 +9,9 @@ local function column(req, view)
   return view[req.params.by]
 end
 
--- The idlest node of each value, in the order of load.
+-- The idlest node of each value.
 local function representatives(req, set, view)
-  return lb.unique(lb.least(set, view.pressure, #set), column(req, view))
+  return lb.unique(set, column(req, view), view.pressure)
 end
 
 return {

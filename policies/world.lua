@@ -83,7 +83,7 @@ return {
       local n = quota[code] or 0
       if n > 0 then
         local spread = lb.spread_by(by[code], view.country, math.min(#by[code], n * 3))
-        local idle = lb.unique(lb.least(spread, view.pressure, #spread), view.country)
+        local idle = lb.unique(spread, view.country, view.pressure)
         local part = lb.first(lb.join(idle, spread), n)
         chosen = lb.join(chosen, part)
         table.insert(said, code .. " " .. #part)

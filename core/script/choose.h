@@ -68,9 +68,9 @@ int sonde_groups_of_numbers(struct sonde_choice *, struct sonde_set, const doubl
 /* As many different groups as possible, evenly. */
 int sonde_choose_spread(struct sonde_choice *, struct sonde_set, struct sonde_groups,
                         unsigned want, unsigned *out);
-/* The first of each group, in the order of the set. */
+/* Of each group the node with the least value (NULL = the first), in the order of the set. */
 int sonde_filter_unique(struct sonde_choice *, struct sonde_set, struct sonde_groups,
-                        unsigned *out);
+                        const double *column, unsigned *out);
 struct sonde_share {
 	const double *column;
 	double weight;

@@ -205,9 +205,10 @@ static int lb_unique(lua_State *L)
 {
 	struct sonde_set set = sonde_binding_check_list(L, 1);
 	struct sonde_groups g = groups(L, 2, set);
+	const double *by = lua_isnoneornil(L, 3) ? NULL : numbers(L, 3);
 	unsigned *out = room_for(L, set.n + 1);
 
-	return give(L, out, sonde_filter_unique(choice_of(L), set, g, out), set.sorted);
+	return give(L, out, sonde_filter_unique(choice_of(L), set, g, by, out), set.sorted);
 }
 
 static int lb_first(lua_State *L)
@@ -227,7 +228,7 @@ static int lb_values(lua_State *L)
 	struct sonde_choice *ch = choice_of(L);
 	struct sonde_groups g = { column, ch->columns->intern.count, true };
 	unsigned *first = room_for(L, set.n + 1);
-	int n = sonde_filter_unique(ch, set, g, first);
+	int n = sonde_filter_unique(ch, set, g, NULL, first);
 
 	if (n < 0)
 		return luaL_error(L, "too many or too large lists");
@@ -500,8 +501,9 @@ const struct sonde_lb_row sonde_lb_rows[] = {
 	  "The k greatest values, greatest first: a short list to go on with in Lua." },
 	{ "two_choices", lb_two_choices, "two_choices", "set: set, column: numbers, want: integer", "set",
 	  "Of two at random the one with the smaller value, `want` times." },
-	{ "unique", lb_unique, NULL, "set: set, column: texts|numbers", "set",
-	  "The first node of each value, in the order of the set: never two of the same." },
+	{ "unique", lb_unique, NULL, "set: set, column: texts|numbers, by?: numbers", "set",
+	  "One node of each value, in the order of the set: the one with the smallest `by`, or the "
+	  "first." },
 	{ "values", lb_values, NULL, "set: set, column: texts", "string[]",
 	  "The different texts, in the order of their first node." },
 	{ "weighted", lb_weighted, NULL, "set: set, column: numbers, want: integer", "set",

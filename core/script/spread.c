@@ -89,20 +89,29 @@ int sonde_choose_spread(struct sonde_choice *ch, struct sonde_set set, struct so
 	return sonde_choose_least(ch, set, rank, 1, NULL, want, out);
 }
 
-int sonde_filter_unique(struct sonde_choice *ch, struct sonde_set set, struct sonde_groups groups,
-                        unsigned *out)
+/* NaN is worse than any number. */
+static bool better(double a, double b)
 {
-	unsigned char *seen = sonde_scratch_take(ch->scratch, (size_t)groups.count + 1);
+	return a < b || (a == a && b != b);
+}
+
+int sonde_filter_unique(struct sonde_choice *ch, struct sonde_set set, struct sonde_groups groups,
+                        const double *column, unsigned *out)
+{
+	/* Place in the set of the best so far, + 1. */
+	unsigned *best = sonde_scratch_take(ch->scratch, ((size_t)groups.count + 1) * sizeof(*best));
 	int n = 0;
 
-	if (!seen)
+	if (!best)
 		return SONDE_ENOMEM;
-	memset(seen, 0, (size_t)groups.count + 1);
+	memset(best, 0, ((size_t)groups.count + 1) * sizeof(*best));
 	for (unsigned i = 0; i < set.n; i++) {
-		if (seen[groups.id[set.rows[i]]]++ == 0)
-			out[n++] = set.rows[i];
-		else
-			seen[groups.id[set.rows[i]]] = 1;
+		unsigned *b = &best[groups.id[set.rows[i]]];
+		if (!*b || (column && better(column[set.rows[i]], column[set.rows[*b - 1]])))
+			*b = i + 1;
 	}
+	for (unsigned i = 0; i < set.n; i++)
+		if (best[groups.id[set.rows[i]]] == i + 1)
+			out[n++] = set.rows[i];
 	return n;
 }
