@@ -12,6 +12,7 @@ core_base_libbase_a_SOURCES = \
 	core/base/pool.c core/base/pool.h \
 	core/base/rng.c core/base/rng.h \
 	core/base/secret.c core/base/secret.h \
+	core/base/spans.c core/base/spans.h \
 	core/base/status.c core/base/status.h
 core_base_libbase_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS)
 
@@ -21,3 +22,7 @@ t_libtap_a_SOURCES = t/tap.c t/tap.h
 C_TESTS += t/base/base_test
 t_base_base_test_SOURCES = t/base/base_test.c
 t_base_base_test_LDADD = t/libtap.a core/base/libbase.a $(SODIUM_LIBS)
+
+C_TESTS += t/base/spans_test
+t_base_spans_test_SOURCES = t/base/spans_test.c
+t_base_spans_test_LDADD = t/libtap.a core/base/libbase.a $(SODIUM_LIBS)

@@ -25,8 +25,10 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/options.c core/controller/options.h \
 	core/controller/placement.c core/controller/placement.h \
 	core/controller/policies.c core/controller/policies.h \
+	core/controller/quarantine.c core/controller/quarantine.h \
 	core/controller/record.c core/controller/record.h \
-	core/controller/tasks.c core/controller/tasks.h \
+	core/controller/slots.c core/controller/slots.h \
+	core/controller/tasks.c core/controller/tasks.h core/controller/tasks_private.h \
 	core/controller/tokens.c core/controller/tokens.h \
 	core/controller/types.c core/controller/types.h
 core_controller_libcontroller_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)

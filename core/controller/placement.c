@@ -416,7 +416,7 @@ static unsigned choose_from(struct placement *p, const struct placement_request 
 	if (l->region && set.count < want)
 		widen(p, r, l, &req, &set);
 	unsigned before = set.count;
-	if (a->count) /* by an earlier location */
+	if (a->count || r->except) /* by an earlier location, or never to be chosen */
 		leave_out_taken(p, &set);
 	if (!want || !c)
 		return 0;
@@ -479,6 +479,8 @@ int placement_choose(struct placement *p, const struct placement_request *r,
 	clear(a);
 	if (make_room(p) != SONDE_OK)
 		return SONDE_ENOMEM;
+	if (r->except)
+		p->taken[r->except->row / 64] |= UINT64_C(1) << (r->except->row % 64);
 	if (!r->location_count)
 		choose_from(p, r, &anywhere, at_most(r->limit ? r->limit : 1, most), a);
 	else if (r->limit)
@@ -490,6 +492,8 @@ int placement_choose(struct placement *p, const struct placement_request *r,
 			                    most - a->count), a);
 	for (unsigned i = 0; i < a->count; i++)
 		p->taken[a->nodes[i]->row / 64] = 0;
+	if (r->except)
+		p->taken[r->except->row / 64] = 0;
 	return a->count ? SONDE_OK : SONDE_ENOENT;
 }
 

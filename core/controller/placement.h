@@ -27,6 +27,7 @@ struct placement_request {
 	const char *policy; /* a chain */
 	const char *params; /* JSON of the policy's params, NULL = {} */
 	unsigned admitted;  /* nodes the policy admits; 0 = all */
+	const struct node *except; /* never chosen; NULL = none */
 	uint64_t seed;
 	struct sonde_buf *trace; /* JSON of how it came about is appended; NULL = not asked for */
 };

@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 
-enum { VERSION = 2, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
+enum { VERSION = 3, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
 
 static const struct {
 	size_t offset;
@@ -27,8 +27,9 @@ static const struct {
 	{ offsetof(struct record, ip_version), U8 },
 	{ offsetof(struct record, progress), U8 },
 	{ offsetof(struct record, fallback), U8 },
+	{ offsetof(struct record, pairs), U8 },
 	{ offsetof(struct record, count), U32 },
-	{ offsetof(struct record, params), TEXT }, /* from version 2 on */
+	{ offsetof(struct record, params), TEXT }, /* from version 3 on */
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
@@ -93,7 +94,7 @@ int record_read(struct record *r, const void *data, size_t len)
 	struct cursor c = { data, (const uint8_t *)data + len };
 
 	memset(r, 0, sizeof(*r));
-	if (!len || *c.p < 1 || *c.p > VERSION)
+	if (!len || *c.p < VERSION - 1 || *c.p > VERSION)
 		return SONDE_EINVAL;
 	int known = *c.p++ == VERSION ? ROWS : ROWS - 1;
 	for (int i = 0; i < known; i++) {
@@ -106,6 +107,11 @@ int record_read(struct record *r, const void *data, size_t len)
 		return SONDE_EINVAL;
 	r->nodes = c.p;
 	return SONDE_OK;
+}
+
+uint32_t record_probes(const struct record *r)
+{
+	return r->pairs ? r->count / 2 : r->count;
 }
 
 void record_node(const struct record *r, uint32_t task, struct sonde_id *id)

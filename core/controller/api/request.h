@@ -11,6 +11,7 @@ struct measurement_request {
 	const char *target;  /* normalised */
 	const char *policy;  /* a chain: "regional,least_load" */
 	const char *policy_params; /* JSON, NULL = none */
+	struct node *peer;   /* the target, where a type's target is a node */
 	unsigned location_count;
 	const json_t *locations_json; /* as given, borrowed */
 	unsigned limit;      /* nodes in all, 0 = by location */
