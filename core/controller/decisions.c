@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 
-enum { PENDING_MAX = 64 << 20, RETAIN_SLICE = 2000 };
+enum { PENDING_MAX = 64 << 20, RETAIN_SLICE = 2000, PENDING_COUNT = 2000 };
 
 struct decision {
 	struct sonde_id id;
@@ -36,6 +36,14 @@ static void clear(struct decisions *d)
 void decisions_deinit(struct decisions *d)
 {
 	clear(d);
+}
+
+bool decisions_wanted(struct decisions *d)
+{
+	bool room = d->pending.len < PENDING_COUNT;
+
+	d->skipped += !room;
+	return room;
 }
 
 void decisions_put(struct decisions *d, const struct sonde_id *id, const char *json, size_t len)

@@ -2,6 +2,8 @@
 /* Why each measurement got its nodes. Kept in memory for moments and stored in the background, so
  * that no measurement waits for its explanation: a crash may lose those of the last second. */
 #pragma once
+#include <stdbool.h>
+
 #include "base/map.h"
 #include "store/store.h"
 
@@ -9,11 +11,14 @@ struct decisions {
 	struct sonde_store *store;
 	struct sonde_map pending; /* by measurement id */
 	size_t bytes;
-	uint64_t stored, lost;
+	uint64_t stored, lost, skipped;
 };
 
 void decisions_init(struct decisions *);
 void decisions_deinit(struct decisions *);
+/* Whether there is room for one more before the next flush. Under a flood of measurements only the
+ * first ones of each moment are explained in full: writing all would cost as much as placing them. */
+bool decisions_wanted(struct decisions *);
 /* JSON of one placement, copied. */
 void decisions_put(struct decisions *, const struct sonde_id *, const char *json, size_t len);
 /* Store what is pending; about once a second. */

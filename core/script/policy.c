@@ -113,8 +113,10 @@ static int by_policy_name(const void *a, const void *b)
 	return strcmp((*x)->name, (*y)->name);
 }
 
-static void describe_one(const struct sonde_policy *p, struct sonde_json *j)
+static void describe_one(const struct sonde_policy *p, void *arg)
 {
+	struct sonde_json *j = arg;
+
 	sonde_json_open(j, NULL, '{');
 	sonde_json_str(j, "name", p->name);
 	sonde_json_str(j, "summary", p->program->summary);
@@ -137,19 +139,47 @@ static void describe_one(const struct sonde_policy *p, struct sonde_json *j)
 	sonde_json_close(j);
 }
 
-void sonde_policies_describe(const struct sonde_policies *ps, struct sonde_json *j)
+/* fn for every policy in the order of names; false when memory is short. */
+static bool in_names(const struct sonde_policies *ps, void (*fn)(const struct sonde_policy *, void *),
+                     void *arg)
 {
 	struct sonde_policy *p, **all = calloc(ps->map.len + 1, sizeof(struct sonde_policy *));
 	unsigned n = 0;
 
-	if (!all) {
-		j->buf->failed = true;
-		return;
-	}
+	if (!all)
+		return false;
 	for (size_t at = 0; (p = sonde_map_next(&ps->map, &at));)
 		all[n++] = p;
 	qsort(all, n, sizeof(struct sonde_policy *), by_policy_name);
 	for (unsigned i = 0; i < n; i++)
-		describe_one(all[i], j);
+		fn(all[i], arg);
 	free(all);
+	return true;
+}
+
+void sonde_policies_describe(const struct sonde_policies *ps, struct sonde_json *j)
+{
+	if (!in_names(ps, describe_one, j))
+		j->buf->failed = true;
+}
+
+struct each {
+	void (*fn)(void *, const struct sonde_policy_stats *);
+	void *arg;
+};
+
+static void tell_one(const struct sonde_policy *p, void *arg)
+{
+	const struct each *e = arg;
+
+	e->fn(e->arg, &(struct sonde_policy_stats){
+		.name = p->name, .version = p->version, .decisions = p->decisions,
+		.fallbacks = p->fallbacks, .faults = p->faults, .took_us = p->took_us,
+		.memory = p->program->binding.sandbox.memory, .quarantined = p->off });
+}
+
+void sonde_policies_each(const struct sonde_policies *ps,
+                         void (*fn)(void *, const struct sonde_policy_stats *), void *arg)
+{
+	in_names(ps, tell_one, &(struct each){ fn, arg });
 }

@@ -86,6 +86,17 @@ void sonde_policies_on_quarantine(struct sonde_policies *, sonde_quarantine_fn *
 /* {"name","summary","version","params":[...],"stats":{...}} rows into an open array. */
 void sonde_policies_describe(const struct sonde_policies *, struct sonde_json *);
 
+/* Counters of each policy, by name. */
+struct sonde_policy_stats {
+	const char *name;
+	uint32_t version;
+	uint64_t decisions, fallbacks, faults, took_us;
+	size_t memory; /* bytes of its state now */
+	bool quarantined;
+};
+void sonde_policies_each(const struct sonde_policies *,
+                         void (*fn)(void *, const struct sonde_policy_stats *), void *arg);
+
 /* Row `at` (0-based) of the columns; rows grow as needed. Unknown numbers are NAN: rtt, response
  * and the place are so until set; capacity starts at 1, priority at 50 (1..100, else
  * SONDE_EINVAL). load, active and capacity also make view.pressure, load + active / capacity. A

@@ -254,6 +254,9 @@ like($m->{placement}{reason}, qr/^faulty is quarantined: policies\/faulty\.lua:1
   'which three faults quarantine');
 like($s->get('/metrics')->{content}, qr/^sonde_policies_quarantined_total 1$/m, 'and count');
 
+like($s->get('/metrics')->{content}, qr/^sonde_policy_faults_total\{policy="faulty"\} 3$/m,
+  'each policy counts its own');
+
 # ---- a restart keeps versions and explanations ----
 my $id = $m->{id};
 $s->kill('controller', 'TERM');

@@ -166,7 +166,7 @@ static int place(struct controller *c, struct measurement_request *r, uint64_t s
 {
 	struct placement_request pr = { .type = r->type, .target = r->target, .policy = r->policy,
 		                        .params = r->policy_params, .except = r->peer, .seed = seed,
-		                        .trace = c->placement.trace_nodes ? trace : NULL };
+		                        .trace = trace };
 
 	for (int again = 0; again < 2; again++) {
 		pr.locations = r->locations;
@@ -174,7 +174,8 @@ static int place(struct controller *c, struct measurement_request *r, uint64_t s
 		pr.limit = r->limit_given ? r->limit : 0;
 		if (admit(c, &pr, e) != SONDE_OK)
 			return SONDE_EDENIED;
-		sonde_buf_reset(trace);
+		if (trace)
+			sonde_buf_reset(trace);
 		int rc = placement_choose(&c->placement, &pr, a);
 		if (rc != SONDE_ENOENT || !reuse_magic(c, r))
 			return rc;
@@ -209,15 +210,16 @@ static int create_one(struct controller *c, const json_t *body, struct made *out
 	static struct measurement_request r;
 	static struct placement_answer a;
 	uint64_t seed = next_seed(&c->seeds);
+	bool explained = c->placement.trace_nodes && decisions_wanted(&c->decisions);
 
 	int rc = request_parse(c, body, &r, e);
 	if (rc == SONDE_OK)
-		rc = place(c, &r, seed, &a, &c->trace, e);
+		rc = place(c, &r, seed, &a, explained ? &c->trace : NULL, e);
 	if (rc == SONDE_OK) {
 		out->m = make(c, &r, &a, seed);
 		rc = out->m ? SONDE_OK : SONDE_ENOMEM;
 	}
-	if (rc == SONDE_OK)
+	if (rc == SONDE_OK && explained)
 		keep_trace(&c->trace, out);
 	if (rc == SONDE_ENOENT)
 		sonde_fail(e, rc, "", "No matching IPv%d probes available.", r.ip_version == 6 ? 6 : 4);
