@@ -95,6 +95,8 @@ struct application {
 	bool dry;
 	int status;
 	struct sonde_error err;
+	struct sonde_policies *compiled; /* holds the new program, later the old one */
+	struct application *next;        /* of those being stored */
 	policies_fn *done;
 	void *arg;
 };
@@ -107,6 +109,19 @@ static void application_free(struct application *a)
 	free(a);
 }
 
+static void dispose(uv_work_t *work)
+{
+	struct application *a = work->data;
+
+	sonde_policies_free(a->compiled);
+}
+
+static void disposed(uv_work_t *work, int status)
+{
+	(void)status;
+	application_free(work->data);
+}
+
 static void finish(struct application *a)
 {
 	struct policies *p = a->p;
@@ -116,7 +131,7 @@ static void finish(struct application *a)
 	else if (a->status != SONDE_OK)
 		p->refused++;
 	a->done(a->arg, a->status, a->version, &a->err);
-	application_free(a);
+	uv_queue_work(p->loop, &a->work, dispose, disposed);
 }
 
 static void note_case(void *arg, bool passed, const char *name, const char *why)
@@ -169,14 +184,12 @@ static void run_tests(struct application *a)
 static void compile(uv_work_t *work)
 {
 	struct application *a = work->data;
-	struct sonde_policies *trial = NULL;
 	char file[96];
 
 	snprintf(file, sizeof(file), "policies/%s.lua", a->name);
-	a->status = sonde_policies_new(NULL, &trial);
+	a->status = sonde_policies_new(NULL, &a->compiled);
 	if (a->status == SONDE_OK)
-		a->status = sonde_policy_load(trial, a->name, file, a->source, a->len, &a->err);
-	sonde_policies_free(trial);
+		a->status = sonde_policy_load(a->compiled, a->name, file, a->source, a->len, &a->err);
 	if (a->status == SONDE_OK && a->tests)
 		run_tests(a);
 }
@@ -226,14 +239,15 @@ static int store(struct sonde_write *w, struct sonde_job *job)
 static void stored(struct sonde_job *job, int status)
 {
 	struct application *a = (struct application *)((char *)job - offsetof(struct application, job));
-	char file[96];
+	struct application **at = &a->p->storing;
 
-	snprintf(file, sizeof(file), "policies/%s.lua", a->name);
+	while (*at != a)
+		at = &(*at)->next;
+	*at = a->next;
 	a->status = status;
 	if (status == SONDE_OK)
-		a->status = sonde_policy_load(a->p->live, a->name, file, a->source, a->len, &a->err);
+		a->status = sonde_policy_adopt(a->p->live, a->compiled, a->name, a->version);
 	if (a->status == SONDE_OK) {
-		sonde_policy_set_version(a->p->live, a->name, a->version);
 		sonde_log(SONDE_LOG_INFO, "policy", "%s is version %u now", a->name, a->version);
 	}
 	finish(a);
@@ -260,13 +274,20 @@ static void compiled(uv_work_t *work, int status)
 		a->before.len = len;
 		a->before.version = version;
 	}
+	for (struct application *other = p->storing; other; other = other->next)
+		if (!strcmp(other->name, a->name) && other->version > version)
+			version = other->version;
 	a->version = version + 1;
 	a->now_ms = sonde_wall_ms();
 	a->job.apply = store;
 	a->job.done = stored;
 	a->status = sonde_store_submit(p->store, &a->job);
-	if (a->status != SONDE_OK)
+	if (a->status != SONDE_OK) {
 		finish(a);
+		return;
+	}
+	a->next = p->storing;
+	p->storing = a;
 }
 
 int policies_apply(struct policies *p, const char *name, const char *source, size_t len,

@@ -18,6 +18,7 @@ struct policies {
 	struct sonde_policies *live;
 	const char *dir, *lua; /* of the files, of bench.lua */
 	struct sonde_map files; /* name -> what was last seen of NAME.lua and NAME.t.lua */
+	struct application *storing; /* on their way through the store */
 	uint64_t applied, refused, quarantined;
 	bool stopping; /* the store is closing: nothing is applied any more */
 };

@@ -70,6 +70,11 @@ void sonde_policies_free(struct sonde_policies *);
  * version, if any, stays. */
 int sonde_policy_load(struct sonde_policies *, const char *name, const char *file, const char *text,
                       size_t len, struct sonde_error *);
+/* Take policy `name` over from another set, where it was loaded on another thread: what its text does
+ * while it loads then never holds up the decisions of this one. It becomes `version`; `from` has it
+ * no more. SONDE_ENOENT, SONDE_ENOMEM. */
+int sonde_policy_adopt(struct sonde_policies *, struct sonde_policies *from, const char *name,
+                       uint32_t version);
 /* Every *.lua of a directory but *.t.lua; an error names the first bad file, the rest load. */
 int sonde_policy_load_dir(struct sonde_policies *, const char *dir, struct sonde_error *);
 bool sonde_policy_exists(const struct sonde_policies *, const char *name);

@@ -316,7 +316,45 @@ static void three_faults_tell_once(void)
 	sonde_policies_free(ps);
 }
 
-TAP_MAIN(CASE(admit_narrows_and_never_widens), CASE(every_admit_of_a_chain_is_asked),
+/* ---- adopting ---- */
+
+static void an_adopted_policy_sees_the_new_set(void)
+{
+	struct sonde_policies *ps = room_new(100), *from = NULL;
+	struct sonde_policy_limits limits = { .wall_ms = 100 };
+	unsigned rows[2];
+
+	load(ps, "a", "pick = function(req, set, view) return set[1], 'old' end");
+	for (unsigned i = 0; i < 100; i++) {
+		EXPECT_INT(sonde_policies_new(&limits, &from), SONDE_OK);
+		load(from, "a", "pick = function(req, set, view) assert(view.name[8] == 'node7') "
+		                "return lb.least(set, view.load, req.want), 'new' end");
+		EXPECT_INT(sonde_policy_adopt(ps, from, "b", 1), SONDE_ENOENT);
+		EXPECT_INT(sonde_policy_adopt(ps, from, "a", 7 + i), SONDE_OK);
+		sonde_policies_free(from);
+		struct sonde_decision d = pick(ps, "a", NULL, 2, rows);
+		EXPECT(!d.fallback && d.count == 2 && rows[0] == 7 && d.version == 7 + i);
+		EXPECT_STR(d.reason, "new");
+		EXPECT_INT(sonde_column_number(ps, 7, SONDE_COL_LOAD, 0.1), SONDE_OK);
+	}
+	sonde_policies_free(ps);
+}
+
+static void a_new_policy_can_be_adopted(void)
+{
+	struct sonde_policies *ps = room_new(100), *from = room_new(100);
+	unsigned rows[1];
+
+	load(from, "fresh", "pick = 'least_load'");
+	EXPECT_INT(sonde_policy_adopt(ps, from, "fresh", 1), SONDE_OK);
+	EXPECT(sonde_policy_exists(ps, "fresh"));
+	sonde_policies_free(from);
+	EXPECT(!pick(ps, "fresh", NULL, 1, rows).fallback);
+	sonde_policies_free(ps);
+}
+
+TAP_MAIN(CASE(an_adopted_policy_sees_the_new_set), CASE(a_new_policy_can_be_adopted),
+         CASE(admit_narrows_and_never_widens), CASE(every_admit_of_a_chain_is_asked),
          CASE(a_quarantined_admit_refuses), CASE(retry_chooses_gives_up_or_picks),
          CASE(assign_sees_who_has_it), CASE(peers_are_pairs), CASE(bad_peers_fall_back),
          CASE(a_chain_narrows_then_picks), CASE(wrong_chains_are_said),

@@ -210,7 +210,9 @@ static void a_fallback_comes_in_time(void)
 	qsort(took, COUNT, sizeof(took[0]), by_value);
 	printf("# %u hostile programs: fallback p50 %.3f p99 %.2f max %.2f ms\n", COUNT, took[COUNT / 2],
 	       took[COUNT * 99 / 100], took[COUNT - 1]);
-	if (took[COUNT * 99 / 100] > 60.0 || took[COUNT - 1] > 5.0 * SLOWER)
+	/* Under memcheck the figures are not ours. */
+	if (!getenv("TAP_SLOW") &&
+	    (took[COUNT * 99 / 100] > 60.0 || took[COUNT - 1] > 5.0 * SLOWER))
 		tap_fail(__FILE__, __LINE__, "p99 %.2f max %.2f ms", took[COUNT * 99 / 100],
 		         took[COUNT - 1]);
 }
