@@ -404,6 +404,32 @@ static void note(struct placement *p, const struct sonde_decision *d, struct pla
 		memcpy(a->reason, d->reason, sizeof(a->reason));
 }
 
+static unsigned current_rows(const struct placement_request *r, unsigned rows[CURRENT_MAX])
+{
+	unsigned n = 0;
+
+	for (; n < r->current_count && n < CURRENT_MAX; n++)
+		rows[n] = r->current[n]->row;
+	return n;
+}
+
+static void ask(struct placement *p, const struct placement_request *r, struct sonde_request *req,
+                const struct set *set, struct sonde_decision *d)
+{
+	unsigned current[CURRENT_MAX];
+
+	if (!r->schedule) {
+		sonde_policy_pick(p->policies, r->policy, req, set->rows, set->count, d);
+		return;
+	}
+	req->schedule = r->schedule;
+	req->current = current;
+	req->current_n = current_rows(r, current);
+	sonde_policy_assign(p->policies, r->policy, req, set->rows, set->count, d);
+	req->current = NULL;
+	req->current_n = 0;
+}
+
 static unsigned choose_from(struct placement *p, const struct placement_request *r,
                             const struct location *l, unsigned want, struct placement_answer *a)
 {
@@ -422,7 +448,7 @@ static unsigned choose_from(struct placement *p, const struct placement_request 
 		return 0;
 	req.set_id = set.id;
 	if (set.count) {
-		sonde_policy_pick(p->policies, r->policy, &req, set.rows, set.count, &d);
+		ask(p, r, &req, &set, &d);
 		note(p, &d, a);
 	}
 	if (r->trace)
@@ -540,4 +566,23 @@ int placement_retry(struct placement *p, const struct placement_request *r,
 		return SONDE_EDENIED;
 	a->nodes[a->count++] = p->nodes->all[row];
 	return SONDE_OK;
+}
+
+unsigned placement_peers(struct placement *p, const struct placement_request *r,
+                         struct node *const *nodes, unsigned n, struct sonde_pair *out, unsigned max,
+                         struct sonde_decision *d)
+{
+	struct sonde_request req = question(r, &anywhere, n, 0);
+	unsigned current[CURRENT_MAX];
+
+	if (make_room(p) != SONDE_OK || n > p->scratch_cap) {
+		*d = (struct sonde_decision){ .fallback = true, .reason = "out of memory" };
+		return 0;
+	}
+	for (unsigned i = 0; i < n; i++)
+		p->scratch[i] = nodes[i]->row;
+	req.schedule = r->schedule;
+	req.current = current;
+	req.current_n = current_rows(r, current);
+	return sonde_policy_peers(p->policies, r->policy, &req, p->scratch, n, out, max, d);
 }

@@ -6,7 +6,7 @@
 #include "controller/nodes.h"
 #include "controller/types.h"
 
-enum { LOCATIONS_MAX = 128, LOCATION_TAGS = 32, PLACE_MAX = 500 };
+enum { LOCATIONS_MAX = 128, LOCATION_TAGS = 32, PLACE_MAX = 500, CURRENT_MAX = 4096 };
 
 /* One entry of `locations`; empty texts ask nothing. Texts are borrowed from the request. */
 struct location {
@@ -28,6 +28,10 @@ struct placement_request {
 	const char *params; /* JSON of the policy's params, NULL = {} */
 	unsigned admitted;  /* nodes the policy admits; 0 = all */
 	const struct node *except; /* never chosen; NULL = none */
+	/* Of a schedule: the policy is asked to assign, and sees which nodes have it. */
+	const char *schedule; /* id; NULL = a measurement */
+	struct node *const *current;
+	unsigned current_count;
 	uint64_t seed;
 	struct sonde_buf *trace; /* JSON of how it came about is appended; NULL = not asked for */
 };
@@ -73,4 +77,9 @@ void placement_admit(struct placement *, const struct placement_request *,
  * policy gives up; SONDE_ENOENT: no other node fits. */
 int placement_retry(struct placement *, const struct placement_request *,
                     const struct placement_failure *, struct placement_answer *);
+/* Who of these nodes probes whom, by the policy's peers(): at most max pairs of rows into `out`,
+ * see sonde_policy_peers. Locations and limit of the request are not looked at. */
+unsigned placement_peers(struct placement *, const struct placement_request *,
+                         struct node *const *nodes, unsigned n, struct sonde_pair *out, unsigned max,
+                         struct sonde_decision *);
 bool location_matches(const struct location *, const struct node *);

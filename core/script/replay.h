@@ -39,7 +39,7 @@ int sonde_replay_open(struct sonde_policies *ps, const json_t *record, struct so
                       struct sonde_error *);
 void sonde_replay_close(struct sonde_replay *);
 
-/* Replays and invented requests, counted. One JSON object:
+/* Replays and invented requests, counted; what is left after 20 s is skipped. One JSON object:
  * {"decisions","fallbacks","changed","skipped","us":{"p50","p99","max"},
  *  "regions":{name: share},"nodes":[{"name","share"}...],"changes":[{"recorded","now","reason"}]} */
 struct sonde_simulation;

@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/rng.h"
 #include "script/policies.h"
 #include "script/replay.h"
 
-enum { COSTS = 65536, CHANGES = 20, WALL_MS = 50, SHOWN = 50 };
+enum { COSTS = 65536, CHANGES = 20, WALL_MS = 50, SHOWN = 50, SECONDS_MAX = 20 };
 
 struct count {
 	char *name;
@@ -31,6 +32,7 @@ struct sonde_simulation {
 	uint64_t decisions, places;
 	unsigned fallbacks, changed, skipped, costs, changes;
 	uint32_t cost[COSTS];
+	int64_t end_ns; /* nothing is decided after it */
 	struct sonde_buf text; /* of the changes, JSON */
 	struct sonde_json json;
 };
@@ -61,6 +63,7 @@ int sonde_simulation_new(const char *name, const char *text, size_t len, const c
 		sonde_simulation_free(s);
 		return rc;
 	}
+	s->end_ns = sonde_boottime_ns() + SECONDS_MAX * SONDE_NS_PER_S;
 	*out = s;
 	return SONDE_OK;
 }
@@ -148,6 +151,10 @@ void sonde_simulation_replay(struct sonde_simulation *s, const json_t *record)
 	struct sonde_replay *r = &s->replay;
 	struct sonde_decision d;
 
+	if (sonde_boottime_ns() > s->end_ns) {
+		s->skipped++;
+		return;
+	}
 	if (sonde_replay_open(s->policies, record, r, NULL) != SONDE_OK) {
 		sonde_replay_close(r);
 		s->skipped++;
@@ -241,6 +248,10 @@ int sonde_simulation_invent(struct sonde_simulation *s, const struct sonde_reque
 		return sonde_fail(err, rc, NULL, "out of memory");
 	one.params_json = s->params;
 	for (unsigned i = 0; i < count; i++) {
+		if (sonde_boottime_ns() > s->end_ns) {
+			s->skipped += count - i;
+			break;
+		}
 		one.seed = sonde_rng_next(&rng) >> 11;
 		decide(s, s->name, &one, s->replay.rows, nodes, &d);
 	}
