@@ -439,8 +439,12 @@ static unsigned choose_from(struct placement *p, const struct placement_request 
 	unsigned rows[PLACE_MAX];
 	struct sonde_decision d = { .rows = rows };
 
-	if (l->region && set.count < want)
+	if (l->region && set.count < want) {
 		widen(p, r, l, &req, &set);
+		/* Looking for the stand-ins may have cleared the cache. */
+		if (set.rows == p->scratch)
+			c = candidates_of(p, r->type, l);
+	}
 	unsigned before = set.count;
 	if (a->count || r->except) /* by an earlier location, or never to be chosen */
 		leave_out_taken(p, &set);
