@@ -31,7 +31,14 @@ my %ROOMS = (
 );
 
 # Folders of plugins/ that are no plugin but what several share.
-my %ENGINES = (icmp => 1);
+my %ENGINES = (icmp => 1, path => 1);
+
+# Library headers of plugins: the plugins ("type") or files of them ("type/file.c") that may.
+my @PLUGIN_LIBRARIES = (
+  [qr{^ldns/},        qw(dns)],
+  [qr{^maxminddb\.h$}, qw(mtr/asn.c)],
+  [qr{^openssl/},     qw(dns)],
+);
 
 # Library headers: where each may be included ("room" or "room/file.c").
 my @LIBRARIES = (
@@ -66,6 +73,10 @@ sub refusal {
     return undef if !$quoted && ($what =~ m{^sonde/} || system_header($what));
     my $type = $1;
     my ($other) = $what =~ m{^([^/]+)/};
+    for my $row (@PLUGIN_LIBRARIES) {
+      my ($match, @where) = @$row;
+      return undef if !$quoted && $what =~ $match && grep { $_ eq $type || $file eq "plugins/$_" } @where;
+    }
     return undef if $quoted && $tree->{"plugins/$type/$what"};
     return undef if $quoted && $tree->{"plugins/$what"} && ($other eq $type || $ENGINES{$other});
     return 'a plugin includes only <sonde/...>, system headers, its own files and an engine';
@@ -153,6 +164,7 @@ subtest 'planted lines are refused' => sub {
     ['plugins/ping/ping.c', '#include <uv.h>'],
     ['plugins/tcp/tcp.c',   '#include "ping/wire.h"'],
     ['plugins/tcp/tcp.c',   '#include "icmp/gone.h"'],
+    ['plugins/mtr/mtr.c',   '#include <maxminddb.h>'],
   );
   for my $case (@bad) {
     my ($file, $line) = @$case;

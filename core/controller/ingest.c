@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "controller/controller.h"
 #include "controller/link.h"
@@ -197,8 +198,12 @@ static void done(struct sonde_job *job, int status)
 	if (status != SONDE_OK)
 		sonde_log(SONDE_LOG_ERROR, "ingest", "%u results were not stored: %s", ij->count,
 		          sonde_strstatus(status));
-	else if (node)
+	else if (node && !SONDE_BUG(1)) {
+		SONDE_EDGE("ingest.before_ack");
+		ij->mark.cum += SONDE_BUG(3);
 		link_ack(in->c, node, ij->epoch, &ij->mark);
+		SONDE_EDGE("ingest.acked");
+	}
 	job_free(ij);
 }
 
@@ -266,7 +271,12 @@ int ingest_results(struct ingest *in, struct node *node, uint64_t epoch,
 			record_node(&t->measurement->record, t->index, &planned);
 			counts = sonde_id_equal(&planned, &node->id) && t->attempt == 1;
 		}
-		add_item(ij, i, r, !counts);
+		add_item(ij, i, r, !counts && !SONDE_BUG(9));
+	}
+	SONDE_EDGE("ingest.received");
+	if (SONDE_BUG(1) && count) {
+		struct sonde_spans early = { .cum = results[count - 1].seq };
+		link_ack(in->c, node, epoch, &early);
 	}
 	return submit(ij);
 }

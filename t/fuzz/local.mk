@@ -71,6 +71,28 @@ t_fuzz_request_fuzz_LDADD = $(CONTROLLER_LIBS)
 t_fuzz_request_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/request/ping.json t/fuzz/seeds/request/sweep.json
+# Paths
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/path_fuzz
+t_fuzz_path_fuzz_SOURCES = t/fuzz/path_fuzz.c plugins/path/wire.c plugins/icmp/packet.c
+t_fuzz_path_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS)
+t_fuzz_path_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += \
+	t/fuzz/seeds/path/exceeded4_mpls t/fuzz/seeds/path/exceeded6_mpls \
+	t/fuzz/seeds/path/queued4_mpls t/fuzz/seeds/path/queued4_short \
+	t/fuzz/seeds/path/reply4 t/fuzz/seeds/path/udp
+
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/dns_fuzz
+t_fuzz_dns_fuzz_SOURCES = t/fuzz/dns_fuzz.c $(DNS_PARSERS)
+t_fuzz_dns_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(DNS_CPPFLAGS)
+t_fuzz_dns_fuzz_LDADD = $(LDNS_LIBS)
+t_fuzz_dns_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/dns/any t/fuzz/seeds/dns/dnskey t/fuzz/seeds/dns/http \
+	t/fuzz/seeds/dns/http_chunked t/fuzz/seeds/dns/https t/fuzz/seeds/dns/loop \
+	t/fuzz/seeds/dns/name t/fuzz/seeds/dns/nsid t/fuzz/seeds/dns/referral
 
 if FUZZERS
 noinst_PROGRAMS += t/fuzz/bandwidth_fuzz

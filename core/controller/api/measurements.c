@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/rng.h"
 #include "controller/api/api.h"
@@ -89,7 +90,9 @@ static void done(struct sonde_job *job, int status)
 		submission_free(s);
 		return;
 	}
+	SONDE_EDGE("measurement.stored");
 	answer(s);
+	SONDE_EDGE("measurement.answered");
 	for (unsigned i = 0; i < s->count; i++) {
 		struct made *one = &s->made[i];
 		if (one->trace)
