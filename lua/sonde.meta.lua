@@ -166,6 +166,12 @@ function lb.join(a, b, max) end
 ---@return set
 function lb.least(set, column, want, ties) end
 
+---An answer of peers(): each node probes the next one of a ring and others at random, `degree` in all.
+---@param set set
+---@param degree integer
+---@return table<position, set>
+function lb.mesh(set, degree) end
+
 ---Least weighted sum: each column is scaled to 0..1 over the set. A negative weight makes more better.
 ---@param set set
 ---@param want integer

@@ -11,11 +11,6 @@ return {
   },
 
   peers = function(req, set)
-    local ring, out = lb.sample(set, #set), {}
-    for i, node in ipairs(ring) do
-      local others = lb.join({ ring[i % #ring + 1] }, lb.sample(set, req.params.degree + 1))
-      out[node] = lb.first(lb.without(others, { node }), req.params.degree)
-    end
-    return out
+    return lb.mesh(set, req.params.degree)
   end,
 }

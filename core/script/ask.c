@@ -137,20 +137,27 @@ static void take_admission(lua_State *L, struct asking *a)
 		a->answer->want = (unsigned)n;
 }
 
-static void take_pairs_of(lua_State *L, struct asking *a, unsigned from)
+/* Which candidates there are, as bits, and for each row the last node it was a peer of, + 1. */
+struct peering {
+	uint64_t *members;
+	unsigned *last;
+};
+
+static void take_pairs_of(lua_State *L, struct asking *a, struct peering *p, unsigned from)
 {
 	struct sonde_answer *out = a->answer;
 	struct sonde_set to = sonde_binding_check_list(L, -1);
-	uint64_t *seen = no_rows(L, &a->program->binding);
 
 	sonde_sandbox_charge(L, to.n);
 	for (unsigned i = 0; i < to.n; i++) {
-		if (!is_member(a->set, to.rows[i]))
-			luaL_error(L, "peers answered %d, which is not a candidate", (int)to.rows[i] + 1);
-		if (to.rows[i] == from || !add_bit(seen, to.rows[i]))
+		unsigned row = to.rows[i];
+		if (!(p->members[row / 64] >> row % 64 & 1))
+			luaL_error(L, "peers answered %d, which is not a candidate", (int)row + 1);
+		if (row == from || p->last[row] == from + 1)
 			continue;
+		p->last[row] = from + 1;
 		if (out->count < out->max)
-			out->pairs[out->count++] = (struct sonde_pair){ from, to.rows[i] };
+			out->pairs[out->count++] = (struct sonde_pair){ from, row };
 		else
 			out->over++;
 	}
@@ -159,15 +166,23 @@ static void take_pairs_of(lua_State *L, struct asking *a, unsigned from)
 /* In the order of the candidates, which is the same in every run. */
 static void take_pairs(lua_State *L, struct asking *a)
 {
+	struct sonde_binding *b = &a->program->binding;
+	size_t size = b->choice.columns->rows * sizeof(unsigned);
+	struct peering p = { no_rows(L, b), sonde_scratch_take(b->choice.scratch, size + 1) };
 	unsigned found = 0;
 
+	if (!p.last)
+		luaL_error(L, "too many or too large lists");
+	memset(p.last, 0, size);
+	for (unsigned i = 0; i < a->set.n; i++)
+		add_bit(p.members, a->set.rows[i]);
 	if (!lua_istable(L, 1))
 		luaL_error(L, "peers must answer with a table of lists");
 	for (unsigned i = 0; i < a->set.n; i++) {
 		int type = lua_rawgeti(L, 1, (lua_Integer)a->set.rows[i] + 1);
 		found += type != LUA_TNIL;
 		if (type == LUA_TTABLE)
-			take_pairs_of(L, a, a->set.rows[i]);
+			take_pairs_of(L, a, &p, a->set.rows[i]);
 		else if (type != LUA_TNIL)
 			luaL_error(L, "peers answered something that is not a list");
 		lua_pop(L, 1);

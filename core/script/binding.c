@@ -170,11 +170,24 @@ void sonde_binding_changed(struct sonde_binding *b, unsigned column, unsigned at
 
 /* Lists */
 
+static bool more_lists(struct sonde_binding *b)
+{
+	unsigned cap = b->lists_cap ? b->lists_cap * 2 : 64;
+	struct sonde_set *more = cap <= SONDE_BINDING_LISTS
+					 ? realloc(b->list, cap * sizeof(*more)) : NULL;
+
+	if (!more)
+		return false;
+	b->list = more;
+	b->lists_cap = cap;
+	return true;
+}
+
 void sonde_binding_push_list(lua_State *L, struct sonde_set set)
 {
 	struct sonde_binding *b = binding_of(L);
 
-	if (b->lists >= SONDE_BINDING_LISTS)
+	if (b->lists == b->lists_cap && !more_lists(b))
 		luaL_error(L, "more than %d lists in one decision", SONDE_BINDING_LISTS);
 	lua_createtable(L, 0, 1);
 	lua_pushinteger(L, ((lua_Integer)b->generation << 16) | b->lists);
@@ -322,8 +335,7 @@ int sonde_binding_init(struct sonde_binding *b, size_t memory_max,
 
 	*b = (struct sonde_binding){ .choice = { .columns = columns, .scratch = scratch,
 	                                             .turns = turns } };
-	b->list = calloc(SONDE_BINDING_LISTS, sizeof(*b->list));
-	int rc = b->list ? sonde_sandbox_init(&b->sandbox, memory_max, b) : SONDE_ENOMEM;
+	int rc = sonde_sandbox_init(&b->sandbox, memory_max, b);
 	if (rc == SONDE_OK)
 		rc = sonde_sandbox_call(&b->sandbox, build, NULL, why, sizeof(why));
 	if (rc != SONDE_OK)

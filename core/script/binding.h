@@ -13,14 +13,14 @@
 #include "script/choose.h"
 #include "script/sandbox.h"
 
-enum { SONDE_BINDING_LISTS = 1024 };
+enum { SONDE_BINDING_LISTS = 8192 };
 
 struct sonde_binding {
 	struct sonde_sandbox sandbox;
 	struct sonde_choice choice; /* of the running decision */
 	uint32_t generation;        /* of decisions */
-	unsigned lists;
-	struct sonde_set *list;     /* SONDE_BINDING_LISTS */
+	unsigned lists, lists_cap;
+	struct sonde_set *list;     /* grows to SONDE_BINDING_LISTS */
 	bool mirrored[SONDE_COL_ALL];
 	bool littered;              /* a decision left more garbage than one slice sweeps */
 	bool broken;                /* a change did not fit into the state: see it as full */

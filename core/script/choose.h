@@ -56,6 +56,11 @@ int sonde_choose_round_robin(struct sonde_choice *, struct sonde_set, unsigned w
 /* Chance in proportion to the column; rows of weight <= 0 or NaN never. */
 int sonde_choose_weighted(struct sonde_choice *, struct sonde_set, const double *column,
                           unsigned want, unsigned *out);
+/* A mesh: the node at place i of `ring` (set.n rows) probes `degree` others, out[i * degree] and on:
+ * the next of the ring, and others at random without repeats. degree < set.n. */
+int sonde_choose_mesh(struct sonde_choice *, struct sonde_set, unsigned degree, unsigned *ring,
+                      unsigned *out);
+
 /* Nodes that belong together have the same id, below `count`; indexed by row. */
 struct sonde_groups {
 	const uint32_t *id;

@@ -10,7 +10,7 @@
 #include "base/status.h"
 #include "script/text.h"
 
-enum { SHARES_MAX = 16, PARTS_MAX = 256 };
+enum { SHARES_MAX = 16, PARTS_MAX = 256, MESH_DEGREE_MAX = 64 };
 
 static struct sonde_choice *choice_of(lua_State *L)
 {
@@ -199,6 +199,44 @@ static int lb_spread_by(lua_State *L)
 	unsigned want = wanted(L, 3, set), *out = room_for(L, want);
 
 	return give(L, out, sonde_choose_spread(choice_of(L), set, g, want, out), false);
+}
+
+/* Everybody's others, each beginning with its neighbour, so that a part of them is a mesh, too. */
+static void all_others(struct sonde_set set, unsigned *ring, unsigned *out)
+{
+	for (unsigned i = 0; i < set.n; i++) {
+		ring[i] = set.rows[i];
+		for (unsigned k = 1; k < set.n; k++)
+			*out++ = set.rows[(i + k) % set.n];
+	}
+}
+
+/* The whole answer of peers(). Drawing without repeats is quick while the degree is at most half. */
+static int lb_mesh(lua_State *L)
+{
+	struct sonde_set set = sonde_binding_check_list(L, 1);
+	lua_Integer asked = luaL_checkinteger(L, 2);
+
+	luaL_argcheck(L, asked >= 1 && asked <= MESH_DEGREE_MAX, 2, "a degree of 1 to 64 expected");
+	lua_createtable(L, 0, (int)set.n);
+	if (set.n < 2)
+		return 1;
+	unsigned degree = asked < (lua_Integer)set.n ? (unsigned)asked : set.n - 1;
+	bool full = degree > set.n / 2;
+	if (full)
+		degree = set.n - 1;
+	sonde_sandbox_charge(L, (size_t)set.n * degree);
+	unsigned *ring = room_for(L, set.n), *out = room_for(L, set.n * degree);
+	if (full)
+		all_others(set, ring, out);
+	else if (sonde_choose_mesh(choice_of(L), set, degree, ring, out) < 0)
+		return luaL_error(L, "too many or too large lists");
+	unsigned keep = asked < (lua_Integer)degree ? (unsigned)asked : degree;
+	for (unsigned i = 0; i < set.n; i++) {
+		sonde_binding_push_list(L, (struct sonde_set){ out + (size_t)i * degree, keep, false });
+		lua_rawseti(L, -2, (lua_Integer)ring[i] + 1);
+	}
+	return 1;
 }
 
 static int lb_unique(lua_State *L)
@@ -474,6 +512,9 @@ const struct sonde_lb_row sonde_lb_rows[] = {
 	  "The first list, then what the second has besides; at most max." },
 	{ "least", lb_least, NULL, "set: set, column: numbers, want: integer, ties?: numbers", "set",
 	  "Smallest values first; equal ones by the column `ties`, then by the seed." },
+	{ "mesh", lb_mesh, NULL, "set: set, degree: integer", "table<position, set>",
+	  "An answer of peers(): each node probes the next one of a ring and others at random, "
+	  "`degree` in all." },
 	{ "mix", lb_mix, NULL, "set: set, want: integer, ...: numbers|number", "set",
 	  "Least weighted sum: each column is scaled to 0..1 over the set. A negative "
 	  "weight makes more better." },

@@ -6,6 +6,26 @@
 #include "base/status.h"
 #include "script/choose.h"
 
+int sonde_choose_mesh(struct sonde_choice *ch, struct sonde_set set, unsigned degree, unsigned *ring,
+                      unsigned *out)
+{
+	int rc = sonde_choose_sample(ch, set, set.n, ring);
+
+	for (unsigned i = 0; rc >= 0 && i < set.n; i++) {
+		unsigned *mine = out + (size_t)i * degree;
+		unsigned n = 0;
+		mine[n++] = ring[(i + 1) % set.n];
+		while (n < degree) {
+			unsigned other = set.rows[sonde_draw(ch, set.n)], k = 0;
+			while (k < n && mine[k] != other)
+				k++;
+			if (k == n && other != ring[i])
+				mine[n++] = other;
+		}
+	}
+	return rc;
+}
+
 /* An open hash from the bits of a number to its group. */
 struct index {
 	uint64_t *key;

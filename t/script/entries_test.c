@@ -189,6 +189,40 @@ static void peers_are_pairs(void)
 	sonde_policies_free(ps);
 }
 
+/* A thousand nodes within the default limits: everybody probes and is probed. */
+static void a_large_mesh_is_within_the_limits(void)
+{
+	enum { NODES = 1000, DEGREE = 3 };
+	static struct sonde_pair pairs[NODES * DEGREE + 1];
+	static unsigned all[NODES], probed[NODES], probes[NODES];
+	struct sonde_policies *ps = room_new(getenv("TAP_SLOW") ? 1000 : 20);
+	struct sonde_request req = request(NODES);
+	struct sonde_decision d = { 0 };
+	char name[16];
+
+	for (unsigned i = 0; i < NODES; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		EXPECT_INT(sonde_column_text(ps, i, SONDE_COL_NAME, name), SONDE_OK);
+		all[i] = i;
+	}
+	load(ps, "mesh", "peers = function(req, set) return lb.mesh(set, 3) end");
+	unsigned n = 0;
+	for (unsigned i = 0; i < 3; i++)
+		n = sonde_policy_peers(ps, "mesh", &req, all, NODES, pairs, NODES * DEGREE + 1, &d);
+	if (d.fallback)
+		tap_fail(__FILE__, __LINE__, "%s", d.reason);
+	EXPECT_INT(n, NODES * DEGREE);
+	printf("# a mesh of %d nodes took %u us\n", NODES, d.took_us);
+	for (unsigned i = 0; i < n; i++) {
+		EXPECT(pairs[i].from != pairs[i].to);
+		probes[pairs[i].from]++;
+		probed[pairs[i].to]++;
+	}
+	for (unsigned i = 0; i < NODES; i++)
+		EXPECT(probes[i] == DEGREE && probed[i] >= 1);
+	sonde_policies_free(ps);
+}
+
 static void bad_peers_fall_back(void)
 {
 	static const char *const bodies[] = {
@@ -356,6 +390,7 @@ static void a_new_policy_can_be_adopted(void)
 TAP_MAIN(CASE(an_adopted_policy_sees_the_new_set), CASE(a_new_policy_can_be_adopted),
          CASE(admit_narrows_and_never_widens), CASE(every_admit_of_a_chain_is_asked),
          CASE(a_quarantined_admit_refuses), CASE(retry_chooses_gives_up_or_picks),
-         CASE(assign_sees_who_has_it), CASE(peers_are_pairs), CASE(bad_peers_fall_back),
+         CASE(assign_sees_who_has_it), CASE(peers_are_pairs),
+         CASE(a_large_mesh_is_within_the_limits), CASE(bad_peers_fall_back),
          CASE(a_chain_narrows_then_picks), CASE(wrong_chains_are_said),
          CASE(three_faults_tell_once))

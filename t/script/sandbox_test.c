@@ -132,6 +132,8 @@ static const struct hostile hostiles[] = {
 	{ "return lb.by_priority(set, 2, function() return 'x' end)", "table expected" },
 	{ "return lb.mix(set, 1, view.load)", "number expected" },
 	{ "return lb.random(0)", "from 1 on" },
+	{ "return lb.mesh(set, 0)", "a degree" },
+	{ "while true do lb.mesh(set, 64) end", "" },
 	{ "return lb.split('a', 'ab')", "one byte" },
 };
 
@@ -312,7 +314,7 @@ static void bytecode_is_refused(void)
 static const char *const allowed[] = {
 	"assert", "error", "ipairs", "lb", "lb.above", "lb.below", "lb.by_priority",
 	"lb.cidr_match", "lb.distance", "lb.ends_with", "lb.equal", "lb.first", "lb.glob", "lb.has", "lb.hash",
-	"lb.join", "lb.least", "lb.mix", "lb.most", "lb.nearest", "lb.random", "lb.round_robin",
+	"lb.join", "lb.least", "lb.mesh", "lb.mix", "lb.most", "lb.nearest", "lb.random", "lb.round_robin",
 	"lb.sample", "lb.split", "lb.spread_by", "lb.starts_with", "lb.top", "lb.two_choices",
 	"lb.unique", "lb.values", "lb.weighted", "lb.within", "lb.without", "math", "math.abs", "math.acos", "math.asin",
 	"math.atan", "math.ceil", "math.cos", "math.deg", "math.exp", "math.floor", "math.fmod",
