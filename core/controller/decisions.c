@@ -66,6 +66,7 @@ void decisions_put(struct decisions *d, const struct sonde_id *id, const char *j
 struct flush {
 	struct sonde_job job;
 	struct decisions *owner;
+	struct flush *next; /* of those that fly */
 	size_t count;
 	struct decision *all[];
 };
@@ -94,8 +95,11 @@ static void flush_free(struct flush *f)
 
 static void flush_done(struct sonde_job *job, int status)
 {
-	struct flush *f = (struct flush *)job;
+	struct flush *f = (struct flush *)job, **at = &f->owner->flying;
 
+	while (*at != f)
+		at = &(*at)->next;
+	*at = f->next;
 	*(status == SONDE_OK ? &f->owner->stored : &f->owner->lost) += f->count;
 	flush_free(f);
 }
@@ -128,16 +132,30 @@ void decisions_flush(struct decisions *d)
 	if (sonde_store_submit(d->store, &f->job) != SONDE_OK) {
 		d->lost += f->count;
 		flush_free(f);
+		return;
 	}
+	f->next = d->flying;
+	d->flying = f;
 }
 
 /* ---- reading ---- */
+
+static const struct decision *find_flying(const struct decisions *d, const struct sonde_id *id)
+{
+	for (const struct flush *f = d->flying; f; f = f->next)
+		for (size_t i = 0; i < f->count; i++)
+			if (!memcmp(f->all[i]->id.b, id->b, sizeof(id->b)))
+				return f->all[i];
+	return NULL;
+}
 
 int decisions_get(const struct decisions *d, struct sonde_read *read, const struct sonde_id *id,
                   struct sonde_slice *out)
 {
 	const struct decision *one = sonde_map_get(&d->pending, id->b, sizeof(id->b));
 
+	if (!one)
+		one = find_flying(d, id);
 	if (one) {
 		*out = (struct sonde_slice){ one->json, one->len };
 		return SONDE_OK;
@@ -180,6 +198,10 @@ int decisions_each(const struct decisions *d, struct sonde_read *read, int64_t s
 
 	int rc = sonde_read_each(read, SONDE_TABLE_DECISIONS,
 	                         (struct sonde_slice){ from.b, sizeof(from.b) }, walk_one, &w);
+	for (const struct flush *f = d->flying; f && !rc; f = f->next)
+		for (size_t i = 0; !rc && i < f->count; i++)
+			rc = fn(arg, &f->all[i]->id,
+			        (struct sonde_slice){ f->all[i]->json, f->all[i]->len });
 	for (size_t at = 0; !rc && (one = sonde_map_next(&d->pending, &at));)
 		rc = fn(arg, &one->id, (struct sonde_slice){ one->json, one->len });
 	return rc;

@@ -10,6 +10,7 @@
 struct decisions {
 	struct sonde_store *store;
 	struct sonde_map pending; /* by measurement id */
+	struct flush *flying;     /* handed to the writer, not committed yet */
 	size_t bytes;
 	uint64_t stored, lost, skipped;
 };
