@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "author/author.h"
 
@@ -59,11 +60,24 @@ bool author_name(const char *path, char out[64])
 	return true;
 }
 
+/* Installed, or in the source tree above a build tree (build/, build/release/). */
 const char *author_lua_dir(void)
 {
+	static const char *const above[] = { "../lua", "../../lua" };
+	static char path[AUTHOR_PATH];
 	const char *dir = getenv("SONDE_LUA");
 
-	return dir && *dir ? dir : SONDE_DATADIR "/lua";
+	if (dir && *dir)
+		return dir;
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 16);
+	while (n > 0 && path[n - 1] != '/')
+		n--;
+	for (size_t i = 0; n > 0 && access(SONDE_DATADIR "/lua/bench.lua", R_OK) && i < 2; i++) {
+		memcpy(path + n, above[i], strlen(above[i]) + 1);
+		if (!access(path, R_OK))
+			return path;
+	}
+	return SONDE_DATADIR "/lua";
 }
 
 const char *author_option(int argc, char **argv, int *i, const char *name)

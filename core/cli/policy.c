@@ -54,11 +54,22 @@ static bool name_of(const char *path, char out[64])
 
 /* ---- the tool ---- */
 
+/* Installed, or beside this program in a build tree. */
 static const char *tool(void)
 {
+	static char beside[4096];
 	const char *path = getenv("SONDE_POLICY_TOOL");
 
-	return path && *path ? path : SONDE_LIBEXECDIR "/sonde-policy";
+	if (path && *path)
+		return path;
+	ssize_t n = readlink("/proc/self/exe", beside, sizeof(beside) - 16);
+	while (n > 0 && beside[n - 1] != '/')
+		n--;
+	if (access(SONDE_LIBEXECDIR "/sonde-policy", X_OK) && n > 0) {
+		memcpy(beside + n, "sonde-policy", sizeof("sonde-policy"));
+		return beside;
+	}
+	return SONDE_LIBEXECDIR "/sonde-policy";
 }
 
 /* Its exit codes are ours. With `out`, what it prints goes there and not to our stdout. */

@@ -169,8 +169,13 @@ static void run_tests(struct application *a)
 	snprintf(file, sizeof(file), "%s.lua", a->name);
 	snprintf(test, sizeof(test), "%s.t.lua", a->name);
 	char *bench = read_file(path, &bench_len);
+	if (!bench) { /* a source tree that was not installed */
+		snprintf(path, sizeof(path), "%s/../lua/bench.lua", a->p->dir);
+		bench = read_file(path, &bench_len);
+	}
 	if (!bench) {
-		a->status = sonde_fail(&a->err, SONDE_EINVAL, NULL, "%s: the test bench cannot be read", path);
+		a->status = sonde_fail(&a->err, SONDE_EINVAL, NULL, "%s/bench.lua: the test bench cannot be read",
+		                       a->p->lua);
 		return;
 	}
 	struct sonde_trial_text b = { path, bench, bench_len }, s = { file, a->source, a->len },
