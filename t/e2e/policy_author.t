@@ -12,6 +12,7 @@ use lib "$FindBin::Bin/../lib";
 # Commands run in a folder of their own: what the module reads must not be relative.
 BEGIN { $ENV{$_} = abs_path($ENV{$_} || '.') for qw(top_srcdir top_builddir) }
 use Sonde;
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -220,6 +221,31 @@ ok($s->until(10, sub { $s->log('controller') =~ /from_file\.lua:2: .*the version
   'a broken one is logged');
 $m = $s->measure({ type => 'echo', target => 'x', policy => 'from_file' });
 is($m->{placement}{reason}, 'one', 'and changes nothing');
+
+# ---- swapping under load ----
+my $swap = sub { "return { api = 1, summary = 's', pick = function(req, set, view) "
+  . "return lb.least(set, view.pressure, req.want), 'v$_[0]' end }" };
+$s->put('/v1/policies/swap', { source => $swap->(0) });
+my $child = fork() // die "fork: $!";
+if (!$child) {
+  my $bad = grep { $s->put('/v1/policies/swap', { source => $swap->($_) })->{status} != 200 } 1 .. 30;
+  POSIX::_exit($bad ? 1 : 0);
+}
+my @ids;
+do {
+  push @ids, map { $_->{id} } @{ $s->post('/v1/measurements',
+    [ map { { type => 'echo', target => 'x', policy => 'swap' } } 1 .. 100 ])->{json} };
+} while (!waitpid($child, POSIX::WNOHANG()) && @ids < 3000);
+waitpid $child, 0;
+my (%said, $wrong_ones);
+for my $id (@ids) {
+  my $one = $s->finished($id);
+  $wrong_ones++ if $one->{status} ne 'finished' || $one->{placement}{fallback};
+  $said{ $one->{placement}{reason} }++;
+}
+is($wrong_ones, undef, scalar(@ids) . ' measurements while a policy is swapped: none is disturbed');
+is($s->get('/v1/policies/swap')->{json}{version}, 31, 'thirty versions came');
+cmp_ok(scalar keys %said, '>', 1, 'several of them decided');
 
 # ---- chains, params, admit ----
 $m = $s->measure({ type => 'echo', target => 'x', limit => 1, policy => [qw(regional least_load)],
