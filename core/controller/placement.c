@@ -573,7 +573,7 @@ int placement_retry(struct placement *p, const struct placement_request *r,
 }
 
 unsigned placement_peers(struct placement *p, const struct placement_request *r,
-                         struct node *const *nodes, unsigned n, struct sonde_pair *out, unsigned max,
+                         struct node *const *nodes, unsigned n, struct sonde_peering *out, unsigned max,
                          struct sonde_decision *d)
 {
 	struct sonde_request req = question(r, &anywhere, n, 0);

@@ -80,6 +80,6 @@ int placement_retry(struct placement *, const struct placement_request *,
 /* Who of these nodes probes whom, by the policy's peers(): at most max pairs of rows into `out`,
  * see sonde_policy_peers. Locations and limit of the request are not looked at. */
 unsigned placement_peers(struct placement *, const struct placement_request *,
-                         struct node *const *nodes, unsigned n, struct sonde_pair *out, unsigned max,
+                         struct node *const *nodes, unsigned n, struct sonde_peering *out, unsigned max,
                          struct sonde_decision *);
 bool location_matches(const struct location *, const struct node *);

@@ -157,7 +157,7 @@ static void take_pairs_of(lua_State *L, struct asking *a, struct peering *p, uns
 			continue;
 		p->last[row] = from + 1;
 		if (out->count < out->max)
-			out->pairs[out->count++] = (struct sonde_pair){ from, row };
+			out->pairs[out->count++] = (struct sonde_peering){ from, row };
 		else
 			out->over++;
 	}

@@ -356,7 +356,7 @@ void sonde_policy_admit(struct sonde_policies *ps, const char *names,
 
 /* Meshes */
 
-static unsigned every_pair(struct deciding *d, struct sonde_pair *out, unsigned max)
+static unsigned every_pair(struct deciding *d, struct sonde_peering *out, unsigned max)
 {
 	unsigned n = d->set.n, count = 0;
 	uint64_t all = (uint64_t)n * (n ? n - 1 : 0);
@@ -364,7 +364,7 @@ static unsigned every_pair(struct deciding *d, struct sonde_pair *out, unsigned 
 	for (unsigned i = 0; i < n && count < max; i++)
 		for (unsigned k = 0; k < n && count < max; k++)
 			if (i != k)
-				out[count++] = (struct sonde_pair){ d->set.rows[i], d->set.rows[k] };
+				out[count++] = (struct sonde_peering){ d->set.rows[i], d->set.rows[k] };
 	if (all > count) {
 		char text[80];
 		snprintf(text, sizeof(text), "%llu of %llu pairs left out",
@@ -376,7 +376,7 @@ static unsigned every_pair(struct deciding *d, struct sonde_pair *out, unsigned 
 
 unsigned sonde_policy_peers(struct sonde_policies *ps, const char *names,
                             const struct sonde_request *req, const unsigned *rows, unsigned n,
-                            struct sonde_pair *out, unsigned max, struct sonde_decision *dec)
+                            struct sonde_peering *out, unsigned max, struct sonde_decision *dec)
 {
 	struct deciding d;
 	char text[80];

@@ -199,9 +199,9 @@ void sonde_policy_admit(struct sonde_policies *, const char *names, const struct
  * answer, without repeats and without a node that probes itself. Returns how many were written, at
  * most max. A policy without peers() or with a fault gives every ordered pair (d->fallback then);
  * what is over max is left out and d->reason says so. d->rows is not used and may be NULL. */
-struct sonde_pair {
+struct sonde_peering {
 	unsigned from, to; /* rows */
 };
 unsigned sonde_policy_peers(struct sonde_policies *, const char *names,
                             const struct sonde_request *, const unsigned *set, unsigned n,
-                            struct sonde_pair *out, unsigned max, struct sonde_decision *d);
+                            struct sonde_peering *out, unsigned max, struct sonde_decision *d);

@@ -40,7 +40,7 @@ struct sonde_answer {
 	bool refused;     /* admit, retry: false was answered */
 	unsigned want;    /* admit: how many nodes */
 	char (*regions)[SONDE_REGION_TEXT]; /* route: room for `max` */
-	struct sonde_pair *pairs;           /* peers: room for `max` */
+	struct sonde_peering *pairs;           /* peers: room for `max` */
 	unsigned max;
 	unsigned over;                      /* pairs that had no room */
 	char reason[SONDE_REASON]; /* the policy's own, "" = none; on failure what went wrong */

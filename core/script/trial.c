@@ -31,7 +31,7 @@ struct trial {
 	struct sonde_trial_text bench, policy, test;
 	unsigned nodes;
 	unsigned all[NODES_MAX], rows[NODES_MAX], current[NODES_MAX];
-	struct sonde_pair pairs[PAIRS_MAX];
+	struct sonde_peering pairs[PAIRS_MAX];
 	struct sonde_buf params;
 	sonde_trial_fn *report;
 	void *arg;
@@ -299,7 +299,7 @@ static int bench_peers(lua_State *L)
 	struct trial *t = trial_of(L);
 	struct sonde_request req = read_request(L, t);
 	struct sonde_decision d = { 0 };
-	struct sonde_pair *pairs = t->pairs;
+	struct sonde_peering *pairs = t->pairs;
 	unsigned from = UINT32_MAX, k = 0;
 
 	for (unsigned i = 0; i < t->nodes; i++)

@@ -155,7 +155,7 @@ static void assign_sees_who_has_it(void)
 /* ---- peers ---- */
 
 static unsigned peers(struct sonde_policies *ps, const char *name, unsigned n,
-                      struct sonde_pair *out, unsigned max, struct sonde_decision *d)
+                      struct sonde_peering *out, unsigned max, struct sonde_decision *d)
 {
 	struct sonde_request req = request(n);
 
@@ -165,7 +165,7 @@ static unsigned peers(struct sonde_policies *ps, const char *name, unsigned n,
 static void peers_are_pairs(void)
 {
 	struct sonde_policies *ps = room_new(100);
-	struct sonde_pair p[64];
+	struct sonde_peering p[64];
 	struct sonde_decision d = { 0 };
 
 	load(ps, "ring", "peers = function(req, set) local out = {} "
@@ -193,7 +193,7 @@ static void peers_are_pairs(void)
 static void a_large_mesh_is_within_the_limits(void)
 {
 	enum { NODES = 1000, DEGREE = 3 };
-	static struct sonde_pair pairs[NODES * DEGREE + 1];
+	static struct sonde_peering pairs[NODES * DEGREE + 1];
 	static unsigned all[NODES], probed[NODES], probes[NODES];
 	struct sonde_policies *ps = room_new(getenv("TAP_SLOW") ? 1000 : 20);
 	struct sonde_request req = request(NODES);
@@ -232,7 +232,7 @@ static void bad_peers_fall_back(void)
 
 	for (unsigned i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
 		struct sonde_policies *ps = room_new(100);
-		struct sonde_pair p[64];
+		struct sonde_peering p[64];
 		struct sonde_decision d = { 0 };
 		char entry[256];
 		snprintf(entry, sizeof(entry), "peers = function(req, set, view) %s end", bodies[i]);

@@ -66,6 +66,7 @@ void api_get_measurement(struct call *);
 void api_explain_measurement(struct call *);
 void api_list_probes(struct call *);
 void api_list_plugins(struct call *);
+void api_reload_plugins(struct call *);
 void api_list_policies(struct call *);
 void api_get_policy(struct call *);
 void api_put_policy(struct call *);
