@@ -3,12 +3,14 @@ noinst_LIBRARIES += core/base/libbase.a
 core_base_libbase_a_SOURCES = \
 	core/base/buf.c core/base/buf.h \
 	core/base/clock.c core/base/clock.h \
+	core/base/cron.c core/base/cron.h \
 	core/base/error.c core/base/error.h \
 	core/base/heap.c core/base/heap.h \
 	core/base/id.c core/base/id.h \
 	core/base/json.c core/base/json.h \
 	core/base/log.c core/base/log.h \
 	core/base/map.c core/base/map.h \
+	core/base/plan.c core/base/plan.h \
 	core/base/pool.c core/base/pool.h \
 	core/base/rng.c core/base/rng.h \
 	core/base/secret.c core/base/secret.h \
@@ -21,3 +23,7 @@ t_libtap_a_SOURCES = t/tap.c t/tap.h
 C_TESTS += t/base/base_test
 t_base_base_test_SOURCES = t/base/base_test.c
 t_base_base_test_LDADD = t/libtap.a core/base/libbase.a $(SODIUM_LIBS)
+
+C_TESTS += t/base/plan_test
+t_base_plan_test_SOURCES = t/base/plan_test.c
+t_base_plan_test_LDADD = t/libtap.a core/base/libbase.a $(SODIUM_LIBS)

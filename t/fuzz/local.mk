@@ -71,3 +71,11 @@ t_fuzz_request_fuzz_LDADD = $(CONTROLLER_LIBS)
 t_fuzz_request_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/request/ping.json t/fuzz/seeds/request/sweep.json
+
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/cron_fuzz
+t_fuzz_cron_fuzz_SOURCES = t/fuzz/cron_fuzz.c
+t_fuzz_cron_fuzz_LDADD = core/base/libbase.a
+t_fuzz_cron_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/cron/alias t/fuzz/seeds/cron/list t/fuzz/seeds/cron/windows
