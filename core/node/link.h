@@ -19,6 +19,7 @@ struct sonde_link_options {
 	const struct sonde_identity *identity;
 	struct sonde_text plugins; /* JSON object for hello */
 	uint32_t capacity;
+	const char *advertise;     /* address for other nodes; NULL or "" = the socket's own */
 };
 
 struct sonde_link_events {
@@ -28,6 +29,7 @@ struct sonde_link_events {
 	void (*cancel)(void *arg, const struct sonde_msg_task *, unsigned count);
 	void (*beat)(void *arg, struct sonde_msg_beat *); /* fill it; the link adds the clocks */
 	void (*fatal)(void *arg);                         /* the spool could not be written */
+	void (*schedules)(void *arg, const struct sonde_msg *);
 };
 
 int sonde_link_new(uv_loop_t *, struct sonde_net *, struct sonde_spool *,
@@ -41,6 +43,10 @@ bool sonde_link_is_closed(const struct sonde_link *); /* there is no connection 
 int sonde_link_accept(struct sonde_link *, struct sonde_msg_accept *, unsigned count);
 /* Sent when it is up and not busy, otherwise dropped. */
 void sonde_link_progress(struct sonde_link *, const struct sonde_msg *);
+/* The version of the schedules that hello tells. */
+void sonde_link_set_schedules(struct sonde_link *, uint64_t version);
+/* Tell that this version is kept, or why not; dropped while the link is down: hello tells it. */
+void sonde_link_scheduled(struct sonde_link *, uint64_t version, unsigned failure);
 /* Say goodbye, close, and do not come back. */
 void sonde_link_bye(struct sonde_link *, const char *reason);
 /* No callback comes after this. Freed once the loop has run; before the net is closed. */

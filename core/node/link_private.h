@@ -35,6 +35,7 @@ struct sonde_link {
 	int64_t state_ns, seen_ns, beat_ns; /* entered the state; last message; last beat sent */
 	int64_t server_ms, server_ns;       /* the controller's clock, and when it came */
 	uint64_t sent, acked;               /* seqs of the spool's epoch */
+	uint64_t schedules;                 /* version */
 	int64_t acked_ns;
 	unsigned handles;
 	bool leaving, closing;
