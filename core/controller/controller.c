@@ -207,6 +207,7 @@ static void on_tick(uv_timer_t *timer)
 
 	link_tick(c, now);
 	tasks_tick(&c->tasks, now);
+	schedules_tick(&c->schedules, now);
 	if (now - c->retained_ns > RETAIN_EVERY_S * SONDE_NS_PER_S) {
 		c->retained_ns = now;
 		sonde_store_retain(c->store, (unsigned)c->options.retain_days);
@@ -253,6 +254,10 @@ static int load_state(struct controller *c, struct sonde_error *e)
 		rc = tokens_load(&c->tokens, c->store, e);
 	if (rc == SONDE_OK)
 		rc = nodes_load(&c->nodes, c->store, e);
+	if (rc == SONDE_OK)
+		rc = events_load(&c->events, c, e);
+	if (rc == SONDE_OK)
+		rc = schedules_load(&c->schedules, c, e);
 	if (rc == SONDE_OK && ingest_init(&c->ingest, c) != SONDE_OK)
 		rc = sonde_fail(e, SONDE_EIO, "state", "cannot read the store");
 	if (rc == SONDE_OK && reopen(c) != SONDE_OK)
@@ -362,6 +367,8 @@ void controller_stop(struct controller *c)
 
 void controller_deinit(struct controller *c)
 {
+	schedules_deinit(&c->schedules);
+	events_deinit(&c->events);
 	tasks_deinit(&c->tasks);
 	placement_deinit(&c->placement);
 	nodes_deinit(&c->nodes);

@@ -4,10 +4,12 @@
 #include <uv.h>
 
 #include "controller/bus.h"
+#include "controller/events.h"
 #include "controller/ingest.h"
 #include "controller/nodes.h"
 #include "controller/options.h"
 #include "controller/placement.h"
+#include "controller/schedules.h"
 #include "controller/tasks.h"
 #include "controller/tokens.h"
 #include "controller/types.h"
@@ -52,6 +54,8 @@ struct controller {
 	struct tasks tasks;
 	struct placement placement;
 	struct ingest ingest;
+	struct events events;
+	struct schedules schedules;
 	struct request_count requests;
 	int64_t started_ns;
 	struct silent_links silent; /* node websockets before hello */

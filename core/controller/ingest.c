@@ -12,10 +12,16 @@
 #include "controller/controller.h"
 #include "controller/link.h"
 
+enum { RECORD_MAX = 200 << 10 }; /* options and target at their longest, with room */
+
 struct item {
 	struct sonde_result result;
 	enum sonde_ingest what;
 	size_t at; /* of the body in the job's bytes */
+	size_t record_at, record_len; /* of a run's measurement; length 0: it is no run */
+	struct sonde_id schedule;
+	int64_t due_ms;
+	bool fresh; /* the run was not there before */
 };
 
 struct ingest_job {
@@ -55,7 +61,8 @@ static const char *failure_source(unsigned failure)
 }
 
 /* The object the API serves: status and facts first, then the members of the plugin's object. */
-static void compose(struct sonde_buf *b, const struct sonde_msg_result *r)
+static void compose(struct sonde_buf *b, const struct sonde_msg_result *r,
+                    const struct run_facts *run)
 {
 	char when[SONDE_TIME_TEXT];
 	struct sonde_json j;
@@ -72,6 +79,13 @@ static void compose(struct sonde_buf *b, const struct sonde_msg_result *r)
 	sonde_json_str(&j, "startedAt", when);
 	sonde_json_number(&j, "durationMs", (double)r->took_us / 1000.0, 3);
 	sonde_json_int(&j, "attempt", r->attempt);
+	if (run) {
+		char id[SONDE_ID_TEXT];
+		sonde_id_format(&run->schedule, id);
+		sonde_json_str(&j, "schedule", id);
+		sonde_format_time(when, run->run.due_ms);
+		sonde_json_str(&j, "dueAt", when);
+	}
 	/* The body is a checked object: what stands between its braces is members, or nothing. */
 	const char *first = memchr(r->body.s, '{', r->body.len);
 	const char *p = first + 1, *end = r->body.s + r->body.len;
@@ -87,6 +101,40 @@ static void compose(struct sonde_buf *b, const struct sonde_msg_result *r)
 
 /* ---- the job ---- */
 
+/* The measurement of a run, when the run is new, and the count of what came with it: in one
+ * transaction, so that a result counts once however often it is sent. */
+static int apply_run(struct sonde_write *w, struct ingest_job *ij, struct item *item)
+{
+	const struct sonde_id *run = &item->result.measurement;
+	struct sonde_slice value = { NULL, 0 };
+	struct {
+		uint64_t received;
+		int64_t last_due_ms;
+	} count = { 0, 0 };
+	uint8_t key[33];
+
+	item->fresh = false;
+	int rc = sonde_write_insert(w, SONDE_TABLE_MEASUREMENTS,
+	                            (struct sonde_slice){ run->b, sizeof(run->b) },
+	                            (struct sonde_slice){ ij->bytes.data + item->record_at,
+	                                                  item->record_len });
+	if (rc != SONDE_OK)
+		return rc == SONDE_EEXIST ? SONDE_OK : rc;
+	memcpy(key, item->schedule.b, 16);
+	memcpy(key + 16, ij->node.b, 16);
+	key[32] = 'r';
+	const struct sonde_slice at = { key, sizeof(key) };
+	if (sonde_write_get(w, SONDE_TABLE_MEMBERS, at, &value) == SONDE_OK &&
+	    value.len == sizeof(count))
+		memcpy(&count, value.data, sizeof(count));
+	count.received++;
+	if (item->due_ms > count.last_due_ms)
+		count.last_due_ms = item->due_ms;
+	item->fresh = true;
+	return sonde_write_put(w, SONDE_TABLE_MEMBERS, at,
+	                       (struct sonde_slice){ &count, sizeof(count) });
+}
+
 static int apply(struct sonde_write *w, struct sonde_job *job)
 {
 	struct ingest_job *ij = (struct ingest_job *)job;
@@ -97,6 +145,10 @@ static int apply(struct sonde_write *w, struct sonde_job *job)
 			return rc;
 		if (ij->items[i].what == SONDE_INGEST_GAP)
 			break;
+		if (ij->items[i].record_len)
+			rc = apply_run(w, ij, &ij->items[i]);
+		if (rc != SONDE_OK)
+			return rc;
 	}
 	return SONDE_OK;
 }
@@ -110,7 +162,8 @@ static void job_free(struct ingest_job *ij)
 static void settle(struct ingest *in, const struct item *item)
 {
 	const struct sonde_result *r = &item->result;
-	struct stored_result said = { r->node, r->measurement, r->task, r->failure, r->late };
+	struct stored_result said = { r->node, r->measurement, r->task, r->failure, r->late,
+		                      item->schedule, item->due_ms };
 
 	in->stored++;
 	in->late += r->late;
@@ -133,6 +186,9 @@ static void done(struct sonde_job *job, int status)
 			break;
 		}
 		mark = item->result.seq;
+		if (item->fresh)
+			schedules_received(&in->c->schedules, &item->schedule, &ij->node,
+			                   &item->result.measurement, item->due_ms);
 		if (item->what == SONDE_INGEST_DUPLICATE) {
 			in->duplicates++;
 			continue;
@@ -163,12 +219,13 @@ static struct ingest_job *job_new(struct ingest *in, const struct sonde_id *node
 	ij->node = *node;
 	ij->epoch = epoch;
 	ij->count = count;
-	/* A message is bounded; composing adds less than 1 KiB an item. */
-	sonde_buf_init(&ij->bytes, SONDE_MSG_MAX + (size_t)count * 2048);
+	/* A message is bounded; composing adds less than 1 KiB an item, a run's record at most this. */
+	sonde_buf_init(&ij->bytes, SONDE_MSG_MAX + (size_t)count * (2048 + RECORD_MAX));
 	return ij;
 }
 
-static void add_item(struct ingest_job *ij, unsigned i, const struct sonde_msg_result *r, bool late)
+static void add_item(struct ingest_job *ij, unsigned i, const struct sonde_msg_result *r, bool late,
+                     const struct run_facts *run)
 {
 	struct item *item = &ij->items[i];
 
@@ -178,8 +235,15 @@ static void add_item(struct ingest_job *ij, unsigned i, const struct sonde_msg_r
 		.task = r->task, .attempt = r->attempt, .failure = r->failure, .late = late,
 		.received_ms = sonde_wall_ms(),
 	};
-	compose(&ij->bytes, r);
+	compose(&ij->bytes, r, run);
 	item->result.body.len = ij->bytes.len - item->at;
+	if (!run)
+		return;
+	item->schedule = run->schedule;
+	item->due_ms = run->run.due_ms;
+	item->record_at = ij->bytes.len;
+	if (schedules_record(&ij->ingest->c->schedules, run, &ij->bytes) == SONDE_OK)
+		item->record_len = ij->bytes.len - item->record_at;
 }
 
 static int submit(struct ingest_job *ij)
@@ -210,7 +274,10 @@ int ingest_results(struct ingest *in, struct node *node, uint64_t epoch,
 			record_node(&t->measurement->record, t->index, &planned);
 			counts = sonde_id_equal(&planned, &node->id) && t->attempt == 1;
 		}
-		add_item(ij, i, r, !counts);
+		struct run_facts facts, *run = NULL;
+		if (!t && schedules_resolve(&in->c->schedules, node, &r->measurement, &facts))
+			run = &facts;
+		add_item(ij, i, r, !counts && !run, run);
 	}
 	return submit(ij);
 }
@@ -235,7 +302,7 @@ void ingest_close_task(void *arg, struct task *t, unsigned failure, const char *
 		.attempt = t->attempt, .failure = (uint8_t)failure, .started_ms = sonde_wall_ms(),
 		.why = { why, strlen(why) }, .body = { body.data, body.len },
 	};
-	add_item(ij, 0, &r, false);
+	add_item(ij, 0, &r, false, NULL);
 	sonde_buf_deinit(&body);
 	int rc = submit(ij);
 	if (rc != SONDE_OK)

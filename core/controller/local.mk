@@ -8,6 +8,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/measurements.c \
 	core/controller/api/nodes.c \
 	core/controller/api/answer.c \
+	core/controller/api/schedules.c core/controller/api/schedule_view.c \
 	core/controller/api/reading.h \
 	core/controller/api/request.c core/controller/api/request.h \
 	core/controller/api/route.c \
@@ -15,6 +16,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/tokens.c \
 	core/controller/bus.c core/controller/bus.h \
 	core/controller/controller.c core/controller/controller.h \
+	core/controller/events.c core/controller/events.h \
 	core/controller/ingest.c core/controller/ingest.h \
 	core/controller/link.c core/controller/link.h \
 	core/controller/node_view.c \
@@ -22,6 +24,10 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/options.c core/controller/options.h \
 	core/controller/placement.c core/controller/placement.h \
 	core/controller/record.c core/controller/record.h \
+	core/controller/schedule.c core/controller/schedule.h \
+	core/controller/schedule_nodes.c core/controller/schedule_push.c \
+	core/controller/schedule_runs.c \
+	core/controller/schedules.c core/controller/schedules.h \
 	core/controller/tasks.c core/controller/tasks.h \
 	core/controller/tokens.c core/controller/tokens.h \
 	core/controller/types.c core/controller/types.h

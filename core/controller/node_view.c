@@ -99,6 +99,7 @@ void node_describe(const struct nodes *n, const struct node *node, struct sonde_
 		sonde_json_bool(j, "approved", node->facts.approved);
 		sonde_json_bool(j, "disabled", node->facts.disabled);
 		sonde_json_str(j, "registrationToken", node->facts.token);
+		sonde_json_str(j, "advertised", node->facts.address);
 		describe_live(node, j);
 	}
 }

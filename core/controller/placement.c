@@ -299,7 +299,7 @@ static unsigned choose_from(struct placement *p, const struct placement_request 
 
 	if (l->region && set.count < want)
 		widen(p, r, l, &req, &set);
-	if (a->count) /* by an earlier location */
+	if (a->count || r->leave_out_count) /* by an earlier location, or before */
 		leave_out_taken(p, &set);
 	if (!set.count || !want)
 		return 0;
@@ -353,6 +353,8 @@ int placement_choose(struct placement *p, const struct placement_request *r,
 	a->fallback = false;
 	if (make_room(p) != SONDE_OK)
 		return SONDE_ENOMEM;
+	for (unsigned i = 0; i < r->leave_out_count; i++)
+		p->taken[r->leave_out[i]->row / 64] |= UINT64_C(1) << (r->leave_out[i]->row % 64);
 	if (!r->location_count)
 		choose_from(p, r, &anywhere, r->limit ? r->limit : 1, a);
 	else if (r->limit)
@@ -363,5 +365,7 @@ int placement_choose(struct placement *p, const struct placement_request *r,
 			            r->locations[i].limit ? r->locations[i].limit : 1, a);
 	for (unsigned i = 0; i < a->count; i++)
 		p->taken[a->nodes[i]->row / 64] = 0;
+	for (unsigned i = 0; i < r->leave_out_count; i++)
+		p->taken[r->leave_out[i]->row / 64] = 0;
 	return a->count ? SONDE_OK : SONDE_ENOENT;
 }

@@ -26,6 +26,8 @@ struct placement_request {
 	unsigned limit; /* nodes in all; 0 = the sum of the locations' own limits */
 	const char *policy;
 	uint64_t seed;
+	struct node *const *leave_out; /* have it already */
+	unsigned leave_out_count;
 };
 
 struct placement_answer {

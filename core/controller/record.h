@@ -17,6 +17,8 @@ struct record {
 	uint32_t limit;              /* 0 = default */
 	uint32_t timeout_ms;
 	uint8_t timeout_given, ip_version, progress, fallback;
+	struct sonde_text schedule;  /* 16 bytes of id, empty when it is no run of a schedule */
+	uint64_t due_ms;             /* of such a run */
 	uint32_t count;              /* tasks */
 	const uint8_t *nodes;        /* count ids of 16 bytes */
 };

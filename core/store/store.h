@@ -38,6 +38,9 @@ enum sonde_table {
 	SONDE_TABLE_TOKENS,       /* hash of the secret: registration and admin tokens, node keys */
 	SONDE_TABLE_MEASUREMENTS, /* measurement id */
 	SONDE_TABLE_OPEN,         /* measurement id: not finished yet */
+	SONDE_TABLE_SCHEDULES,    /* schedule id; and id + revision (4 bytes, big-endian): as it was */
+	SONDE_TABLE_MEMBERS,      /* schedule id + node id; and that + 'r': what was received */
+	SONDE_TABLE_EVENTS,       /* event id */
 	SONDE_TABLE_COUNT
 };
 
