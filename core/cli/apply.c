@@ -140,7 +140,7 @@ static json_t *difference(const json_t *want, const json_t *have)
 
 static void note(struct apply *ap, const char *what, const char *name, const json_t *body)
 {
-	json_array_append_new(ap->changes, json_pack("{s:s,s:s,s:O?}", "action", what, "name", name,
+	json_array_append_new(ap->changes, json_pack("{s:s,s:s,s:O*}", "action", what, "name", name,
 	                                             "change", body));
 	if (ap->cli->format == FORMAT_JSON || ap->cli->format == FORMAT_JSONL)
 		return;

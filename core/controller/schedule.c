@@ -360,5 +360,8 @@ struct sonde_plan schedule_plan_on(const struct schedule_facts *f, const struct 
 
 int64_t schedule_patience_ms(const struct schedule_facts *f)
 {
-	return (int64_t)f->timeout_ms * (1 + f->retries) + TYPE_TIMEOUT_SLACK_MS;
+	int64_t patience = (int64_t)f->timeout_ms * (1 + f->retries) + TYPE_TIMEOUT_SLACK_MS;
+
+	/* A run that takes many intervals has made its node skip others: no need to wait for it. */
+	return f->plan.every_ms && patience > 48 * f->plan.every_ms ? 48 * f->plan.every_ms : patience;
 }

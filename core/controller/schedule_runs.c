@@ -159,6 +159,34 @@ void member_told(struct schedules *ss, struct member *m)
 	member_store(ss, m);
 }
 
+/* A backlog does not come in here, so that it cannot push out what is new. */
+static void remember(struct member *m, int64_t due)
+{
+	unsigned oldest = 0;
+
+	if (due <= m->until_ms)
+		return;
+	for (unsigned i = 0; i < MEMBER_RECENT; i++) {
+		if (m->recent[i].due_ms == due) {
+			m->recent[i].count++;
+			return;
+		}
+		if (m->recent[i].due_ms < m->recent[oldest].due_ms)
+			oldest = i;
+	}
+	m->recent[oldest].due_ms = due;
+	m->recent[oldest].count = 1;
+}
+
+uint64_t member_ahead(const struct member *m)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < MEMBER_RECENT; i++)
+		n += m->recent[i].due_ms > m->until_ms ? m->recent[i].count : 0;
+	return n;
+}
+
 void schedules_received(struct schedules *ss, const struct sonde_id *schedule,
                         const struct sonde_id *node, const struct sonde_id *run, int64_t due)
 {
@@ -172,7 +200,7 @@ void schedules_received(struct schedules *ss, const struct sonde_id *schedule,
 		m->last_due_ms = due;
 		m->last_run = *run;
 	}
-	m->recent[m->recent_at++ % MEMBER_RECENT] = due;
+	remember(m, due);
 	/* It was run before the controller knew that the node had been told. */
 	if (due <= m->told_ms && m->since_ms <= due)
 		m->expected++;
@@ -204,7 +232,7 @@ void member_recheck(struct schedules *ss, struct member *m)
 static bool came(const struct member *m, int64_t due)
 {
 	for (unsigned i = 0; i < MEMBER_RECENT; i++)
-		if (m->recent[i] == due)
+		if (m->recent[i].due_ms == due)
 			return true;
 	return false;
 }

@@ -12,7 +12,7 @@
 #include "controller/record.h"
 #include "controller/schedule.h"
 
-enum { MEMBER_REASON = 120, MEMBER_RECENT = 32, MISSED_TOLD = 3 };
+enum { MEMBER_REASON = 120, MEMBER_RECENT = 64, MISSED_TOLD = 3 };
 
 enum member_role {
 	MEMBER_ASSIGNED,
@@ -45,8 +45,10 @@ struct member {
 	uint64_t expected, received;
 	int64_t last_due_ms;            /* latest due time received */
 	struct sonde_id last_run;       /* of it; zero after a start until one comes */
-	int64_t recent[MEMBER_RECENT];  /* due times received */
-	unsigned recent_at;
+	struct {
+		int64_t due_ms;
+		unsigned count;
+	} recent[MEMBER_RECENT];        /* received, and not over yet when they came */
 	struct sonde_heap_entry check;  /* wall ms; when check_due must have come */
 	int64_t check_due;
 	unsigned missed;                /* in a row */
@@ -136,6 +138,8 @@ void schedules_received(struct schedules *, const struct sonde_id *schedule,
                         const struct sonde_id *node, const struct sonde_id *run, int64_t due_ms);
 /* Count what was expected until now; only what can be there already. */
 void member_fold(struct member *, int64_t wall_ms);
+/* How many were received of due times that expected does not reach yet. */
+uint64_t member_ahead(const struct member *);
 /* The same up to now: what follows is another plan, or none. */
 void member_settle(struct member *);
 /* The node has been told: from now on something is expected. */
