@@ -49,6 +49,16 @@ plugins_tcp_tcp_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
 plugins_tcp_tcp_la_CFLAGS = $(PLUGIN_CFLAGS)
 plugins_tcp_tcp_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 
+plugin_LTLIBRARIES += plugins/bandwidth/bandwidth.la
+plugins_bandwidth_bandwidth_la_SOURCES = \
+	plugins/bandwidth/bandwidth.c plugins/bandwidth/bandwidth.h \
+	plugins/bandwidth/line.c plugins/bandwidth/meter.c plugins/bandwidth/receive.c \
+	plugins/bandwidth/report.c plugins/bandwidth/send.c plugins/bandwidth/stream.c
+plugins_bandwidth_bandwidth_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+plugins_bandwidth_bandwidth_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_bandwidth_bandwidth_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+EXTRA_DIST += plugins/bandwidth/bandwidth.md
+
 EXTRA_DIST += plugins/echo/echo.md plugins/faulty/faulty.md plugins/tcp/tcp.md
 # A host for plugin tests, and a network namespace of their own.
 check_LIBRARIES += t/plug/libfakehost.a
@@ -68,3 +78,9 @@ t_plug_ping_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)
 t_plug_sweep_test_SOURCES = t/plug/sweep_test.c plugins/sweep/set.c
 t_plug_sweep_test_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS) $(JANSSON_CFLAGS)
 t_plug_sweep_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)
+
+C_TESTS += t/plug/bandwidth_test
+t_plug_bandwidth_test_SOURCES = t/plug/bandwidth_test.c \
+	plugins/bandwidth/line.c plugins/bandwidth/meter.c
+t_plug_bandwidth_test_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS)
+t_plug_bandwidth_test_LDADD = t/libtap.a

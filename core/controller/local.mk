@@ -29,6 +29,8 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/schedule_runs.c \
 	core/controller/schedules.c core/controller/schedules.h \
 	core/controller/tasks.c core/controller/tasks.h \
+	core/controller/slots.c core/controller/slots.h \
+	core/controller/tasks.c core/controller/tasks.h core/controller/tasks_private.h \
 	core/controller/tokens.c core/controller/tokens.h \
 	core/controller/types.c core/controller/types.h
 core_controller_libcontroller_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)

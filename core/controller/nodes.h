@@ -59,6 +59,7 @@ struct node {
 	char peer[64];
 	json_t *plugins; /* array of the hello, NULL before */
 	struct task_list queued, active;
+	struct task *slot; /* the test between two nodes that this one is booked for */
 	struct node *dirty_next; /* waits for dispatch */
 	bool dirty, sending;
 	enum node_status shown; /* last published */

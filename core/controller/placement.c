@@ -299,7 +299,8 @@ static unsigned choose_from(struct placement *p, const struct placement_request 
 
 	if (l->region && set.count < want)
 		widen(p, r, l, &req, &set);
-	if (a->count || r->leave_out_count) /* by an earlier location, or before */
+	/* By an earlier location, or before, or never to be chosen. */
+	if (a->count || r->leave_out_count || r->except)
 		leave_out_taken(p, &set);
 	if (!set.count || !want)
 		return 0;
@@ -355,6 +356,8 @@ int placement_choose(struct placement *p, const struct placement_request *r,
 		return SONDE_ENOMEM;
 	for (unsigned i = 0; i < r->leave_out_count; i++)
 		p->taken[r->leave_out[i]->row / 64] |= UINT64_C(1) << (r->leave_out[i]->row % 64);
+	if (r->except)
+		p->taken[r->except->row / 64] |= UINT64_C(1) << (r->except->row % 64);
 	if (!r->location_count)
 		choose_from(p, r, &anywhere, r->limit ? r->limit : 1, a);
 	else if (r->limit)
@@ -367,5 +370,7 @@ int placement_choose(struct placement *p, const struct placement_request *r,
 		p->taken[a->nodes[i]->row / 64] = 0;
 	for (unsigned i = 0; i < r->leave_out_count; i++)
 		p->taken[r->leave_out[i]->row / 64] = 0;
+	if (r->except)
+		p->taken[r->except->row / 64] = 0;
 	return a->count ? SONDE_OK : SONDE_ENOENT;
 }

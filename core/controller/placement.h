@@ -25,6 +25,7 @@ struct placement_request {
 	unsigned location_count;
 	unsigned limit; /* nodes in all; 0 = the sum of the locations' own limits */
 	const char *policy;
+	const struct node *except; /* never chosen; NULL = none */
 	uint64_t seed;
 	struct node *const *leave_out; /* have it already */
 	unsigned leave_out_count;

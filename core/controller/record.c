@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 
-enum { VERSION = 2, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
+enum { VERSION = 3, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
 
 static const struct {
 	size_t offset;
@@ -28,9 +28,10 @@ static const struct {
 	{ offsetof(struct record, ip_version), U8 },
 	{ offsetof(struct record, progress), U8 },
 	{ offsetof(struct record, fallback), U8 },
+	{ offsetof(struct record, pairs), U8, 2 },
 	{ offsetof(struct record, count), U32 },
-	{ offsetof(struct record, schedule), TEXT, 2 },
-	{ offsetof(struct record, due_ms), U64, 2 },
+	{ offsetof(struct record, schedule), TEXT, 3 },
+	{ offsetof(struct record, due_ms), U64, 3 },
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
@@ -98,7 +99,9 @@ int record_read(struct record *r, const void *data, size_t len)
 	int version = len ? *c.p++ : 0;
 	if (version < 1 || version > VERSION)
 		return SONDE_EINVAL;
-	for (int i = 0; i < ROWS && rows[i].since <= version; i++) {
+	for (int i = 0; i < ROWS; i++) {
+		if (rows[i].since > version)
+			continue;
 		void *to = (char *)r + rows[i].offset;
 		int rc = rows[i].kind == TEXT ? get_text(&c, to) : get_number(&c, to, rows[i].kind);
 		if (rc != SONDE_OK)
@@ -108,6 +111,11 @@ int record_read(struct record *r, const void *data, size_t len)
 		return SONDE_EINVAL;
 	r->nodes = c.p;
 	return SONDE_OK;
+}
+
+uint32_t record_probes(const struct record *r)
+{
+	return r->pairs ? r->count / 2 : r->count;
 }
 
 void record_node(const struct record *r, uint32_t task, struct sonde_id *id)

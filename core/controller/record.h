@@ -17,6 +17,7 @@ struct record {
 	uint32_t limit;              /* 0 = default */
 	uint32_t timeout_ms;
 	uint8_t timeout_given, ip_version, progress, fallback;
+	uint8_t pairs;               /* the second half of the tasks answers the first half */
 	struct sonde_text schedule;  /* 16 bytes of id, empty when it is no run of a schedule */
 	uint64_t due_ms;             /* of such a run */
 	uint32_t count;              /* tasks */
@@ -26,4 +27,6 @@ struct record {
 void record_write(struct sonde_buf *, const struct record *);
 /* Texts and nodes point into data. SONDE_EINVAL when cut short or of another version. */
 int record_read(struct record *, const void *data, size_t len);
+/* Tasks that measure: all, or the first half. */
+uint32_t record_probes(const struct record *);
 void record_node(const struct record *, uint32_t task, struct sonde_id *);

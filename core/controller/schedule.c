@@ -280,6 +280,10 @@ static int read_what(struct schedule_facts *f, struct controller *c, const json_
 	json_t *body = schedule_measurement(spec);
 
 	int rc = f->mesh ? request_parse_untargeted(c, body, &r, e) : request_parse(c, body, &r, e);
+	/* Nodes run schedules without the controller, which must book both ends of such a test. */
+	if (rc == SONDE_OK && r.type->target == TYPE_TARGET_NODE)
+		rc = sonde_fail(e, SONDE_EINVAL, "type", "cannot be scheduled: each run is booked "
+		                "at two nodes by the controller");
 	if (rc == SONDE_OK) {
 		f->type = r.type;
 		f->target = f->mesh ? NULL : sonde_pool_strndup(&f->pool, r.target, strlen(r.target));
@@ -336,8 +340,6 @@ int schedule_facts_init(struct schedule_facts *f, struct controller *c, const js
 		rc = read_where(f, c, spec, strict, e);
 	if (rc == SONDE_OK)
 		rc = read_what(f, c, spec, e);
-	if (rc == SONDE_OK && !json_object_get(spec, "exclusive"))
-		f->exclusive = !strcmp(f->type->name, "bandwidth");
 	return rc;
 }
 

@@ -9,6 +9,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "controller/slots.h"
+#include "controller/tasks_private.h"
 
 enum { PROGRESS_TASKS = 5, PROGRESS_MAX = 65536 };
 enum { ATTEMPTS = 3, ACCEPT_S = 5, SEND_BATCH = 100, GRACE_S = 5 };
@@ -60,7 +62,7 @@ void measurement_free(struct measurement *m)
 
 /* ---- lists ---- */
 
-static void list_add(struct task_list *l, struct task *t)
+void task_list_add(struct task_list *l, struct task *t)
 {
 	t->prev = l->last;
 	t->next = NULL;
@@ -72,7 +74,7 @@ static void list_add(struct task_list *l, struct task *t)
 	l->count++;
 }
 
-static void list_remove(struct task_list *l, struct task *t)
+void task_list_remove(struct task_list *l, struct task *t)
 {
 	if (t->prev)
 		t->prev->next = t->next;
@@ -88,13 +90,14 @@ static void list_remove(struct task_list *l, struct task *t)
 
 static void leave(struct tasks *ts, struct task *t)
 {
+	slots_leave(ts, t);
 	if (!t->node)
 		return;
 	if (t->state == TASK_QUEUED) {
-		list_remove(&t->node->queued, t);
+		task_list_remove(&t->node->queued, t);
 		ts->waiting--;
 	} else {
-		list_remove(&t->node->active, t);
+		task_list_remove(&t->node->active, t);
 	}
 	tasks_touch(ts, t->node);
 	t->node = NULL;
@@ -104,7 +107,7 @@ static void enqueue(struct tasks *ts, struct task *t, struct node *node)
 {
 	t->state = TASK_QUEUED;
 	t->node = node;
-	list_add(&node->queued, t);
+	task_list_add(&node->queued, t);
 	ts->waiting++;
 	tasks_touch(ts, node);
 }
@@ -120,30 +123,49 @@ void tasks_touch(struct tasks *ts, struct node *node)
 
 /* ---- opening, finding, ending ---- */
 
-static void close_task(struct tasks *ts, struct task *t, unsigned failure, const char *why)
+void task_close(struct tasks *ts, struct task *t, unsigned failure, const char *why)
 {
 	leave(ts, t);
 	t->state = TASK_CLOSING;
 	ts->close(ts->arg, t, failure, why);
 }
 
+static void open_task(struct tasks *ts, struct measurement *m, uint32_t i)
+{
+	struct sonde_id id;
+
+	record_node(&m->record, i, &id);
+	struct node *node = nodes_by_id(ts->nodes, &id);
+	if (node)
+		enqueue(ts, &m->tasks[i], node);
+	else
+		task_close(ts, &m->tasks[i], SONDE_FAIL_NODE_LOST, "The node was removed.");
+}
+
+/* Pairs wait for each other, so that the last may start when all before it are over. */
+static int64_t life_ns(const struct record *r)
+{
+	uint32_t turns = r->pairs ? r->count / 2 : 1;
+
+	return (int64_t)r->timeout_ms * turns * SONDE_NS_PER_MS + GRACE_S * SONDE_NS_PER_S;
+}
+
 int tasks_open(struct tasks *ts, struct measurement *m)
 {
 	if (sonde_map_put(&ts->open, m->id.b, sizeof(m->id.b), m) != SONDE_OK)
 		return SONDE_ENOMEM;
-	int64_t life = (int64_t)m->record.timeout_ms * SONDE_NS_PER_MS + GRACE_S * SONDE_NS_PER_S;
-	sonde_heap_set(&ts->due, &m->due, sonde_boottime_ns() + life);
+	sonde_heap_set(&ts->due, &m->due, sonde_boottime_ns() + life_ns(&m->record));
 	ts->created++;
+	uint32_t probes = record_probes(&m->record);
 	for (uint32_t i = 0; i < m->record.count; i++) {
-		struct sonde_id id;
 		if (m->tasks[i].state == TASK_DONE)
 			continue;
-		record_node(&m->record, i, &id);
-		struct node *node = nodes_by_id(ts->nodes, &id);
-		if (node)
-			enqueue(ts, &m->tasks[i], node);
-		else
-			close_task(ts, &m->tasks[i], SONDE_FAIL_NODE_LOST, "The node was removed.");
+		if (!m->record.pairs)
+			open_task(ts, m, i);
+		else if (i < probes)
+			slots_add(ts, m, i);
+		else if (m->tasks[i - probes].state == TASK_DONE)
+			task_close(ts, &m->tasks[i], SONDE_FAIL_NODE_LOST, "The other node ended before.");
 	}
 	return SONDE_OK;
 }
@@ -189,7 +211,7 @@ static uint32_t left_ms(const struct measurement *m)
 	return left < 1 ? 1 : left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
 }
 
-static void fill_task(const struct task *t, struct sonde_msg_task *out)
+void task_fill(const struct task *t, struct sonde_msg_task *out)
 {
 	const struct record *r = &t->measurement->record;
 
@@ -209,18 +231,18 @@ static void send_some(struct tasks *ts, struct node *node)
 	while (node->queued.count && node->active.count < node->capacity) {
 		unsigned n = 0, room = node->capacity - node->active.count;
 		for (struct task *t = node->queued.first; t && n < room && n < SEND_BATCH; t = t->next)
-			fill_task(t, &items[n++]);
+			task_fill(t, &items[n++]);
 		msg.list.count = n;
 		if (!ts->send(ts->arg, node, &msg))
 			return;
 		int64_t now = sonde_boottime_ns();
 		while (n--) {
 			struct task *t = node->queued.first;
-			list_remove(&node->queued, t);
+			task_list_remove(&node->queued, t);
 			ts->waiting--;
 			t->state = TASK_SENT;
 			t->since_ns = now;
-			list_add(&node->active, t);
+			task_list_add(&node->active, t);
 		}
 	}
 }
@@ -235,16 +257,18 @@ void tasks_flush(struct tasks *ts)
 			send_some(ts, node);
 		node_refresh(ts->nodes, node);
 	}
+	slots_flush(ts);
 }
 
 /* ---- node-side trouble ---- */
 
 static void retry(struct tasks *ts, struct task *t, unsigned failure, const char *why)
 {
-	struct node *other = t->attempt < ATTEMPTS ? ts->replace(ts->arg, t) : NULL;
+	bool again = t->attempt < ATTEMPTS && !t->measurement->record.pairs;
+	struct node *other = again ? ts->replace(ts->arg, t) : NULL;
 
 	if (!other) {
-		close_task(ts, t, failure, why);
+		task_close(ts, t, failure, why);
 		return;
 	}
 	leave(ts, t);
@@ -315,12 +339,14 @@ static void expire(struct tasks *ts, struct measurement *m)
 		struct task *t = &m->tasks[i];
 		if (t->state >= TASK_CLOSING)
 			continue;
-		if (t->state == TASK_QUEUED && t->node && node_is_ready(ts->nodes, t->node))
-			close_task(ts, t, SONDE_FAIL_OVERLOAD, "The node had no room in time.");
+		if (t->state == TASK_QUEUED && m->record.pairs)
+			task_close(ts, t, SONDE_FAIL_OVERLOAD, "The two nodes were not free in time.");
+		else if (t->state == TASK_QUEUED && t->node && node_is_ready(ts->nodes, t->node))
+			task_close(ts, t, SONDE_FAIL_OVERLOAD, "The node had no room in time.");
 		else if (t->node && t->node->conn)
-			close_task(ts, t, SONDE_FAIL_TIMEOUT, "The measurement timed out.");
+			task_close(ts, t, SONDE_FAIL_TIMEOUT, "The measurement timed out.");
 		else
-			close_task(ts, t, SONDE_FAIL_NODE_LOST, "The node went away.");
+			task_close(ts, t, SONDE_FAIL_NODE_LOST, "The node went away.");
 	}
 }
 
@@ -350,5 +376,6 @@ void tasks_tick(struct tasks *ts, int64_t now)
 	for (unsigned i = 0; i < ts->nodes->len; i++)
 		if (ts->nodes->all[i])
 			check_leases(ts, ts->nodes->all[i], now);
+	slots_tick(ts);
 	tasks_flush(ts);
 }

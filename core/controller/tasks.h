@@ -26,6 +26,7 @@ struct task {
 	uint32_t index;
 	uint16_t attempt;
 	uint8_t state;
+	bool waits, alone;          /* of a pair: for the slots; its other half has ended */
 	char *progress;             /* output so far, NUL-terminated; NULL = none asked or none yet */
 	uint32_t progress_len;
 };
@@ -49,6 +50,8 @@ typedef struct node *tasks_replace_fn(void *arg, const struct task *);
 struct tasks {
 	struct sonde_map open;
 	struct sonde_heap due;
+	struct task_list pairs;     /* that wait for the slots of their nodes */
+	bool slots_changed;
 	struct node *dirty;
 	struct nodes *nodes;
 	uint64_t waiting; /* queued tasks of all nodes */

@@ -64,7 +64,7 @@ static int run_describe(const char *runner, const char *dirs, struct sonde_buf *
 
 static enum type_target target_kind(const json_t *plugin)
 {
-	static const char *const names[] = { "host", "list", "text" };
+	static const char *const names[] = { "host", "list", "text", "node" };
 	const char *kind = json_string_value(json_object_get(plugin, "target"));
 
 	for (unsigned i = 0; kind && i < sizeof(names) / sizeof(names[0]); i++)

@@ -10,6 +10,7 @@ enum type_target {
 	TYPE_TARGET_HOST, /* a name or an address */
 	TYPE_TARGET_LIST, /* comma list of addresses and prefixes */
 	TYPE_TARGET_TEXT, /* anything; nothing on the network is meant */
+	TYPE_TARGET_NODE, /* another node; both are booked and run the probe together */
 };
 
 struct type {

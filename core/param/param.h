@@ -41,7 +41,8 @@ bool sonde_row_find(struct sonde_rows, const char *name, struct sonde_param *out
  * parse, ends within 256 rows). One sentence on refusal. */
 int sonde_rows_check(struct sonde_rows, uint32_t args_size, struct sonde_error *);
 
-/* The rows as a JSON array of {name,type,help,unit,default,enum,min,max,required,secret}, written
+/* The rows as a JSON array of {name,type,help,unit,default,enum,min,max,required,secret,internal},
+ * written
  * as the value of `key`. */
 void sonde_rows_describe(struct sonde_rows, struct sonde_json *, const char *key);
 /* The same as a JSON Schema object (2020-12, additionalProperties false). */

@@ -89,8 +89,9 @@ static int parse_row(struct reader *r, struct sonde_param *row)
 	row->names = choices(r);
 	row->min = integer(r, "min");
 	row->max = integer(r, "max");
-	row->flags =
-		flag(r, "required", SONDE_PARAM_REQUIRED) | flag(r, "secret", SONDE_PARAM_SECRET);
+	row->flags = flag(r, "required", SONDE_PARAM_REQUIRED) |
+	             flag(r, "secret", SONDE_PARAM_SECRET) |
+	             flag(r, "internal", SONDE_PARAM_INTERNAL);
 	row->type = type ? sonde_row_type_parse(type) : SONDE_TYPE_END;
 	if (row->type == SONDE_TYPE_END)
 		refuse(r, "type", "must be a known type");

@@ -37,6 +37,8 @@ static void describe_row(const struct sonde_param *row, struct sonde_json *j)
 		sonde_json_bool(j, "required", true);
 	if (row->flags & SONDE_PARAM_SECRET)
 		sonde_json_bool(j, "secret", true);
+	if (row->flags & SONDE_PARAM_INTERNAL)
+		sonde_json_bool(j, "internal", true);
 	sonde_json_close(j);
 }
 

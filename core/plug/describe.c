@@ -40,11 +40,12 @@ static void describe_fields(const struct sonde_plugin *d, struct sonde_json *j)
 	sonde_json_close(j);
 }
 
-enum { TARGETS = SONDE_TARGET_IS_TEXT + 1 };
+enum { TARGETS = SONDE_TARGET_IS_NODE + 1 };
 static const char *const targets[TARGETS] = {
 	[SONDE_TARGET_IS_HOST] = "host",
 	[SONDE_TARGET_IS_LIST] = "list",
 	[SONDE_TARGET_IS_TEXT] = "text",
+	[SONDE_TARGET_IS_NODE] = "node",
 };
 
 static void describe_plug(const struct sonde_plug *p, struct sonde_json *j)

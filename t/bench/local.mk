@@ -16,6 +16,8 @@ t_bench_plugrun_LDADD = core/base/libbase.a $(SODIUM_LIBS) -ldl
 # The API and the node link under load: generators, and the scripts that drive real programs.
 noinst_PROGRAMS += t/bench/fdatasync t/bench/http_load t/bench/nodes_bench
 BENCHES += t/bench/api t/bench/nodes t/bench/sweep_e2e t/bench/sweep_plugin t/bench/rtt_truth
+BENCHES += t/bench/bandwidth
+EXTRA_DIST += t/bench/bandwidth
 EXTRA_DIST += t/bench/Bench.pm t/bench/api t/bench/nodes t/bench/sweep_e2e
 t_bench_fdatasync_SOURCES = t/bench/fdatasync.c t/bench/load.c t/bench/load.h
 t_bench_http_load_SOURCES = t/bench/http_load.c t/bench/load.c t/bench/load.h

@@ -131,7 +131,7 @@ int request_reuse(struct controller *c, struct measurement_request *r, const cha
 	if (rc == SONDE_OK)
 		rc = record_read(&record, value.data, value.len);
 	r->location_count = 0;
-	for (uint32_t i = 0; rc == SONDE_OK && i < record.count && i < LOCATIONS_MAX; i++) {
+	for (uint32_t i = 0; rc == SONDE_OK && i < record_probes(&record) && i < LOCATIONS_MAX; i++) {
 		char node[SONDE_ID_TEXT];
 		record_node(&record, i, &id);
 		sonde_id_format(&id, node);

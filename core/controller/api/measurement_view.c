@@ -28,18 +28,18 @@ static void put_probe(const struct controller *c, const struct record *r, uint32
 	sonde_json_close(j);
 }
 
-static void put_in_progress(const struct task *t, struct sonde_json *j)
+static void put_in_progress(const struct task *t, const char *key, struct sonde_json *j)
 {
-	sonde_json_open(j, "result", '{');
+	sonde_json_open(j, key, '{');
 	sonde_json_str(j, "status", "in-progress");
 	sonde_json_str(j, "rawOutput", t && t->progress ? t->progress : "");
 	sonde_json_close(j);
 }
 
 /* Not open and no result: only when a store was restored from before the result came. */
-static void put_lost(struct sonde_json *j)
+static void put_lost(const char *key, struct sonde_json *j)
 {
-	sonde_json_open(j, "result", '{');
+	sonde_json_open(j, key, '{');
 	sonde_json_str(j, "status", "failed");
 	sonde_json_str(j, "failureSource", "internal");
 	sonde_json_str(j, "failure", "node_lost");
@@ -56,22 +56,32 @@ struct view {
 	int64_t updated_ms;
 };
 
+static void put_result(struct view *v, uint32_t task, const char *key, struct sonde_json *j)
+{
+	struct sonde_result result;
+
+	if (sonde_read_result(v->read, &v->id, task, &result) == SONDE_OK) {
+		sonde_json_raw(j, key, result.body.data, result.body.len);
+		if (result.received_ms > v->updated_ms)
+			v->updated_ms = result.received_ms;
+	} else if (v->open) {
+		put_in_progress(&v->open->tasks[task], key, j);
+	} else {
+		put_lost(key, j);
+	}
+}
+
 static void put_results(struct view *v, struct sonde_json *j)
 {
+	uint32_t probes = record_probes(&v->record);
+
 	sonde_json_open(j, "results", '[');
-	for (uint32_t i = 0; i < v->record.count; i++) {
-		struct sonde_result result;
+	for (uint32_t i = 0; i < probes; i++) {
 		sonde_json_open(j, NULL, '{');
 		put_probe(v->c, &v->record, i, j);
-		if (sonde_read_result(v->read, &v->id, i, &result) == SONDE_OK) {
-			sonde_json_raw(j, "result", result.body.data, result.body.len);
-			if (result.received_ms > v->updated_ms)
-				v->updated_ms = result.received_ms;
-		} else if (v->open) {
-			put_in_progress(&v->open->tasks[i], j);
-		} else {
-			put_lost(j);
-		}
+		put_result(v, i, "result", j);
+		if (v->record.pairs)
+			put_result(v, probes + i, "receiver", j);
 		sonde_json_close(j);
 	}
 	sonde_json_close(j);
@@ -109,7 +119,7 @@ static void put_all(struct view *v, struct sonde_json *j)
 	sonde_json_text(j, "target", r->target.s, r->target.len);
 	sonde_json_str(j, "status", v->open ? "in-progress" : "finished");
 	put_time(j, "createdAt", sonde_id_wall_ms(&v->id));
-	sonde_json_int(j, "probesCount", r->count);
+	sonde_json_int(j, "probesCount", record_probes(r));
 	if (r->locations.len)
 		sonde_json_raw(j, "locations", r->locations.s, r->locations.len);
 	if (r->limit)

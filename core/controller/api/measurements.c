@@ -49,7 +49,7 @@ static void put_created(struct sonde_json *j, const struct measurement *m)
 	sonde_id_format(&m->id, id);
 	sonde_json_open(j, NULL, '{');
 	sonde_json_text(j, "id", id, SONDE_ID_TEXT - 1);
-	sonde_json_int(j, "probesCount", m->record.count);
+	sonde_json_int(j, "probesCount", record_probes(&m->record));
 	sonde_json_close(j);
 }
 
@@ -95,13 +95,15 @@ static void done(struct sonde_job *job, int status)
 static struct measurement *make(struct controller *c, const struct measurement_request *r,
                                 const struct placement_answer *a, uint64_t seed)
 {
-	uint8_t nodes[PLACE_MAX * 16];
+	uint8_t nodes[2 * PLACE_MAX * 16];
 	struct sonde_buf bytes;
 	struct sonde_id id;
 	char *locations = NULL;
 
 	for (unsigned i = 0; i < a->count; i++)
 		memcpy(nodes + i * 16, a->nodes[i]->id.b, 16);
+	for (unsigned i = 0; r->peer && i < a->count; i++)
+		memcpy(nodes + (a->count + i) * 16, r->peer->id.b, 16);
 	if (r->locations_json)
 		locations = json_dumps(r->locations_json, JSON_COMPACT | JSON_ENCODE_ANY);
 	struct record record = {
@@ -114,7 +116,8 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 		.policy_version = a->version, .seed = seed, .decided_us = a->took_us,
 		.limit = r->limit_given ? r->limit : 0, .timeout_ms = r->timeout_ms,
 		.timeout_given = r->timeout_given, .ip_version = r->ip_version,
-		.progress = r->progress, .fallback = a->fallback, .count = a->count, .nodes = nodes,
+		.progress = r->progress, .fallback = a->fallback, .pairs = r->peer != NULL,
+		.count = r->peer ? 2 * a->count : a->count, .nodes = nodes,
 	};
 	sonde_buf_init(&bytes, 1 << 20);
 	record_write(&bytes, &record);
@@ -137,7 +140,7 @@ static int place(struct controller *c, struct measurement_request *r, uint64_t s
                  struct placement_answer *a)
 {
 	struct placement_request pr = { .type = r->type, .target = r->target,
-		                        .policy = r->policy, .seed = seed };
+		                        .policy = r->policy, .except = r->peer, .seed = seed };
 
 	for (int again = 0; again < 2; again++) {
 		pr.locations = r->locations;

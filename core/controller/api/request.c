@@ -202,6 +202,21 @@ static int check_list(struct reading *rd)
 	return SONDE_OK;
 }
 
+static int check_node(struct reading *rd)
+{
+	struct measurement_request *r = rd->r;
+
+	r->peer = nodes_find(&rd->c->nodes, r->target);
+	if (!r->peer)
+		return request_wrong(rd, "target", "\"target\" must be the id or the name of a node");
+	if (!node_is_ready(&rd->c->nodes, r->peer))
+		return request_wrong(rd, "target", "\"target\" is a node that is not online");
+	if (!node_has_type(r->peer, r->type->name, strlen(r->type->name)))
+		return request_wrong(rd, "target", "\"target\" is a node without this plugin");
+	r->target = request_keep(rd, r->peer->facts.name);
+	return SONDE_OK;
+}
+
 static int check_target(struct reading *rd)
 {
 	if (rd->untargeted)
@@ -212,9 +227,23 @@ static int check_target(struct reading *rd)
 		return SONDE_OK;
 	case TYPE_TARGET_LIST:
 		return check_list(rd);
+	case TYPE_TARGET_NODE:
+		return check_node(rd);
 	default:
 		return check_host(rd);
 	}
+}
+
+/* What the controller fills a user may not. */
+static int refuse_internal(struct reading *rd, const json_t *options)
+{
+	struct sonde_param row;
+
+	for (unsigned i = 0; sonde_row_at(rd->r->type->params, i, &row); i++)
+		if (row.flags & SONDE_PARAM_INTERNAL && json_object_get(options, row.name))
+			return sonde_fail(rd->e, SONDE_EINVAL, row.name,
+			                  "\"%s\" is filled by the controller", row.name);
+	return SONDE_OK;
 }
 
 /* ipVersion is a fact of the task, not of the plugin: it is taken out before the rows look. */
@@ -240,6 +269,8 @@ static int check_options(struct reading *rd)
 		r->ip_version = (uint8_t)version;
 		json_object_del(options, "ipVersion");
 	}
+	if (rc == SONDE_OK)
+		rc = refuse_internal(rd, options);
 	void *args = sonde_pool_alloc(&r->pool, r->type->args_size + 1);
 	if (rc == SONDE_OK && !args)
 		rc = SONDE_ENOMEM;
@@ -285,13 +316,17 @@ static int64_t argument(const struct reading *rd, const char *name, uint32_t typ
 }
 
 /* Globalping's rule for ping, max(10, ceil((packets - 1) * interval + 3)) seconds, for every type
- * that has such options; ten seconds else. */
+ * that has such options; the duration each way and the time to meet, for a test between two nodes;
+ * ten seconds else. */
 static uint32_t default_timeout_ms(const struct reading *rd)
 {
 	int64_t packets = argument(rd, "packets", SONDE_TYPE_INT, 1);
 	int64_t interval = argument(rd, "interval", SONDE_TYPE_DURATION, 0) / SONDE_NS_PER_MS;
+	int64_t duration = argument(rd, "duration", SONDE_TYPE_DURATION, 0) / SONDE_NS_PER_MS;
 	int64_t seconds = ((packets - 1) * interval + 999) / 1000 + 3;
 
+	if (rd->r->peer)
+		seconds = (2 * duration + 999) / 1000 + 10;
 	return (uint32_t)(seconds > 10 ? seconds > TIMEOUT_MAX_S ? TIMEOUT_MAX_S : seconds : 10) * 1000;
 }
 

@@ -10,6 +10,7 @@ struct measurement_request {
 	const struct type *type;
 	const char *target;  /* normalised */
 	const char *policy;
+	struct node *peer;   /* the target, where a type's target is a node */
 	unsigned location_count;
 	const json_t *locations_json; /* as given, borrowed */
 	unsigned limit;      /* nodes in all, 0 = by location */

@@ -73,6 +73,7 @@ enum sonde_type {
 enum {
 	SONDE_PARAM_REQUIRED = 1u << 0,
 	SONDE_PARAM_SECRET = 1u << 1, /* never shown again after it was written */
+	SONDE_PARAM_INTERNAL = 1u << 2, /* filled by the controller; a user may not give it */
 };
 
 /* One parameter. The host checks the input against the row and stores it at `offset` of args. */
@@ -110,6 +111,10 @@ enum {
 	SONDE_TARGET_IS_HOST = 0, /* a name or an address */
 	SONDE_TARGET_IS_LIST,     /* comma list of addresses and prefixes */
 	SONDE_TARGET_IS_TEXT,     /* any text; nothing on the network is meant */
+	/* Another node, by id or name. The controller books both nodes, runs the probe on both, and
+	 * fills `role` (send, receive), `peer` (the other's address) and `token` (the same on both),
+	 * which the plugin must have as internal parameters. */
+	SONDE_TARGET_IS_NODE,
 };
 
 enum sonde_why {
