@@ -80,6 +80,8 @@ t_fuzz_cron_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/cron/alias t/fuzz/seeds/cron/list t/fuzz/seeds/cron/windows
 EXTRA_DIST += t/fuzz/seeds/wire/scheduled t/fuzz/seeds/wire/schedules
+
+if FUZZERS
 noinst_PROGRAMS += t/fuzz/bandwidth_fuzz
 t_fuzz_bandwidth_fuzz_SOURCES = t/fuzz/bandwidth_fuzz.c plugins/bandwidth/line.c
 t_fuzz_bandwidth_fuzz_CPPFLAGS = -I$(top_srcdir)/core/include -I$(top_srcdir)/plugins
