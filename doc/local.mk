@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-EXTRA_DIST += doc/decisions.md
+EXTRA_DIST += doc/decisions.md doc/schedules.md
 EXTRA_DIST += doc/performance.md

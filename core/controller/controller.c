@@ -70,6 +70,10 @@ static int reopen_one(void *arg, struct sonde_slice key, struct sonde_slice valu
 		free(bytes);
 		return 0;
 	}
+	if (m->record.schedule.len) { /* a run of a node's own: it came with its result */
+		measurement_free(m);
+		return 0;
+	}
 	for (uint32_t i = 0; i < m->record.count; i++) {
 		if (sonde_read_result(ro->read, &id, i, &result) != SONDE_OK)
 			continue;
