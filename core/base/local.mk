@@ -14,6 +14,7 @@ core_base_libbase_a_SOURCES = \
 	core/base/pool.c core/base/pool.h \
 	core/base/rng.c core/base/rng.h \
 	core/base/secret.c core/base/secret.h \
+	core/base/spans.c core/base/spans.h \
 	core/base/status.c core/base/status.h
 core_base_libbase_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS)
 
@@ -27,3 +28,6 @@ t_base_base_test_LDADD = t/libtap.a core/base/libbase.a $(SODIUM_LIBS)
 C_TESTS += t/base/plan_test
 t_base_plan_test_SOURCES = t/base/plan_test.c
 t_base_plan_test_LDADD = t/libtap.a core/base/libbase.a $(SODIUM_LIBS)
+C_TESTS += t/base/spans_test
+t_base_spans_test_SOURCES = t/base/spans_test.c
+t_base_spans_test_LDADD = t/libtap.a core/base/libbase.a $(SODIUM_LIBS)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "controller/controller.h"
 #include "controller/link.h"
+#include "controller/quarantine.h"
 
 enum { RECORD_MAX = 200 << 10 }; /* options and target at their longest, with room */
 
@@ -29,6 +30,7 @@ struct ingest_job {
 	struct ingest *ingest;
 	struct sonde_id node;
 	uint64_t epoch;
+	struct sonde_spans mark; /* of the node after apply */
 	struct sonde_buf bytes;
 	unsigned count;
 	struct item items[];
@@ -37,13 +39,14 @@ struct ingest_job {
 int ingest_init(struct ingest *in, struct controller *c)
 {
 	static const struct sonde_id self;
+	struct sonde_spans have;
 	struct sonde_read *r;
 
 	*in = (struct ingest){ .c = c };
 	int rc = sonde_read_begin(c->store, &r);
 	if (rc != SONDE_OK)
 		return rc;
-	rc = sonde_read_mark(r, &self, &in->epoch, &in->seq);
+	rc = sonde_read_mark(r, &self, &in->epoch, &have);
 	sonde_read_end(r);
 	/* Own results have no spool that could repeat them: each start is an epoch of its own. */
 	in->epoch++;
@@ -99,6 +102,20 @@ static void compose(struct sonde_buf *b, const struct sonde_msg_result *r,
 	}
 }
 
+/* The end of hope for some results, in their place. */
+static void compose_loss(struct sonde_buf *b, const struct sonde_msg_result *r)
+{
+	struct sonde_json j;
+
+	sonde_json_init(&j, b);
+	sonde_json_open(&j, NULL, '{');
+	sonde_json_str(&j, "status", "lost");
+	sonde_json_int(&j, "from", (int64_t)r->seq);
+	sonde_json_int(&j, "count", (int64_t)r->lost);
+	sonde_json_text(&j, "why", r->why.s, r->why.len);
+	sonde_json_close(&j);
+}
+
 /* ---- the job ---- */
 
 /* The measurement of a run, when the run is new, and the count of what came with it: in one
@@ -150,7 +167,8 @@ static int apply(struct sonde_write *w, struct sonde_job *job)
 		if (rc != SONDE_OK)
 			return rc;
 	}
-	return SONDE_OK;
+	uint64_t epoch;
+	return sonde_write_mark(w, &ij->node, &epoch, &ij->mark);
 }
 
 static void job_free(struct ingest_job *ij)
@@ -159,12 +177,21 @@ static void job_free(struct ingest_job *ij)
 	free(ij);
 }
 
-static void settle(struct ingest *in, const struct item *item)
+static void settle(struct ingest *in, struct node *node, const struct item *item)
 {
 	const struct sonde_result *r = &item->result;
 	struct stored_result said = { r->node, r->measurement, r->task, r->failure, r->late,
 		                      item->schedule, item->due_ms };
 
+	if (r->lost) {
+		in->lost += r->lost;
+		if (node)
+			node->lost += r->lost;
+		sonde_log(SONDE_LOG_WARN, "ingest", "%s has lost %llu results: %.*s",
+		          node ? node->facts.name : "a node", (unsigned long long)r->lost,
+		          (int)r->body.len, (const char *)r->body.data);
+		return;
+	}
 	in->stored++;
 	in->late += r->late;
 	if (!r->late)
@@ -172,12 +199,38 @@ static void settle(struct ingest *in, const struct item *item)
 	bus_publish(&in->c->bus, TOPIC_RESULT, &said);
 }
 
+/* A seq that came twice must say the same twice. What does not is kept aside, never stored: either
+ * two programs run with one node's key, or bytes were damaged on the way. */
+static void compare(struct ingest *in, const struct sonde_result *r)
+{
+	struct sonde_result stored;
+	struct sonde_read *read;
+	char id[SONDE_ID_TEXT];
+
+	if (r->lost || sonde_id_is_zero(&r->measurement) ||
+	    sonde_read_begin(in->c->store, &read) != SONDE_OK)
+		return;
+	bool other = sonde_read_result(read, &r->measurement, r->task, &stored) == SONDE_OK &&
+	             sonde_id_equal(&stored.node, &r->node) && stored.epoch == r->epoch &&
+	             stored.seq == r->seq &&
+	             (stored.body.len != r->body.len ||
+	              memcmp(stored.body.data, r->body.data, r->body.len));
+	sonde_read_end(read);
+	if (!other)
+		return;
+	in->quarantined++;
+	sonde_id_format(&r->node, id);
+	sonde_log(SONDE_LOG_ERROR, "ingest",
+	          "node %s sent another result as %llu/%llu than before; it is kept in quarantine",
+	          id, (unsigned long long)r->epoch, (unsigned long long)r->seq);
+	quarantine_put(in->c, r);
+}
+
 static void done(struct sonde_job *job, int status)
 {
 	struct ingest_job *ij = (struct ingest_job *)job;
 	struct ingest *in = ij->ingest;
 	struct node *node = nodes_by_id(&in->c->nodes, &ij->node);
-	uint64_t mark = 0;
 
 	for (unsigned i = 0; status == SONDE_OK && i < ij->count; i++) {
 		struct item *item = &ij->items[i];
@@ -185,23 +238,23 @@ static void done(struct sonde_job *job, int status)
 			in->refused++;
 			break;
 		}
-		mark = item->result.seq;
 		if (item->fresh)
 			schedules_received(&in->c->schedules, &item->schedule, &ij->node,
 			                   &item->result.measurement, item->due_ms);
 		if (item->what == SONDE_INGEST_DUPLICATE) {
 			in->duplicates++;
+			compare(in, &item->result);
 			continue;
 		}
-		if (node)
+		if (node && !item->result.lost)
 			node->results++;
-		settle(in, item);
+		settle(in, node, item);
 	}
 	if (status != SONDE_OK)
 		sonde_log(SONDE_LOG_ERROR, "ingest", "%u results were not stored: %s", ij->count,
 		          sonde_strstatus(status));
-	else if (node && mark)
-		link_ack(in->c, node, ij->epoch, mark);
+	else if (node)
+		link_ack(in->c, node, ij->epoch, &ij->mark);
 	job_free(ij);
 }
 
@@ -232,12 +285,15 @@ static void add_item(struct ingest_job *ij, unsigned i, const struct sonde_msg_r
 	item->at = ij->bytes.len;
 	item->result = (struct sonde_result){
 		.node = ij->node, .epoch = ij->epoch, .seq = r->seq, .measurement = r->measurement,
-		.task = r->task, .attempt = r->attempt, .failure = r->failure, .late = late,
-		.received_ms = sonde_wall_ms(),
+		.task = r->task, .attempt = r->attempt, .failure = r->failure,
+		.late = late || r->lost, .lost = r->lost, .received_ms = sonde_wall_ms(),
 	};
-	compose(&ij->bytes, r, run);
+	if (r->lost)
+		compose_loss(&ij->bytes, r);
+	else
+		compose(&ij->bytes, r, run);
 	item->result.body.len = ij->bytes.len - item->at;
-	if (!run)
+	if (!run || r->lost)
 		return;
 	item->schedule = run->schedule;
 	item->due_ms = run->run.due_ms;

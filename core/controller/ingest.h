@@ -12,6 +12,8 @@ struct ingest {
 	struct controller *c;
 	uint64_t epoch, seq; /* identity of the controller's own results: zero node id */
 	uint64_t stored, duplicates, late, refused;
+	uint64_t lost;        /* that nodes said they can never send */
+	uint64_t quarantined; /* came again with another body */
 };
 
 int ingest_init(struct ingest *, struct controller *);

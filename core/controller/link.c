@@ -88,10 +88,18 @@ bool link_send_tasks(void *arg, struct node *node, const struct sonde_msg *m)
 	return sent;
 }
 
-void link_ack(struct controller *c, struct node *node, uint64_t epoch, uint64_t seq)
+void link_ack(struct controller *c, struct node *node, uint64_t epoch,
+              const struct sonde_spans *have)
 {
+	char also[SONDE_SPANS_TEXT] = "";
 	struct sonde_msg m = { .kind = SONDE_MSG_ACK,
-		               .ack = { .epoch = epoch, .seq = seq, .server_ms = sonde_wall_ms() } };
+		               .ack = { .epoch = epoch, .server_ms = sonde_wall_ms() } };
+
+	if (have) {
+		sonde_spans_format(have, also);
+		m.ack.seq = have->cum;
+		m.ack.also = (struct sonde_text){ also, strlen(also) };
+	}
 
 	(void)c;
 	if (node->conn)
@@ -127,12 +135,17 @@ static void welcome(struct controller *c, struct node *node, const struct sonde_
 	struct sonde_msg m = { .kind = SONDE_MSG_WELCOME,
 		               .welcome = { .beat_s = (uint32_t)c->options.beat_s,
 		                            .wall_ms = h->wall_ms, .server_ms = sonde_wall_ms() } };
+	struct sonde_spans have = { 0 };
+	char also[SONDE_SPANS_TEXT];
 	struct sonde_read *r;
 
 	if (sonde_read_begin(c->store, &r) == SONDE_OK) {
-		sonde_read_mark(r, &node->id, &m.welcome.epoch, &m.welcome.seq);
+		sonde_read_mark(r, &node->id, &m.welcome.epoch, &have);
 		sonde_read_end(r);
 	}
+	sonde_spans_format(&have, also);
+	m.welcome.seq = have.cum;
+	m.welcome.also = (struct sonde_text){ also, strlen(also) };
 	send_msg(node->conn, &m);
 }
 
@@ -280,7 +293,7 @@ static void on_beat(struct link *l, const struct sonde_msg_beat *b)
 	}
 	node_refresh(&l->c->nodes, node);
 	node_announce(&l->c->nodes, node);
-	link_ack(l->c, node, 0, 0); /* epoch 0 acks nothing: it carries the time, and shows life */
+	link_ack(l->c, node, 0, NULL); /* epoch 0 acks nothing: it carries the time, and shows life */
 }
 
 static void on_accept(struct link *l, const struct sonde_msg *m)

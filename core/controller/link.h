@@ -12,7 +12,7 @@ struct controller;
 extern const struct sonde_conn_events link_events;
 
 bool link_send_tasks(void *controller, struct node *, const struct sonde_msg *);
-void link_ack(struct controller *, struct node *, uint64_t epoch, uint64_t seq);
+void link_ack(struct controller *, struct node *, uint64_t epoch, const struct sonde_spans *have);
 /* Close a node's connection, if it has one. */
 void link_close(struct node *, unsigned code, const char *reason);
 /* The connection's close callback will not touch the node any more. */

@@ -23,6 +23,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/nodes.c core/controller/nodes.h \
 	core/controller/options.c core/controller/options.h \
 	core/controller/placement.c core/controller/placement.h \
+	core/controller/quarantine.c core/controller/quarantine.h \
 	core/controller/record.c core/controller/record.h \
 	core/controller/schedule.c core/controller/schedule.h \
 	core/controller/schedule_nodes.c core/controller/schedule_push.c \

@@ -58,6 +58,7 @@ static void describe_live(const struct node *node, struct sonde_json *j)
 	sonde_json_number(j, "rttMs", node->rtt_ms, 3);
 	sonde_json_number(j, "clockOffsetMs", node->offset_ms, 3);
 	sonde_json_int(j, "resultsStored", (int64_t)node->results);
+	sonde_json_int(j, "resultsLost", (int64_t)node->lost);
 	sonde_json_int(j, "lastSeenMs",
 	               node->beat_ns ? (sonde_boottime_ns() - node->beat_ns) / SONDE_NS_PER_MS : -1);
 	sonde_json_close(j);

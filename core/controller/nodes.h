@@ -63,7 +63,7 @@ struct node {
 	struct node *dirty_next; /* waits for dispatch */
 	bool dirty, sending;
 	enum node_status shown; /* last published */
-	uint64_t results;       /* stored since the start */
+	uint64_t results, lost; /* stored, and lost at the node, since the start */
 };
 
 struct nodes {

@@ -48,6 +48,9 @@ bool sonde_link_is_closed(const struct sonde_link *l)
 static void on_welcome(struct sonde_link *l, const struct sonde_msg_welcome *w)
 {
 	l->welcome = *w;
+	l->have = (struct sonde_spans){ .cum = w->seq };
+	if (!sonde_spans_parse(&l->have, w->also.s, w->also.len))
+		l->have.count = 0; /* what is there already is sent again and found to be there */
 	if (l->welcome.beat_s < 1)
 		l->welcome.beat_s = 1;
 	if (l->welcome.beat_s > BEAT_MAX_S)
@@ -63,12 +66,9 @@ static void on_ack(struct sonde_link *l, const struct sonde_msg_ack *ack)
 {
 	l->server_ms = ack->server_ms;
 	l->server_ns = l->seen_ns;
-	if (ack->epoch != sonde_spool_state(l->spool).epoch || ack->seq <= l->acked ||
-	    ack->seq > l->sent)
+	if (ack->epoch != sonde_spool_state(l->spool).epoch)
 		return;
-	l->acked = ack->seq;
-	l->acked_ns = l->seen_ns;
-	sonde_spool_ack(l->spool, ack->seq);
+	sonde_link_stored(l, ack->seq, ack->also);
 	sonde_link_pump(l);
 }
 
@@ -191,7 +191,7 @@ static const char *stalled(const struct sonde_link *l, int64_t now)
 		return NULL;
 	if (now - l->seen_ns > SILENT_BEATS * beat)
 		return "nothing heard for three beats";
-	if (l->sent > l->acked && now - l->acked_ns > UNACKED_BEATS * beat)
+	if (sonde_link_unacked(l) && now - l->acked_ns > UNACKED_BEATS * beat)
 		return "results are not acknowledged";
 	return NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the link, shared by link.c (connecting, receiving, time) and link_send.c. */
 #pragma once
+#include "base/spans.h"
 #include "node/backoff.h"
 #include "node/link.h"
 
@@ -13,6 +14,12 @@ enum sonde_link_state {
 };
 
 enum { SONDE_LINK_CODE_LEFT = 4008 };
+
+/* A range of seqs that is sent in order: first .. last, of them sent up to `sent` and stored, without
+ * holes, up to `acked`. */
+struct sonde_lane {
+	uint64_t first, last, sent, acked;
+};
 
 struct sonde_link {
 	uv_loop_t *loop;
@@ -34,8 +41,10 @@ struct sonde_link {
 	struct sonde_msg_welcome welcome;
 	int64_t state_ns, seen_ns, beat_ns; /* entered the state; last message; last beat sent */
 	int64_t server_ms, server_ns;       /* the controller's clock, and when it came */
-	uint64_t sent, acked;               /* seqs of the spool's epoch */
 	uint64_t schedules;                 /* version */
+	struct sonde_spans have;            /* stored there, of the spool's epoch */
+	struct sonde_lane lanes[SONDE_LANES];
+	unsigned turn;
 	int64_t acked_ns;
 	unsigned handles;
 	bool leaving, closing;
@@ -44,3 +53,6 @@ struct sonde_link {
 int sonde_link_send(struct sonde_link *, const struct sonde_msg *);
 int sonde_link_send_hello(struct sonde_link *);
 void sonde_link_send_beat(struct sonde_link *);
+/* What the controller says to have now. */
+void sonde_link_stored(struct sonde_link *, uint64_t seq, struct sonde_text also);
+bool sonde_link_unacked(const struct sonde_link *);

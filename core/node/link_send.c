@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the link sends. Results leave in order, in frames of bounded size, with a bounded number not
- * yet acknowledged; when the connection is lost they are sent again from the last acknowledged. */
+/* What the link sends. Results leave in two lanes, new ones beside the backlog, each in order, in
+ * frames of bounded size, with a bounded number not yet acknowledged; when the connection is lost,
+ * what the controller does not have is sent again. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -94,37 +95,111 @@ void sonde_link_progress(struct sonde_link *l, const struct sonde_msg *m)
 		sonde_link_send(l, m);
 }
 
-/* Packed results of one frame: where each begins in l->batch. */
+/* ---- lanes ---- */
+
+/* A backlog that would keep new results waiting gets a lane of its own, where the controller still has
+ * room for a stretch more. */
+static void set_lanes(struct sonde_link *l)
+{
+	struct sonde_spool_state spool = sonde_spool_state(l->spool);
+	uint64_t cum = l->have.cum, behind = spool.synced > cum ? spool.synced - cum : 0;
+	bool two = behind > WINDOW && l->have.count + 1 < SONDE_SPANS;
+	uint64_t split = two ? spool.synced : cum;
+
+	l->lanes[SONDE_LANE_BACKLOG] = (struct sonde_lane){ cum + 1, split, cum, cum };
+	l->lanes[SONDE_LANE_LIVE] = (struct sonde_lane){ split + 1, UINT64_MAX, split, split };
+	for (unsigned i = 0; i < SONDE_LANES; i++)
+		sonde_spool_seek(l->spool, i, l->lanes[i].sent);
+	l->turn = 0;
+}
+
+bool sonde_link_unacked(const struct sonde_link *l)
+{
+	for (unsigned i = 0; i < SONDE_LANES; i++)
+		if (l->lanes[i].sent > l->lanes[i].acked)
+			return true;
+	return false;
+}
+
+void sonde_link_stored(struct sonde_link *l, uint64_t seq, struct sonde_text also)
+{
+	struct sonde_spans have = { .cum = seq };
+
+	if (seq < l->have.cum || seq > sonde_spool_state(l->spool).synced ||
+	    !sonde_spans_parse(&have, also.s, also.len))
+		return;
+	l->have = have;
+	for (unsigned i = 0; i < SONDE_LANES; i++) {
+		struct sonde_lane *lane = &l->lanes[i];
+		uint64_t end = sonde_spans_end(&have, lane->first);
+		if (end > lane->last)
+			end = lane->last;
+		if (end > lane->acked) {
+			lane->acked = end;
+			l->acked_ns = l->seen_ns;
+		}
+	}
+	sonde_spool_ack(l->spool, have.cum);
+}
+
+/* ---- frames ---- */
+
+/* Packed results of one frame: where each begins in l->batch; len 0 where they are lost. */
 struct frame {
 	unsigned count;
 	uint64_t last;
 	struct {
-		uint64_t seq;
+		uint64_t seq, lost;
 		size_t at, len;
 	} items[FRAME_RESULTS];
 };
 
-static int collect(struct sonde_link *l, struct frame *f)
+static void add_lost(struct frame *f, const struct sonde_record *r)
 {
+	f->items[f->count].seq = r->seq;
+	f->items[f->count].len = 0;
+	f->items[f->count++].lost = r->lost;
+	f->last = r->seq + r->lost - 1;
+}
+
+static int add_record(struct sonde_link *l, struct frame *f, const struct sonde_record *r)
+{
+	f->items[f->count].seq = r->seq;
+	f->items[f->count].lost = 0;
+	f->items[f->count].at = l->batch.len;
+	f->items[f->count++].len = r->len;
+	f->last = r->seq;
+	sonde_buf_add(&l->batch, r->payload, r->len);
+	return l->batch.failed ? SONDE_ENOMEM : SONDE_OK;
+}
+
+static int collect(struct sonde_link *l, unsigned which, struct frame *f)
+{
+	struct sonde_lane *lane = &l->lanes[which];
 	struct sonde_record r;
 	int rc = SONDE_OK;
 
 	f->count = 0;
+	f->last = lane->sent;
 	sonde_buf_reset(&l->batch);
-	while (f->count < FRAME_RESULTS && l->sent + f->count < l->acked + WINDOW) {
-		rc = sonde_spool_peek(l->spool, &r);
-		if (!rc && r.seq != l->sent + f->count + 1)
-			return SONDE_EGONE;
+	while (!rc && f->count < FRAME_RESULTS && f->last < lane->last &&
+	       f->last < lane->acked + WINDOW) {
+		uint64_t stored = sonde_spans_end(&l->have, f->last + 1);
+		if (stored) {
+			f->last = stored < lane->last ? stored : lane->last;
+			sonde_spool_seek(l->spool, which, f->last);
+			continue;
+		}
+		rc = sonde_spool_peek(l->spool, which, &r);
 		if (rc || (f->count && l->batch.len + r.len > FRAME_BYTES))
 			break;
-		f->items[f->count].seq = r.seq;
-		f->items[f->count].at = l->batch.len;
-		f->items[f->count++].len = r.len;
-		f->last = r.seq;
-		sonde_buf_add(&l->batch, r.payload, r.len);
-		if (l->batch.failed)
-			return SONDE_ENOMEM;
-		sonde_spool_pass(l->spool);
+		if (r.lost > lane->last - f->last)
+			r.lost = lane->last - f->last;
+		if (r.lost)
+			add_lost(f, &r);
+		else
+			rc = add_record(l, f, &r);
+		sonde_spool_pass(l->spool, which);
 	}
 	return rc == SONDE_ENOENT ? SONDE_OK : rc;
 }
@@ -133,7 +208,14 @@ static void unpack(struct sonde_link *l, const struct frame *f, struct sonde_msg
 {
 	for (unsigned i = 0; i < f->count; i++) {
 		struct sonde_msg_result *r = &results[i];
+		*r = (struct sonde_msg_result){ 0 };
 		r->seq = f->items[i].seq;
+		if (f->items[i].lost) {
+			r->lost = f->items[i].lost;
+			r->why = SONDE_TEXT("gone from the node's disk: damaged, or pushed out of a full spool");
+			r->body = SONDE_TEXT("{}");
+			continue;
+		}
 		if (!sonde_result_unpack(l->batch.data + f->items[i].at, f->items[i].len, r))
 			continue;
 		/* Its seq must not be missing. */
@@ -145,20 +227,20 @@ static void unpack(struct sonde_link *l, const struct frame *f, struct sonde_msg
 	}
 }
 
-/* SONDE_ENOENT when there is nothing to send now. SONDE_EGONE: results are missing, which the next
- * welcome settles. */
-static int send_frame(struct sonde_link *l)
+/* SONDE_ENOENT when the lane has nothing to send now. */
+static int send_frame(struct sonde_link *l, unsigned which)
 {
+	struct sonde_lane *lane = &l->lanes[which];
 	struct sonde_msg_result results[FRAME_RESULTS];
-	struct frame f = { 0 };
+	struct frame f;
 
-	int rc = collect(l, &f);
-	if (rc == SONDE_EGONE)
-		sonde_conn_close(l->conn, SONDE_LINK_CODE_LEFT, "results are missing on disk");
+	int rc = collect(l, which, &f);
 	if (rc)
 		return rc;
-	if (f.count == 0)
+	if (f.count == 0) {
+		lane->sent = f.last;
 		return SONDE_ENOENT;
+	}
 	struct sonde_msg m = {
 		.kind = SONDE_MSG_RESULTS,
 		.list = { .epoch = sonde_spool_state(l->spool).epoch },
@@ -166,15 +248,25 @@ static int send_frame(struct sonde_link *l)
 	m.list.results = results;
 	m.list.count = f.count;
 	unpack(l, &f, results);
+	bool first = !sonde_link_unacked(l);
 	rc = sonde_link_send(l, &m);
 	if (rc) {
-		sonde_spool_rewind(l->spool, f.items[0].seq - 1);
+		sonde_spool_seek(l->spool, which, lane->sent);
 		return rc;
 	}
-	if (l->sent == l->acked)
+	if (first)
 		l->acked_ns = sonde_boottime_ns();
-	l->sent = f.last;
+	lane->sent = f.last;
 	return SONDE_OK;
+}
+
+/* Of four frames one is for the backlog, as long as both lanes have some. */
+static int send_next(struct sonde_link *l)
+{
+	unsigned which = l->turn++ % 4 == 3 ? SONDE_LANE_BACKLOG : SONDE_LANE_LIVE;
+	int rc = send_frame(l, which);
+
+	return rc == SONDE_ENOENT ? send_frame(l, SONDE_LANES - 1 - which) : rc;
 }
 
 void sonde_link_pump(struct sonde_link *l)
@@ -182,14 +274,17 @@ void sonde_link_pump(struct sonde_link *l)
 	int rc = SONDE_OK;
 
 	if (l->state == SONDE_LINK_WELCOMED) {
-		rc = sonde_spool_confirm(l->spool, l->welcome.epoch, l->welcome.seq);
+		uint64_t highest = l->have.count ? l->have.at[l->have.count - 1].to : l->have.cum;
+		rc = sonde_spool_confirm(l->spool, l->welcome.epoch, l->have.cum, highest);
 		if (rc == SONDE_EFULL)
 			return;
 		if (rc) {
 			l->events.fatal(l->arg);
 			return;
 		}
-		l->sent = l->acked = sonde_spool_state(l->spool).first - 1;
+		if (sonde_spool_state(l->spool).epoch != l->welcome.epoch)
+			l->have = (struct sonde_spans){ 0 };
+		set_lanes(l);
 		l->acked_ns = sonde_boottime_ns();
 		l->state = SONDE_LINK_UP;
 		sonde_backoff_reset(&l->backoff);
@@ -198,7 +293,7 @@ void sonde_link_pump(struct sonde_link *l)
 	}
 	/* A full connection calls back when it has drained. */
 	while (l->state == SONDE_LINK_UP && rc == SONDE_OK)
-		rc = send_frame(l);
+		rc = send_next(l);
 	if (rc && rc != SONDE_ENOENT && rc != SONDE_EFULL && rc != SONDE_EGONE)
 		sonde_log(SONDE_LOG_ERROR, "link", "cannot send results: %s", sonde_strstatus(rc));
 }

@@ -22,6 +22,7 @@
 #include "node/node_private.h"
 
 enum {
+	SPOOL_KEEP = 16 << 20,
 	STEP_MS = 20,
 	SENDING_MS = 5000,
 	LEAVING_MS = 1000,
@@ -149,7 +150,9 @@ static int open_files(struct sonde_node *node, struct sonde_error *e)
 	if (rc)
 		return rc;
 	snprintf(path, sizeof(path), "%s/spool", o->state);
-	const struct sonde_spool_options spool = { .dir = path, .max_bytes = o->spool_max_bytes };
+	const struct sonde_spool_options spool = {
+		.dir = path, .max_bytes = o->spool_max_bytes, .keep_bytes = SPOOL_KEEP
+	};
 	rc = sonde_spool_open(&spool, sonde_work_visit, node, &node->spool, e);
 	if (rc)
 		return rc;

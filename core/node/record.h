@@ -23,6 +23,7 @@ struct sonde_record {
 	uint32_t len;
 	size_t size;   /* bytes from the position given to the end of this record */
 	bool skipped;  /* one damaged record lies before it */
+	uint64_t lost; /* of the spool's reader: not 0 = no record, seq .. seq + lost - 1 are gone */
 };
 
 /* CRC-32C (Castagnoli) of n more bytes; start with crc 0. */

@@ -16,8 +16,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "node/spool_private.h"
+
+#define KEEP_NS (24 * 3600 * SONDE_NS_PER_S)
 
 int sonde_pwrite_all(int fd, const void *bytes, size_t n, uint64_t offset)
 {
@@ -63,7 +66,7 @@ int sonde_segment_begin(struct sonde_spool *s, uint64_t first)
 	int fd = openat(s->dir_fd, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return SONDE_EFULL;
-	int rc = sonde_segment_push(s, (struct sonde_segment){ first, first - 1, 0 });
+	int rc = sonde_segment_push(s, (struct sonde_segment){ .first = first, .last = first - 1 });
 	if (rc) {
 		close(fd);
 		return rc;
@@ -97,9 +100,14 @@ int sonde_spool_append(struct sonde_spool *s, const void *payload, size_t len, u
 	return SONDE_OK;
 }
 
+static uint64_t waiting_bytes(const struct sonde_spool *s)
+{
+	return s->bytes - s->kept + s->group.bytes.len + s->pending.len;
+}
+
 bool sonde_spool_full(const struct sonde_spool *s)
 {
-	return s->failing || s->bytes + s->group.bytes.len + s->pending.len >= s->max_bytes;
+	return s->failing || waiting_bytes(s) >= s->max_bytes;
 }
 
 struct sonde_spool_state sonde_spool_state(const struct sonde_spool *s)
@@ -110,7 +118,7 @@ struct sonde_spool_state sonde_spool_state(const struct sonde_spool *s)
 		first = s->acked + 1;
 	return (struct sonde_spool_state){
 		.epoch = s->epoch, .first = first, .last = s->next - 1, .synced = s->synced,
-		.bytes = s->bytes + s->group.bytes.len + s->pending.len,
+		.bytes = waiting_bytes(s),
 		.count = s->next - first, .damage = s->damage,
 	};
 }
@@ -158,6 +166,33 @@ void sonde_spool_write(struct sonde_spool_group *g)
 		g->sync_errno = errno;
 }
 
+static void drop_oldest(struct sonde_spool *s)
+{
+	const struct sonde_segment *oldest = &s->segments[0];
+	char name[SONDE_SEGMENT_NAME];
+
+	sonde_segment_name(name, s->epoch, oldest->first);
+	if (unlinkat(s->dir_fd, name, 0))
+		sonde_log(SONDE_LOG_WARN, "spool", "cannot remove %s: %s", name, strerror(errno));
+	s->bytes -= oldest->bytes;
+	if (oldest->acked_ns)
+		s->kept -= oldest->bytes;
+	s->segment_count--;
+	memmove(s->segments, s->segments + 1, s->segment_count * sizeof(*s->segments));
+}
+
+/* What comes although the spool is full (work that runs without a controller) pushes the oldest out:
+ * the newest say more about now. */
+static void push_out(struct sonde_spool *s)
+{
+	while (s->segment_count > 1 && waiting_bytes(s) > s->max_bytes) {
+		const struct sonde_segment *oldest = &s->segments[0];
+		uint64_t from = oldest->first > s->acked ? oldest->first : s->acked + 1;
+		sonde_spool_lose(s, from, oldest->last, "the spool is full");
+		drop_oldest(s);
+	}
+}
+
 int sonde_spool_commit(struct sonde_spool *s, struct sonde_spool_group *g)
 {
 	s->out = false;
@@ -176,40 +211,41 @@ int sonde_spool_commit(struct sonde_spool *s, struct sonde_spool_group *g)
 	s->bytes += g->bytes.len;
 	s->synced = g->last;
 	sonde_buf_reset(&g->bytes);
+	push_out(s);
 	return SONDE_OK;
 }
 
 void sonde_spool_ack(struct sonde_spool *s, uint64_t seq)
 {
-	size_t gone = 0;
+	int64_t now = sonde_boottime_ns();
 
 	if (seq > s->synced)
 		seq = s->synced;
-	if (seq <= s->acked)
-		return;
-	s->acked = seq;
+	if (seq > s->acked)
+		s->acked = seq;
 	/* The newest segment stays: its name keeps the sequence across a restart. */
-	while (gone + 1 < s->segment_count && s->segments[gone].last <= seq) {
-		char name[SONDE_SEGMENT_NAME];
-		sonde_segment_name(name, s->epoch, s->segments[gone].first);
-		if (unlinkat(s->dir_fd, name, 0))
-			sonde_log(SONDE_LOG_WARN, "spool", "cannot remove %s: %s", name,
-			          strerror(errno));
-		s->bytes -= s->segments[gone].bytes;
-		gone++;
+	for (size_t i = 0; i + 1 < s->segment_count && s->segments[i].last <= s->acked; i++) {
+		if (s->segments[i].acked_ns)
+			continue;
+		s->segments[i].acked_ns = now;
+		s->kept += s->segments[i].bytes;
 	}
-	s->segment_count -= gone;
-	memmove(s->segments, s->segments + gone, s->segment_count * sizeof(*s->segments));
-	if (s->read.seq <= seq)
-		sonde_spool_rewind(s, seq);
+	for (unsigned i = 0; i < SONDE_LANES; i++)
+		if (s->readers[i].seq <= s->acked)
+			sonde_spool_seek(s, i, s->acked);
+	while (s->segments[0].acked_ns &&
+	       (s->kept > s->keep_bytes || now - s->segments[0].acked_ns > KEEP_NS))
+		drop_oldest(s);
 }
 
 void sonde_spool_close(struct sonde_spool *s)
 {
 	if (!s)
 		return;
-	sonde_spool_read_reset(s);
-	free(s->read.buf);
+	for (unsigned i = 0; i < SONDE_LANES; i++) {
+		sonde_reader_reset(&s->readers[i]);
+		free(s->readers[i].buf);
+	}
 	sonde_buf_deinit(&s->pending);
 	sonde_buf_deinit(&s->group.bytes);
 	free(s->segments);

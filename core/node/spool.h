@@ -20,7 +20,10 @@ struct sonde_spool;
 
 struct sonde_spool_options {
 	const char *dir;        /* made (0700) when it is not there */
-	uint64_t max_bytes;     /* from here on sonde_spool_full() is true */
+	uint64_t max_bytes;     /* of what is not acknowledged: from here on sonde_spool_full() is
+	                           true, and what still comes pushes the oldest segments out */
+	uint64_t keep_bytes;    /* acknowledged segments kept for a controller that is put back to an
+	                           older state; for a day at most */
 	uint32_t segment_bytes; /* a segment ends when it has grown past this; 0 = 4 MiB */
 };
 
@@ -28,7 +31,7 @@ struct sonde_spool_options {
 struct sonde_spool_damage {
 	uint64_t torn_bytes; /* cut from the end of the newest segment */
 	uint64_t gaps;       /* holes in the sequence */
-	uint64_t lost;       /* records in those holes */
+	uint64_t lost;       /* records in those holes: damaged, or pushed out of a full spool */
 	uint64_t renewals;   /* epochs begun because the controller knew more than the spool */
 };
 
@@ -36,7 +39,7 @@ struct sonde_spool_state {
 	uint64_t epoch;
 	uint64_t first, last; /* seqs held, also those not committed yet; first > last: empty */
 	uint64_t synced;      /* the last committed seq */
-	uint64_t bytes, count;
+	uint64_t bytes, count; /* not acknowledged */
 	struct sonde_spool_damage damage;
 };
 
@@ -67,17 +70,23 @@ void sonde_spool_write(struct sonde_spool_group *);
  * it again later. SONDE_EIO: a sync failed, what is on disk is unknown: the process must end. */
 int sonde_spool_commit(struct sonde_spool *, struct sonde_spool_group *);
 
-/* The next committed record to send, without passing it; SONDE_ENOENT when there is none, SONDE_EIO
- * when it cannot be read. The payload is borrowed until the next call of any function here. */
-int sonde_spool_peek(struct sonde_spool *, struct sonde_record *);
-void sonde_spool_pass(struct sonde_spool *); /* the record just peeked was sent */
-/* Read again from the first record after `seq`. */
-void sonde_spool_rewind(struct sonde_spool *, uint64_t seq);
+/* Two readers: new results are sent beside old ones. */
+enum { SONDE_LANE_LIVE, SONDE_LANE_BACKLOG, SONDE_LANES };
+
+/* The lane's next committed record, without passing it; SONDE_ENOENT when there is none. Where
+ * records are gone, one record says so for all of them (`lost`, no payload). The payload is
+ * borrowed until the next call of any function here. */
+int sonde_spool_peek(struct sonde_spool *, unsigned lane, struct sonde_record *);
+void sonde_spool_pass(struct sonde_spool *, unsigned lane); /* what was just peeked was sent */
+/* Read on from the first record after `seq`. */
+void sonde_spool_seek(struct sonde_spool *, unsigned lane, uint64_t seq);
 /* The controller has stored everything up to and including seq of the current epoch: segments
- * wholly below go. */
+ * wholly below go, when they were kept long enough. */
 void sonde_spool_ack(struct sonde_spool *, uint64_t seq);
-/* What the controller said at welcome (epoch 0: it has nothing of us). Where it holds more than this
- * spool can have sent (a restored disk), or where a record between its and ours is lost, the rest
- * is moved durably to a new epoch, from 1 without holes. Then acked and rewound. SONDE_EFULL: a
- * group is out, call again after its commit. SONDE_EIO. */
-int sonde_spool_confirm(struct sonde_spool *, uint64_t epoch, uint64_t seq);
+/* What the controller said at welcome (epoch 0: it has nothing of us): everything up to seq, and at
+ * most up to `highest`. Where it holds
+ * more than this spool can have sent (a restored disk) the rest is moved durably to a new epoch,
+ * from 1. Where it holds less than it once did, what is still here counts as not acknowledged.
+ * The readers must be set anew. SONDE_EFULL: a group is out, call again after its commit.
+ * SONDE_EIO. */
+int sonde_spool_confirm(struct sonde_spool *, uint64_t epoch, uint64_t seq, uint64_t highest);

@@ -5,10 +5,7 @@
  * and is "sure" once a controller has agreed. When the controller shows more than that, its records
  * and ours are different histories under one number, and ours move to a new epoch: written there
  * and synced, then the epoch file is replaced, then the old segments go. A crash between leaves the
- * half that the epoch file does not name, and the next open removes it.
- *
- * The controller takes seqs without holes only. Where one is missing here for good (damage, or a
- * controller that was put back to an older state), the rest moves to a new epoch as well. */
+ * half that the epoch file does not name, and the next open removes it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -105,10 +102,12 @@ static int copy_records(struct sonde_spool *from, uint64_t seq, struct sonde_spo
 	uint64_t given;
 	int rc = sonde_segment_begin(to, 1);
 
-	sonde_spool_rewind(from, seq);
-	while (!rc && !(rc = sonde_spool_peek(from, &r))) {
-		rc = sonde_spool_append(to, r.payload, r.len, &given);
-		sonde_spool_pass(from);
+	sonde_spool_seek(from, SONDE_LANE_BACKLOG, seq);
+	while (!rc && !(rc = sonde_spool_peek(from, SONDE_LANE_BACKLOG, &r))) {
+		/* What is lost has no place in the new numbers; it is in the log and the damage. */
+		if (!r.lost)
+			rc = sonde_spool_append(to, r.payload, r.len, &given);
+		sonde_spool_pass(from, SONDE_LANE_BACKLOG);
 		if (!rc && to->pending.len >= MOVE_BYTES)
 			rc = flush(to);
 	}
@@ -126,7 +125,7 @@ static int renew(struct sonde_spool *s, uint64_t epoch, uint64_t seq)
 	to.segment_count = to.segment_room = 0;
 	to.fd = -1;
 	to.epoch = epoch;
-	to.claimed = to.synced = to.acked = to.bytes = to.hole = 0;
+	to.claimed = to.synced = to.acked = to.bytes = to.kept = to.counted = 0;
 	to.next = 1;
 	to.pending_count = 0;
 	to.sure = true;
@@ -143,49 +142,52 @@ static int renew(struct sonde_spool *s, uint64_t epoch, uint64_t seq)
 	sonde_buf_deinit(&dead->group.bytes);
 	if (dead->fd >= 0)
 		close(dead->fd);
-	sonde_spool_read_reset(s);
+	for (unsigned i = 0; i < SONDE_LANES; i++)
+		sonde_reader_reset(&s->readers[i]);
 	if (rc)
 		return rc;
-	to.read = s->read;
-	to.read.seq = 1;
+	memcpy(to.readers, s->readers, sizeof(to.readers));
 	to.damage = s->damage;
 	to.damage.renewals++;
 	*s = to;
 	return SONDE_OK;
 }
 
-/* A result between what the controller has and what it would be sent next is gone. */
-static bool is_broken_after(const struct sonde_spool *s, uint64_t seq)
+/* The controller was put back to an older state: what it no longer has is sent again, as far as it
+ * is still here. */
+static void forget_acks(struct sonde_spool *s, uint64_t seq)
 {
-	return s->hole > seq || s->segments[0].first > seq + 1;
+	sonde_log(SONDE_LOG_WARN, "spool",
+	          "the controller has only %" PRIu64 " of the %" PRIu64 " results it once had", seq,
+	          s->acked);
+	s->acked = seq;
+	for (size_t i = 0; i < s->segment_count; i++) {
+		if (!s->segments[i].acked_ns || s->segments[i].last <= seq)
+			continue;
+		s->segments[i].acked_ns = 0;
+		s->kept -= s->segments[i].bytes;
+	}
 }
 
-int sonde_spool_confirm(struct sonde_spool *s, uint64_t epoch, uint64_t seq)
+int sonde_spool_confirm(struct sonde_spool *s, uint64_t epoch, uint64_t seq, uint64_t highest)
 {
 	uint64_t known = s->claimed < s->synced ? s->claimed : s->synced;
 
 	if (s->out)
 		return SONDE_EFULL;
-	if (epoch > s->epoch || (epoch == s->epoch && seq > s->claimed)) {
+	if (epoch > s->epoch || (epoch == s->epoch && highest > s->claimed)) {
 		uint64_t keep_after = epoch > s->epoch ? s->acked : known;
 		sonde_log(SONDE_LOG_WARN, "spool",
 		          "the controller has %" PRIu64 "/%" PRIu64 ", this spool only %" PRIu64
 		          "/%" PRIu64 ": a new epoch begins",
-		          epoch, seq, s->epoch, s->claimed);
+		          epoch, highest, s->epoch, s->claimed);
 		return renew(s, epoch + 1, keep_after);
 	}
 	if (epoch < s->epoch)
 		seq = 0;
-	if (is_broken_after(s, seq)) {
-		sonde_log(SONDE_LOG_ERROR, "spool",
-		          "results after %" PRIu64 "/%" PRIu64 " are missing: a new epoch begins",
-		          s->epoch, seq);
-		return renew(s, s->epoch + 1, seq);
-	}
 	if (seq < s->acked)
-		s->acked = seq;
+		forget_acks(s, seq);
 	sonde_spool_ack(s, seq);
-	sonde_spool_rewind(s, seq);
 	if (s->sure)
 		return SONDE_OK;
 	s->sure = true;

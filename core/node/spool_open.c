@@ -105,20 +105,11 @@ static uint8_t *slurp(int fd, size_t *len)
 	return bytes;
 }
 
-static void note_gap(struct sonde_spool *s, uint64_t from, uint64_t to)
-{
-	sonde_log(SONDE_LOG_ERROR, "spool", "results %" PRIu64 " to %" PRIu64 " are damaged: lost",
-	          from, to);
-	s->hole = to;
-	s->damage.gaps++;
-	s->damage.lost += to - from + 1;
-}
-
 /* Walks the records of one segment and appends it to the list. */
 static int scan_segment(struct opening *o, const struct found *f)
 {
 	struct sonde_spool *s = o->spool;
-	struct sonde_segment segment = { f->first, f->first - 1, 0 };
+	struct sonde_segment segment = { .first = f->first, .last = f->first - 1 };
 	char name[SONDE_SEGMENT_NAME];
 	struct sonde_record r;
 	size_t len = 0;
@@ -131,7 +122,7 @@ static int scan_segment(struct opening *o, const struct found *f)
 	while (bytes && !sonde_record_read(bytes + segment.bytes, len - segment.bytes,
 	                                   segment.last + 1, &r)) {
 		if (r.skipped)
-			note_gap(s, r.seq - 1, r.seq - 1);
+			sonde_spool_lose(s, r.seq - 1, r.seq - 1, "damaged on disk");
 		segment.bytes += r.size;
 		segment.last = r.seq;
 		if (o->visit)
@@ -178,7 +169,7 @@ static int adopt_segments(struct opening *o)
 			continue;
 		}
 		if (end && f->first > end + 1)
-			note_gap(s, end + 1, f->first - 1);
+			sonde_spool_lose(s, end + 1, f->first - 1, "missing on disk");
 		int rc = scan_segment(o, f);
 		if (rc)
 			return rc;
@@ -231,7 +222,8 @@ static int load(struct opening *o)
 	else if (s->sure || s->claimed > s->synced)
 		s->claimed = s->synced;
 	s->sure = false;
-	s->read.seq = s->acked + 1;
+	for (unsigned i = 0; i < SONDE_LANES; i++)
+		s->readers[i].seq = s->acked + 1;
 	return sonde_epoch_save(s);
 }
 
@@ -258,8 +250,11 @@ int sonde_spool_open(const struct sonde_spool_options *options, sonde_spool_visi
 
 	if (!s)
 		return sonde_fail(e, SONDE_ENOMEM, NULL, "out of memory");
-	s->dir_fd = s->lock_fd = s->fd = s->read.fd = -1;
+	s->dir_fd = s->lock_fd = s->fd = -1;
+	for (unsigned i = 0; i < SONDE_LANES; i++)
+		s->readers[i].fd = -1;
 	s->max_bytes = options->max_bytes;
+	s->keep_bytes = options->keep_bytes;
 	s->segment_bytes = options->segment_bytes ? options->segment_bytes : SEGMENT_BYTES;
 	sonde_buf_init(&s->pending, GROUP_MAX);
 	sonde_buf_init(&s->group.bytes, GROUP_MAX);

@@ -42,15 +42,19 @@ struct sonde_segment {
 
 struct sonde_mark {
 	struct sonde_id node;
-	uint64_t epoch, seq;     /* with what the open transaction moved */
-	uint64_t was_epoch, was; /* as committed; valid while touched */
+	uint64_t epoch, was_epoch;
+	struct sonde_spans have, was; /* with what the open transaction added; as committed, valid
+	                                 while touched */
 	bool touched;
 };
 
 /* On disk, in the byte order of the machine, as everything in LMDB. */
 struct __attribute__((packed)) mark_value {
 	uint64_t epoch, seq;
+	struct sonde_span spans[SONDE_SPANS]; /* as many as there are */
 };
+
+enum { MARK_HEAD = 2 * sizeof(uint64_t) };
 
 struct __attribute__((packed)) result_head {
 	uint8_t node[16], measurement[16];
@@ -166,6 +170,11 @@ int sonde_dir_sync(const struct sonde_store *);
 /* ---- marks.c ---- */
 /* Merge every record of a marks table: the higher epoch, then seq, stays. */
 int sonde_marks_load(struct sonde_store *, MDB_txn *, MDB_dbi);
+/* A stored mark; false when it is not one. */
+bool sonde_mark_read(const MDB_val *, uint64_t *epoch, struct sonde_spans *);
+/* The first is the later of two marks of a node. */
+bool sonde_mark_above(uint64_t epoch, const struct sonde_spans *, uint64_t other_epoch,
+                      const struct sonde_spans *other);
 void sonde_marks_deinit(struct sonde_store *);
 /* The node's mark, made when missing; NULL = no memory. */
 struct sonde_mark *sonde_mark_take(struct sonde_store *, const struct sonde_id *);

@@ -8,9 +8,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool above(uint64_t epoch, uint64_t seq, const struct sonde_mark *m)
+/* A later mark of an epoch has all that an earlier one has, so the sum of both is the later. */
+static uint64_t sum(const struct sonde_spans *s)
 {
-	return epoch > m->epoch || (epoch == m->epoch && seq > m->seq);
+	uint64_t n = s->cum;
+
+	for (unsigned i = 0; i < s->count; i++)
+		n += s->at[i].to - s->at[i].from + 1;
+	return n;
+}
+
+bool sonde_mark_above(uint64_t epoch, const struct sonde_spans *have, uint64_t other_epoch,
+                      const struct sonde_spans *other)
+{
+	return epoch > other_epoch || (epoch == other_epoch && sum(have) > sum(other));
+}
+
+bool sonde_mark_read(const MDB_val *value, uint64_t *epoch, struct sonde_spans *have)
+{
+	struct mark_value v;
+	size_t n = (value->mv_size - MARK_HEAD) / sizeof(v.spans[0]);
+
+	if (value->mv_size < MARK_HEAD || n > SONDE_SPANS ||
+	    value->mv_size != MARK_HEAD + n * sizeof(v.spans[0]))
+		return false;
+	memcpy(&v, value->mv_data, value->mv_size);
+	*epoch = v.epoch;
+	have->cum = v.seq;
+	have->count = (unsigned)n;
+	memcpy(have->at, v.spans, n * sizeof(v.spans[0]));
+	return true;
 }
 
 struct sonde_mark *sonde_mark_take(struct sonde_store *s, const struct sonde_id *node)
@@ -36,25 +63,25 @@ int sonde_marks_load(struct sonde_store *s, MDB_txn *txn, MDB_dbi dbi)
 {
 	MDB_cursor *c;
 	MDB_val key, value;
-	struct mark_value v;
+	struct sonde_spans have;
 	struct sonde_id node;
+	uint64_t epoch;
 	int rc = mdb_cursor_open(txn, dbi, &c);
 
 	if (rc)
 		return sonde_mdb_fail(rc, "marks");
 	while ((rc = mdb_cursor_get(c, &key, &value, MDB_NEXT)) == 0) {
-		if (key.mv_size != sizeof(node.b) || value.mv_size != sizeof(v))
+		if (key.mv_size != sizeof(node.b) || !sonde_mark_read(&value, &epoch, &have))
 			continue;
 		memcpy(node.b, key.mv_data, sizeof(node.b));
-		memcpy(&v, value.mv_data, sizeof(v));
 		struct sonde_mark *m = sonde_mark_take(s, &node);
 		if (!m) {
 			rc = ENOMEM;
 			break;
 		}
-		if (above(v.epoch, v.seq, m)) {
-			m->epoch = v.epoch;
-			m->seq = v.seq;
+		if (sonde_mark_above(epoch, &have, m->epoch, &m->have)) {
+			m->epoch = epoch;
+			m->have = have;
 		}
 	}
 	mdb_cursor_close(c);
@@ -87,7 +114,7 @@ int sonde_mark_touch(struct sonde_store *s, struct sonde_mark *m)
 	}
 	s->touched[s->touched_count++] = m;
 	m->was_epoch = m->epoch;
-	m->was = m->seq;
+	m->was = m->have;
 	m->touched = true;
 	return SONDE_OK;
 }
@@ -96,8 +123,10 @@ int sonde_marks_write(struct sonde_store *s, MDB_txn *txn, MDB_dbi dbi)
 {
 	for (size_t i = 0; i < s->touched_count; i++) {
 		struct sonde_mark *m = s->touched[i];
-		struct mark_value v = { m->epoch, m->seq };
-		MDB_val key = { sizeof(m->node.b), m->node.b }, value = { sizeof(v), &v };
+		struct mark_value v = { .epoch = m->epoch, .seq = m->have.cum };
+		size_t spans = m->have.count * sizeof(v.spans[0]);
+		MDB_val key = { sizeof(m->node.b), m->node.b }, value = { MARK_HEAD + spans, &v };
+		memcpy(v.spans, m->have.at, spans);
 		int rc = mdb_put(txn, dbi, &key, &value, 0);
 		if (rc)
 			return rc;
@@ -112,7 +141,7 @@ void sonde_marks_settle(struct sonde_store *s, bool committed)
 		m->touched = false;
 		if (!committed) {
 			m->epoch = m->was_epoch;
-			m->seq = m->was;
+			m->have = m->was;
 		}
 	}
 	s->touched_count = 0;

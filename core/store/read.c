@@ -149,11 +149,10 @@ int sonde_read_result(struct sonde_read *r, const struct sonde_id *measurement, 
 
 /* Marks only rise, so that the newest file that knows the node is right. */
 int sonde_read_mark(struct sonde_read *r, const struct sonde_id *node, uint64_t *epoch,
-                    uint64_t *seq)
+                    struct sonde_spans *have)
 {
 	struct sonde_store *s = r->store;
 	MDB_val key = { sizeof(node->b), (void *)node->b }, value;
-	struct mark_value v = { 0, 0 };
 	int status = SONDE_ENOENT;
 
 	for (size_t i = s->segment_count; i > 0 && status == SONDE_ENOENT; i--) {
@@ -166,12 +165,10 @@ int sonde_read_mark(struct sonde_read *r, const struct sonde_id *node, uint64_t 
 	}
 	if (status == SONDE_ENOENT)
 		status = get(s->state.read, s->tables[TABLE_MARKS], key, &value);
-	if (status == SONDE_OK && value.mv_size != sizeof(v))
+	*epoch = 0;
+	*have = (struct sonde_spans){ 0 };
+	if (status == SONDE_OK && !sonde_mark_read(&value, epoch, have))
 		return SONDE_EIO;
-	if (status == SONDE_OK)
-		memcpy(&v, value.mv_data, sizeof(v));
-	*epoch = v.epoch;
-	*seq = v.seq;
 	return status == SONDE_ENOENT ? SONDE_OK : status;
 }
 

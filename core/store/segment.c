@@ -285,7 +285,8 @@ static int inherit(struct sonde_store *s, struct sonde_segment *g)
 	MDB_txn *from, *to = NULL;
 	MDB_cursor *c = NULL;
 	MDB_val key, value, old;
-	struct mark_value a, b;
+	struct sonde_spans have, before;
+	uint64_t epoch, epoch_before;
 	int rc = mdb_txn_begin(g->env.env, NULL, MDB_RDONLY, &from);
 
 	if (rc)
@@ -294,14 +295,12 @@ static int inherit(struct sonde_store *s, struct sonde_segment *g)
 	if (!rc)
 		rc = mdb_cursor_open(from, g->dbi[SEG_MARKS], &c);
 	while (!rc && (rc = mdb_cursor_get(c, &key, &value, MDB_NEXT)) == 0) {
-		if (value.mv_size != sizeof(a))
+		if (!sonde_mark_read(&value, &epoch, &have))
 			continue;
-		memcpy(&a, value.mv_data, sizeof(a));
-		if (!mdb_get(to, s->tables[TABLE_MARKS], &key, &old) && old.mv_size == sizeof(b)) {
-			memcpy(&b, old.mv_data, sizeof(b));
-			if (b.epoch > a.epoch || (b.epoch == a.epoch && b.seq >= a.seq))
-				continue;
-		}
+		if (!mdb_get(to, s->tables[TABLE_MARKS], &key, &old) &&
+		    sonde_mark_read(&old, &epoch_before, &before) &&
+		    !sonde_mark_above(epoch, &have, epoch_before, &before))
+			continue;
 		rc = mdb_put(to, s->tables[TABLE_MARKS], &key, &value, 0);
 	}
 	if (rc == MDB_NOTFOUND)

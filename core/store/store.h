@@ -27,6 +27,7 @@
 
 #include "base/error.h"
 #include "base/id.h"
+#include "base/spans.h"
 
 struct sonde_store;
 struct sonde_write; /* the writer's transaction, valid inside apply */
@@ -38,6 +39,7 @@ enum sonde_table {
 	SONDE_TABLE_TOKENS,       /* hash of the secret: registration and admin tokens, node keys */
 	SONDE_TABLE_MEASUREMENTS, /* measurement id */
 	SONDE_TABLE_OPEN,         /* measurement id: not finished yet */
+	SONDE_TABLE_QUARANTINE,   /* node id, epoch, seq (big-endian): a result that contradicts */
 	SONDE_TABLE_SCHEDULES,    /* schedule id; and id + revision (4 bytes, big-endian): as it was */
 	SONDE_TABLE_MEMBERS,      /* schedule id + node id; and that + 'r': what was received */
 	SONDE_TABLE_EVENTS,       /* event id */
@@ -107,6 +109,8 @@ struct sonde_result {
 	uint32_t attempt;
 	uint8_t failure;               /* enum sonde_failure */
 	uint8_t late;                  /* stored, not counted */
+	uint64_t lost;                 /* not 0: it stands for the results seq .. seq + lost - 1,
+	                                  which the node can never send; body says why */
 	int64_t received_ms;           /* wall */
 	struct sonde_slice body;
 };
@@ -114,18 +118,18 @@ struct sonde_result {
 /* What happened to it. */
 enum sonde_ingest {
 	SONDE_INGEST_STORED = 1,
-	SONDE_INGEST_DUPLICATE, /* at or below the node's mark: counted, nothing written, ack it */
-	SONDE_INGEST_GAP,       /* seq leaves a hole after the mark: refused, the node resends */
+	SONDE_INGEST_DUPLICATE, /* the mark has it: counted, nothing written, ack it */
+	SONDE_INGEST_GAP,       /* one stretch too many: refused, the node resends in order */
 };
 
-/* Append, index and move the node's mark. Results of a node must come in seq order within an
- * epoch; a higher epoch starts again at 1, a lower one is refused as a duplicate. The first result
- * of a (measurement, task) that is not late is the one that the index finds. SONDE_EINVAL: epoch or
+/* Append, index and add to the node's mark, the set of seqs that are stored: those up to `cum`, and
+ * SONDE_SPANS stretches above it (a node sends new results beside old ones). A higher epoch starts
+ * with nothing, a lower one is refused as a duplicate. The first result of a (measurement, task) that is not late is the one that the index finds. SONDE_EINVAL: epoch or
  * seq is 0. */
 int sonde_write_result(struct sonde_write *, const struct sonde_result *, enum sonde_ingest *);
-/* The node's mark; epoch 0, seq 0 when it never sent. */
+/* The node's mark with what this transaction added; epoch 0 when it never sent. */
 int sonde_write_mark(struct sonde_write *, const struct sonde_id *node, uint64_t *epoch,
-                     uint64_t *seq);
+                     struct sonde_spans *have);
 
 /* ---- reading, on the loop thread; each read is one snapshot and must be short: the writer waits
  * for its end when it starts a segment or grows a map. A read inside a read sees the same. */
@@ -142,7 +146,7 @@ int sonde_read_each(struct sonde_read *, enum sonde_table, struct sonde_slice fr
 int sonde_read_result(struct sonde_read *, const struct sonde_id *measurement, uint32_t task,
                       struct sonde_result *);
 int sonde_read_mark(struct sonde_read *, const struct sonde_id *node, uint64_t *epoch,
-                    uint64_t *seq);
+                    struct sonde_spans *have);
 /* Results in ingest order from `from` (1-based) until fn returns non-zero (not taken: it comes
  * again), which is returned; 0 at the end. *next is where to go on. */
 int sonde_read_results(struct sonde_read *, uint64_t from,

@@ -194,19 +194,35 @@ static int index_task(struct sonde_write *w, const struct sonde_result *r)
 	return 0;
 }
 
+static uint64_t last_seq(const struct sonde_result *r)
+{
+	return r->lost ? r->seq + (r->lost - 1) : r->seq;
+}
+
 static enum sonde_ingest judge(const struct sonde_mark *m, const struct sonde_result *r)
 {
-	if (r->epoch < m->epoch || (r->epoch == m->epoch && r->seq <= m->seq))
+	static const struct sonde_spans none;
+	const struct sonde_spans *have = r->epoch > m->epoch ? &none : &m->have;
+
+	if (r->epoch < m->epoch || sonde_spans_end(have, r->seq) >= last_seq(r))
 		return SONDE_INGEST_DUPLICATE;
-	uint64_t expected = r->epoch > m->epoch ? 1 : m->seq + 1;
-	return r->seq == expected ? SONDE_INGEST_STORED : SONDE_INGEST_GAP;
+	return sonde_spans_fits(have, r->seq, last_seq(r)) ? SONDE_INGEST_STORED : SONDE_INGEST_GAP;
+}
+
+static void move_mark(struct sonde_mark *m, const struct sonde_result *r)
+{
+	if (r->epoch > m->epoch) {
+		m->epoch = r->epoch;
+		m->have = (struct sonde_spans){ 0 };
+	}
+	sonde_spans_add(&m->have, r->seq, last_seq(r));
 }
 
 int sonde_write_result(struct sonde_write *w, const struct sonde_result *r, enum sonde_ingest *out)
 {
 	struct sonde_store *s = w->store;
 
-	if (!r->epoch || !r->seq || r->body.len > UINT32_MAX - sizeof(struct result_head))
+	if (!r->epoch || !r->seq || r->lost > UINT64_MAX / 2 - r->seq || r->body.len > UINT32_MAX - sizeof(struct result_head))
 		return SONDE_EINVAL;
 	if (w->failed)
 		return sonde_mdb_status(w->failed);
@@ -227,20 +243,19 @@ int sonde_write_result(struct sonde_write *w, const struct sonde_result *r, enum
 		rc = ENOMEM;
 	if (rc)
 		return lost(w, rc, w->seg ? &w->seg->env : NULL);
-	m->epoch = r->epoch;
-	m->seq = r->seq;
+	move_mark(m, r);
 	w->next++;
 	w->results_n++;
 	return SONDE_OK;
 }
 
 int sonde_write_mark(struct sonde_write *w, const struct sonde_id *node, uint64_t *epoch,
-                     uint64_t *seq)
+                     struct sonde_spans *have)
 {
 	const struct sonde_mark *m = sonde_map_get(&w->store->marks, node->b, sizeof(node->b));
 
 	*epoch = m ? m->epoch : 0;
-	*seq = m ? m->seq : 0;
+	*have = m ? m->have : (struct sonde_spans){ 0 };
 	return SONDE_OK;
 }
 

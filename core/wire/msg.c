@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/spans.h"
 #include "wire/scan.h"
 
 #define AT(type, member) offsetof(struct type, member)
@@ -29,6 +30,7 @@ static const struct field hello_rows[] = {
 static const struct field welcome_rows[] = {
 	{ "epoch", FIELD_U64, AT(sonde_msg_welcome, epoch) },
 	{ "seq", FIELD_U64, AT(sonde_msg_welcome, seq) },
+	{ "also", FIELD_TEXT, AT(sonde_msg_welcome, also), SONDE_SPANS_TEXT, true },
 	{ "beatS", FIELD_U32, AT(sonde_msg_welcome, beat_s) },
 	{ "wallMs", FIELD_I64, AT(sonde_msg_welcome, wall_ms) },
 	{ "serverMs", FIELD_I64, AT(sonde_msg_welcome, server_ms) },
@@ -81,6 +83,7 @@ static const struct field accept_rows[] = {
 
 static const struct field result_rows[] = {
 	{ "seq", FIELD_U64, AT(sonde_msg_result, seq), 0, true },
+	{ "lost", FIELD_U64, AT(sonde_msg_result, lost), 0, true },
 	{ "m", FIELD_ID, AT(sonde_msg_result, measurement) },
 	{ "i", FIELD_U32, AT(sonde_msg_result, task) },
 	{ "a", FIELD_U32, AT(sonde_msg_result, attempt) },
@@ -130,6 +133,7 @@ static const struct field scheduled_rows[] = {
 static const struct field ack_rows[] = {
 	{ "epoch", FIELD_U64, AT(sonde_msg_ack, epoch) },
 	{ "seq", FIELD_U64, AT(sonde_msg_ack, seq) },
+	{ "also", FIELD_TEXT, AT(sonde_msg_ack, also), SONDE_SPANS_TEXT, true },
 	{ "serverMs", FIELD_I64, AT(sonde_msg_ack, server_ms) },
 	{ NULL },
 };

@@ -57,7 +57,8 @@ struct sonde_msg_hello {
 };
 
 struct sonde_msg_welcome {
-	uint64_t epoch, seq; /* stored for this node; epoch 0 = none */
+	uint64_t epoch, seq; /* stored for this node, without holes; epoch 0 = none */
+	struct sonde_text also; /* stretches stored above seq (base/spans.h) */
 	uint32_t beat_s;     /* heartbeat interval */
 	int64_t wall_ms;     /* echo of hello.wall_ms */
 	int64_t server_ms;
@@ -95,6 +96,7 @@ struct sonde_msg_accept {
 /* One result in a results message. body is a raw JSON object. */
 struct sonde_msg_result {
 	uint64_t seq;
+	uint64_t lost;         /* not 0: no result, but the end of hope for seq .. seq + lost - 1 */
 	struct sonde_id measurement;
 	uint32_t task, attempt;
 	uint8_t failure;       /* enum sonde_failure */
@@ -126,7 +128,8 @@ struct sonde_msg_scheduled {
 };
 
 struct sonde_msg_ack {
-	uint64_t epoch, seq;
+	uint64_t epoch, seq; /* stored without holes */
+	struct sonde_text also; /* stretches stored above seq */
 	int64_t server_ms;
 };
 

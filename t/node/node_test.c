@@ -94,7 +94,8 @@ static void send_msg(struct played *p, const struct sonde_msg *m)
 static void send_ack(struct played *p, uint64_t epoch, uint64_t seq)
 {
 	send_msg(p, &(struct sonde_msg){ .kind = SONDE_MSG_ACK,
-	                                 .ack = { epoch, seq, 1700000000000 } });
+	                                 .ack = { .epoch = epoch, .seq = seq,
+	                                          .server_ms = 1700000000000 } });
 }
 
 static void on_hello(struct played *p, struct sonde_conn *conn, const struct sonde_msg_hello *h)
@@ -109,7 +110,8 @@ static void on_hello(struct played *p, struct sonde_conn *conn, const struct son
 	p->conn = conn;
 	send_msg(p, &(struct sonde_msg){
 		.kind = SONDE_MSG_WELCOME,
-		.welcome = { p->epoch, p->seq, 1, h->wall_ms, 1700000000000 } });
+		.welcome = { .epoch = p->epoch, .seq = p->seq, .beat_s = 1, .wall_ms = h->wall_ms,
+		             .server_ms = 1700000000000 } });
 }
 
 static void keep_text(char *to, size_t room, struct sonde_text text)

@@ -35,7 +35,9 @@ static void remove_dir(void)
 
 static struct sonde_spool *open_spool(uint32_t segment_bytes)
 {
-	struct sonde_spool_options options = { dir, 1 << 20, segment_bytes };
+	struct sonde_spool_options options = {
+		.dir = dir, .max_bytes = 1 << 20, .segment_bytes = segment_bytes
+	};
 	struct sonde_spool *s = NULL;
 	struct sonde_error e = { 0 };
 
@@ -77,15 +79,22 @@ static unsigned read_all(struct sonde_spool *s, uint64_t first, unsigned shift)
 	unsigned count = 0;
 	char want[80];
 
-	while (!sonde_spool_peek(s, &r)) {
+	while (!sonde_spool_peek(s, SONDE_LANE_LIVE, &r)) {
 		EXPECT_INT(r.seq, first + count);
 		size_t len = body(want, r.seq + shift);
 		EXPECT_INT(r.len, len);
 		EXPECT(!memcmp(r.payload, want, len));
-		sonde_spool_pass(s);
+		sonde_spool_pass(s, SONDE_LANE_LIVE);
 		count++;
 	}
 	return count;
+}
+
+/* As the link does: agree, then read on behind what the controller has. */
+static void confirm(struct sonde_spool *s, uint64_t epoch, uint64_t seq)
+{
+	EXPECT_INT(sonde_spool_confirm(s, epoch, seq, seq), SONDE_OK);
+	sonde_spool_seek(s, SONDE_LANE_LIVE, sonde_spool_state(s).epoch == epoch ? seq : 0);
 }
 
 static void segment_path(char *out, unsigned epoch, unsigned first)
@@ -194,7 +203,7 @@ static void rewind_sends_again(void)
 		sync_spool(s);
 	}
 	for (unsigned seq = 0; seq < 60; seq += 7) {
-		sonde_spool_rewind(s, seq);
+		sonde_spool_seek(s, SONDE_LANE_LIVE, seq);
 		EXPECT_INT(read_all(s, seq + 1, 0), 60 - seq);
 	}
 	sonde_spool_close(s);
@@ -204,7 +213,9 @@ static void rewind_sends_again(void)
 static void full_is_said_and_results_are_kept(void)
 {
 	make_dir();
-	struct sonde_spool_options options = { dir, 2000, 500 };
+	struct sonde_spool_options options = {
+		.dir = dir, .max_bytes = 2000, .segment_bytes = 500
+	};
 	struct sonde_spool *s;
 	struct sonde_error e;
 	EXPECT_INT(sonde_spool_open(&options, NULL, NULL, &s, &e), SONDE_OK);
@@ -262,12 +273,17 @@ static void torn_and_flipped_tails(void)
 		EXPECT(damage.lost + damage.torn_bytes > 0);
 		struct sonde_record r;
 		for (unsigned n = 1; n <= whole[i]; n++) {
-			EXPECT_INT(sonde_spool_peek(s, &r), SONDE_OK);
+			EXPECT_INT(sonde_spool_peek(s, SONDE_LANE_LIVE, &r), SONDE_OK);
 			EXPECT_INT(r.seq, n);
-			sonde_spool_pass(s);
+			sonde_spool_pass(s, SONDE_LANE_LIVE);
 		}
-		if (!sonde_spool_peek(s, &r))
+		if (!sonde_spool_peek(s, SONDE_LANE_LIVE, &r)) {
+			EXPECT_INT(r.seq, whole[i] + 1);
+			EXPECT_INT(r.lost, 1);
+			sonde_spool_pass(s, SONDE_LANE_LIVE);
+			EXPECT_INT(sonde_spool_peek(s, SONDE_LANE_LIVE, &r), SONDE_OK);
 			EXPECT_INT(r.seq, whole[i] + 2);
+		}
 		sonde_spool_close(s);
 	}
 	free(bad);
@@ -299,40 +315,105 @@ static void a_damaged_middle_is_a_counted_gap(void)
 	EXPECT_INT(state.last, 60);
 	struct sonde_record r;
 	unsigned got = 0;
-	for (; !sonde_spool_peek(s, &r); got++)
-		sonde_spool_pass(s);
-	EXPECT_INT(got + state.damage.lost, 60);
-	EXPECT_INT(sonde_spool_confirm(s, 1, 7), SONDE_OK);
-	EXPECT_INT(sonde_spool_state(s).epoch, 2);
-	EXPECT_INT(sonde_spool_state(s).last, got - 7);
-	for (unsigned n = 1; n <= got - 7; n++) {
-		EXPECT_INT(sonde_spool_peek(s, &r), SONDE_OK);
-		EXPECT_INT(r.seq, n);
-		sonde_spool_pass(s);
+	uint64_t lost = 0;
+	while (!sonde_spool_peek(s, SONDE_LANE_BACKLOG, &r))
+		sonde_spool_pass(s, SONDE_LANE_BACKLOG);
+	confirm(s, 1, 7);
+	for (; !sonde_spool_peek(s, SONDE_LANE_LIVE, &r); got += !r.lost) {
+		EXPECT_INT(r.seq, 8 + got + lost);
+		lost += r.lost;
+		sonde_spool_pass(s, SONDE_LANE_LIVE);
 	}
-	EXPECT_INT(sonde_spool_peek(s, &r), SONDE_ENOENT);
+	EXPECT_INT(sonde_spool_state(s).epoch, 1);
+	EXPECT_INT(lost, state.damage.lost);
+	EXPECT_INT(got + lost, 53);
+	EXPECT_INT(sonde_spool_state(s).damage.lost, state.damage.lost);
 	sonde_spool_close(s);
 	remove_dir();
 }
 
-/* A controller put back to an older state asks for results that were acknowledged and removed. */
-static void a_restored_controller_gets_a_new_epoch(void)
+/* A controller put back to an older state asks for results that were acknowledged: what is kept goes
+ * again, what was removed is told as lost. */
+static void a_restored_controller_gets_what_is_kept(void)
 {
+	struct sonde_spool_options options = {
+		.dir = dir, .max_bytes = 1 << 20, .keep_bytes = 700, .segment_bytes = 300
+	};
+	struct sonde_record r;
+	struct sonde_spool *s;
+	struct sonde_error e;
+
 	make_dir();
-	struct sonde_spool *s = open_spool(300);
+	EXPECT_INT(sonde_spool_open(&options, NULL, NULL, &s, &e), SONDE_OK);
 	for (unsigned n = 1; n <= 60; n += 10) {
 		append(s, n, n + 9);
 		sync_spool(s);
 	}
-	EXPECT_INT(sonde_spool_confirm(s, 0, 0), SONDE_OK);
+	confirm(s, 0, 0);
+	sonde_spool_seek(s, SONDE_LANE_LIVE, 0);
 	EXPECT_INT(read_all(s, 1, 0), 60);
-	sonde_spool_ack(s, 45);
-	EXPECT_INT(sonde_spool_confirm(s, 1, 42), SONDE_OK);
+	sonde_spool_ack(s, 50);
+	EXPECT_INT(sonde_spool_state(s).count, 10);
+	confirm(s, 1, 42);
 	EXPECT_INT(sonde_spool_state(s).epoch, 1);
 	EXPECT_INT(read_all(s, 43, 0), 18);
-	EXPECT_INT(sonde_spool_confirm(s, 1, 12), SONDE_OK);
-	EXPECT_INT(sonde_spool_state(s).epoch, 2);
-	EXPECT_INT(read_all(s, 1, 40), 20);
+	confirm(s, 1, 2);
+	EXPECT_INT(sonde_spool_peek(s, SONDE_LANE_LIVE, &r), SONDE_OK);
+	EXPECT_INT(r.seq, 3);
+	EXPECT(r.lost > 0 && r.lost < 48);
+	unsigned kept = 60 - 2 - (unsigned)r.lost;
+	sonde_spool_pass(s, SONDE_LANE_LIVE);
+	EXPECT_INT(read_all(s, 61 - kept, 0), kept);
+	EXPECT_INT(sonde_spool_state(s).epoch, 1);
+	sonde_spool_close(s);
+	remove_dir();
+}
+
+/* What comes although the spool is full pushes the oldest out; what is told as lost and what is read
+ * are together all that was made. */
+static void a_full_spool_gives_up_the_oldest(void)
+{
+	struct sonde_spool_options options = { .dir = dir, .max_bytes = 2000, .segment_bytes = 300 };
+	struct sonde_record r;
+	struct sonde_spool *s;
+	struct sonde_error e;
+
+	make_dir();
+	EXPECT_INT(sonde_spool_open(&options, NULL, NULL, &s, &e), SONDE_OK);
+	for (unsigned n = 1; n <= 200; n += 5) {
+		append(s, n, n + 4);
+		sync_spool(s);
+		EXPECT(sonde_spool_state(s).bytes < 2600);
+	}
+	EXPECT_INT(sonde_spool_peek(s, SONDE_LANE_LIVE, &r), SONDE_OK);
+	EXPECT_INT(r.seq, 1);
+	EXPECT(r.lost > 100);
+	EXPECT_INT(sonde_spool_state(s).damage.lost, r.lost);
+	sonde_spool_pass(s, SONDE_LANE_LIVE);
+	EXPECT_INT(read_all(s, r.lost + 1, 0), 200 - r.lost);
+	sonde_spool_close(s);
+	remove_dir();
+}
+
+/* Two readers at two places do not disturb each other. */
+static void lanes_are_apart(void)
+{
+	struct sonde_record r;
+
+	make_dir();
+	struct sonde_spool *s = open_spool(300);
+	append(s, 1, 50);
+	sync_spool(s);
+	sonde_spool_seek(s, SONDE_LANE_LIVE, 30);
+	for (unsigned n = 1; n <= 20; n++) {
+		EXPECT_INT(sonde_spool_peek(s, SONDE_LANE_BACKLOG, &r), SONDE_OK);
+		EXPECT_INT(r.seq, n);
+		sonde_spool_pass(s, SONDE_LANE_BACKLOG);
+		EXPECT_INT(sonde_spool_peek(s, SONDE_LANE_LIVE, &r), SONDE_OK);
+		EXPECT_INT(r.seq, 30 + n);
+		sonde_spool_pass(s, SONDE_LANE_LIVE);
+	}
+	EXPECT_INT(sonde_spool_peek(s, SONDE_LANE_LIVE, &r), SONDE_ENOENT);
 	sonde_spool_close(s);
 	remove_dir();
 }
@@ -345,7 +426,7 @@ static void a_lost_spool_begins_a_new_epoch(void)
 	struct sonde_spool *s = open_spool(0);
 	append(s, 1, 5);
 	sync_spool(s);
-	EXPECT_INT(sonde_spool_confirm(s, 0, 0), SONDE_OK);
+	confirm(s, 0, 0);
 	EXPECT_INT(read_all(s, 1, 0), 5);
 	sonde_spool_close(s);
 	segment_path(path, 1, 1);
@@ -364,7 +445,7 @@ static void a_lost_spool_begins_a_new_epoch(void)
 	sonde_spool_close(s);
 	s = open_spool(0);
 	EXPECT_INT(sonde_spool_state(s).epoch, 1);
-	EXPECT_INT(sonde_spool_confirm(s, 1, 5), SONDE_OK);
+	confirm(s, 1, 5);
 	sonde_spool_close(s);
 	remove_dir();
 }
@@ -380,7 +461,7 @@ static void a_restored_disk_begins_a_new_epoch(void)
 	struct sonde_spool *s = open_spool(0);
 	append(s, 1, 10);
 	sync_spool(s);
-	EXPECT_INT(sonde_spool_confirm(s, 1, 0), SONDE_OK);
+	confirm(s, 1, 0);
 	EXPECT_INT(read_all(s, 1, 0), 10);
 	segment_path(path, 1, 1);
 	snprintf(epoch, sizeof(epoch), "%s/epoch", dir);
@@ -400,7 +481,7 @@ static void a_restored_disk_begins_a_new_epoch(void)
 			sonde_spool_close(s);
 	}
 	append(s, 51, 55);
-	EXPECT_INT(sonde_spool_confirm(s, 1, 20), SONDE_OK);
+	confirm(s, 1, 20);
 	struct sonde_spool_state state = sonde_spool_state(s);
 	EXPECT_INT(state.epoch, 2);
 	EXPECT_INT(state.damage.renewals, 1);
@@ -411,7 +492,7 @@ static void a_restored_disk_begins_a_new_epoch(void)
 	sonde_spool_close(s);
 	s = open_spool(0);
 	EXPECT_INT(sonde_spool_state(s).epoch, 2);
-	EXPECT_INT(sonde_spool_confirm(s, 2, 20), SONDE_OK);
+	confirm(s, 2, 20);
 	EXPECT_INT(read_all(s, 21, 30), 7);
 	sonde_spool_close(s);
 	free(image);
@@ -427,7 +508,7 @@ static void a_group_that_could_not_be_written_comes_again(void)
 	struct sonde_spool_group *g = sonde_spool_stage(s);
 	EXPECT(g);
 	EXPECT(!sonde_spool_stage(s));
-	EXPECT_INT(sonde_spool_confirm(s, 1, 0), SONDE_EFULL);
+	EXPECT_INT(sonde_spool_confirm(s, 1, 0, 0), SONDE_EFULL);
 	append(s, 4, 6);
 	sonde_spool_write(g);
 	EXPECT_INT(sonde_spool_commit(s, g), SONDE_OK);
@@ -479,6 +560,7 @@ TAP_MAIN(CASE(committed_records_come_back), CASE(one_process_at_a_time),
          CASE(full_is_said_and_results_are_kept), CASE(torn_and_flipped_tails),
          CASE(a_damaged_middle_is_a_counted_gap), CASE(a_lost_spool_begins_a_new_epoch),
          CASE(a_restored_disk_begins_a_new_epoch),
-         CASE(a_restored_controller_gets_a_new_epoch),
+         CASE(a_restored_controller_gets_what_is_kept),
+         CASE(a_full_spool_gives_up_the_oldest), CASE(lanes_are_apart),
          CASE(a_group_that_could_not_be_written_comes_again), CASE(both_checksums_agree),
          CASE(results_survive_packing))

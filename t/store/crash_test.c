@@ -71,6 +71,7 @@ static void child(struct kit *k, int out, uint64_t seed)
 {
 	static struct push pushes[FLIGHT];
 	uint64_t next[NODES], epoch;
+	struct sonde_spans have;
 	struct sonde_read *r;
 	struct sonde_rng rng;
 
@@ -79,8 +80,8 @@ static void child(struct kit *k, int out, uint64_t seed)
 	EXPECT_INT(sonde_read_begin(k->store, &r), SONDE_OK);
 	for (uint32_t i = 0; i < NODES; i++) {
 		struct sonde_id id = kit_id(i);
-		EXPECT_INT(sonde_read_mark(r, &id, &epoch, &next[i]), SONDE_OK);
-		next[i]++;
+		EXPECT_INT(sonde_read_mark(r, &id, &epoch, &have), SONDE_OK);
+		next[i] = have.cum + 1;
 	}
 	sonde_read_end(r);
 	for (;;) {
@@ -141,6 +142,7 @@ static void check_store(struct kit *k, const uint64_t *acked)
 	struct sonde_read *r;
 	struct sonde_slice v;
 	struct sonde_result found;
+	struct sonde_spans have;
 	uint64_t next, epoch, mark, state;
 
 	kit_open(k);
@@ -149,8 +151,10 @@ static void check_store(struct kit *k, const uint64_t *acked)
 	for (uint32_t i = 0; i < NODES; i++) {
 		struct sonde_id id = kit_id(i), last = kit_id(c.seq[i]);
 		EXPECT(c.seq[i] >= acked[i]);
-		EXPECT_INT(sonde_read_mark(r, &id, &epoch, &mark), SONDE_OK);
+		EXPECT_INT(sonde_read_mark(r, &id, &epoch, &have), SONDE_OK);
+		mark = have.cum;
 		EXPECT_INT(mark, c.seq[i]);
+		EXPECT_INT(have.count, 0);
 		if (!mark)
 			continue;
 		EXPECT_INT(sonde_read_result(r, &last, i, &found), SONDE_OK);

@@ -74,12 +74,13 @@ static uint64_t mark(struct kit *k)
 {
 	struct sonde_read *r;
 	struct sonde_id id = kit_id(1);
-	uint64_t epoch, seq;
+	struct sonde_spans have;
+	uint64_t epoch;
 
 	EXPECT_INT(sonde_read_begin(k->store, &r), SONDE_OK);
-	EXPECT_INT(sonde_read_mark(r, &id, &epoch, &seq), SONDE_OK);
+	EXPECT_INT(sonde_read_mark(r, &id, &epoch, &have), SONDE_OK);
 	sonde_read_end(r);
-	return seq;
+	return have.cum;
 }
 
 static void a_failed_sync_is_fatal(void)
