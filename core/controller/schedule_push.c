@@ -10,7 +10,7 @@
 #include "controller/controller.h"
 #include "controller/link.h"
 
-enum { PART_BYTES = 128 << 10, ITEM_BYTES = 640, ENTRIES_MAX = 100000 };
+enum { PART_BYTES = 128 << 10, ITEM_BYTES = 640, ENTRIES_MAX = 100000, ACK_S = 30 };
 
 static const uint64_t version_mask = (UINT64_C(1) << 53) - 1;
 
@@ -202,10 +202,17 @@ static void refresh(struct schedules *ss, struct node_plan *p, const struct node
 	if (p->version == p->acked || (!l.count && !p->acked)) {
 		told(ss, p);
 	} else {
+		p->sent_ns = sonde_boottime_ns();
 		make_parts(p, &l);
 		send_parts(ss, p, node);
 	}
 	free(l.items);
+}
+
+/* One set at a time: changes that come faster than a node keeps them are sent together. */
+static bool is_busy(const struct node_plan *p)
+{
+	return p->sent_ns && sonde_boottime_ns() - p->sent_ns < ACK_S * SONDE_NS_PER_S;
 }
 
 void schedules_push(struct schedules *ss)
@@ -218,7 +225,7 @@ void schedules_push(struct schedules *ss)
 								 NULL;
 		if (!node || !node->conn)
 			continue;
-		if (p->dirty)
+		if (p->dirty && !is_busy(p))
 			refresh(ss, p, node);
 		else
 			send_parts(ss, p, node);
@@ -243,6 +250,7 @@ void schedules_node_up(struct schedules *ss, struct node *node, const struct son
 	if (!p)
 		return;
 	p->acked = h->schedules;
+	p->sent_ns = 0;
 	drop_parts(p);
 	refresh(ss, p, node);
 }
@@ -253,6 +261,7 @@ void schedules_acked(struct schedules *ss, struct node *node, const struct sonde
 
 	if (!p)
 		return;
+	p->sent_ns = 0;
 	if (a->failure) {
 		struct event e = { .kind = "schedule.refused", .severity = "error", .node = &node->id };
 		snprintf(e.text, sizeof(e.text), "%s could not keep its schedules (%s).",

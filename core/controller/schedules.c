@@ -109,15 +109,11 @@ struct schedule *schedules_by_id(const struct schedules *ss, const struct sonde_
 
 struct schedule *schedules_find(const struct schedules *ss, const char *text)
 {
-	struct schedule *s;
+	struct schedule *s = sonde_map_get(&ss->by_name, text, strlen(text));
 	struct sonde_id id;
-	size_t at = 0;
 
-	while ((s = sonde_map_next(&ss->by_tag, &at))) {
-		const char *name = json_string_value(json_object_get(s->spec, "name"));
-		if (!s->removed && name && !strcmp(name, text))
-			return s;
-	}
+	if (s)
+		return s;
 	s = sonde_id_parse(text, strlen(text), &id) ? schedules_by_id(ss, &id) : NULL;
 	return s && !s->removed ? s : NULL;
 }
@@ -246,6 +242,17 @@ static struct schedule *schedule_new(struct schedules *ss, const struct sonde_id
 	return s;
 }
 
+static void set_name(struct schedules *ss, struct schedule *s)
+{
+	const char *name = json_string_value(json_object_get(s->spec, "name"));
+
+	if (s->name[0])
+		sonde_map_take(&ss->by_name, s->name, strlen(s->name));
+	snprintf(s->name, sizeof(s->name), "%s", name && !s->removed ? name : "");
+	if (s->name[0] && sonde_map_put(&ss->by_name, s->name, strlen(s->name), s) != SONDE_OK)
+		s->name[0] = '\0';
+}
+
 static void set_spec(struct schedules *ss, struct schedule *s, json_t *spec)
 {
 	struct sonde_error e = { "", "" };
@@ -253,6 +260,7 @@ static void set_spec(struct schedules *ss, struct schedule *s, json_t *spec)
 
 	json_decref(s->spec);
 	s->spec = spec;
+	set_name(ss, s);
 	int rc = schedule_facts_init(&facts, ss->c, spec, false, &e);
 	if (s->usable)
 		schedule_facts_deinit(&s->facts);
@@ -292,7 +300,6 @@ struct schedule *schedules_put(struct schedules *ss, const struct sonde_id *id, 
 		if (m->role != MEMBER_LEFT)
 			member_recheck(ss, m);
 	schedule_touch(ss, s);
-	schedules_push(ss);
 	return s;
 }
 
@@ -375,6 +382,7 @@ int schedules_load(struct schedules *ss, struct controller *c, struct sonde_erro
 
 	*ss = (struct schedules){ .c = c };
 	sonde_map_init(&ss->by_tag);
+	sonde_map_init(&ss->by_name);
 	sonde_map_init(&ss->members);
 	sonde_map_init(&ss->plans);
 	sonde_heap_init(&ss->checks);
@@ -426,6 +434,7 @@ void schedules_deinit(struct schedules *ss)
 		free(s);
 	}
 	sonde_map_deinit(&ss->by_tag);
+	sonde_map_deinit(&ss->by_name);
 	sonde_map_deinit(&ss->members);
 	sonde_map_deinit(&ss->plans);
 	sonde_heap_deinit(&ss->checks);

@@ -27,6 +27,7 @@ struct node_plan {
 	struct sonde_id node;
 	struct member *first;
 	uint64_t version, acked; /* of the set it shall have; it has */
+	int64_t sent_ns;         /* boottime when a set went out that is not acked; 0 = none */
 	bool dirty;
 	struct sonde_buf *parts; /* not sent yet: parts[next..count) */
 	unsigned next, count;
@@ -70,11 +71,13 @@ struct schedule {
 	uint64_t mesh_hash;  /* of the nodes that take part, with their addresses */
 	int64_t topped_ns;   /* when it was last tried to find more nodes */
 	char problem[160];   /* "" = none */
+	char name[65];       /* in by_name; "" = it is not */
 };
 
 struct schedules {
 	struct controller *c;
-	struct sonde_map by_tag, members, plans; /* members by schedule id and node id */
+	struct sonde_map by_tag, by_name;  /* removed ones have no name */
+	struct sonde_map members, plans;   /* by schedule id and node id; by node id */
 	struct sonde_heap checks;
 	uint64_t mesh_generation; /* of the nodes when meshes were last made */
 	int64_t kept_ns, upkeep_ns;
