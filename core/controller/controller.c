@@ -70,7 +70,7 @@ static int reopen_one(void *arg, struct sonde_slice key, struct sonde_slice valu
 		free(bytes);
 		return 0;
 	}
-	if (m->record.schedule.len) { /* a run of a node's own: it came with its result */
+	if (m->record.schedule.len && !m->record.pairs) { /* a run of a node's own: it came with its result */
 		measurement_free(m);
 		return 0;
 	}

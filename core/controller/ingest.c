@@ -22,7 +22,8 @@ struct item {
 	size_t record_at, record_len; /* of a run's measurement; length 0: it is no run */
 	struct sonde_id schedule;
 	int64_t due_ms;
-	bool fresh; /* the run was not there before */
+	bool booked; /* the run was opened here, with its record */
+	bool fresh;  /* the run had no result before */
 };
 
 struct ingest_job {
@@ -124,6 +125,7 @@ static int apply_run(struct sonde_write *w, struct ingest_job *ij, struct item *
 {
 	const struct sonde_id *run = &item->result.measurement;
 	struct sonde_slice value = { NULL, 0 };
+	int rc = SONDE_OK;
 	struct {
 		uint64_t received;
 		int64_t last_due_ms;
@@ -131,7 +133,10 @@ static int apply_run(struct sonde_write *w, struct ingest_job *ij, struct item *
 	uint8_t key[33];
 
 	item->fresh = false;
-	int rc = sonde_write_insert(w, SONDE_TABLE_MEASUREMENTS,
+	if (item->booked && (item->what != SONDE_INGEST_STORED || item->result.late))
+		return SONDE_OK;
+	if (!item->booked)
+		rc = sonde_write_insert(w, SONDE_TABLE_MEASUREMENTS,
 	                            (struct sonde_slice){ run->b, sizeof(run->b) },
 	                            (struct sonde_slice){ ij->bytes.data + item->record_at,
 	                                                  item->record_len });
@@ -162,7 +167,7 @@ static int apply(struct sonde_write *w, struct sonde_job *job)
 			return rc;
 		if (ij->items[i].what == SONDE_INGEST_GAP)
 			break;
-		if (ij->items[i].record_len)
+		if (ij->items[i].record_len || ij->items[i].booked)
 			rc = apply_run(w, ij, &ij->items[i]);
 		if (rc != SONDE_OK)
 			return rc;
@@ -278,7 +283,7 @@ static struct ingest_job *job_new(struct ingest *in, const struct sonde_id *node
 }
 
 static void add_item(struct ingest_job *ij, unsigned i, const struct sonde_msg_result *r, bool late,
-                     const struct run_facts *run)
+                     const struct run_facts *run, bool booked)
 {
 	struct item *item = &ij->items[i];
 
@@ -297,8 +302,9 @@ static void add_item(struct ingest_job *ij, unsigned i, const struct sonde_msg_r
 		return;
 	item->schedule = run->schedule;
 	item->due_ms = run->run.due_ms;
+	item->booked = booked;
 	item->record_at = ij->bytes.len;
-	if (schedules_record(&ij->ingest->c->schedules, run, &ij->bytes) == SONDE_OK)
+	if (!booked && schedules_record(&ij->ingest->c->schedules, run, &ij->bytes) == SONDE_OK)
 		item->record_len = ij->bytes.len - item->record_at;
 }
 
@@ -331,9 +337,11 @@ int ingest_results(struct ingest *in, struct node *node, uint64_t epoch,
 			counts = sonde_id_equal(&planned, &node->id) && t->attempt == 1;
 		}
 		struct run_facts facts, *run = NULL;
-		if (!t && schedules_resolve(&in->c->schedules, node, &r->measurement, &facts))
+		bool booked = t && t->measurement->record.schedule.len && !t->index;
+		if ((!t || booked) &&
+		    schedules_resolve(&in->c->schedules, node, &r->measurement, &facts))
 			run = &facts;
-		add_item(ij, i, r, !counts && !run, run);
+		add_item(ij, i, r, !counts && (!run || booked), run, booked && run);
 	}
 	return submit(ij);
 }
@@ -358,7 +366,7 @@ void ingest_close_task(void *arg, struct task *t, unsigned failure, const char *
 		.attempt = t->attempt, .failure = (uint8_t)failure, .started_ms = sonde_wall_ms(),
 		.why = { why, strlen(why) }, .body = { body.data, body.len },
 	};
-	add_item(ij, 0, &r, false, NULL);
+	add_item(ij, 0, &r, false, NULL, false);
 	sonde_buf_deinit(&body);
 	int rc = submit(ij);
 	if (rc != SONDE_OK)

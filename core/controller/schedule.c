@@ -280,12 +280,12 @@ static int read_what(struct schedule_facts *f, struct controller *c, const json_
 	json_t *body = schedule_measurement(spec);
 
 	int rc = f->mesh ? request_parse_untargeted(c, body, &r, e) : request_parse(c, body, &r, e);
-	/* Nodes run schedules without the controller, which must book both ends of such a test. */
-	if (rc == SONDE_OK && r.type->target == TYPE_TARGET_NODE)
-		rc = sonde_fail(e, SONDE_EINVAL, "type", "cannot be scheduled: each run is booked "
-		                "at two nodes by the controller");
+	if (rc == SONDE_OK && r.type->target == TYPE_TARGET_NODE && !f->mesh)
+		rc = sonde_fail(e, SONDE_EINVAL, "target",
+		                "must be left out: between nodes there is targets: nodes");
 	if (rc == SONDE_OK) {
 		f->type = r.type;
+		f->booked = r.type->target == TYPE_TARGET_NODE;
 		f->target = f->mesh ? NULL : sonde_pool_strndup(&f->pool, r.target, strlen(r.target));
 		f->policy = sonde_pool_strndup(&f->pool, r.policy, strlen(r.policy));
 		f->options = (struct sonde_text){

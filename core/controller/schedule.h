@@ -29,6 +29,7 @@ struct schedule_facts {
 
 	/* where */
 	bool mesh;
+	bool booked; /* its runs take two nodes: the controller starts them */
 	const struct sonde_id *nodes; /* explicit */
 	unsigned node_count;
 	unsigned wanted;              /* nodes by location; 0 for explicit ones and a mesh */

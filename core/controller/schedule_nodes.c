@@ -375,6 +375,14 @@ static void look_at(struct schedules *ss, struct schedule *s, struct member *m, 
 	}
 }
 
+/* Nobody has to be told: the controller itself runs it. */
+static void tell_booked(struct schedules *ss, struct schedule *s)
+{
+	for (struct member *m = s->members; m; m = m->next)
+		if (m->role != MEMBER_LEFT && !m->told_ms)
+			member_told(ss, m);
+}
+
 void schedules_upkeep(struct schedules *ss, int64_t now)
 {
 	bool moved = ss->mesh_generation != ss->c->nodes.generation;
@@ -388,6 +396,8 @@ void schedules_upkeep(struct schedules *ss, int64_t now)
 		if (s->facts.mesh) {
 			if (moved)
 				assign_mesh(ss, s);
+			if (s->facts.booked)
+				tell_booked(ss, s);
 			continue;
 		}
 		for (struct member *m = s->members; m; m = m->next)

@@ -64,7 +64,8 @@ static bool runs(const struct member *m)
 {
 	const struct schedule *s = m->schedule;
 
-	return m->role != MEMBER_LEFT && !s->removed && s->usable && !s->facts.paused;
+	return m->role != MEMBER_LEFT && !s->removed && s->usable && !s->facts.paused &&
+	       !s->facts.booked;
 }
 
 static void add_member(const struct schedules *ss, struct item_list *l, const struct member *m)

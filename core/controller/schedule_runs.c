@@ -227,6 +227,7 @@ static void seat(struct schedules *ss, struct member *m, int64_t after)
 void member_recheck(struct schedules *ss, struct member *m)
 {
 	seat(ss, m, sonde_wall_ms());
+	member_seat_booked(ss, m, sonde_wall_ms());
 }
 
 static bool came(const struct member *m, int64_t due)

@@ -212,6 +212,7 @@ void schedules_leave(struct schedules *ss, struct member *m, const char *reason)
 	m->missed = 0;
 	m->plan->dirty = true;
 	sonde_heap_remove(&ss->checks, &m->check);
+	sonde_heap_remove(&ss->booked, &m->booked);
 	free(m->peers);
 	m->peers = NULL;
 	m->peer_count = 0;
@@ -222,6 +223,7 @@ void schedules_leave(struct schedules *ss, struct member *m, const char *reason)
 static void member_free(struct schedules *ss, struct member *m)
 {
 	sonde_heap_remove(&ss->checks, &m->check);
+	sonde_heap_remove(&ss->booked, &m->booked);
 	free(m->peers);
 	free(m);
 }
@@ -386,6 +388,7 @@ int schedules_load(struct schedules *ss, struct controller *c, struct sonde_erro
 	sonde_map_init(&ss->members);
 	sonde_map_init(&ss->plans);
 	sonde_heap_init(&ss->checks);
+	sonde_heap_init(&ss->booked);
 	int rc = sonde_read_begin(c->store, &r);
 	if (rc != SONDE_OK)
 		return sonde_fail(e, rc, "state", "cannot read the schedules");
@@ -438,6 +441,7 @@ void schedules_deinit(struct schedules *ss)
 	sonde_map_deinit(&ss->members);
 	sonde_map_deinit(&ss->plans);
 	sonde_heap_deinit(&ss->checks);
+	sonde_heap_deinit(&ss->booked);
 }
 
 /* ---- time ---- */
@@ -458,6 +462,7 @@ static void keep_counts(struct schedules *ss)
 void schedules_tick(struct schedules *ss, int64_t now)
 {
 	schedules_checks(ss);
+	schedules_book(ss);
 	if (now - ss->upkeep_ns >= SONDE_NS_PER_S) {
 		ss->upkeep_ns = now;
 		schedules_upkeep(ss, now);

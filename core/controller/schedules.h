@@ -50,6 +50,7 @@ struct member {
 		int64_t due_ms;
 		unsigned count;
 	} recent[MEMBER_RECENT];        /* received, and not over yet when they came */
+	struct sonde_heap_entry booked; /* wall ms; the next run that the controller starts */
 	struct sonde_heap_entry check;  /* wall ms; when check_due must have come */
 	int64_t check_due;
 	unsigned missed;                /* in a row */
@@ -78,7 +79,7 @@ struct schedules {
 	struct controller *c;
 	struct sonde_map by_tag, by_name;  /* removed ones have no name */
 	struct sonde_map members, plans;   /* by schedule id and node id; by node id */
-	struct sonde_heap checks;
+	struct sonde_heap checks, booked;
 	uint64_t mesh_generation; /* of the nodes when meshes were last made */
 	int64_t kept_ns, upkeep_ns;
 	uint64_t runs, pushed;
@@ -149,5 +150,9 @@ void member_settle(struct member *);
 void member_told(struct schedules *, struct member *);
 void schedules_checks(struct schedules *);
 void member_recheck(struct schedules *, struct member *);
+
+/* ---- schedule_booked.c ---- */
+void member_seat_booked(struct schedules *, struct member *, int64_t after_ms);
+void schedules_book(struct schedules *);
 
 void schedules_tick(struct schedules *, int64_t now_ns);

@@ -178,4 +178,19 @@ $s->patch('/v1/schedules/mesh', { targets => { nodes => { regions => [ 'eu', 'us
 is(scalar active('mesh'), 2, 'filtered by region');
 is(scalar @{ (active('mesh'))[0]{peers} }, 1, 'one peer each');
 $s->delete('/v1/schedules/mesh');
+
+# Bandwidth takes two nodes at a time: the controller books them, the runs are the schedule's.
+is($s->post('/v1/schedules', { name => 'wide', type => 'bandwidth', target => 'node-eu',
+  interval => '10s' })->{status}, 400, 'not at one target');
+$r = $s->post('/v1/schedules', { name => 'wide', type => 'bandwidth', targets => 'nodes',
+  interval => '3s', spread => '0s', timeout => 5,
+  measurementOptions => { size => 200_000, port => Sonde::free_port() } });
+is($r->{status}, 201, 'a mesh of bandwidth') or diag $r->{content};
+ok(received('wide', 8, 30), 'every pair is measured') or diag encode_json(schedule('wide'));
+my ($any) = grep { $_->{lastRun} } active('wide');
+$m = $s->finished($any->{lastRun});
+is($m->{schedule}, $r->{json}{id}, 'as a run of the schedule');
+is($m->{results}[0]{result}{dueAt}, $m->{dueAt}, 'with its due time');
+is($m->{results}[0]{result}{status}, 'finished', 'which worked') or diag encode_json($m);
+$s->delete('/v1/schedules/wide');
 done_testing;

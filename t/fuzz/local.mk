@@ -79,7 +79,7 @@ t_fuzz_cron_fuzz_LDADD = core/base/libbase.a
 t_fuzz_cron_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/cron/alias t/fuzz/seeds/cron/list t/fuzz/seeds/cron/windows
-EXTRA_DIST += t/fuzz/seeds/wire/scheduled t/fuzz/seeds/wire/schedules
+EXTRA_DIST += t/fuzz/seeds/wire/escapes t/fuzz/seeds/wire/scheduled t/fuzz/seeds/wire/schedules
 
 if FUZZERS
 noinst_PROGRAMS += t/fuzz/bandwidth_fuzz

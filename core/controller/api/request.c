@@ -220,8 +220,9 @@ static int check_node(struct reading *rd)
 static int check_target(struct reading *rd)
 {
 	if (rd->untargeted)
-		return rd->r->type->target == TYPE_TARGET_HOST ? SONDE_OK :
-			request_wrong(rd, "type", "\"type\" must be one whose target is a host");
+		return rd->r->type->target == TYPE_TARGET_HOST ||
+		       rd->r->type->target == TYPE_TARGET_NODE ? SONDE_OK :
+			request_wrong(rd, "type", "\"type\" must be one whose target is a host or a node");
 	switch (rd->r->type->target) {
 	case TYPE_TARGET_TEXT:
 		return SONDE_OK;

@@ -90,7 +90,7 @@ static void put_member(struct controller *c, struct member *m, struct sonde_json
 	if (!sonde_id_is_zero(&m->last_run))
 		put_id(j, "lastRun", &m->last_run);
 	if (m->role != MEMBER_LEFT) {
-		sonde_json_bool(j, "synced", m->told_ms && m->plan->acked == m->plan->version);
+		sonde_json_bool(j, "synced", m->told_ms && (m->schedule->facts.booked || m->plan->acked == m->plan->version));
 		sonde_json_int(j, "missedInARow", m->missed);
 		if (m->schedule->usable)
 			put_when(m, j);

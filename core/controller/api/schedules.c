@@ -313,7 +313,10 @@ static json_t *mesh_runs(const struct controller *c, const struct schedule *s)
 			if (!peer || !peer->facts.address || !node || !node->conn)
 				continue;
 			json_t *body = schedule_measurement(s->spec);
-			json_object_set_new(body, "target", json_string(peer->facts.address));
+			char id[SONDE_ID_TEXT];
+			sonde_id_format(&peer->id, id);
+			json_object_set_new(body, "target",
+			                    json_string(s->facts.booked ? id : peer->facts.address));
 			json_object_set_new(body, "locations", at_node(&m->plan->node));
 			json_array_append_new(list, body);
 		}
