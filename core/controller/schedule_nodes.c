@@ -342,10 +342,19 @@ static void hand_back(struct schedules *ss, struct schedule *s, struct member *m
 	m->lost_ns = m->back_ns = 0;
 }
 
-static void look_at(struct schedules *ss, struct schedule *s, struct member *m, int64_t now)
+static bool has_stand_ins(const struct schedule *s)
+{
+	for (const struct member *m = s->members; m; m = m->next)
+		if (m->role == MEMBER_STAND_IN)
+			return true;
+	return false;
+}
+
+static void look_at(struct schedules *ss, struct schedule *s, struct member *m, bool stand_ins,
+                    int64_t now)
 {
 	const struct node *node = nodes_by_id(&ss->c->nodes, &m->plan->node);
-	struct member *stand_in = m->role == MEMBER_ASSIGNED ? stand_in_of(s, m) : NULL;
+	struct member *stand_in = stand_ins && m->role == MEMBER_ASSIGNED ? stand_in_of(s, m) : NULL;
 	bool ready = node && node_is_ready(&ss->c->nodes, node);
 
 	if (!node) {
@@ -400,9 +409,10 @@ void schedules_upkeep(struct schedules *ss, int64_t now)
 				tell_booked(ss, s);
 			continue;
 		}
+		bool stand_ins = has_stand_ins(s);
 		for (struct member *m = s->members; m; m = m->next)
 			if (m->role != MEMBER_LEFT)
-				look_at(ss, s, m, now);
+				look_at(ss, s, m, stand_ins, now);
 		if (!s->facts.node_count)
 			top_up(ss, s, now);
 	}
