@@ -184,7 +184,7 @@ static void send_parts(struct schedules *ss, struct node_plan *p, const struct n
 static void told(struct schedules *ss, struct node_plan *p)
 {
 	for (struct member *m = p->first; m; m = m->next_of_node)
-		if (runs(m) && !m->told_ms)
+		if (runs(m) && !m->told_ms && m->set_version == p->version)
 			member_told(ss, m);
 }
 
@@ -192,13 +192,15 @@ static void refresh(struct schedules *ss, struct node_plan *p, const struct node
 {
 	struct item_list l = { 0 };
 
-	for (const struct member *m = p->first; m; m = m->next_of_node)
+	for (struct member *m = p->first; m; m = m->next_of_node)
 		add_member(ss, &l, m);
 	if (l.count)
 		qsort(l.items, l.count, sizeof(*l.items), by_id);
 	p->dirty = false;
 	drop_parts(p);
 	p->version = version_of(&l);
+	for (struct member *m = p->first; m; m = m->next_of_node)
+		m->set_version = runs(m) ? p->version : 0;
 	/* A node that never had any needs no empty set. */
 	if (p->version == p->acked || (!l.count && !p->acked)) {
 		told(ss, p);

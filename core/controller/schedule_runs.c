@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "controller/controller.h"
 
-enum { FOLD_MAX = 10000000, CHECKS_MAX = 1000 };
+enum { FOLD_MAX = 10000000, CHECKS_MAX = 1000, SILENCES = 10, SILENCE_S = 60 };
 
 /* ---- whose run is it ---- */
 
@@ -202,7 +202,7 @@ void schedules_received(struct schedules *ss, const struct sonde_id *schedule,
 	}
 	remember(m, due);
 	/* It was run before the controller knew that the node had been told. */
-	if (due <= m->told_ms && m->since_ms <= due)
+	if ((!m->told_ms || due <= m->told_ms) && m->since_ms <= due)
 		m->expected++;
 }
 
@@ -238,6 +238,23 @@ static bool came(const struct member *m, int64_t due)
 	return false;
 }
 
+/* A node with thousands of schedules that falls silent is one thing to know, not thousands. */
+static bool may_tell(struct schedules *ss, struct node_plan *p, const struct schedule *s,
+                     const char *name)
+{
+	int64_t now = sonde_boottime_ns();
+
+	if (!p->silence_ns || now - p->silence_ns > SILENCE_S * SONDE_NS_PER_S) {
+		p->silence_ns = now;
+		p->silences = 0;
+	}
+	if (++p->silences == SILENCES)
+		schedule_event(ss, "schedule.missed", "warning", s, &p->node,
+		               "%s falls silent, or comes back, in many schedules: no more of them are "
+		               "told for a minute.", name);
+	return p->silences < SILENCES;
+}
+
 static void check(struct schedules *ss, struct member *m)
 {
 	const struct schedule *s = m->schedule;
@@ -245,12 +262,12 @@ static void check(struct schedules *ss, struct member *m)
 	const char *name = n && n->facts.name ? n->facts.name : "a removed node";
 
 	if (came(m, m->check_due)) {
-		if (m->missed >= MISSED_TOLD)
+		if (m->missed >= MISSED_TOLD && may_tell(ss, m->plan, s, name))
 			schedule_event(ss, "schedule.recovered", "info", s, &m->plan->node,
 			               "%s: results of %s come again after %u that did not.",
 			               s->facts.name, name, m->missed);
 		m->missed = 0;
-	} else if (++m->missed == MISSED_TOLD) {
+	} else if (++m->missed == MISSED_TOLD && may_tell(ss, m->plan, s, name)) {
 		schedule_event(ss, "schedule.missed", "warning", s, &m->plan->node,
 		               "%s: %u results of %s in a row did not come (%s).", s->facts.name,
 		               m->missed, name,

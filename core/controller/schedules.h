@@ -28,6 +28,8 @@ struct node_plan {
 	struct member *first;
 	uint64_t version, acked; /* of the set it shall have; it has */
 	int64_t sent_ns;         /* boottime when a set went out that is not acked; 0 = none */
+	int64_t silence_ns;      /* boottime when the events below began to count */
+	unsigned silences;       /* events of missed and recovered since then */
 	bool dirty;
 	struct sonde_buf *parts; /* not sent yet: parts[next..count) */
 	unsigned next, count;
@@ -42,6 +44,7 @@ struct member {
 	char reason[MEMBER_REASON];
 	int64_t since_ms;               /* has this role */
 	int64_t told_ms;                /* the node has it; 0 = not yet: nothing is expected */
+	uint64_t set_version;           /* of the last set made for the node that holds it */
 	int64_t until_ms;               /* expected counts up to here */
 	uint64_t expected, received;
 	int64_t last_due_ms;            /* latest due time received */
@@ -99,6 +102,13 @@ void schedule_write(uint32_t revision, int64_t created_ms, int64_t updated_ms, b
                     const json_t *spec, struct sonde_buf *);
 
 /* ---- schedules.c, for the files beside it ---- */
+enum { MEMBER_KEY = 32 };
+void schedules_member_key(const struct sonde_id *schedule, const struct sonde_id *node,
+                          uint8_t out[MEMBER_KEY]);
+struct member *schedules_member_new(struct schedules *, struct schedule *,
+                                    const struct sonde_id *node);
+struct schedule *schedules_new(struct schedules *, const struct sonde_id *);
+void schedules_set_spec(struct schedules *, struct schedule *, json_t *spec); /* takes */
 struct member *schedules_member(const struct schedules *, const struct sonde_id *schedule,
                                 const struct sonde_id *node);
 /* Adds, or changes the role of the one there is; stored. NULL when out of memory. */
