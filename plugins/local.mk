@@ -79,6 +79,38 @@ t_plug_sweep_test_SOURCES = t/plug/sweep_test.c plugins/sweep/set.c
 t_plug_sweep_test_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS) $(JANSSON_CFLAGS)
 t_plug_sweep_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)
 
+# The path engine, and the two plugins over it.
+PATH_SOURCES = $(ICMP_SOURCES) \
+	plugins/path/begin.c plugins/path/engine.c plugins/path/facts.c plugins/path/match.c \
+	plugins/path/path.h plugins/path/socket.c plugins/path/wire.c plugins/path/wire.h
+
+plugin_LTLIBRARIES += plugins/traceroute/traceroute.la plugins/mtr/mtr.la
+plugins_traceroute_traceroute_la_SOURCES = $(PATH_SOURCES) plugins/traceroute/traceroute.c
+plugins_traceroute_traceroute_la_CPPFLAGS = $(ICMP_CPPFLAGS)
+plugins_traceroute_traceroute_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_traceroute_traceroute_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_mtr_mtr_la_SOURCES = $(PATH_SOURCES) plugins/mtr/asn.c plugins/mtr/asn.h \
+	plugins/mtr/mtr.c
+plugins_mtr_mtr_la_CPPFLAGS = $(ICMP_CPPFLAGS) $(MAXMINDDB_CFLAGS)
+plugins_mtr_mtr_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_mtr_mtr_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_mtr_mtr_la_LIBADD = $(MAXMINDDB_LIBS) -lm
+EXTRA_DIST += plugins/mtr/mtr.md plugins/traceroute/traceroute.md
+
+PATHKIT_SOURCES = t/plug/pathkit.c t/plug/pathkit.h t/plug/pathsim.c t/plug/pathsim.h
+C_TESTS += t/plug/mtr_test t/plug/traceroute_test
+t_plug_mtr_test_SOURCES = t/plug/mtr_test.c $(PATHKIT_SOURCES)
+t_plug_mtr_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
+t_plug_mtr_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS) -lpthread
+t_plug_traceroute_test_SOURCES = t/plug/traceroute_test.c $(PATHKIT_SOURCES)
+t_plug_traceroute_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
+t_plug_traceroute_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS) -lpthread
+EXTRA_DIST += t/plug/asn_database
+CLEANFILES += t/plug/mtr_test.mmdb
+C_TESTS += t/plug/path_wire_test
+t_plug_path_wire_test_SOURCES = t/plug/path_wire_test.c plugins/path/wire.c plugins/icmp/packet.c
+t_plug_path_wire_test_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS)
+t_plug_path_wire_test_LDADD = t/libtap.a
 C_TESTS += t/plug/bandwidth_test
 t_plug_bandwidth_test_SOURCES = t/plug/bandwidth_test.c \
 	plugins/bandwidth/line.c plugins/bandwidth/meter.c

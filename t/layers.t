@@ -30,7 +30,12 @@ my %ROOMS = (
 );
 
 # Folders of plugins/ that are no plugin but what several share.
-my %ENGINES = (icmp => 1);
+my %ENGINES = (icmp => 1, path => 1);
+
+# Library headers of plugins: the only files below plugins/ that may include them.
+my @PLUGIN_LIBRARIES = (
+  [qr{^maxminddb\.h$}, qw(mtr/asn.c)],
+);
 
 # Library headers: where each may be included ("room" or "room/file.c").
 my @LIBRARIES = (
@@ -65,6 +70,10 @@ sub refusal {
     return undef if !$quoted && ($what =~ m{^sonde/} || system_header($what));
     my $type = $1;
     my ($other) = $what =~ m{^([^/]+)/};
+    for my $row (@PLUGIN_LIBRARIES) {
+      my ($match, @where) = @$row;
+      return undef if !$quoted && $what =~ $match && grep { $file eq "plugins/$_" } @where;
+    }
     return undef if $quoted && $tree->{"plugins/$type/$what"};
     return undef if $quoted && $tree->{"plugins/$what"} && ($other eq $type || $ENGINES{$other});
     return 'a plugin includes only <sonde/...>, system headers, its own files and an engine';
@@ -152,6 +161,7 @@ subtest 'planted lines are refused' => sub {
     ['plugins/ping/ping.c', '#include <uv.h>'],
     ['plugins/tcp/tcp.c',   '#include "ping/wire.h"'],
     ['plugins/tcp/tcp.c',   '#include "icmp/gone.h"'],
+    ['plugins/mtr/mtr.c',   '#include <maxminddb.h>'],
   );
   for my $case (@bad) {
     my ($file, $line) = @$case;

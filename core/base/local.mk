@@ -5,6 +5,7 @@ core_base_libbase_a_SOURCES = \
 	core/base/clock.c core/base/clock.h \
 	core/base/cron.c core/base/cron.h \
 	core/base/error.c core/base/error.h \
+	core/base/fault.c core/base/fault.h \
 	core/base/heap.c core/base/heap.h \
 	core/base/id.c core/base/id.h \
 	core/base/json.c core/base/json.h \

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "controller/controller.h"
 #include "controller/link.h"
@@ -258,8 +259,12 @@ static void done(struct sonde_job *job, int status)
 	if (status != SONDE_OK)
 		sonde_log(SONDE_LOG_ERROR, "ingest", "%u results were not stored: %s", ij->count,
 		          sonde_strstatus(status));
-	else if (node)
+	else if (node && !SONDE_BUG(1)) {
+		SONDE_EDGE("ingest.before_ack");
+		ij->mark.cum += SONDE_BUG(3);
 		link_ack(in->c, node, ij->epoch, &ij->mark);
+		SONDE_EDGE("ingest.acked");
+	}
 	job_free(ij);
 }
 
@@ -341,7 +346,12 @@ int ingest_results(struct ingest *in, struct node *node, uint64_t epoch,
 		if ((!t || booked) &&
 		    schedules_resolve(&in->c->schedules, node, &r->measurement, &facts))
 			run = &facts;
-		add_item(ij, i, r, !counts && (!run || booked), run, booked && run);
+		add_item(ij, i, r, !counts && (!run || booked) && !SONDE_BUG(9), run, booked && run);
+	}
+	SONDE_EDGE("ingest.received");
+	if (SONDE_BUG(1) && count) {
+		struct sonde_spans early = { .cum = results[count - 1].seq };
+		link_ack(in->c, node, epoch, &early);
 	}
 	return submit(ij);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "controller/slots.h"
 #include "controller/tasks_private.h"
@@ -235,6 +236,7 @@ static void send_some(struct tasks *ts, struct node *node)
 		msg.list.count = n;
 		if (!ts->send(ts->arg, node, &msg))
 			return;
+		SONDE_EDGE("tasks.sent");
 		int64_t now = sonde_boottime_ns();
 		while (n--) {
 			struct task *t = node->queued.first;

@@ -96,7 +96,7 @@ static void on_message(struct sonde_conn *conn, void *arg, char *text, size_t le
 		l->events.tasks(l->arg, m.list.tasks, m.list.count);
 	else if (m.kind == SONDE_MSG_CANCEL)
 		l->events.cancel(l->arg, m.list.tasks, m.list.count);
-	else if (m.kind == SONDE_MSG_SCHEDULES)
+	else if (m.kind == SONDE_MSG_SCHEDULES && l->events.schedules)
 		l->events.schedules(l->arg, &m);
 }
 

@@ -29,7 +29,7 @@ struct sonde_link_events {
 	void (*cancel)(void *arg, const struct sonde_msg_task *, unsigned count);
 	void (*beat)(void *arg, struct sonde_msg_beat *); /* fill it; the link adds the clocks */
 	void (*fatal)(void *arg);                         /* the spool could not be written */
-	void (*schedules)(void *arg, const struct sonde_msg *);
+	void (*schedules)(void *arg, const struct sonde_msg *); /* NULL: this node runs none */
 };
 
 int sonde_link_new(uv_loop_t *, struct sonde_net *, struct sonde_spool *,

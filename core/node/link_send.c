@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "node/link_private.h"
 
@@ -139,7 +140,9 @@ void sonde_link_stored(struct sonde_link *l, uint64_t seq, struct sonde_text als
 			l->acked_ns = l->seen_ns;
 		}
 	}
+	SONDE_EDGE("link.stored");
 	sonde_spool_ack(l->spool, have.cum);
+	SONDE_EDGE("link.trimmed");
 }
 
 /* ---- frames ---- */
@@ -195,7 +198,9 @@ static int collect(struct sonde_link *l, unsigned which, struct frame *f)
 			break;
 		if (r.lost > lane->last - f->last)
 			r.lost = lane->last - f->last;
-		if (r.lost)
+		if (r.lost && SONDE_BUG(6))
+			f->last = r.seq + r.lost - 1;
+		else if (r.lost)
 			add_lost(f, &r);
 		else
 			rc = add_record(l, f, &r);
@@ -257,6 +262,9 @@ static int send_frame(struct sonde_link *l, unsigned which)
 	if (first)
 		l->acked_ns = sonde_boottime_ns();
 	lane->sent = f.last;
+	SONDE_EDGE("link.sent");
+	if (SONDE_BUG(4))
+		sonde_spool_ack(l->spool, f.last);
 	return SONDE_OK;
 }
 

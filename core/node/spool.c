@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "node/spool_private.h"
 
@@ -159,9 +160,12 @@ struct sonde_spool_group *sonde_spool_stage(struct sonde_spool *s)
 
 void sonde_spool_write(struct sonde_spool_group *g)
 {
-	g->write_errno = sonde_pwrite_all(g->fd, g->bytes.data, g->bytes.len, g->offset);
+	SONDE_EDGE("spool.before_write");
+	if (!SONDE_BUG(10))
+		g->write_errno = sonde_pwrite_all(g->fd, g->bytes.data, g->bytes.len, g->offset);
 	if (g->write_errno)
 		return;
+	SONDE_EDGE("spool.before_sync");
 	if (fdatasync(g->fd) || (g->sync_dir && fsync(g->dir_fd)))
 		g->sync_errno = errno;
 }
@@ -210,6 +214,7 @@ int sonde_spool_commit(struct sonde_spool *s, struct sonde_spool_group *g)
 	newest(s)->last = g->last;
 	s->bytes += g->bytes.len;
 	s->synced = g->last;
+	SONDE_EDGE("spool.committed");
 	sonde_buf_reset(&g->bytes);
 	push_out(s);
 	return SONDE_OK;

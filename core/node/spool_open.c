@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "node/spool_private.h"
 
@@ -216,6 +217,8 @@ static int load(struct opening *o)
 		return rc;
 	s->synced = s->segments[s->segment_count - 1].last;
 	s->next = s->synced + 1;
+	if (SONDE_BUG(5) && s->synced)
+		s->next = s->synced;
 	s->acked = s->segments[0].first - 1;
 	if (!known && o->count)
 		s->claimed = s->acked;

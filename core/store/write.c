@@ -6,6 +6,7 @@
  * Keys mostly arrive in order. A key above the last of its table is put with MDB_APPEND: no
  * comparisons on the way down, and pages are filled instead of split in half. */
 #include "store/internal.h"
+#include "base/fault.h"
 
 #include <errno.h>
 #include <string.h>
@@ -205,7 +206,7 @@ static enum sonde_ingest judge(const struct sonde_mark *m, const struct sonde_re
 	const struct sonde_spans *have = r->epoch > m->epoch ? &none : &m->have;
 
 	if (r->epoch < m->epoch || sonde_spans_end(have, r->seq) >= last_seq(r))
-		return SONDE_INGEST_DUPLICATE;
+		return SONDE_BUG(2) ? SONDE_INGEST_STORED : SONDE_INGEST_DUPLICATE;
 	return sonde_spans_fits(have, r->seq, last_seq(r)) ? SONDE_INGEST_STORED : SONDE_INGEST_GAP;
 }
 
@@ -277,13 +278,15 @@ static int commit_segment(struct sonde_write *w)
 		w->seg_txn = NULL;
 		return 0;
 	}
-	int rc = sonde_marks_write(s, w->seg_txn, w->seg->dbi[SEG_MARKS]);
+	int rc = SONDE_BUG(7) ? 0 : sonde_marks_write(s, w->seg_txn, w->seg->dbi[SEG_MARKS]);
 	if (rc) {
 		lost(w, rc, &w->seg->env);
 		return rc;
 	}
+	SONDE_EDGE("store.before_commit");
 	rc = mdb_txn_commit(w->seg_txn);
 	w->seg_txn = NULL;
+	SONDE_EDGE("store.committed");
 	if (rc) {
 		lost(w, rc, &w->seg->env);
 		return rc;

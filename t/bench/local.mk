@@ -15,6 +15,7 @@ t_bench_plugrun_LDADD = core/base/libbase.a $(SODIUM_LIBS) -ldl
 
 # The API and the node link under load: generators, and the scripts that drive real programs.
 noinst_PROGRAMS += t/bench/fdatasync t/bench/http_load t/bench/nodes_bench
+BENCHES += t/bench/api t/bench/nodes t/bench/sweep_e2e t/bench/sweep_plugin t/bench/rtt_truth t/bench/trace
 BENCHES += t/bench/api t/bench/nodes t/bench/sweep_e2e t/bench/sweep_plugin t/bench/rtt_truth
 BENCHES += t/bench/bandwidth
 EXTRA_DIST += t/bench/bandwidth
@@ -29,4 +30,4 @@ noinst_PROGRAMS += t/bench/policy_bench
 BENCHES += t/bench/policy_bench
 t_bench_policy_bench_SOURCES = t/bench/policy_bench.c
 t_bench_policy_bench_LDADD = $(SCRIPT_LINK)
-EXTRA_DIST += t/bench/rtt_truth t/bench/sweep_plugin
+EXTRA_DIST += t/bench/rtt_truth t/bench/sweep_plugin t/bench/trace

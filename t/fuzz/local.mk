@@ -71,6 +71,17 @@ t_fuzz_request_fuzz_LDADD = $(CONTROLLER_LIBS)
 t_fuzz_request_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/request/ping.json t/fuzz/seeds/request/sweep.json
+# Paths
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/path_fuzz
+t_fuzz_path_fuzz_SOURCES = t/fuzz/path_fuzz.c plugins/path/wire.c plugins/icmp/packet.c
+t_fuzz_path_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS)
+t_fuzz_path_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += \
+	t/fuzz/seeds/path/exceeded4_mpls t/fuzz/seeds/path/exceeded6_mpls \
+	t/fuzz/seeds/path/queued4_mpls t/fuzz/seeds/path/queued4_short \
+	t/fuzz/seeds/path/reply4 t/fuzz/seeds/path/udp
 
 if FUZZERS
 noinst_PROGRAMS += t/fuzz/cron_fuzz

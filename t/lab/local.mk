@@ -4,5 +4,5 @@ check_PROGRAMS += t/lab/delayline
 t_lab_delayline_SOURCES = t/lab/delayline.c
 t_lab_delayline_LDADD = core/base/libbase.a
 
-SCRIPT_TESTS += t/lab/lab.t t/lab/measure.t
+SCRIPT_TESTS += t/lab/lab.t t/lab/measure.t t/lab/path.t
 EXTRA_DIST += t/lab/lab

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/rng.h"
 #include "controller/api/api.h"
@@ -83,7 +84,9 @@ static void done(struct sonde_job *job, int status)
 		submission_free(s);
 		return;
 	}
+	SONDE_EDGE("measurement.stored");
 	answer(s);
+	SONDE_EDGE("measurement.answered");
 	for (unsigned i = 0; i < s->count; i++)
 		if (tasks_open(&s->c->tasks, s->measurements[i]) != SONDE_OK)
 			measurement_free(s->measurements[i]);
