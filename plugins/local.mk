@@ -111,6 +111,35 @@ C_TESTS += t/plug/path_wire_test
 t_plug_path_wire_test_SOURCES = t/plug/path_wire_test.c plugins/path/wire.c plugins/icmp/packet.c
 t_plug_path_wire_test_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS)
 t_plug_path_wire_test_LDADD = t/libtap.a
+# Debian's libldns needs libcrypto; libssl is for DNS over TLS and HTTPS.
+DNS_PARSERS = \
+	plugins/dns/http.c plugins/dns/http.h \
+	plugins/dns/message.c plugins/dns/message.h \
+	plugins/dns/query.c plugins/dns/query.h \
+	plugins/dns/rare.c plugins/dns/record.c plugins/dns/record.h plugins/dns/svcb.c \
+	plugins/dns/text.c plugins/dns/text.h
+DNS_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/core/include -I$(top_srcdir)/plugins $(LDNS_CFLAGS) \
+	$(SSL_CFLAGS)
+plugin_LTLIBRARIES += plugins/dns/dns.la
+plugins_dns_dns_la_SOURCES = $(DNS_PARSERS) \
+	plugins/dns/ask.c plugins/dns/dns.c plugins/dns/dns.h plugins/dns/edns.c \
+	plugins/dns/own.c plugins/dns/params.c \
+	plugins/dns/report.c plugins/dns/rows.c plugins/dns/stream.c \
+	plugins/dns/tls.c plugins/dns/tls.h plugins/dns/trace.c
+plugins_dns_dns_la_CPPFLAGS = $(DNS_CPPFLAGS)
+plugins_dns_dns_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_dns_dns_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_dns_dns_la_LIBADD = $(LDNS_LIBS) $(SSL_LIBS)
+EXTRA_DIST += plugins/dns/dns.md
+
+SCRIPT_TESTS += t/runner/dns.t
+C_TESTS += t/plug/dns_test
+t_plug_dns_test_SOURCES = t/plug/dns_test.c $(DNS_PARSERS)
+t_plug_dns_test_CPPFLAGS = $(AM_CPPFLAGS) $(DNS_CPPFLAGS) $(JANSSON_CFLAGS)
+t_plug_dns_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS) $(LDNS_LIBS)
+BENCHES += t/bench/dns
+EXTRA_DIST += t/bench/dns
+
 C_TESTS += t/plug/bandwidth_test
 t_plug_bandwidth_test_SOURCES = t/plug/bandwidth_test.c \
 	plugins/bandwidth/line.c plugins/bandwidth/meter.c

@@ -32,9 +32,11 @@ my %ROOMS = (
 # Folders of plugins/ that are no plugin but what several share.
 my %ENGINES = (icmp => 1, path => 1);
 
-# Library headers of plugins: the only files below plugins/ that may include them.
+# Library headers of plugins: the plugins ("type") or files of them ("type/file.c") that may.
 my @PLUGIN_LIBRARIES = (
+  [qr{^ldns/},        qw(dns)],
   [qr{^maxminddb\.h$}, qw(mtr/asn.c)],
+  [qr{^openssl/},     qw(dns)],
 );
 
 # Library headers: where each may be included ("room" or "room/file.c").
@@ -72,7 +74,7 @@ sub refusal {
     my ($other) = $what =~ m{^([^/]+)/};
     for my $row (@PLUGIN_LIBRARIES) {
       my ($match, @where) = @$row;
-      return undef if !$quoted && $what =~ $match && grep { $file eq "plugins/$_" } @where;
+      return undef if !$quoted && $what =~ $match && grep { $_ eq $type || $file eq "plugins/$_" } @where;
     }
     return undef if $quoted && $tree->{"plugins/$type/$what"};
     return undef if $quoted && $tree->{"plugins/$what"} && ($other eq $type || $ENGINES{$other});

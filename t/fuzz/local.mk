@@ -91,6 +91,15 @@ t_fuzz_cron_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/cron/alias t/fuzz/seeds/cron/list t/fuzz/seeds/cron/windows
 EXTRA_DIST += t/fuzz/seeds/wire/escapes t/fuzz/seeds/wire/scheduled t/fuzz/seeds/wire/schedules
+noinst_PROGRAMS += t/fuzz/dns_fuzz
+t_fuzz_dns_fuzz_SOURCES = t/fuzz/dns_fuzz.c $(DNS_PARSERS)
+t_fuzz_dns_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(DNS_CPPFLAGS)
+t_fuzz_dns_fuzz_LDADD = $(LDNS_LIBS)
+t_fuzz_dns_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/dns/any t/fuzz/seeds/dns/dnskey t/fuzz/seeds/dns/http \
+	t/fuzz/seeds/dns/http_chunked t/fuzz/seeds/dns/https t/fuzz/seeds/dns/loop \
+	t/fuzz/seeds/dns/name t/fuzz/seeds/dns/nsid t/fuzz/seeds/dns/referral
 
 if FUZZERS
 noinst_PROGRAMS += t/fuzz/bandwidth_fuzz

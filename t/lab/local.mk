@@ -6,3 +6,5 @@ t_lab_delayline_LDADD = core/base/libbase.a
 
 SCRIPT_TESTS += t/lab/lab.t t/lab/measure.t t/lab/path.t
 EXTRA_DIST += t/lab/lab
+SCRIPT_TESTS += t/lab/lab.t t/lab/measure.t t/lab/dns.t
+EXTRA_DIST += t/lab/signed.test.zone t/lab/lab

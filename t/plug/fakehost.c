@@ -65,7 +65,7 @@ struct fakehost {
 	struct name_row names[MAX_NAMES], refused[MAX_NAMES];
 	struct call_row calls[MAX_CALLS];
 	unsigned n_names, n_refused, n_calls;
-	bool virtual_clock, is_done, resolving;
+	bool virtual_clock, is_done, resolving, leaves_uncounted;
 	uint64_t order;
 	int64_t clock, start, end, timeout, cancel_at;
 	enum sonde_why cancel_why, why_due;
@@ -545,6 +545,11 @@ void fakehost_virtual_clock(struct fakehost *h, bool on)
 	h->virtual_clock = on;
 }
 
+void fakehost_count_descriptors(struct fakehost *h, bool on)
+{
+	h->leaves_uncounted = !on;
+}
+
 void fakehost_timeout(struct fakehost *h, int64_t ns)
 {
 	h->timeout = ns;
@@ -720,9 +725,12 @@ static void loop(struct fakehost *h)
 	}
 }
 
-static int open_descriptors(void)
+static int open_descriptors(const struct fakehost *h)
 {
 	int n = 0;
+
+	if (h->leaves_uncounted)
+		return 0;
 	for (int fd = 0; fd < 256; fd++)
 		n += lseek(fd, 0, SEEK_CUR) != -1 || errno != EBADF;
 	return n;
@@ -762,7 +770,7 @@ static void end(struct fakehost *h, int descriptors)
 	/* A pending timer at done() is the host's to drop. */
 	while (h->timers)
 		host_timer_stop(&h->probe, h->timers);
-	if (open_descriptors() != descriptors)
+	if (open_descriptors(h) != descriptors)
 		note(h, "a descriptor was left open");
 	if (h->json.depth != 1)
 		note(h, "the result has an open bracket");
@@ -782,7 +790,7 @@ int fakehost_run(struct fakehost *h, const char *target)
 	h->probe.state = calloc(1, h->plugin->state_size ? h->plugin->state_size : 1);
 	if (!h->probe.state)
 		die("no memory");
-	int descriptors = open_descriptors();
+	int descriptors = open_descriptors(h);
 	int rc = h->plugin->start(&h->probe);
 	if (!rc) {
 		loop(h);

@@ -31,6 +31,8 @@ void fakehost_timeout(struct fakehost *, int64_t ns);  /* default 10 s */
 void fakehost_cancel_at(struct fakehost *, int64_t ns, enum sonde_why);
 void fakehost_memory(struct fakehost *, size_t bytes); /* what alloc may give; default 64 MiB */
 void fakehost_ip_version(struct fakehost *, unsigned);
+/* Whether left descriptors are looked for, which costs more than a small probe; default true. */
+void fakehost_count_descriptors(struct fakehost *, bool);
 /* Names that resolve; every other name fails as RESOLVE. */
 void fakehost_resolve_add(struct fakehost *, const char *name, const char *address);
 /* An address the guard refuses; all others are allowed. */
