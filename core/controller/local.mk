@@ -29,7 +29,6 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/schedule_booked.c core/controller/schedule_nodes.c core/controller/schedule_push.c \
 	core/controller/schedule_runs.c core/controller/schedule_store.c \
 	core/controller/schedules.c core/controller/schedules.h \
-	core/controller/tasks.c core/controller/tasks.h \
 	core/controller/slots.c core/controller/slots.h \
 	core/controller/tasks.c core/controller/tasks.h core/controller/tasks_private.h \
 	core/controller/tokens.c core/controller/tokens.h \
