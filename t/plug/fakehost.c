@@ -442,6 +442,26 @@ static int set_enum(const struct sonde_param *row, void *at, const char *text)
 	return -1;
 }
 
+/* Lines "name: text". */
+static int set_map(struct fakehost *h, void *at, const char *text)
+{
+	enum { PAIRS = 128 };
+	struct sonde_pair *pairs = sonde_pool_alloc(&h->arg_pool, (PAIRS + 1) * sizeof(*pairs));
+
+	for (unsigned n = 0; *text; n++) {
+		size_t len = strcspn(text, "\n");
+		const char *colon = memchr(text, ':', len);
+		if (!pairs || !colon || n == PAIRS)
+			return -1;
+		const char *value = colon + 1 + (colon[1] == ' ');
+		pairs[n].name = sonde_pool_strndup(&h->arg_pool, text, (size_t)(colon - text));
+		pairs[n].value = sonde_pool_strndup(&h->arg_pool, value, (size_t)(text + len - value));
+		text += len + (text[len] == '\n');
+	}
+	memcpy(at, &pairs, sizeof(pairs));
+	return 0;
+}
+
 static int set_row(struct fakehost *h, const struct sonde_param *row, const char *text)
 {
 	void *at = (char *)h->args + row->offset;
@@ -474,6 +494,8 @@ static int set_row(struct fakehost *h, const struct sonde_param *row, const char
 		return 0;
 	case SONDE_TYPE_ENUM:
 		return set_enum(row, at, text);
+	case SONDE_TYPE_MAP:
+		return set_map(h, at, text);
 	}
 	return -1;
 }

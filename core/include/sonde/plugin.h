@@ -68,6 +68,14 @@ enum sonde_type {
 	                        seconds; min..max in milliseconds */
 	SONDE_TYPE_ROWS,     /* fields only: an array of objects, described by "name[].x" rows */
 	SONDE_TYPE_OBJECT,   /* fields only */
+	SONDE_TYPE_MAP,      /* parameters only; args: const struct sonde_pair *, ended by a pair without
+	                        a name, or NULL; input {"name": "text"} or lines "name: text"; at most
+	                        128 pairs, names of 256 bytes, texts of max (0 = 8192) bytes; no default */
+};
+
+/* One entry of a SONDE_TYPE_MAP parameter, in the order of the input. UTF-8. */
+struct sonde_pair {
+	const char *name, *value;
 };
 
 enum {
