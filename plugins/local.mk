@@ -103,10 +103,12 @@ EXTRA_DIST += plugins/echo/echo.md plugins/faulty/faulty.md plugins/tcp/tcp.md
 # A host for plugin tests, and a network namespace of their own.
 check_LIBRARIES += t/plug/libfakehost.a
 t_plug_libfakehost_a_SOURCES = \
-	t/plug/fakehost.c t/plug/fakehost.h \
+	t/plug/fakehost.h \
 	t/plug/netns.c t/plug/netns.h
 t_plug_libfakehost_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
-FAKEHOST_LIBS = t/plug/libfakehost.a t/libtap.a core/base/libbase.a $(SODIUM_LIBS) -ldl
+FAKEHOST_LIBS = t/plug/libfakehost.a t/libtap.a core/fakehost/libfakehost.a \
+	core/plug/libplug.a core/param/libparam.a core/base/libbase.a $(JANSSON_LIBS) \
+	$(SODIUM_LIBS) -ldl
 
 C_TESTS += t/plug/icmp_test t/plug/ping_test t/plug/sweep_test
 t_plug_icmp_test_SOURCES = t/plug/icmp_test.c plugins/icmp/packet.c

@@ -23,9 +23,11 @@ my %ROOMS = (
   script     => [qw(base param)],
   jail       => [qw(base)],
   plug       => [qw(base param)],
+  fakehost   => [qw(base param plug)],
+  check      => [qw(base param plug jail fakehost)],
   controller => [qw(base param config guard wire loop store net fetch script)],
   node       => [qw(base param config guard wire loop store net fetch)],
-  runner     => [qw(base param guard wire loop plug jail)],
+  runner     => [qw(base param guard wire loop plug jail check)],
   cli        => [qw(base param config wire loop net fetch)],
 );
 
@@ -54,7 +56,7 @@ my @LIBRARIES = (
   [qr{^seccomp\.h$},                    qw(jail)],
   [qr{^uv(\.h$|/)},                     qw(loop net node runner controller)],
   [qr{^openssl/},                       qw(net fetch controller)],
-  [qr{^jansson\.h$}, qw(param config plug script controller node runner cli)],
+  [qr{^jansson\.h$}, qw(param config plug check script controller node runner cli)],
 );
 
 my @LIBC = qw(

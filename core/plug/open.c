@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,7 +21,7 @@ enum { ARGS_MAX = 64 << 10, STATE_MAX = 1 << 20, FIELDS_MAX = 512, TEXT_MAX = 40
 #define FIELD_MIN (offsetof(struct sonde_field, flags) + sizeof(uint32_t))
 #define NEEDS_KNOWN (SONDE_NEED_ICMP | SONDE_NEED_UDP | SONDE_NEED_TCP | SONDE_NEED_RESOLVE)
 
-static bool name_ok(const char *s, size_t n)
+bool sonde_plug_name_ok(const char *s, size_t n)
 {
 	if (!n || n >= SONDE_PLUG_NAME || s[0] < 'a' || s[0] > 'z')
 		return false;
@@ -66,6 +67,28 @@ static const void *map_plugin(const char *path, struct sonde_error *e)
 	if (!symbol)
 		sonde_fail(e, SONDE_EINVAL, NULL, "it exports no sonde_plugin");
 	return symbol;
+}
+
+/* Whether the object holds as many bytes behind the symbol as its `size` says; true where the
+ * system cannot tell. */
+static bool size_is_there(const void *symbol)
+{
+#ifdef __GLIBC__
+	Dl_info info;
+	void *found = NULL;
+	uint32_t head[2];
+
+	if (!dladdr1(symbol, &info, &found, RTLD_DL_SYMENT) || !found)
+		return true;
+	uint64_t bytes = ((const ElfW(Sym) *)found)->st_size;
+	if (bytes < sizeof(head))
+		return false;
+	memcpy(head, symbol, sizeof(head));
+	/* Of another ABI: the size need not stand there, and is not read. */
+	return head[0] != SONDE_PLUGIN_ABI || head[1] <= bytes;
+#else
+	return true;
+#endif
 }
 
 static int check_version(const void *symbol, struct sonde_error *e)
@@ -143,6 +166,9 @@ static int check_desc(const struct sonde_plug *p, uint32_t allowed, struct sonde
 	int status = check_fields(d, e);
 	if (status)
 		return status;
+	if (!sonde_plug_target_name(d->target))
+		return sonde_fail(e, SONDE_EVERSION, NULL,
+		                  "its target is of a kind that this host does not know");
 	if (d->needs & ~(uint32_t)NEEDS_KNOWN)
 		return sonde_fail(e, SONDE_EVERSION, NULL,
 		                  "it needs something that this host does not know");
@@ -153,14 +179,33 @@ static int check_desc(const struct sonde_plug *p, uint32_t allowed, struct sonde
 	return SONDE_OK;
 }
 
+int sonde_plug_read(const void *symbol, uint32_t allowed, struct sonde_plug *out,
+                    struct sonde_error *e)
+{
+	struct sonde_plug p = { 0 };
+	int status = check_version(symbol, e);
+
+	if (status)
+		return status;
+	uint32_t size = ((const struct sonde_plugin *)symbol)->size;
+	memcpy(&p.desc, symbol, size < sizeof(p.desc) ? size : sizeof(p.desc));
+	p.params = (struct sonde_rows){ p.desc.params, p.desc.param_size };
+	status = check_texts(&p.desc, e);
+	if (status == SONDE_OK)
+		status = check_desc(&p, allowed, e);
+	if (status == SONDE_OK && out)
+		*out = p;
+	return status;
+}
+
 int sonde_plug_open(const char *path, uint32_t allowed, struct sonde_plug *out,
                     struct sonde_error *e)
 {
 	const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
 	size_t n = strlen(file);
-	struct sonde_plug p = { 0 };
+	struct sonde_plug p;
 
-	if (n < 4 || strcmp(file + n - 3, ".so") || !name_ok(file, n - 3))
+	if (n < 4 || strcmp(file + n - 3, ".so") || !sonde_plug_name_ok(file, n - 3))
 		return sonde_fail(e, SONDE_EINVAL, NULL,
 		                  "the file is not called NAME.so with a NAME of lower-case "
 		                  "letters, digits and underscores");
@@ -170,20 +215,16 @@ int sonde_plug_open(const char *path, uint32_t allowed, struct sonde_plug *out,
 	const void *symbol = map_plugin(path, e);
 	if (!symbol)
 		return SONDE_EINVAL;
-	status = check_version(symbol, e);
-	if (status)
-		return status;
-	uint32_t size = ((const struct sonde_plugin *)symbol)->size;
-	memcpy(&p.desc, symbol, size < sizeof(p.desc) ? size : sizeof(p.desc));
-	p.params = (struct sonde_rows){ p.desc.params, p.desc.param_size };
-	status = check_texts(&p.desc, e);
+	if (!size_is_there(symbol))
+		return sonde_fail(e, SONDE_EVERSION, NULL,
+		                  "its sonde_plugin is shorter than it says");
+	status = sonde_plug_read(symbol, allowed, &p, e);
 	if (status)
 		return status;
 	if (strlen(p.desc.name) != n - 3 || memcmp(p.desc.name, file, n - 3))
 		return sonde_fail(e, SONDE_EINVAL, NULL, "it calls itself \"%s\", not as its file",
 		                  p.desc.name);
-	status = check_desc(&p, allowed, e);
-	if (status == SONDE_OK && out)
+	if (out)
 		*out = p;
-	return status;
+	return SONDE_OK;
 }

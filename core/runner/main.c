@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/rng.h"
+#include "check/check.h"
 #include "jail/jail.h"
 #include "runner/options.h"
 #include "runner/rehearse.h"
@@ -60,9 +62,10 @@ static uint32_t rights_left(void)
 	return rights;
 }
 
-static char *paths_to_read(const struct sonde_runner_options *o, struct sonde_pool *pool)
+static char *paths_to_read(const struct sonde_runner_options *o, const char *plugins,
+                           struct sonde_pool *pool)
 {
-	const char *const parts[] = { o->plugins, o->read };
+	const char *const parts[] = { plugins, o->read };
 	struct sonde_buf b;
 
 	sonde_buf_init(&b, 16 << 10);
@@ -73,6 +76,18 @@ static char *paths_to_read(const struct sonde_runner_options *o, struct sonde_po
 	char *out = b.failed ? NULL : sonde_pool_strndup(pool, b.data, b.len);
 	sonde_buf_deinit(&b);
 	return out;
+}
+
+static struct sonde_jail jail_of(const struct sonde_runner_options *o, const char *read_paths)
+{
+	return (struct sonde_jail){
+		.memory = (uint64_t)o->memory << 20,
+		.files = (uint32_t)o->nofile,
+		.processes = (uint32_t)o->nproc,
+		.uid = (uid_t)o->uid,
+		.gid = (gid_t)o->gid,
+		.read_paths = read_paths,
+	};
 }
 
 static int go_to_jail(const struct sonde_jail *jail, struct sonde_error *e)
@@ -93,14 +108,7 @@ static struct sonde_plugset *open_plugins(const struct sonde_runner_options *o,
                                           struct sonde_pool *pool, struct sonde_error *e)
 {
 	struct sonde_plugset *set = sonde_plugset_new();
-	struct sonde_jail jail = {
-		.memory = (uint64_t)o->memory << 20,
-		.files = (uint32_t)o->nofile,
-		.processes = (uint32_t)o->nproc,
-		.uid = (uid_t)o->uid,
-		.gid = (gid_t)o->gid,
-		.read_paths = paths_to_read(o, pool),
-	};
+	struct sonde_jail jail = jail_of(o, paths_to_read(o, o->plugins, pool));
 
 	if (!set || !jail.read_paths) {
 		sonde_fail(e, SONDE_ENOMEM, NULL, "out of memory");
@@ -133,6 +141,46 @@ static int describe(const struct sonde_plugset *set)
 	bool ok = !b.failed && fwrite(b.data, 1, b.len, stdout) == b.len && !fflush(stdout);
 	sonde_buf_deinit(&b);
 	return ok ? 0 : 1;
+}
+
+/* dlopen looks a name without a slash up elsewhere. */
+static char *with_dot(const char *file, struct sonde_pool *pool)
+{
+	size_t n = strlen(file) + 3;
+	char *out = sonde_pool_alloc(pool, n);
+
+	if (out)
+		snprintf(out, n, "./%s", file);
+	return out;
+}
+
+static int check(const struct sonde_runner_options *o, struct sonde_pool *pool)
+{
+	const char *slash = strrchr(o->check, '/');
+	char *dir = slash ? sonde_pool_strndup(pool, o->check, (size_t)(slash - o->check) + 1)
+	                  : sonde_pool_strndup(pool, ".", 1);
+	struct sonde_error e = { 0 };
+	struct sonde_check asked = {
+		.path = slash || !dir ? o->check : with_dot(o->check, pool),
+		.page = o->page,
+		.seed = (uint64_t)o->seed,
+		.runs = (uint32_t)o->runs,
+	};
+
+	asked.jail = jail_of(o, dir ? paths_to_read(o, dir, pool) : NULL);
+	if (!asked.jail.read_paths || !asked.path) {
+		sonde_fail(&e, SONDE_ENOMEM, NULL, "out of memory");
+		return complain(&e);
+	}
+	while (!asked.seed)
+		sonde_random_bytes(&asked.seed, sizeof(uint32_t));
+	printf("%s: %u runs with seed %llu\n", o->check, asked.runs,
+	       (unsigned long long)asked.seed);
+	int errors = sonde_check_plugin(&asked, stdout, &e);
+	if (errors < 0)
+		return complain(&e);
+	printf("%s: %s\n", o->check, errors ? "it is not well" : "it is well");
+	return errors ? 1 : 0;
 }
 
 static int share_blame(struct sonde_runner *r, int fd, struct sonde_blame *own,
@@ -201,6 +249,8 @@ static int run(const struct sonde_runner_options *o, struct sonde_pool *pool)
 	sonde_log_level(levels[o->log_level]);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* of the terminal: the node's to answer */
+	if (o->check)
+		return check(o, pool);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	struct sonde_plugset *set = open_plugins(o, pool, &e);
 	if (!set)

@@ -12,6 +12,9 @@ struct sonde_runner_options {
 	int64_t fd, blame_fd, concurrency, memory, nofile, nproc, uid, gid;
 	uint32_t log_level;
 	uint8_t describe, jail, help;
+	/* --check */
+	const char *check, *page;
+	int64_t runs, seed;
 };
 
 /* Texts live in the pool. */

@@ -187,10 +187,6 @@ struct sonde_blame {
 	uint32_t active;
 };
 
-/* Strict RFC 8259 check of one JSON value (an object when `object`), depth at most
- * SONDE_JSON_DEPTH, valid UTF-8, no NUL escapes. */
-bool sonde_json_valid(const char *text, size_t len, bool object);
-
 /* Frames of a stream socket: 4 bytes of little-endian length, then the message. */
 enum { SONDE_FRAME_HEAD = 4 };
 /* Append one frame holding the message. */

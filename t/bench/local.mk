@@ -9,9 +9,9 @@ t_bench_store_bench_LDADD = $(STORE_LIBS)
 
 # Runs a plugin without node and runner; the scripts beside it use it.
 noinst_PROGRAMS += t/bench/plugrun
-t_bench_plugrun_SOURCES = t/bench/plugrun.c t/plug/fakehost.c t/plug/fakehost.h
+t_bench_plugrun_SOURCES = t/bench/plugrun.c
 t_bench_plugrun_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
-t_bench_plugrun_LDADD = core/base/libbase.a $(SODIUM_LIBS) -ldl
+t_bench_plugrun_LDADD = $(FAKEHOST_LIBS)
 
 # The API and the node link under load: generators, and the scripts that drive real programs.
 noinst_PROGRAMS += t/bench/fdatasync t/bench/http_load t/bench/nodes_bench
