@@ -214,9 +214,12 @@ struct schedule *schedules_put(struct schedules *ss, const struct sonde_id *id, 
 		json_decref(spec);
 		return NULL;
 	}
-	/* What was expected until now followed the plan until now. */
-	for (struct member *m = s->members; m; m = m->next)
+	/* What was expected until now followed the plan until now; from when on the new one is
+	 * followed, the nodes say. */
+	for (struct member *m = s->members; m; m = m->next) {
 		member_settle(m);
+		m->told_ms = 0;
+	}
 	s->revision = revision;
 	s->created_ms = created_ms;
 	s->updated_ms = sonde_wall_ms();
