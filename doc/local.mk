@@ -3,3 +3,4 @@ EXTRA_DIST += doc/decisions.md doc/schedules.md
 EXTRA_DIST += doc/decisions.md
 EXTRA_DIST += doc/plugins.md
 EXTRA_DIST += doc/performance.md
+EXTRA_DIST += doc/probes.md

@@ -52,13 +52,14 @@ plugins_echo_echo_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
 plugins_echo_echo_la_CFLAGS = $(PLUGIN_CFLAGS)
 plugins_echo_echo_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 
-plugin_LTLIBRARIES += plugins/faulty/faulty.la
+# For tests only: built beside the others, never installed.
+noinst_LTLIBRARIES += plugins/faulty/faulty.la
 plugins_faulty_faulty_la_SOURCES = \
 	plugins/faulty/escape.c \
 	plugins/faulty/faulty.c plugins/faulty/faulty.h
 plugins_faulty_faulty_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
 plugins_faulty_faulty_la_CFLAGS = $(PLUGIN_CFLAGS)
-plugins_faulty_faulty_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_faulty_faulty_la_LDFLAGS = $(PLUGIN_LDFLAGS) -rpath $(plugindir)
 
 plugin_LTLIBRARIES += plugins/udp/udp.la
 plugins_udp_udp_la_SOURCES = $(DATAGRAM_SOURCES) $(PATTERN_SOURCES) plugins/udp/udp.c

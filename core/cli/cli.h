@@ -163,6 +163,7 @@ int cli_token_create(struct cli *, const struct cli_args *);
 int cli_token_ls(struct cli *, const struct cli_args *);
 int cli_token_rm(struct cli *, const struct cli_args *);
 int cli_plugin_ls(struct cli *, const struct cli_args *);
+int cli_plugin_reload(struct cli *, const struct cli_args *);
 int cli_plugin_show(struct cli *, const struct cli_args *);
 int cli_plugin_new(struct cli *, const struct cli_args *);
 int cli_plugin_check(struct cli *, const struct cli_args *);

@@ -284,7 +284,7 @@ static int read_what(struct schedule_facts *f, struct controller *c, const json_
 		rc = sonde_fail(e, SONDE_EINVAL, "target",
 		                "must be left out: between nodes there is targets: nodes");
 	if (rc == SONDE_OK) {
-		f->type = r.type;
+		f->type = sonde_pool_strndup(&f->pool, r.type->name, strlen(r.type->name));
 		f->booked = r.type->target == TYPE_TARGET_NODE;
 		f->target = f->mesh ? NULL : sonde_pool_strndup(&f->pool, r.target, strlen(r.target));
 		f->policy = sonde_pool_strndup(&f->pool, r.policy, strlen(r.policy));
@@ -293,7 +293,7 @@ static int read_what(struct schedule_facts *f, struct controller *c, const json_
 		f->timeout_ms = r.timeout_ms;
 		f->ip_version = r.ip_version;
 		f->wanted = f->mesh || f->node_count ? 0 : wanted_of(&r);
-		if (!f->policy || !f->options.s || (!f->mesh && !f->target))
+		if (!f->type || !f->policy || !f->options.s || (!f->mesh && !f->target))
 			rc = SONDE_ENOMEM;
 	} else if (rc == SONDE_ENOENT) {
 		rc = sonde_fail(e, SONDE_EINVAL, "locations", "names a measurement that is not known");

@@ -20,7 +20,7 @@ struct schedule_facts {
 	uint8_t paused, exclusive;
 
 	/* of the measurement */
-	const struct type *type;
+	const char *type;   /* by name: types come and go */
 	const char *target; /* NULL: a mesh */
 	const char *policy;
 	struct sonde_text options;

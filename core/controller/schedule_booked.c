@@ -52,7 +52,7 @@ static struct measurement *make(const struct member *m, const struct node *peer,
 	memcpy(nodes, m->plan->node.b, 16);
 	memcpy(nodes + 16, peer->id.b, 16);
 	struct record r = {
-		.type = { f->type->name, strlen(f->type->name) }, .target = { target, strlen(target) },
+		.type = { f->type, strlen(f->type) }, .target = { target, strlen(target) },
 		.options = f->options, .policy = { f->policy, strlen(f->policy) },
 		.reason = { m->reason, strlen(m->reason) }, .timeout_ms = f->timeout_ms,
 		.ip_version = f->ip_version, .pairs = 1, .count = 2, .nodes = nodes,
@@ -70,7 +70,7 @@ static struct measurement *make(const struct member *m, const struct node *peer,
 static bool can_run(const struct schedules *ss, const struct schedule *s, const struct node *n)
 {
 	return n && node_is_ready(&ss->c->nodes, n) &&
-	       node_has_type(n, s->facts.type->name, strlen(s->facts.type->name));
+	       node_has_type(n, s->facts.type, strlen(s->facts.type));
 }
 
 static void book(struct schedules *ss, const struct member *m, const struct node *peer, int64_t due)

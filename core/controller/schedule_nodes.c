@@ -166,7 +166,7 @@ static bool fits_mesh(const struct schedule_facts *f, const struct node *n)
 	for (unsigned i = 0; i < f->tag_count; i++)
 		tag |= node_has_tag(n, f->tags[i], strlen(f->tags[i]));
 	return tag && (!f->region_count || in_list(n->facts.region, f->regions, f->region_count)) &&
-	       (!n->plugins || node_has_type(n, f->type->name, strlen(f->type->name)));
+	       (!n->plugins || node_has_type(n, f->type, strlen(f->type)));
 }
 
 static unsigned mesh_nodes(const struct schedules *ss, const struct schedule *s, struct node **out)
@@ -392,6 +392,17 @@ static void tell_booked(struct schedules *ss, struct schedule *s)
 			member_told(ss, m);
 }
 
+/* Its type may be known only when a node that has it is here. */
+static void try_again(struct schedules *ss, struct schedule *s, int64_t now)
+{
+	if (now - s->topped_ns < TOP_UP_S * SONDE_NS_PER_S)
+		return;
+	s->topped_ns = now;
+	schedules_set_spec(ss, s, json_incref(s->spec));
+	schedule_assign(ss, s);
+	schedule_touch(ss, s);
+}
+
 void schedules_upkeep(struct schedules *ss, int64_t now)
 {
 	bool moved = ss->mesh_generation != ss->c->nodes.generation;
@@ -400,6 +411,8 @@ void schedules_upkeep(struct schedules *ss, int64_t now)
 
 	ss->mesh_generation = ss->c->nodes.generation;
 	while ((s = sonde_map_next(&ss->by_tag, &at))) {
+		if (!s->removed && !s->usable)
+			try_again(ss, s, now);
 		if (s->removed || !s->usable)
 			continue;
 		if (s->facts.mesh) {

@@ -49,7 +49,7 @@ static void add_item(struct item_list *l, const struct member *m, const struct s
 	}
 	l->items[l->count++] = (struct sonde_msg_schedule){
 		.schedule = m->schedule->id, .peer = *peer, .revision = m->schedule->revision,
-		.type = text_of(f->type->name), .target = text_of(target), .options = f->options,
+		.type = text_of(f->type), .target = text_of(target), .options = f->options,
 		.timeout_ms = f->timeout_ms, .ip_version = f->ip_version,
 		.retries = (uint32_t)f->retries, .priority = (uint32_t)f->priority,
 		.exclusive = f->exclusive, .every_ms = (uint64_t)plan.every_ms,

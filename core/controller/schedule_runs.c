@@ -71,7 +71,7 @@ static void write_record(struct schedules *ss, const struct schedule_facts *f,
 	target = target ? target : "a node";
 	const char *reason = run->member->reason;
 	struct record r = {
-		.type = { f->type->name, strlen(f->type->name) }, .target = { target, strlen(target) },
+		.type = { f->type, strlen(f->type) }, .target = { target, strlen(target) },
 		.options = f->options, .policy = { f->policy, strlen(f->policy) },
 		.reason = { reason, strlen(reason) }, .timeout_ms = f->timeout_ms,
 		.ip_version = f->ip_version, .count = 1, .nodes = node->b,

@@ -192,15 +192,17 @@ void schedules_set_spec(struct schedules *ss, struct schedule *s, json_t *spec)
 	if (s->usable)
 		schedule_facts_deinit(&s->facts);
 	s->usable = rc == SONDE_OK;
-	s->problem[0] = '\0';
 	if (s->usable) {
 		s->facts = facts;
 		s->facts.plan.windows = s->facts.windows;
+		s->problem[0] = '\0';
 		return;
 	}
 	schedule_facts_deinit(&facts);
+	bool known = s->problem[0];
 	snprintf(s->problem, sizeof(s->problem), "%.60s %.95s", e.path, e.text);
-	sonde_log(SONDE_LOG_ERROR, "schedules", "a schedule cannot run: %s", s->problem);
+	if (!known)
+		sonde_log(SONDE_LOG_ERROR, "schedules", "a schedule cannot run: %s", s->problem);
 }
 
 struct schedule *schedules_put(struct schedules *ss, const struct sonde_id *id, uint32_t revision,

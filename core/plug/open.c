@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opens one plugin file. What is read before `abi` and `size` have been checked is nothing, and
  * what is read after is only what `size` covers. Refuses what is not a plain file of the right
- * name that only its owner's group may write. Owns nothing: the object stays mapped for ever. */
+ * name that only its owner's group may write. Owns nothing that can be given back: the object and
+ * the descriptor of its copy stay for ever. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "plug/plugset.h"
 
-enum { ARGS_MAX = 64 << 10, STATE_MAX = 1 << 20, FIELDS_MAX = 512, TEXT_MAX = 400 };
+enum {
+	ARGS_MAX = 64 << 10,
+	STATE_MAX = 1 << 20,
+	FIELDS_MAX = 512,
+	TEXT_MAX = 400,
+	FILE_MAX = 64 << 20,
+};
 
 /* Sizes of the first version of the structs: nothing smaller was ever a plugin. */
 #define PLUGIN_MIN (offsetof(struct sonde_plugin, finish) + sizeof(void (*)(void)))
@@ -31,7 +39,8 @@ bool sonde_plug_name_ok(const char *s, size_t n)
 	return true;
 }
 
-static int check_file(const char *path, struct sonde_error *e)
+/* The file, open and looked at; a status when it is refused. */
+static int open_file(const char *path, off_t *size, struct sonde_error *e)
 {
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -42,18 +51,53 @@ static int check_file(const char *path, struct sonde_error *e)
 		return sonde_fail(e, SONDE_EIO, NULL, "the file cannot be opened: %s",
 		                  strerror(errno));
 	int rc = fstat(fd, &st);
+	if (!rc && S_ISREG(st.st_mode) && !(st.st_mode & S_IWOTH)) {
+		*size = st.st_size;
+		return fd;
+	}
 	close(fd);
 	if (rc || !S_ISREG(st.st_mode))
 		return sonde_fail(e, SONDE_EDENIED, NULL, "this is not a regular file");
-	if (st.st_mode & S_IWOTH)
-		return sonde_fail(e, SONDE_EDENIED, NULL, "anybody may write to the file");
-	return SONDE_OK;
+	return sonde_fail(e, SONDE_EDENIED, NULL, "anybody may write to the file");
 }
 
-static const void *map_plugin(const char *path, struct sonde_error *e)
+/* A sealed copy in memory of what was looked at, so that the file may be written over while its
+ * code is mapped; -1 when there is none, which costs only that. */
+static int copy_file(int file, off_t size, const char *name)
 {
-	void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	int copy = size > 0 && size <= FILE_MAX ?
+	                   memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1;
+	char chunk[16 << 10];
+	ssize_t n;
 
+	if (copy < 0)
+		return -1;
+	for (off_t done = 0; (n = pread(file, chunk, sizeof(chunk), done)) > 0; done += n)
+		if (done + n > FILE_MAX || write(copy, chunk, (size_t)n) != n)
+			break;
+	if (n == 0 && !fcntl(copy, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
+		return copy;
+	close(copy);
+	return -1;
+}
+
+static void *map_copy(int copy)
+{
+	char path[64];
+
+	/* The number stays taken: the linker knows what is loaded by this name. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", copy);
+	return dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+}
+
+static const void *map_plugin(const char *path, int copy, struct sonde_error *e)
+{
+	void *object = copy >= 0 ? map_copy(copy) : NULL;
+
+	/* By its name when the copy would not do: libraries beside it, no /proc. It also says better
+	 * what is wrong. */
+	if (!object)
+		object = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (!object) {
 		const char *why = dlerror();
 		size_t n = strlen(path);
@@ -209,16 +253,19 @@ int sonde_plug_open(const char *path, uint32_t allowed, struct sonde_plug *out,
 		return sonde_fail(e, SONDE_EINVAL, NULL,
 		                  "the file is not called NAME.so with a NAME of lower-case "
 		                  "letters, digits and underscores");
-	int status = check_file(path, e);
-	if (status)
-		return status;
-	const void *symbol = map_plugin(path, e);
+	off_t bytes = 0;
+	int fd = open_file(path, &bytes, e);
+	if (fd < 0)
+		return fd;
+	int copy = copy_file(fd, bytes, file);
+	close(fd);
+	const void *symbol = map_plugin(path, copy, e);
 	if (!symbol)
 		return SONDE_EINVAL;
 	if (!size_is_there(symbol))
 		return sonde_fail(e, SONDE_EVERSION, NULL,
 		                  "its sonde_plugin is shorter than it says");
-	status = sonde_plug_read(symbol, allowed, &p, e);
+	int status = sonde_plug_read(symbol, allowed, &p, e);
 	if (status)
 		return status;
 	if (strlen(p.desc.name) != n - 3 || memcmp(p.desc.name, file, n - 3))

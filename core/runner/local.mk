@@ -21,7 +21,7 @@ sonde_runner_SOURCES = core/runner/main.c
 sonde_runner_CPPFLAGS = $(core_runner_librunner_a_CPPFLAGS)
 sonde_runner_LDADD = $(RUNNER_LIBS)
 
-SCRIPT_TESTS += t/runner/contain.t t/runner/runner.t t/runner/tcp.t
+SCRIPT_TESTS += t/runner/contain.t t/runner/guard.t t/runner/runner.t t/runner/tcp.t
 EXTRA_DIST += t/runner/RunnerDriver.pm
 
 C_TESTS += t/runner/result_test

@@ -28,22 +28,6 @@ static int complain(const struct sonde_error *e)
 	return 1;
 }
 
-static uint32_t rehearse_all(struct sonde_plugset *set, const struct sonde_jail *jail)
-{
-	uint32_t needs = 0;
-
-	for (unsigned i = 0; i < set->file_count; i++) {
-		struct sonde_error e = { 0 };
-		uint32_t its = 0;
-		if (set->files[i].why)
-			continue;
-		if (sonde_rehearse(set->files[i].path, jail, &its, &e))
-			sonde_plugset_refuse(set, i, e.text);
-		needs |= its;
-	}
-	return needs;
-}
-
 static bool can_open(int domain, int type, int protocol)
 {
 	int fd = socket(domain, type | SOCK_CLOEXEC, protocol);
@@ -117,7 +101,7 @@ static struct sonde_plugset *open_plugins(const struct sonde_runner_options *o,
 	}
 	sonde_plugset_scan(set, o->plugins);
 	if (o->jail) {
-		jail.keep_raw = rehearse_all(set, &jail) & SONDE_NEED_ICMP;
+		jail.keep_raw = sonde_rehearse(set, &jail) & SONDE_NEED_ICMP;
 		if (go_to_jail(&jail, e)) {
 			sonde_plugset_free(set);
 			return NULL;
@@ -217,6 +201,8 @@ static int serve(struct sonde_runner *r, const struct sonde_runner_options *o,
 		status = share_blame(r, (int)o->blame_fd, &own, e);
 	if (!status)
 		status = sonde_guard_new(o->guard_allow, o->guard_deny, &r->guard, e);
+	if (!status && o->guard_own)
+		status = sonde_guard_refuse_own(r->guard, o->guard_own, e);
 	if (!status)
 		status = sonde_resolver_new(&r->poller, r->guard, o->resolver, &r->resolver, e);
 	if (!status && sonde_decoder_new(&r->decoder))

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guard/guard.h"
 #include "param/param.h"
 
 #define AT(member) offsetof(struct sonde_runner_options, member)
@@ -33,6 +34,9 @@ static const struct sonde_param rows[] = {
 	  .max = 65536 },
 	{ "guard-deny", SONDE_TYPE_STRING, AT(guard_deny), "prefixes that may not be probed",
 	  .max = 65536 },
+	{ "guard-own", SONDE_TYPE_STRING, AT(guard_own),
+	  "addresses of the node and its controller, refused unless allowed",
+	  .max = SONDE_GUARD_OWN_TEXT },
 	{ "concurrency", SONDE_TYPE_INT, AT(concurrency), "probes at once", .def = "1000",
 	  .min = 1, .max = 100000 },
 	{ "memory", SONDE_TYPE_INT, AT(memory), "limit of address space, 0 = none", .unit = "MiB",

@@ -8,7 +8,7 @@
 #include "base/pool.h"
 
 struct sonde_runner_options {
-	const char *plugins, *guard_allow, *guard_deny, *resolver, *read;
+	const char *plugins, *guard_allow, *guard_deny, *guard_own, *resolver, *read;
 	int64_t fd, blame_fd, concurrency, memory, nofile, nproc, uid, gid;
 	uint32_t log_level;
 	uint8_t describe, jail, help;

@@ -49,6 +49,7 @@ struct sonde_runner {
 	uv_signal_t term;
 	int polled;   /* events that `control` waits for */
 	int first_fd; /* lowest free descriptor before the first probe */
+	bool narrow;  /* memory was short before the first probe: a new runner would not help */
 	struct sonde_channel channel;
 	struct sonde_poller poller;
 	struct sonde_resolver *resolver;

@@ -140,3 +140,13 @@ t_fuzz_bandwidth_fuzz_CPPFLAGS = -I$(top_srcdir)/core/include -I$(top_srcdir)/pl
 t_fuzz_bandwidth_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/bandwidth/control t/fuzz/seeds/bandwidth/data t/fuzz/seeds/bandwidth/got
+
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/types_fuzz
+t_fuzz_types_fuzz_SOURCES = t/fuzz/types_fuzz.c
+t_fuzz_types_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_fuzz_types_fuzz_LDADD = core/controller/libcontroller.a core/node/libnode.a core/wire/libwire.a \
+	core/param/libparam.a core/base/libbase.a $(JANSSON_LIBS) $(SODIUM_LIBS) -lm
+t_fuzz_types_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/types/refused.json t/fuzz/seeds/types/two.json

@@ -108,7 +108,7 @@ sub recv {
 sub answer {
   my ($self) = @_;
   while (my $m = $self->recv) {
-    return $m if $m->{t} ne 'ready';
+    return $m if $m->{t} ne 'ready' && $m->{t} ne 'types';
   }
   return undef;
 }

@@ -26,7 +26,7 @@ my $dns = name_server(
 );
 my $r = RunnerDriver->new(plugins => $dirs,
   args => ['--guard-allow', '127.0.0.0/8,::1/128', '--resolver', "127.0.0.1:$dns"]);
-is($r->recv->{t}, 'ready', 'the runner is ready');
+is_deeply([ map { $r->recv->{t} } 1, 2 ], [qw(types ready)], 'the runner is ready');
 
 # ---- every path is in the table ----
 
