@@ -324,6 +324,7 @@ void sonde_schedule_take(struct sonde_schedule *s, const struct sonde_msg *m)
 	if (rc != 1)
 		return;
 	s->parts_version = m->list.version;
+	run_some(s); /* what is due until now is of the set before */
 	sonde_agenda_swap(s->agenda, now());
 	sonde_link_set_schedules(s->node->link, m->list.version);
 	save_next(s);
