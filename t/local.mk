@@ -23,3 +23,10 @@ t_e2e_shift_2_shift_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DSHIFT_VERSION=2
 t_e2e_shift_2_shift_la_CFLAGS = $(PLUGIN_CFLAGS)
 t_e2e_shift_2_shift_la_LDFLAGS = $(SHIFT_LDFLAGS)
 SCRIPT_TESTS += t/e2e/reload.t t/e2e/contain.t
+
+# A plugin with a secret parameter, not installed either.
+check_LTLIBRARIES += t/e2e/keeper/keeper.la
+t_e2e_keeper_keeper_la_SOURCES = t/e2e/keeper/keeper.c
+t_e2e_keeper_keeper_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+t_e2e_keeper_keeper_la_CFLAGS = $(PLUGIN_CFLAGS)
+t_e2e_keeper_keeper_la_LDFLAGS = $(SHIFT_LDFLAGS)

@@ -53,6 +53,19 @@ struct reopening {
 	unsigned count;
 };
 
+/* Without its key a measurement goes on without its secrets, and its nodes say what they lack. */
+static void unseal(struct controller *c, struct measurement *m)
+{
+	const struct sonde_text *sealed = &m->record.sealed;
+	size_t len = sealed->len > SONDE_SEAL_EXTRA ? sealed->len - SONDE_SEAL_EXTRA : 0;
+	char *text = len ? malloc(len) : NULL;
+
+	if (text && sonde_secret_open(c->accounts.keys.seal, sealed->s, sealed->len, (uint8_t *)text))
+		measurement_secrets(m, text, len);
+	else
+		free(text);
+}
+
 static struct user *measurement_owner(struct controller *c, const struct measurement *m)
 {
 	char id[SONDE_ID_TEXT];
@@ -82,6 +95,7 @@ static int reopen_one(void *arg, struct sonde_slice key, struct sonde_slice valu
 		free(bytes);
 		return 0;
 	}
+	unseal(ro->c, m);
 	struct user *owner = measurement_owner(ro->c, m);
 	if (owner)
 		measurement_count(m, &owner->running);
@@ -212,9 +226,8 @@ static struct node *same_again(struct controller *c, const struct task *t)
 	return t->node && node_is_ready(&c->nodes, t->node) ? t->node : NULL;
 }
 
-static struct node *replace(void *arg, const struct task *t, unsigned failure)
+static struct node *replacement(struct controller *c, const struct task *t, unsigned failure)
 {
-	struct controller *c = arg;
 	const struct record *r = &t->measurement->record;
 	static struct placement_answer a;
 	char type[65], target[257], policy[513], params[4097];
@@ -235,6 +248,13 @@ static struct node *replace(void *arg, const struct task *t, unsigned failure)
 	if (rc == SONDE_EDENIED)
 		return NULL;
 	return rc == SONDE_OK ? a.nodes[0] : same_again(c, t);
+}
+
+static struct node *replace(void *arg, const struct task *t, unsigned failure)
+{
+	struct node *node = replacement(arg, t, failure);
+
+	return node && t->measurement->record.sealed.len && !node->facts.trusted ? NULL : node;
 }
 
 static void on_tick(uv_timer_t *timer)

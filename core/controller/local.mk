@@ -72,3 +72,9 @@ sbin_PROGRAMS += sonde-controller
 sonde_controller_SOURCES = core/controller/main.c
 sonde_controller_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
 sonde_controller_LDADD = $(CONTROLLER_LIBS)
+
+C_TESTS += t/controller/accounts_test
+t_controller_accounts_test_SOURCES = t/controller/accounts_test.c
+t_controller_accounts_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS) \
+	$(JWT_CFLAGS)
+t_controller_accounts_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)

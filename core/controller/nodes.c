@@ -37,6 +37,8 @@ const struct sonde_param node_rows[] = {
 	ROW("goodbye", BOOL, goodbye, ""),
 	ROW("keyHash", STRING, key_hash, "", .max = 64),
 	ROW("token", STRING, token, "", .max = 26),
+	ROW("owner", STRING, owner, "", .max = 26),
+	ROW("trusted", BOOL, trusted, ""),
 	ROW("address", STRING, address, "", .max = 255),
 	ROW("createdMs", INT, created_ms, "", .max = INT64_MAX),
 	ROW("goodbyeMs", INT, goodbye_ms, "", .max = INT64_MAX),

@@ -33,6 +33,8 @@ struct node_facts {
 	uint8_t approved, disabled, removed, goodbye;
 	const char *key_hash; /* hex of SHA-256 */
 	const char *token;    /* id of the registration token it came with */
+	const char *owner;    /* id of the user who earns by it */
+	uint8_t trusted;      /* secrets of measurements may be sent to it */
 	const char *address;  /* for other nodes, as it told last */
 	int64_t created_ms, goodbye_ms;
 };

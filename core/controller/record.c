@@ -34,6 +34,7 @@ static const struct {
 	{ offsetof(struct record, schedule), TEXT, 3 },
 	{ offsetof(struct record, due_ms), U64, 3 },
 	{ offsetof(struct record, owner), TEXT, 5 },
+	{ offsetof(struct record, sealed), TEXT, 5 },
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };

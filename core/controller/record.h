@@ -21,6 +21,7 @@ struct record {
 	struct sonde_text schedule;  /* 16 bytes of id, empty when it is no run of a schedule */
 	uint64_t due_ms;             /* of such a run */
 	uint32_t count;              /* tasks */
+	struct sonde_text sealed;    /* options with their secrets, encrypted; empty when none */
 	struct sonde_text owner;     /* id of the user who asked, empty when none */
 	struct sonde_text params;    /* JSON of the policy's params, empty when none */
 	const uint8_t *nodes;        /* count ids of 16 bytes */

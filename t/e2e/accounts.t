@@ -11,7 +11,9 @@ use Sonde;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
+my $bld = $ENV{top_builddir} || '.';
 my $s = Sonde->new;
+Sonde::link_or_copy("$bld/t/e2e/keeper/.libs/keeper.so", "$s->{plugins}/keeper.so");
 $s->start_controller('--registration', 'invite', '--limit-logins', 10000, '--limit-target', 40,
   '--anonymous', '--limit-anonymous', 3);
 $s->start_nodes('eu');
@@ -263,6 +265,25 @@ for my $i (1 .. 50) {
 is($by{202}, 40, 'one target is measured forty times a minute by all together');
 is($by{429}, 10, 'then 429');
 
+# ---- secrets of measurements
+my $word = 'a planted canary';
+my $keep = { type => 'keeper', target => 'x',
+  measurementOptions => { auth => { word => $word }, hint => 'shown' } };
+$r = $s->post('/v1/measurements', $keep);
+is($r->{status}, 422, 'no node is trusted with a secret: 422') or diag $r->{content};
+is($s->patch('/v1/nodes/node-eu', { trusted => JSON::PP::true, owner => $finn })->{status}, 200,
+  'the operator trusts a node, and names who earns by it');
+my $kept = $s->measure($keep);
+is($kept->{results}[0]{result}{length}, length $word, 'then the node has the secret')
+  or diag encode_json($kept);
+is_deeply($kept->{measurementOptions}, { hint => 'shown' }, 'which nobody reads again');
+$s->patch('/v1/nodes/node-eu', { trusted => JSON::PP::false });
+my $plain = $s->measure({ %$keep, measurementOptions => { hint => 'x' } });
+is($plain->{results}[0]{result}{length}, 0, 'without a secret any node will do');
+ok($s->until(15, sub { $s->get("/v1/users/$finn/credits")->{json}{balance} >= 2 }),
+  'the owner of the node earned a credit a task');
+ok($s->get("/v1/users/$finn/credits")->{json}{checked}, 'which the ledger adds up to');
+
 # ---- what was done
 my $audit = $s->get('/v1/audit?limit=1000')->{json};
 my ($patch) = grep { $_->{method} eq 'PATCH' && ($_->{note} // '') =~ /disabled=true/ } @$audit;
@@ -294,6 +315,13 @@ is($s->get('/v1/credits', token => login($gina)->{json}{token})->{json}{balance}
 is($s->post('/v1/auth/register', { name => 'hans', password => 'secret of hans' }, token => undef)
   ->{status}, 201, 'registration is open now');
 $s->kill('controller', 'TERM');
+my $found = 0;
+for my $file (glob("$s->{dir}/controller/* $s->{dir}/*.log")) {
+  open my $f, '<:raw', $file or next;
+  local $/;
+  $found++ if (<$f> // '') =~ /\Q$word\E|secret of|a good new one/;
+}
+is($found, 0, 'no secret and no password stands in a file of the controller or a log');
 chmod 0640, "$s->{dir}/controller/secret";
 my $pid = $s->spawn('controller', $s->controller_command);
 waitpid $pid, 0;

@@ -122,6 +122,28 @@ static void done(struct sonde_job *job, int status)
 
 /* ---- from request to record ---- */
 
+/* Options with secrets: encrypted into the record, in clear only in memory. */
+static char *seal(struct controller *c, const struct sonde_buf *secrets, struct sonde_text *out)
+{
+	uint8_t *sealed = secrets->len && !secrets->failed ? malloc(secrets->len + SONDE_SEAL_EXTRA) : NULL;
+
+	if (!sealed)
+		return NULL;
+	sonde_secret_seal(c->accounts.keys.seal, secrets->data, secrets->len, sealed);
+	*out = (struct sonde_text){ (char *)sealed, secrets->len + SONDE_SEAL_EXTRA };
+	return (char *)sealed;
+}
+
+static void keep_secrets(struct measurement *m, const struct sonde_buf *secrets)
+{
+	char *text = secrets->len ? malloc(secrets->len) : NULL;
+
+	if (!text)
+		return;
+	memcpy(text, secrets->data, secrets->len);
+	measurement_secrets(m, text, secrets->len);
+}
+
 static struct measurement *make(struct controller *c, const struct measurement_request *r,
                                 const struct placement_answer *a, uint64_t seed,
                                 struct user *user)
@@ -152,14 +174,18 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 		.count = r->peer ? 2 * a->count : a->count, .nodes = nodes,
 		.params = { r->policy_params, r->policy_params ? strlen(r->policy_params) : 0 },
 	};
+	char *sealed = seal(c, &r->secrets, &record.sealed);
 	sonde_buf_init(&bytes, 1 << 20);
 	record_write(&bytes, &record);
 	free(locations);
+	free(sealed);
 	sonde_id_make(&c->ids, &id);
 	struct measurement *m = bytes.failed ? NULL : measurement_new(&id, bytes.data, bytes.len);
 	if (!m)
 		sonde_buf_deinit(&bytes);
-	else if (user)
+	else
+		keep_secrets(m, &r->secrets);
+	if (m && user)
 		measurement_count(m, &user->running);
 	return m;
 }
@@ -184,26 +210,52 @@ static int admit(struct controller *c, struct placement_request *pr, struct sond
 	return SONDE_OK;
 }
 
-static int place(struct controller *c, struct measurement_request *r, uint64_t seed,
+/* Nodes that this caller, or this measurement, may not have. */
+static unsigned out_of_reach(const struct controller *c, const struct measurement_request *r,
+                             const struct quota *q, struct node ***out)
+{
+	int64_t reach = q->unlimited || !q->tier ? INT64_MAX : q->tier->facts.priority;
+	bool trust = r->secrets.len > 0;
+	unsigned n = 0;
+
+	*out = NULL;
+	if (!trust && reach >= 100)
+		return 0;
+	*out = malloc((c->nodes.len + 1) * sizeof(**out));
+	for (unsigned i = 0; *out && i < c->nodes.len; i++) {
+		struct node *node = c->nodes.all[i];
+		if (node && ((trust && !node->facts.trusted) || node->facts.priority > reach))
+			(*out)[n++] = node;
+	}
+	return n;
+}
+
+static int place(struct controller *c, struct measurement_request *r, const struct quota *q, uint64_t seed,
                  struct placement_answer *a, struct sonde_buf *trace, struct sonde_error *e)
 {
 	struct placement_request pr = { .type = r->type, .target = r->target, .policy = r->policy,
 		                        .params = r->policy_params, .except = r->peer, .seed = seed,
 		                        .trace = trace };
+	struct node **far;
+	int rc = SONDE_ENOENT;
 
+	pr.leave_out_count = out_of_reach(c, r, q, &far);
+	pr.leave_out = far;
 	for (int again = 0; again < 2; again++) {
 		pr.locations = r->locations;
 		pr.location_count = r->location_count;
 		pr.limit = r->limit_given ? r->limit : 0;
-		if (admit(c, &pr, e) != SONDE_OK)
-			return SONDE_EDENIED;
+		rc = admit(c, &pr, e);
+		if (rc != SONDE_OK)
+			break;
 		if (trace)
 			sonde_buf_reset(trace);
-		int rc = placement_choose(&c->placement, &pr, a);
+		rc = placement_choose(&c->placement, &pr, a);
 		if (rc != SONDE_ENOENT || !reuse_magic(c, r))
-			return rc;
+			break;
 	}
-	return SONDE_ENOENT;
+	free(far);
+	return rc;
 }
 
 static uint64_t next_seed(struct seeds *s)
@@ -239,7 +291,7 @@ static int create_one(struct controller *c, const json_t *body, struct quota *q,
 	if (rc == SONDE_OK)
 		rc = quota_allows(q, &r, json_object_get(body, "policy") != NULL, e);
 	if (rc == SONDE_OK)
-		rc = place(c, &r, seed, &a, explained ? &c->trace : NULL, e);
+		rc = place(c, &r, q, seed, &a, explained ? &c->trace : NULL, e);
 	if (rc == SONDE_OK)
 		rc = quota_take(q, &r, a.count, e);
 	if (rc == SONDE_OK) {

@@ -164,8 +164,23 @@ static json_t *facts_as_json(const struct node *node)
 	return doc;
 }
 
-/* Members a PATCH may carry: the public facts, approved, and `enabled`. */
-static int check_patch(json_t *patch, struct sonde_error *e)
+/* The owner is given by name or id and kept by id. */
+static int take_owner(const struct controller *c, json_t *patch, struct sonde_error *e)
+{
+	const json_t *owner = json_object_get(patch, "owner");
+	const char *text = json_string_value(owner);
+
+	if (!owner || (text && !*text))
+		return SONDE_OK;
+	const struct user *user = text ? users_find(&c->accounts.users, text) : NULL;
+	if (!user)
+		return sonde_fail(e, SONDE_EINVAL, "owner", "is not the name of a user");
+	json_object_set_new(patch, "owner", json_string(user->facts.id));
+	return SONDE_OK;
+}
+
+/* Members a PATCH may carry: the public facts, approved, trusted, owner, and `enabled`. */
+static int check_patch(const struct controller *c, json_t *patch, struct sonde_error *e)
 {
 	json_t *enabled = json_object_get(patch, "enabled"), *value;
 	struct sonde_param row;
@@ -179,11 +194,13 @@ static int check_patch(json_t *patch, struct sonde_error *e)
 	}
 	json_object_foreach(patch, key, value) {
 		if (!strcmp(key, "approved") || !strcmp(key, "disabled") ||
+		    !strcmp(key, "trusted") || !strcmp(key, "owner") ||
 		    sonde_row_find(node_public_rows(), key, &row))
 			continue;
 		return sonde_fail(e, SONDE_EINVAL, key, "is not a thing that can be changed");
 	}
-	return node_join_tags(patch, e);
+	int rc = take_owner(c, patch, e);
+	return rc == SONDE_OK ? node_join_tags(patch, e) : rc;
 }
 
 void api_patch_node(struct call *call)
@@ -200,7 +217,7 @@ void api_patch_node(struct call *call)
 		return;
 	struct change *ch = change_new(call, node);
 	json_t *facts = ch ? facts_as_json(node) : NULL;
-	int rc = check_patch(patch, &e);
+	int rc = check_patch(call->c, patch, &e);
 	if (facts && rc == SONDE_OK) {
 		json_object_update(facts, patch);
 		rc = sonde_rows_fill(node_fact_rows(), facts, &ch->facts, &ch->pool, &e);

@@ -335,6 +335,12 @@ static int check_options(struct reading *rd)
 	sonde_json_open(&j, NULL, '{');
 	sonde_rows_write(r->type->params, args, &j);
 	sonde_json_close(&j);
+	if (!sonde_rows_hold_secret(r->type->params, args))
+		return SONDE_OK;
+	sonde_json_init(&j, &r->secrets);
+	sonde_json_open(&j, NULL, '{');
+	sonde_rows_write_all(r->type->params, args, &j);
+	sonde_json_close(&j);
 	return SONDE_OK;
 }
 
@@ -387,6 +393,7 @@ static int parse(struct controller *c, const json_t *body, struct measurement_re
 	/* Locations are cleared one by one as they are read: the array is large. */
 	memset(r, 0, offsetof(struct measurement_request, locations));
 	sonde_buf_init(&r->options, OPTIONS_MAX);
+	sonde_buf_init(&r->secrets, OPTIONS_MAX);
 	sonde_pool_init(&r->pool, REQUEST_POOL);
 	r->policy = c->options.policy;
 	if (!json_is_object(body))
@@ -433,5 +440,8 @@ int request_check_host(struct controller *c, const char *target, struct sonde_er
 void request_deinit(struct measurement_request *r)
 {
 	sonde_buf_deinit(&r->options);
+	if (r->secrets.data)
+		sonde_secret_wipe(r->secrets.data, r->secrets.len);
+	sonde_buf_deinit(&r->secrets);
 	sonde_pool_deinit(&r->pool);
 }
