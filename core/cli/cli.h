@@ -192,6 +192,13 @@ int cli_limits(struct cli *, const struct cli_args *);
 int cli_audit(struct cli *, const struct cli_args *);
 extern const struct cli_option cli_login_options[], cli_user_add_options[], cli_credits_options[],
 	cli_tokens_options[];
+/* The parts of an http or https URL; absent ones are "". */
+struct cli_url {
+	const char *protocol; /* HTTP or HTTPS */
+	char host[256], port[6], path[4096], query[4096];
+};
+/* False when it is none, or a part is too long. */
+bool cli_split_url(const char *text, struct cli_url *);
 int cli_policy_ls(struct cli *, const struct cli_args *);
 int cli_policy_show(struct cli *, const struct cli_args *);
 int cli_policy_new(struct cli *, const struct cli_args *);

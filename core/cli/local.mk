@@ -6,6 +6,7 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/reload.c core/cli/rows.c core/cli/settings.c core/cli/show.c
 core_cli_libcli_a_SOURCES += core/cli/apply.c core/cli/schedule.c
 core_cli_libcli_a_SOURCES += core/cli/contexts.c core/cli/users.c
+core_cli_libcli_a_SOURCES += core/cli/url.c
 core_cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
 
 # `sonde plugin new` brings its files along: each becomes a string.
