@@ -305,7 +305,7 @@ is($r->{headers}{'referrer-policy'}, 'no-referrer', 'no referrer');
 
 # ---- a restart
 my $before = login($finn)->{json};
-$s->kill('controller', 'TERM');
+is($s->kill('controller', 'TERM'), 0, 'it stops cleanly') or diag $s->log('controller');
 is(((stat "$s->{dir}/controller/secret")[2] & 07777), 0600, 'the secret is 0600');
 $s->start_controller('--registration', 'open');
 is(me($before->{token}), 200, 'a session outlives a restart');
