@@ -133,22 +133,31 @@ static unsigned utf8_len(const unsigned char *s, size_t n)
 	return want;
 }
 
+static bool is_plain(unsigned char c)
+{
+	/* One look-up instead of four comparisons: every letter of every result comes here. */
+	static const bool special[256] = {
+		[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true, [0x7f ... 0xff] = true,
+	};
+	return !special[c];
+}
+
 static size_t plain_run(const unsigned char *s, size_t n)
 {
 	size_t i = 0;
-	while (i < n && s[i] >= 0x20 && s[i] < 0x7f && s[i] != '"' && s[i] != '\\')
+
+	while (i < n && is_plain(s[i]))
 		i++;
 	return i;
 }
 
 static void quote_one(struct sonde_buf *b, unsigned char c)
 {
-	static const char letter[] = "\"\"\\\\\nn\tt\rr\bb\ff";
+	static const char letter[] = "\nn\"\"\\\\\tt\rr\bb\ff";
 
 	for (const char *l = letter; *l; l += 2) {
 		if ((unsigned char)*l == c) {
-			sonde_buf_char(b, '\\');
-			sonde_buf_char(b, l[1]);
+			sonde_buf_add(b, (const char[]){ '\\', l[1] }, 2);
 			return;
 		}
 	}

@@ -132,8 +132,10 @@ void sonde_run_over(struct sonde_run *run, enum sonde_failure failure, const cha
 	run->over = true;
 	run->took_ns = sonde_boottime_ns() - run->started_ns;
 	run->failure = failure > SONDE_FAIL_INTERNAL ? SONDE_FAIL_INTERNAL : failure;
-	snprintf(run->why, sizeof(run->why), "%s", why ? why : "");
-	tidy(run->why);
+	if (why && *why) {
+		snprintf(run->why, sizeof(run->why), "%s", why);
+		tidy(run->why);
+	}
 	stop_everything(run);
 }
 
@@ -221,25 +223,41 @@ static const char *refuse_text(char *out, size_t size, const struct sonde_error 
 	return out;
 }
 
+/* NULL when out of memory. Defaults were tried when the plugin was opened. */
+static const void *defaults_of(struct sonde_run *run)
+{
+	struct sonde_runner *r = run->runner;
+	void **known = &r->defaults[run->plug - r->plugs->plugs];
+
+	if (*known)
+		return *known;
+	void *args = sonde_pool_alloc(&r->defaults_pool, run->plug->desc.args_size + 1);
+	if (args && !sonde_rows_defaults(run->plug->params, args, &r->defaults_pool, NULL))
+		*known = args;
+	return *known;
+}
+
 static int fill_args(struct sonde_run *run, const struct sonde_msg_task *t, struct sonde_error *e)
 {
 	const struct sonde_plugin *d = &run->plug->desc;
+	const void *defaults = defaults_of(run);
 	void *args = sonde_pool_alloc(&run->pool, d->args_size + 1);
 	json_t *options = NULL;
 
 	run->probe.state = sonde_pool_alloc(&run->pool, d->state_size + 1);
 	run->probe.target = sonde_pool_strndup(&run->pool, t->target.s, t->target.len);
 	run->probe.args = args;
-	if (!args || !run->probe.state || !run->probe.target)
+	if (!args || !defaults || !run->probe.state || !run->probe.target)
 		return sonde_fail(e, SONDE_ENOMEM, NULL, "out of memory");
 	if (strlen(run->probe.target) != t->target.len)
 		return sonde_fail(e, SONDE_EINVAL, "target", "must not contain a zero byte");
-	if (t->options.len) {
+	memcpy(args, defaults, d->args_size);
+	if (t->options.len > 2) { /* not {} */
 		options = sonde_json_load(t->options.s, t->options.len, e);
 		if (!options)
 			return SONDE_EINVAL;
 	}
-	int status = sonde_rows_fill(run->plug->params, options, args, &run->pool, e);
+	int status = sonde_rows_fill_over(run->plug->params, options, args, &run->pool, e);
 	json_decref(options);
 	if (status == SONDE_OK && d->check && d->check(args, run->probe.target, e))
 		return SONDE_EINVAL;

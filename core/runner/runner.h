@@ -55,6 +55,8 @@ struct sonde_runner {
 	struct sonde_resolver *resolver;
 	struct sonde_guard *guard;
 	struct sonde_plugset *plugs;
+	void *defaults[SONDE_PLUG_MAX]; /* arguments of each plugin, read when first needed */
+	struct sonde_pool defaults_pool;
 	struct sonde_decoder *decoder;
 	struct sonde_map by_key;        /* struct sonde_task_key -> running struct sonde_run */
 	TAILQ_HEAD(, sonde_run) running;
