@@ -142,10 +142,23 @@ static bool is_plain(unsigned char c)
 	return !special[c];
 }
 
+/* True when all eight bytes are plain; now and then false though they are. */
+static bool are_plain(const unsigned char *s)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t x;
+
+	memcpy(&x, s, sizeof(x));
+	uint64_t quote = (x ^ ones * '"') - ones, backslash = (x ^ ones * '\\') - ones;
+	return !((x | (x - ones * 0x20) | (x + ones) | quote | backslash) & ones * 0x80);
+}
+
 static size_t plain_run(const unsigned char *s, size_t n)
 {
 	size_t i = 0;
 
+	while (n - i >= 8 && are_plain(s + i))
+		i += 8;
 	while (i < n && is_plain(s[i]))
 		i++;
 	return i;

@@ -216,7 +216,7 @@ static int serve(struct sonde_runner *r, const struct sonde_runner_options *o,
 	sonde_poller_deinit(&r->poller);
 	sonde_channel_deinit(&r->channel);
 	sonde_map_deinit(&r->by_key);
-	sonde_pool_deinit(&r->defaults_pool);
+	sonde_given_deinit(r);
 	return status;
 }
 

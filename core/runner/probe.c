@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "param/param.h"
 
 enum { DEFAULT_TIMEOUT_MS = 10000 };
 #define GRACE_NS SONDE_NS_PER_S
@@ -71,6 +70,7 @@ static void free_run(struct sonde_run *run)
 {
 	sonde_result_deinit(&run->result);
 	sonde_pool_deinit(&run->pool);
+	sonde_given_drop(run->given);
 	free(run);
 }
 
@@ -223,45 +223,23 @@ static const char *refuse_text(char *out, size_t size, const struct sonde_error 
 	return out;
 }
 
-/* NULL when out of memory. Defaults were tried when the plugin was opened. */
-static const void *defaults_of(struct sonde_run *run)
-{
-	struct sonde_runner *r = run->runner;
-	void **known = &r->defaults[run->plug - r->plugs->plugs];
-
-	if (*known)
-		return *known;
-	void *args = sonde_pool_alloc(&r->defaults_pool, run->plug->desc.args_size + 1);
-	if (args && !sonde_rows_defaults(run->plug->params, args, &r->defaults_pool, NULL))
-		*known = args;
-	return *known;
-}
-
 static int fill_args(struct sonde_run *run, const struct sonde_msg_task *t, struct sonde_error *e)
 {
 	const struct sonde_plugin *d = &run->plug->desc;
-	const void *defaults = defaults_of(run);
 	void *args = sonde_pool_alloc(&run->pool, d->args_size + 1);
-	json_t *options = NULL;
 
 	run->probe.state = sonde_pool_alloc(&run->pool, d->state_size + 1);
 	run->probe.target = sonde_pool_strndup(&run->pool, t->target.s, t->target.len);
 	run->probe.args = args;
-	if (!args || !defaults || !run->probe.state || !run->probe.target)
+	if (!args || !run->probe.state || !run->probe.target)
 		return sonde_fail(e, SONDE_ENOMEM, NULL, "out of memory");
 	if (strlen(run->probe.target) != t->target.len)
 		return sonde_fail(e, SONDE_EINVAL, "target", "must not contain a zero byte");
-	memcpy(args, defaults, d->args_size);
-	if (t->options.len > 2) { /* not {} */
-		options = sonde_json_load(t->options.s, t->options.len, e);
-		if (!options)
-			return SONDE_EINVAL;
-	}
-	int status = sonde_rows_fill_over(run->plug->params, options, args, &run->pool, e);
-	json_decref(options);
-	if (status == SONDE_OK && d->check && d->check(args, run->probe.target, e))
-		return SONDE_EINVAL;
-	return status;
+	int status = sonde_given_hold(run->runner, run->plug, t->options, &run->given, e);
+	if (status)
+		return status;
+	memcpy(args, sonde_given_args(run->given), d->args_size);
+	return d->check && d->check(args, run->probe.target, e) ? SONDE_EINVAL : SONDE_OK;
 }
 
 static struct sonde_run *new_run(struct sonde_runner *r, const struct sonde_plug *plug,
