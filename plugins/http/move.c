@@ -324,19 +324,27 @@ static void free_pair(struct pair t)
 	curl_multi_cleanup(t.multi);
 }
 
+/* Without an easy handle, which holds no descriptor and is made when it is first needed. */
 static struct pair make_pair(void)
 {
-	struct pair t = { curl_multi_init(), curl_easy_init() };
+	struct pair t = { .multi = curl_multi_init() };
 
-	if (t.multi && t.easy) {
-		set_rules(t.easy);
-		set_tls(t.easy);
+	if (t.multi) {
 		curl_multi_setopt(t.multi, CURLMOPT_SOCKETFUNCTION, on_socket);
 		curl_multi_setopt(t.multi, CURLMOPT_TIMERFUNCTION, on_timeout);
-		return t;
 	}
-	free_pair(t);
-	return (struct pair){ NULL, NULL };
+	return t;
+}
+
+static CURL *make_easy(void)
+{
+	CURL *easy = curl_easy_init();
+
+	if (easy) {
+		set_rules(easy);
+		set_tls(easy);
+	}
+	return easy;
 }
 
 static void put_spare(struct pair t)
@@ -373,8 +381,8 @@ static bool take_pair(struct sonde_probe *p)
 	struct pair t = spare.count ? spare.list[--spare.count] : make_pair();
 
 	s->multi = t.multi;
-	s->easy = t.easy;
-	if (!t.multi)
+	s->easy = t.multi && !t.easy ? make_easy() : t.easy;
+	if (!s->multi || !s->easy)
 		return false;
 	curl_multi_setopt(t.multi, CURLMOPT_SOCKETDATA, p);
 	curl_multi_setopt(t.multi, CURLMOPT_TIMERDATA, p);
@@ -389,14 +397,16 @@ static void give_back(struct http_state *s)
 
 	if (!t.multi)
 		return;
-	curl_multi_remove_handle(t.multi, t.easy);
+	if (t.easy)
+		curl_multi_remove_handle(t.multi, t.easy);
 	s->multi = NULL;
 	s->easy = NULL;
 	if (holds_sockets(s)) {
 		free_pair(t);
 		t = spare.count < HTTP_SPARE_MAX ? make_pair() : (struct pair){ NULL, NULL };
 	} else {
-		forget_request(t.easy);
+		if (t.easy)
+			forget_request(t.easy);
 		curl_multi_setopt(t.multi, CURLMOPT_SOCKETDATA, NULL);
 		curl_multi_setopt(t.multi, CURLMOPT_TIMERDATA, NULL);
 	}
