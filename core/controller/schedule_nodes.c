@@ -228,7 +228,9 @@ static void set_peers(struct schedules *ss, struct schedule *s, const struct son
 		free(peers);
 		return;
 	}
-	member_fold(m, sonde_wall_ms());
+	/* After a start peers are made again: as many as before are taken for the same. */
+	if (m->peers || m->weight != n)
+		member_settle(m);
 	free(m->peers);
 	m->peers = peers;
 	m->peer_count = n;

@@ -13,13 +13,10 @@
 struct stored_member {
 	int64_t since_ms, told_ms, until_ms;
 	uint64_t expected;
-	uint8_t role, stands_for[16], spare[7];
+	uint8_t role, stands_for[16], spare[3];
+	uint32_t weight;
 	char reason[MEMBER_REASON];
-};
-
-struct stored_count {
-	uint64_t received;
-	int64_t last_due_ms;
+	int64_t gaps[MEMBER_GAPS][2];
 };
 
 struct member_job {
@@ -73,8 +70,12 @@ void member_store(struct schedules *ss, const struct member *m)
 	schedules_member_key(&m->schedule->id, &m->plan->node, j->key);
 	j->value = (struct stored_member){
 		.since_ms = m->since_ms, .told_ms = m->told_ms, .until_ms = m->until_ms,
-		.expected = m->expected, .role = (uint8_t)m->role,
+		.expected = m->expected, .role = (uint8_t)m->role, .weight = m->weight,
 	};
+	for (unsigned i = 0; i < MEMBER_GAPS; i++) {
+		j->value.gaps[i][0] = m->gaps[i].from;
+		j->value.gaps[i][1] = m->gaps[i].to;
+	}
 	memcpy(j->value.stands_for, m->stands_for.b, 16);
 	memcpy(j->value.reason, m->reason, sizeof(m->reason));
 	int rc = sonde_store_submit(ss->c->store, &j->job);
@@ -119,6 +120,11 @@ static void read_member(struct member *m, const struct stored_member *v)
 	m->told_ms = v->told_ms;
 	m->until_ms = v->until_ms;
 	m->expected = v->expected;
+	m->weight = v->weight;
+	for (unsigned i = 0; i < MEMBER_GAPS; i++) {
+		m->gaps[i].from = v->gaps[i][0];
+		m->gaps[i].to = v->gaps[i][1];
+	}
 	memcpy(m->stands_for.b, v->stands_for, 16);
 	memcpy(m->reason, v->reason, sizeof(m->reason));
 	m->reason[sizeof(m->reason) - 1] = '\0';
@@ -130,7 +136,7 @@ static int load_member(void *arg, struct sonde_slice key, struct sonde_slice val
 	struct schedules *ss = arg;
 	struct sonde_id ids[2];
 	struct stored_member facts;
-	struct stored_count count;
+	struct schedule_count count;
 
 	if (key.len < MEMBER_KEY || key.len > MEMBER_KEY + 1)
 		return 0;
@@ -147,6 +153,7 @@ static int load_member(void *arg, struct sonde_slice key, struct sonde_slice val
 	} else if (value.len == sizeof(count)) {
 		memcpy(&count, value.data, sizeof(count));
 		m->received = count.received;
+		m->unplanned = count.unplanned;
 		m->last_due_ms = count.last_due_ms;
 	}
 	return 0;

@@ -96,6 +96,8 @@ struct member *schedules_member_new(struct schedules *ss, struct schedule *s,
 	m->schedule = s;
 	m->plan = plan;
 	m->role = MEMBER_LEFT;
+	m->weight = 1;
+	m->gaps[0].to = SONDE_PLAN_NEVER;
 	m->next = s->members;
 	s->members = m;
 	m->next_of_node = plan->first;
@@ -115,7 +117,7 @@ struct member *schedules_join(struct schedules *ss, struct schedule *s, const st
 		return NULL;
 	member_fold(m, sonde_wall_ms());
 	if (m->role == MEMBER_LEFT)
-		m->told_ms = m->until_ms = m->set_version = 0;
+		m->set_version = 0;
 	s->assigned += (role == MEMBER_ASSIGNED) - (m->role == MEMBER_ASSIGNED);
 	m->role = role;
 	m->since_ms = sonde_wall_ms();
@@ -133,7 +135,6 @@ void schedules_leave(struct schedules *ss, struct member *m, const char *reason)
 	m->schedule->assigned -= m->role == MEMBER_ASSIGNED;
 	m->role = MEMBER_LEFT;
 	m->since_ms = sonde_wall_ms();
-	m->told_ms = 0;
 	m->missed = 0;
 	m->plan->dirty = true;
 	sonde_heap_remove(&ss->checks, &m->check);
@@ -218,19 +219,20 @@ struct schedule *schedules_put(struct schedules *ss, const struct sonde_id *id, 
 	}
 	/* What was expected until now followed the plan until now; from when on the new one is
 	 * followed, the nodes say. */
-	for (struct member *m = s->members; m; m = m->next) {
+	for (struct member *m = s->members; m; m = m->next)
 		member_settle(m);
-		m->told_ms = 0;
-	}
 	s->revision = revision;
 	s->created_ms = created_ms;
 	s->updated_ms = sonde_wall_ms();
 	s->removed = removed;
 	schedules_set_spec(ss, s, spec);
 	schedule_assign(ss, s);
-	for (struct member *m = s->members; m; m = m->next)
-		if (m->role != MEMBER_LEFT)
-			member_recheck(ss, m);
+	for (struct member *m = s->members; m; m = m->next) {
+		if (m->role == MEMBER_LEFT)
+			continue;
+		member_recheck(ss, m);
+		member_store(ss, m);
+	}
 	schedule_touch(ss, s);
 	return s;
 }

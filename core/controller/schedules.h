@@ -12,7 +12,7 @@
 #include "controller/record.h"
 #include "controller/schedule.h"
 
-enum { MEMBER_REASON = 120, MEMBER_RECENT = 64, MISSED_TOLD = 3 };
+enum { MEMBER_REASON = 120, MEMBER_RECENT = 64, MEMBER_GAPS = 4, MISSED_TOLD = 3 };
 
 enum member_role {
 	MEMBER_ASSIGNED,
@@ -46,13 +46,22 @@ struct member {
 	int64_t told_ms;                /* the node has it; 0 = not yet: nothing is expected */
 	uint64_t set_version;           /* of the last set made for the node that holds it */
 	int64_t until_ms;               /* expected counts up to here */
-	uint64_t expected, received;
+	uint64_t expected;              /* due times by plan, while the node was known to follow it */
+	uint64_t received;
+	uint64_t unplanned;             /* of the received ones: due in a gap, so not in expected */
+	struct {
+		int64_t from, to;       /* due times in (from, to], newest first */
+	} gaps[MEMBER_GAPS];            /* between two plans; the first is open while not told */
+	unsigned weight;                /* runs at a due time */
+	uint64_t tail;                  /* of expected: due in (tail_from, tail_to], may still come */
+	int64_t tail_from, tail_to;
+	int64_t tail_over;              /* until this moment */
 	int64_t last_due_ms;            /* latest due time received */
 	struct sonde_id last_run;       /* of it; zero after a start until one comes */
 	struct {
 		int64_t due_ms;
 		unsigned count;
-	} recent[MEMBER_RECENT];        /* received, and not over yet when they came */
+	} recent[MEMBER_RECENT];        /* planned ones received, not over yet when they came */
 	struct sonde_heap_entry booked; /* wall ms; the next run that the controller starts */
 	struct sonde_heap_entry check;  /* wall ms; when check_due must have come */
 	int64_t check_due;
@@ -137,11 +146,18 @@ void schedules_push(struct schedules *);
 void schedules_drained(struct schedules *, struct node *);
 
 /* ---- schedule_runs.c ---- */
+/* As stored with each result; little-endian hosts only, checked in configure. */
+struct schedule_count {
+	uint64_t received, unplanned;
+	int64_t last_due_ms;
+};
+
 /* A result of a run that nobody opened: whose is it? */
 struct run_facts {
 	struct member *member;
 	struct sonde_run run;
 	struct sonde_id schedule;
+	bool unplanned; /* due between two plans: it is expected because it came */
 };
 bool schedules_resolve(struct schedules *, const struct node *, const struct sonde_id *run,
                        struct run_facts *);
@@ -149,12 +165,13 @@ bool schedules_resolve(struct schedules *, const struct node *, const struct son
 int schedules_record(struct schedules *, const struct run_facts *, struct sonde_buf *);
 /* It was stored for the first time. */
 void schedules_received(struct schedules *, const struct sonde_id *schedule,
-                        const struct sonde_id *node, const struct sonde_id *run, int64_t due_ms);
+                        const struct sonde_id *node, const struct sonde_id *run, int64_t due_ms,
+                        bool unplanned);
 /* Count what was expected until now; only what can be there already. */
 void member_fold(struct member *, int64_t wall_ms);
-/* How many were received of due times that expected does not reach yet. */
-uint64_t member_ahead(const struct member *);
-/* The same up to now: what follows is another plan, or none. */
+/* What must have come by now: by plan and patience, and what came before its time was over. */
+uint64_t member_expected(const struct member *, int64_t wall_ms);
+/* What is due from now on follows another plan, or none, until member_told. */
 void member_settle(struct member *);
 /* The node has been told: from now on something is expected. */
 void member_told(struct schedules *, struct member *);
