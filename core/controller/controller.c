@@ -355,6 +355,7 @@ static void start_handles(struct controller *c)
 	uv_timer_init(&c->loop, &c->tick);
 	c->tick.data = c->sigterm.data = c->sigint.data = c;
 	uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
+	schedules_start(&c->schedules);
 	uv_signal_init(&c->loop, &c->sigterm);
 	uv_signal_init(&c->loop, &c->sigint);
 	uv_signal_start(&c->sigterm, on_signal, SIGTERM);
@@ -416,6 +417,7 @@ static void net_closed(void *arg)
 	c->store = NULL;
 	uv_close((uv_handle_t *)&c->committed, NULL);
 	uv_close((uv_handle_t *)&c->tick, NULL);
+	schedules_stop(&c->schedules);
 	uv_close((uv_handle_t *)&c->sigterm, NULL);
 	uv_close((uv_handle_t *)&c->sigint, NULL);
 }

@@ -32,7 +32,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/quarantine.c core/controller/quarantine.h \
 	core/controller/record.c core/controller/record.h \
 	core/controller/schedule.c core/controller/schedule.h \
-	core/controller/schedule_booked.c core/controller/schedule_nodes.c core/controller/schedule_push.c \
+	core/controller/schedule_booked.c core/controller/schedule_mesh.c core/controller/schedule_nodes.c core/controller/schedule_push.c \
 	core/controller/schedule_runs.c core/controller/schedule_store.c \
 	core/controller/schedules.c core/controller/schedules.h \
 	core/controller/slots.c core/controller/slots.h \

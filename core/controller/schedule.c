@@ -37,7 +37,8 @@ static const struct sonde_param rows[] = {
 };
 
 static const char *const measurement_members[] = { "type", "target", "measurementOptions",
-	                                           "locations", "limit", "timeout", "policy" };
+	                                           "locations", "limit", "timeout", "policy",
+	                                           "policyParams" };
 static const char *const list_members[] = { "nodes", "targets", "windows", "peers" };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -288,12 +289,15 @@ static int read_what(struct schedule_facts *f, struct controller *c, const json_
 		f->booked = r.type->target == TYPE_TARGET_NODE;
 		f->target = f->mesh ? NULL : sonde_pool_strndup(&f->pool, r.target, strlen(r.target));
 		f->policy = sonde_pool_strndup(&f->pool, r.policy, strlen(r.policy));
+		f->policy_params = r.policy_params ? sonde_pool_strndup(
+			&f->pool, r.policy_params, strlen(r.policy_params)) : NULL;
 		f->options = (struct sonde_text){
 			sonde_pool_strndup(&f->pool, r.options.data, r.options.len), r.options.len };
 		f->timeout_ms = r.timeout_ms;
 		f->ip_version = r.ip_version;
 		f->wanted = f->mesh || f->node_count ? 0 : wanted_of(&r);
-		if (!f->type || !f->policy || !f->options.s || (!f->mesh && !f->target))
+		if (!f->type || !f->policy || !f->options.s ||
+		    (r.policy_params && !f->policy_params) || (!f->mesh && !f->target))
 			rc = SONDE_ENOMEM;
 	} else if (rc == SONDE_ENOENT) {
 		rc = sonde_fail(e, SONDE_EINVAL, "locations", "names a measurement that is not known");

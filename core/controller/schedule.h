@@ -23,6 +23,7 @@ struct schedule_facts {
 	const char *type;   /* by name: types come and go */
 	const char *target; /* NULL: a mesh */
 	const char *policy;
+	const char *policy_params; /* JSON, NULL = none */
 	struct sonde_text options;
 	uint32_t timeout_ms;
 	uint8_t ip_version;

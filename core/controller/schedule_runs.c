@@ -78,6 +78,7 @@ static void write_record(struct schedules *ss, const struct schedule_facts *f,
 		.options = f->options, .policy = { f->policy, strlen(f->policy) },
 		.reason = { reason, strlen(reason) }, .timeout_ms = f->timeout_ms,
 		.ip_version = f->ip_version, .count = 1, .nodes = node->b,
+		.params = { f->policy_params, f->policy_params ? strlen(f->policy_params) : 0 },
 		.schedule = { (const char *)s->id.b, sizeof(s->id.b) },
 		.due_ms = (uint64_t)run->run.due_ms,
 	};
@@ -224,6 +225,40 @@ static void remember(struct member *m, int64_t due)
 	}
 	m->recent[oldest].due_ms = due;
 	m->recent[oldest].count = 1;
+}
+
+static bool is_stored(struct sonde_read *r, const struct member *m, const struct sonde_id *peer,
+                      int64_t due)
+{
+	const struct schedule *s = m->schedule;
+	struct sonde_run run = { due, s->tag, sonde_run_pair(&s->id, &m->plan->node, peer),
+		                 (uint16_t)s->revision };
+	struct sonde_slice value;
+	struct sonde_id id;
+
+	sonde_run_format(&run, &id);
+	return sonde_read_get(r, SONDE_TABLE_MEASUREMENTS, (struct sonde_slice){ id.b, sizeof(id.b) },
+	                      &value) == SONDE_OK;
+}
+
+void member_recall(struct member *m, struct sonde_read *r)
+{
+	static const struct sonde_id no_peer;
+	const struct schedule *s = m->schedule;
+	int64_t wall = sonde_wall_ms(), due;
+
+	if (!m->told_ms || !s->usable || m->role == MEMBER_LEFT)
+		return;
+	member_fold(m, wall);
+	struct sonde_plan plan = schedule_plan_on(&s->facts, &s->id, &m->plan->node);
+	due = m->until_ms;
+	for (unsigned n = 0; n < MEMBER_RECENT && (due = sonde_plan_next(&plan, due)) <= wall; n++) {
+		if (!s->facts.mesh && is_stored(r, m, &no_peer, due))
+			remember(m, due);
+		for (unsigned i = 0; s->facts.mesh && i < m->peer_count; i++)
+			if (is_stored(r, m, &m->peers[i], due))
+				remember(m, due);
+	}
 }
 
 uint64_t member_expected(const struct member *m, int64_t wall)

@@ -179,14 +179,21 @@ int schedules_load(struct schedules *ss, struct controller *c, struct sonde_erro
 	sonde_read_each(r, SONDE_TABLE_SCHEDULES, start, load_schedule, ss);
 	sonde_read_each(r, SONDE_TABLE_MEMBERS, start, load_member, ss);
 	sonde_read_end(r);
-	while ((m = sonde_map_next(&ss->members, &at)))
-		if (m->role != MEMBER_LEFT && m->told_ms)
-			member_recheck(ss, m);
 	/* Peers are not stored: they follow from the nodes, whose addresses are. */
-	at = 0;
 	for (struct schedule *s; (s = sonde_map_next(&ss->by_tag, &at));)
 		if (s->usable && s->facts.mesh)
 			schedule_assign(ss, s);
+	schedules_mesh(ss, INT64_MAX);
+	rc = sonde_read_begin(c->store, &r);
+	if (rc != SONDE_OK)
+		return sonde_fail(e, rc, "state", "cannot read the runs of schedules");
+	for (at = 0; (m = sonde_map_next(&ss->members, &at));) {
+		if (m->role == MEMBER_LEFT || !m->told_ms)
+			continue;
+		member_recall(m, r);
+		member_recheck(ss, m);
+	}
+	sonde_read_end(r);
 	if (ss->by_tag.len)
 		sonde_log(SONDE_LOG_INFO, "schedules", "%zu schedules with %zu members go on",
 		          ss->by_tag.len, ss->members.len);

@@ -13,7 +13,10 @@
 #include "base/log.h"
 #include "controller/controller.h"
 
-enum { KEEP_S = 600 };
+enum { KEEP_S = 600, SLICE_NS = 2000000, MORE_MS = 4 };
+
+static void on_more(uv_timer_t *timer);
+static void go_on(struct schedules *ss);
 
 /* ---- finding ---- */
 
@@ -206,6 +209,21 @@ void schedules_set_spec(struct schedules *ss, struct schedule *s, json_t *spec)
 		sonde_log(SONDE_LOG_ERROR, "schedules", "a schedule cannot run: %s", s->problem);
 }
 
+/* Whether nodes and peers that were chosen for the one would be chosen for the other. */
+static bool same_places(const json_t *a, const json_t *b)
+{
+	static const char *const members[] = { "type", "target", "measurementOptions", "locations",
+		                               "limit", "policy", "policyParams", "nodes", "targets",
+		                               "peers" };
+
+	for (unsigned i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		const json_t *x = json_object_get(a, members[i]), *y = json_object_get(b, members[i]);
+		if (!x != !y || (x && !json_equal(x, y)))
+			return false;
+	}
+	return true;
+}
+
 struct schedule *schedules_put(struct schedules *ss, const struct sonde_id *id, uint32_t revision,
                                int64_t created_ms, json_t *spec, bool removed)
 {
@@ -221,12 +239,17 @@ struct schedule *schedules_put(struct schedules *ss, const struct sonde_id *id, 
 	 * followed, the nodes say. */
 	for (struct member *m = s->members; m; m = m->next)
 		member_settle(m);
+	bool same = s->spec && s->usable && !removed && same_places(s->spec, spec);
 	s->revision = revision;
 	s->created_ms = created_ms;
 	s->updated_ms = sonde_wall_ms();
 	s->removed = removed;
 	schedules_set_spec(ss, s, spec);
-	schedule_assign(ss, s);
+	if (!same) {
+		s->mesh_hash = 0;
+		schedule_mesh_drop(ss, s);
+		schedule_assign(ss, s);
+	}
 	for (struct member *m = s->members; m; m = m->next) {
 		if (m->role == MEMBER_LEFT)
 			continue;
@@ -234,6 +257,7 @@ struct schedule *schedules_put(struct schedules *ss, const struct sonde_id *id, 
 		member_store(ss, m);
 	}
 	schedule_touch(ss, s);
+	schedules_mesh(ss, sonde_boottime_ns() + SLICE_NS);
 	return s;
 }
 
@@ -252,6 +276,7 @@ void schedules_deinit(struct schedules *ss)
 	struct node_plan *p;
 	size_t at = 0;
 
+	schedule_mesh_drop(ss, NULL);
 	while ((m = sonde_map_next(&ss->members, &at)))
 		member_free(ss, m);
 	at = 0;
@@ -287,6 +312,34 @@ static void keep_counts(struct schedules *ss)
 	}
 }
 
+/* Meshes first: what is pushed before its peers are known would be pushed twice. */
+static void go_on(struct schedules *ss)
+{
+	int64_t until = sonde_boottime_ns() + SLICE_NS;
+
+	bool done = schedules_mesh(ss, until) && schedules_push(ss, until);
+	if (!done && ss->started)
+		uv_timer_start(&ss->more, on_more, MORE_MS, 0);
+}
+
+static void on_more(uv_timer_t *timer)
+{
+	go_on(timer->data);
+}
+
+void schedules_start(struct schedules *ss)
+{
+	uv_timer_init(&ss->c->loop, &ss->more);
+	ss->more.data = ss;
+	ss->started = true;
+}
+
+void schedules_stop(struct schedules *ss)
+{
+	ss->started = false;
+	uv_close((uv_handle_t *)&ss->more, NULL);
+}
+
 void schedules_tick(struct schedules *ss, int64_t now)
 {
 	schedules_checks(ss);
@@ -299,5 +352,5 @@ void schedules_tick(struct schedules *ss, int64_t now)
 		ss->kept_ns = now;
 		keep_counts(ss);
 	}
-	schedules_push(ss);
+	go_on(ss);
 }

@@ -6,6 +6,8 @@
  * runs it never heard of: the run's id says which they are (schedule_runs.c). The version is a hash
  * of the content, so that it needs no storing and a node that has the set is sent nothing. */
 #pragma once
+#include <uv.h>
+
 #include "base/heap.h"
 #include "base/map.h"
 #include "controller/nodes.h"
@@ -95,9 +97,15 @@ struct schedules {
 	uint64_t mesh_generation; /* of the nodes when meshes were last made */
 	int64_t kept_ns, upkeep_ns;
 	uint64_t runs, pushed;
+	struct mesh_build *builds; /* meshes in the making */
+	uv_timer_t more;           /* work that did not fit into one slice */
+	bool started;
 };
 
 int schedules_load(struct schedules *, struct controller *, struct sonde_error *);
+/* The loop will run; it stops, and the memory stays until the handles are closed. */
+void schedules_start(struct schedules *);
+void schedules_stop(struct schedules *);
 void schedules_deinit(struct schedules *);
 
 struct schedule *schedules_by_id(const struct schedules *, const struct sonde_id *);
@@ -137,11 +145,26 @@ void schedule_assign(struct schedules *, struct schedule *);
 /* Losses, returns, free places; about once a second. */
 void schedules_upkeep(struct schedules *, int64_t now_ns);
 
+/* Nodes that have a place now, at most max. */
+unsigned schedule_present(const struct schedules *, const struct schedule *, struct node **out,
+                          unsigned max);
+/* The randomness of its policies. */
+uint64_t schedule_seed(const struct schedule *);
+
+/* ---- schedule_mesh.c ---- */
+/* Begin to choose peers, when the nodes that take part are others than before. */
+void schedule_assign_mesh(struct schedules *, struct schedule *);
+/* Go on until the time is over; true when nothing is left to do. */
+bool schedules_mesh(struct schedules *, int64_t until_ns);
+/* Forget what was begun for one; NULL = for all. */
+void schedule_mesh_drop(struct schedules *, const struct schedule *);
+
 /* ---- schedule_push.c ---- */
 void schedules_node_up(struct schedules *, struct node *, const struct sonde_msg_hello *);
 void schedules_acked(struct schedules *, struct node *, const struct sonde_msg_scheduled *);
 void schedule_touch(struct schedules *, const struct schedule *); /* its nodes' sets change */
-void schedules_push(struct schedules *);
+/* True when all that can go out went out before the time was over. */
+bool schedules_push(struct schedules *, int64_t until_ns);
 /* The connection has room again. */
 void schedules_drained(struct schedules *, struct node *);
 
@@ -171,6 +194,8 @@ void schedules_received(struct schedules *, const struct sonde_id *schedule,
 void member_fold(struct member *, int64_t wall_ms);
 /* What must have come by now: by plan and patience, and what came before its time was over. */
 uint64_t member_expected(const struct member *, int64_t wall_ms);
+/* After a start: which of the latest runs are stored. */
+void member_recall(struct member *, struct sonde_read *);
 /* What is due from now on follows another plan, or none, until member_told. */
 void member_settle(struct member *);
 /* The node has been told: from now on something is expected. */
