@@ -269,7 +269,7 @@ static void try_again(struct schedules *ss, struct schedule *s, int64_t now)
 	if (now - s->topped_ns < TOP_UP_S * SONDE_NS_PER_S)
 		return;
 	s->topped_ns = now;
-	schedules_set_spec(ss, s, json_incref(s->spec));
+	schedules_set_spec(ss, s, json_incref(s->spec), json_incref(s->resolved));
 	schedule_assign(ss, s);
 	schedule_touch(ss, s);
 }

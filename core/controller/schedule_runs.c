@@ -119,7 +119,8 @@ int schedules_record(struct schedules *ss, const struct run_facts *run, struct s
 		return b->failed ? SONDE_ENOMEM : SONDE_OK;
 	}
 	json_t *doc = read_revision(ss, s, run->run.revision);
-	int rc = schedule_facts_init(&facts, ss->c, json_object_get(doc, "spec"), false, &e);
+	int rc = schedule_facts_init(&facts, ss->c, json_object_get(doc, "spec"), false,
+	                             json_object_get(doc, "resolved"), &e);
 	if (rc == SONDE_OK)
 		write_record(ss, &facts, run, b);
 	schedule_facts_deinit(&facts);

@@ -26,9 +26,10 @@ struct member_job {
 };
 
 void schedule_write(uint32_t revision, int64_t created_ms, int64_t updated_ms, bool removed,
-                    const json_t *spec, struct sonde_buf *b)
+                    const json_t *spec, const json_t *resolved, struct sonde_buf *b)
 {
 	char *text = json_dumps(spec, JSON_COMPACT);
+	char *made = resolved ? json_dumps(resolved, JSON_COMPACT) : NULL;
 	struct sonde_json j;
 
 	sonde_json_init(&j, b);
@@ -38,8 +39,11 @@ void schedule_write(uint32_t revision, int64_t created_ms, int64_t updated_ms, b
 	sonde_json_int(&j, "updatedMs", updated_ms);
 	sonde_json_bool(&j, "removed", removed);
 	sonde_json_raw(&j, "spec", text ? text : "{}", text ? strlen(text) : 2);
+	if (made)
+		sonde_json_raw(&j, "resolved", made, strlen(made));
 	sonde_json_close(&j);
 	b->failed |= !text;
+	free(made);
 	free(text);
 }
 
@@ -95,7 +99,8 @@ static void read_schedule(struct schedules *ss, const struct sonde_id *id, json_
 	s->created_ms = json_integer_value(json_object_get(doc, "createdMs"));
 	s->updated_ms = json_integer_value(json_object_get(doc, "updatedMs"));
 	s->removed = json_is_true(json_object_get(doc, "removed"));
-	schedules_set_spec(ss, s, json_incref(json_object_get(doc, "spec")));
+	schedules_set_spec(ss, s, json_incref(json_object_get(doc, "spec")),
+	                   json_incref(json_object_get(doc, "resolved")));
 }
 
 static int load_schedule(void *arg, struct sonde_slice key, struct sonde_slice value)

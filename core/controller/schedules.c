@@ -184,21 +184,25 @@ static void set_name(struct schedules *ss, struct schedule *s)
 		s->name[0] = '\0';
 }
 
-void schedules_set_spec(struct schedules *ss, struct schedule *s, json_t *spec)
+void schedules_set_spec(struct schedules *ss, struct schedule *s, json_t *spec, json_t *resolved)
 {
 	struct sonde_error e = { "", "" };
 	struct schedule_facts facts;
 
 	json_decref(s->spec);
 	s->spec = spec;
+	json_decref(s->resolved);
+	s->resolved = resolved;
 	set_name(ss, s);
-	int rc = schedule_facts_init(&facts, ss->c, spec, false, &e);
+	int rc = schedule_facts_init(&facts, ss->c, spec, false, resolved, &e);
 	if (s->usable)
 		schedule_facts_deinit(&s->facts);
 	s->usable = rc == SONDE_OK;
 	if (s->usable) {
 		s->facts = facts;
 		s->facts.plan.windows = s->facts.windows;
+		json_decref(s->resolved);
+		s->resolved = schedule_resolved(&s->facts);
 		s->problem[0] = '\0';
 		return;
 	}
@@ -225,7 +229,8 @@ static bool same_places(const json_t *a, const json_t *b)
 }
 
 struct schedule *schedules_put(struct schedules *ss, const struct sonde_id *id, uint32_t revision,
-                               int64_t created_ms, json_t *spec, bool removed)
+                               int64_t created_ms, json_t *spec, json_t *resolved,
+                               bool removed)
 {
 	struct schedule *s = schedules_by_id(ss, id);
 
@@ -233,6 +238,7 @@ struct schedule *schedules_put(struct schedules *ss, const struct sonde_id *id, 
 		s = schedules_new(ss, id);
 	if (!s) {
 		json_decref(spec);
+		json_decref(resolved);
 		return NULL;
 	}
 	/* What was expected until now followed the plan until now; from when on the new one is
@@ -244,7 +250,7 @@ struct schedule *schedules_put(struct schedules *ss, const struct sonde_id *id, 
 	s->created_ms = created_ms;
 	s->updated_ms = sonde_wall_ms();
 	s->removed = removed;
-	schedules_set_spec(ss, s, spec);
+	schedules_set_spec(ss, s, spec, resolved);
 	if (!same) {
 		s->mesh_hash = 0;
 		schedule_mesh_drop(ss, s);
@@ -287,6 +293,7 @@ void schedules_deinit(struct schedules *ss)
 		if (s->usable)
 			schedule_facts_deinit(&s->facts);
 		json_decref(s->spec);
+		json_decref(s->resolved);
 		free(s);
 	}
 	sonde_map_deinit(&ss->by_tag);

@@ -78,6 +78,7 @@ struct schedule {
 	uint32_t tag, revision;
 	int64_t created_ms, updated_ms;
 	json_t *spec;
+	json_t *resolved; /* see schedule_resolved; of this spec, or NULL */
 	struct schedule_facts facts;
 	bool usable;  /* facts are good: false when its type is gone, say */
 	bool removed;
@@ -111,12 +112,13 @@ void schedules_deinit(struct schedules *);
 struct schedule *schedules_by_id(const struct schedules *, const struct sonde_id *);
 /* By id or name; never a removed one. */
 struct schedule *schedules_find(const struct schedules *, const char *text);
-/* After the commit: a new schedule, or another spec or removal of a known one. Takes the spec. */
+/* After the commit: a new schedule, or another spec or removal of a known one. Takes spec and resolved. */
 struct schedule *schedules_put(struct schedules *, const struct sonde_id *, uint32_t revision,
-                               int64_t created_ms, json_t *spec, bool removed);
+                               int64_t created_ms, json_t *spec, json_t *resolved,
+                               bool removed);
 /* The stored form. */
 void schedule_write(uint32_t revision, int64_t created_ms, int64_t updated_ms, bool removed,
-                    const json_t *spec, struct sonde_buf *);
+                    const json_t *spec, const json_t *resolved, struct sonde_buf *);
 
 /* ---- schedules.c, for the files beside it ---- */
 enum { MEMBER_KEY = 32 };
@@ -125,7 +127,8 @@ void schedules_member_key(const struct sonde_id *schedule, const struct sonde_id
 struct member *schedules_member_new(struct schedules *, struct schedule *,
                                     const struct sonde_id *node);
 struct schedule *schedules_new(struct schedules *, const struct sonde_id *);
-void schedules_set_spec(struct schedules *, struct schedule *, json_t *spec); /* takes */
+/* Takes both. resolved: NULL = not known. */
+void schedules_set_spec(struct schedules *, struct schedule *, json_t *spec, json_t *resolved);
 struct member *schedules_member(const struct schedules *, const struct sonde_id *schedule,
                                 const struct sonde_id *node);
 /* Adds, or changes the role of the one there is; stored. NULL when out of memory. */
