@@ -3,6 +3,7 @@
  * from the store, then the listener, so that the first request finds everything. Stop order is the
  * reverse: no new connection, answers out, store committed, loop closed. */
 #include "controller/controller.h"
+#include "controller/retain.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -223,6 +224,12 @@ static struct node *replace(void *arg, const struct task *t, unsigned failure)
 	return rc == SONDE_OK ? a.nodes[0] : same_again(c, t);
 }
 
+/* A day later than results, whose segments go by the day they came on. */
+static int64_t forget_before(const struct controller *c)
+{
+	return sonde_wall_ms() - (c->options.retain_days + 1) * INT64_C(86400000);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct controller *c = timer->data;
@@ -236,6 +243,7 @@ static void on_tick(uv_timer_t *timer)
 	if (now - c->retained_ns > RETAIN_EVERY_S * SONDE_NS_PER_S) {
 		c->retained_ns = now;
 		sonde_store_retain(c->store, (unsigned)c->options.retain_days);
+		measurements_forget(c, forget_before(c));
 		decisions_retain(&c->decisions,
 		                 sonde_wall_ms() - c->options.retain_days * INT64_C(86400000));
 	}

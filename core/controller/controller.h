@@ -64,6 +64,7 @@ struct controller {
 	struct request_count requests;
 	int64_t started_ns;
 	struct silent_links silent; /* node websockets before hello */
+	bool forgetting;            /* a batch of old measurements is at the writer */
 	int64_t retained_ns;        /* when old results were last asked to be deleted */
 	unsigned connections; /* node websockets, also before hello */
 	bool stopping;

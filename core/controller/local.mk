@@ -31,6 +31,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/policies.c core/controller/policies.h \
 	core/controller/quarantine.c core/controller/quarantine.h \
 	core/controller/record.c core/controller/record.h \
+	core/controller/retain.c core/controller/retain.h \
 	core/controller/schedule.c core/controller/schedule.h \
 	core/controller/schedule_booked.c core/controller/schedule_mesh.c core/controller/schedule_nodes.c core/controller/schedule_push.c \
 	core/controller/schedule_runs.c core/controller/schedule_store.c \

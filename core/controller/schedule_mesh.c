@@ -224,7 +224,8 @@ static bool by_policy(struct schedules *ss, struct mesh_build *b, struct node *c
 		         count, b->n, d.reason[0] ? "; " : "", d.reason);
 	else
 		snprintf(b->reason, sizeof(b->reason), "built-in mesh of %u nodes, %u peers each: %.70s",
-		         b->n, b->k < b->n ? b->k : b->n - 1, d.reason);
+		         b->n, b->k < b->n ? b->k : b->n - 1,
+		         d.reason[0] ? d.reason : "the policy has no peers().");
 	return good;
 }
 
