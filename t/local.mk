@@ -22,3 +22,8 @@ t_e2e_shift_2_shift_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DSHIFT_VERSION=2
 t_e2e_shift_2_shift_la_CFLAGS = $(PLUGIN_CFLAGS)
 t_e2e_shift_2_shift_la_LDFLAGS = $(SHIFT_LDFLAGS)
 SCRIPT_TESTS += t/e2e/reload.t t/e2e/contain.t
+
+C_TESTS += t/controller/schedules_test
+t_controller_schedules_test_SOURCES = t/controller/schedules_test.c
+t_controller_schedules_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_controller_schedules_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
