@@ -134,6 +134,33 @@ static void a_large_mesh_is_made_in_slices(void)
 	tear_down();
 }
 
+/* The policy is asked at once, in one call; the rest is slices. */
+static void a_policy_makes_a_large_mesh(void)
+{
+	static const char text[] = "{\"name\":\"m\",\"type\":\"ping\",\"targets\":\"nodes\","
+	                           "\"interval\":\"60s\",\"policy\":\"mesh_random\"}";
+	const char *src = getenv("top_srcdir");
+	struct sonde_id id = { { 7, 7 } };
+	struct sonde_error e = { "", "" };
+	char policies[4096];
+	unsigned slices = 0;
+
+	tap_limit(60);
+	set_up(MESH);
+	snprintf(policies, sizeof(policies), "%s/policies", src ? src : ".");
+	EXPECT_INT(sonde_policy_load_dir(c.policies, policies, &e), SONDE_OK);
+	json_t *spec = sonde_json_load(text, strlen(text), &e);
+	int64_t start = own_ns();
+	struct schedule *s = schedules_put(&c.schedules, &id, 1, 1, spec, NULL, false);
+	int64_t first = own_ns() - start;
+	EXPECT(s && s->usable);
+	int64_t longest = make(&slices);
+	printf("# by a policy: begun in %.2f ms, then %u slices, the longest %.2f ms: %s\n",
+	       (double)first / 1e6, slices, (double)longest / 1e6, s->members->reason);
+	EXPECT_INT(s->assigned, MESH);
+	tear_down();
+}
+
 struct put {
 	struct sonde_job job;
 	int64_t first_ms;
@@ -201,4 +228,5 @@ static void old_measurements_are_deleted(void)
 	tear_down();
 }
 
-TAP_MAIN(CASE(a_large_mesh_is_made_in_slices), CASE(old_measurements_are_deleted))
+TAP_MAIN(CASE(a_large_mesh_is_made_in_slices), CASE(a_policy_makes_a_large_mesh),
+         CASE(old_measurements_are_deleted))
