@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The JSON writer. Keys are trusted (string constants of ours); text is not and is escaped. */
+/* The JSON writer. Keys are mostly constants of ours, but the names of a map are foreign: whatever is
+ * not plain is escaped, in keys as in text. */
 #include "base/json.h"
 
 #include <math.h>
@@ -9,111 +10,6 @@
 void sonde_json_init(struct sonde_json *j, struct sonde_buf *buf)
 {
 	*j = (struct sonde_json){ .buf = buf };
-}
-
-static void lead(struct sonde_json *j, const char *key)
-{
-	size_t n = key ? strlen(key) : 0;
-	char *p = sonde_buf_reserve(j->buf, n + 4);
-
-	if (!p)
-		return;
-	char *start = p;
-	if (j->comma)
-		*p++ = ',';
-	if (key) {
-		*p++ = '"';
-		memcpy(p, key, n);
-		p += n;
-		*p++ = '"';
-		*p++ = ':';
-	}
-	j->buf->len += p - start;
-	j->comma = true;
-}
-
-void sonde_json_open(struct sonde_json *j, const char *key, char bracket)
-{
-	lead(j, key);
-	if (j->depth == SONDE_JSON_DEPTH) {
-		j->buf->failed = true;
-		return;
-	}
-	j->close[j->depth++] = bracket == '{' ? '}' : ']';
-	sonde_buf_char(j->buf, bracket);
-	j->comma = false;
-}
-
-void sonde_json_close(struct sonde_json *j)
-{
-	if (!j->depth) {
-		j->buf->failed = true;
-		return;
-	}
-	sonde_buf_char(j->buf, j->close[--j->depth]);
-	j->comma = true;
-}
-
-size_t sonde_format_int(char *out, int64_t v)
-{
-	char tmp[21];
-	size_t n = 0, len = 0;
-	uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-
-	do {
-		tmp[n++] = '0' + u % 10;
-		u /= 10;
-	} while (u);
-	if (v < 0)
-		out[len++] = '-';
-	while (n)
-		out[len++] = tmp[--n];
-	return len;
-}
-
-size_t sonde_format_number(char *out, double v, int digits)
-{
-	static const double scale[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6 };
-
-	if (!isfinite(v))
-		return memcpy(out, "null", 4), 4;
-	digits = digits < 0 ? 0 : digits > 6 ? 6 : digits;
-	if (fabs(v) > 1e12) /* too large for the integer path; exact digits matter little there */
-		return snprintf(out, 40, "%.15g", v);
-	/* Half away from zero, by hand: llround would make every plugin host link libm. */
-	int64_t fixed = (int64_t)(v * scale[digits] + (v < 0 ? -0.5 : 0.5));
-	int64_t unit = (int64_t)scale[digits];
-	size_t len = 0;
-	if (fixed < 0) {
-		out[len++] = '-';
-		fixed = -fixed;
-	}
-	len += sonde_format_int(out + len, fixed / unit);
-	int64_t rest = fixed % unit;
-	if (!rest)
-		return len;
-	out[len++] = '.';
-	for (int64_t place = unit / 10; rest && place; place /= 10) {
-		out[len++] = '0' + rest / place;
-		rest %= place;
-	}
-	return len;
-}
-
-void sonde_json_int(struct sonde_json *j, const char *key, int64_t v)
-{
-	lead(j, key);
-	char *p = sonde_buf_reserve(j->buf, 21);
-	if (p)
-		j->buf->len += sonde_format_int(p, v);
-}
-
-void sonde_json_number(struct sonde_json *j, const char *key, double v, int digits)
-{
-	lead(j, key);
-	char *p = sonde_buf_reserve(j->buf, 40);
-	if (p)
-		j->buf->len += sonde_format_number(p, v, digits);
 }
 
 /* Length of the valid UTF-8 sequence at s (1..4), 0 when broken (RFC 3629). */
@@ -200,6 +96,116 @@ void sonde_json_quote(struct sonde_buf *b, const char *text, size_t n)
 		n -= width ? width : 1;
 	}
 	sonde_buf_char(b, '"');
+}
+
+static void lead(struct sonde_json *j, const char *key)
+{
+	size_t n = key ? strlen(key) : 0;
+	bool plain = plain_run((const unsigned char *)key, n) == n;
+	char *p = sonde_buf_reserve(j->buf, n + 4);
+
+	if (!p)
+		return;
+	char *start = p;
+	if (j->comma)
+		*p++ = ',';
+	if (key && plain) {
+		*p++ = '"';
+		memcpy(p, key, n);
+		p += n;
+		*p++ = '"';
+		*p++ = ':';
+	}
+	j->buf->len += p - start;
+	if (!plain) {
+		sonde_json_quote(j->buf, key, n);
+		sonde_buf_char(j->buf, ':');
+	}
+	j->comma = true;
+}
+
+void sonde_json_open(struct sonde_json *j, const char *key, char bracket)
+{
+	lead(j, key);
+	if (j->depth == SONDE_JSON_DEPTH) {
+		j->buf->failed = true;
+		return;
+	}
+	j->close[j->depth++] = bracket == '{' ? '}' : ']';
+	sonde_buf_char(j->buf, bracket);
+	j->comma = false;
+}
+
+void sonde_json_close(struct sonde_json *j)
+{
+	if (!j->depth) {
+		j->buf->failed = true;
+		return;
+	}
+	sonde_buf_char(j->buf, j->close[--j->depth]);
+	j->comma = true;
+}
+
+size_t sonde_format_int(char *out, int64_t v)
+{
+	char tmp[21];
+	size_t n = 0, len = 0;
+	uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+
+	do {
+		tmp[n++] = '0' + u % 10;
+		u /= 10;
+	} while (u);
+	if (v < 0)
+		out[len++] = '-';
+	while (n)
+		out[len++] = tmp[--n];
+	return len;
+}
+
+size_t sonde_format_number(char *out, double v, int digits)
+{
+	static const double scale[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6 };
+
+	if (!isfinite(v))
+		return memcpy(out, "null", 4), 4;
+	digits = digits < 0 ? 0 : digits > 6 ? 6 : digits;
+	if (fabs(v) > 1e12) /* too large for the integer path; exact digits matter little there */
+		return snprintf(out, 40, "%.15g", v);
+	/* Half away from zero, by hand: llround would make every plugin host link libm. */
+	int64_t fixed = (int64_t)(v * scale[digits] + (v < 0 ? -0.5 : 0.5));
+	int64_t unit = (int64_t)scale[digits];
+	size_t len = 0;
+	if (fixed < 0) {
+		out[len++] = '-';
+		fixed = -fixed;
+	}
+	len += sonde_format_int(out + len, fixed / unit);
+	int64_t rest = fixed % unit;
+	if (!rest)
+		return len;
+	out[len++] = '.';
+	for (int64_t place = unit / 10; rest && place; place /= 10) {
+		out[len++] = '0' + rest / place;
+		rest %= place;
+	}
+	return len;
+}
+
+void sonde_json_int(struct sonde_json *j, const char *key, int64_t v)
+{
+	lead(j, key);
+	char *p = sonde_buf_reserve(j->buf, 21);
+	if (p)
+		j->buf->len += sonde_format_int(p, v);
+}
+
+void sonde_json_number(struct sonde_json *j, const char *key, double v, int digits)
+{
+	lead(j, key);
+	char *p = sonde_buf_reserve(j->buf, 40);
+	if (p)
+		j->buf->len += sonde_format_number(p, v, digits);
 }
 
 void sonde_json_text(struct sonde_json *j, const char *key, const char *text, size_t len)

@@ -38,9 +38,16 @@ sub link_or_copy {
   chmod 0755, $to;
 }
 
+# Below the range from which the kernel gives ports to connections: one of those could take it before
+# the program that shall listen there does.
 sub free_port {
-  my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die "no port: $!";
-  return $s->sockport;
+  open my $random, '<', '/dev/urandom' or die "no random numbers: $!";
+  for (1 .. 100) {
+    sysread $random, my $bytes, 2;
+    my $port = 10240 + unpack('S', $bytes) % 22000;
+    return $port if IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port);
+  }
+  die 'no port';
 }
 
 sub url { return "http://$_[0]{host}:$_[0]{port}" }
@@ -67,7 +74,7 @@ sub controller_command {
   my ($self, @extra) = @_;
   return (program('sonde-controller'), '--listen', "$self->{host}:$self->{port}", '--state',
     "$self->{dir}/controller", '--plugins', $self->{plugins}, '--runner', program('sonde-runner'),
-    '--policies', "$src/policies", '--web', "$src/web", '--guard-allow', 'private', '--beat', '1',
+    '--policies', $self->{policies} || "$src/policies", '--lua', "$src/lua", '--web', "$src/web", '--guard-allow', 'private', '--beat', '1',
     '--admin-token-file', "$self->{dir}/admin.token", @extra);
 }
 
@@ -139,6 +146,7 @@ sub request {
 
 sub get    { my ($s, $p, %o) = @_;     return $s->request('GET',    $p, undef, %o) }
 sub post   { my ($s, $p, $b, %o) = @_; return $s->request('POST',   $p, $b,    %o) }
+sub put    { my ($s, $p, $b, %o) = @_; return $s->request('PUT',    $p, $b,    %o) }
 sub patch  { my ($s, $p, $b, %o) = @_; return $s->request('PATCH',  $p, $b,    %o) }
 sub delete { my ($s, $p, %o) = @_;     return $s->request('DELETE', $p, undef, %o) }
 
@@ -202,6 +210,8 @@ sub cli {
   local $ENV{SONDE_URL}   = $self->url;
   local $ENV{SONDE_TOKEN} = $self->{token};
   local $ENV{NO_COLOR}    = 1;
+  local $ENV{SONDE_POLICY_TOOL} = abs_path(program('sonde-policy'));
+  local $ENV{SONDE_LUA}   = abs_path("$src/lua");
   my $err = "$self->{dir}/cli.err";
   my $pid = open(my $out, '-|') // die "fork: $!";
   if (!$pid) {
