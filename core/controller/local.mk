@@ -12,14 +12,17 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/request.c core/controller/api/request.h \
 	core/controller/api/route.c \
 	core/controller/api/system.c \
+	core/controller/api/timeout.c \
 	core/controller/api/tokens.c \
 	core/controller/bus.c core/controller/bus.h \
 	core/controller/controller.c core/controller/controller.h \
 	core/controller/ingest.c core/controller/ingest.h \
 	core/controller/link.c core/controller/link.h \
+	core/controller/magic.c core/controller/magic.h \
 	core/controller/node_view.c \
 	core/controller/nodes.c core/controller/nodes.h \
 	core/controller/options.c core/controller/options.h \
+	core/controller/places.c core/controller/places.h \
 	core/controller/placement.c core/controller/placement.h \
 	core/controller/quarantine.c core/controller/quarantine.h \
 	core/controller/record.c core/controller/record.h \

@@ -2,13 +2,14 @@
 /* Filters, the candidate cache and the share of each location. */
 #include "controller/placement.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/status.h"
+#include "controller/magic.h"
+#include "controller/places.h"
 
 enum { CACHE_MAX = 1024, SIGNATURE_MAX = 4096, REGIONS_MAX = 16 };
 
@@ -60,53 +61,6 @@ static bool contains(const char *hay, const char *needle)
 	return hay && *needle && strcasestr(hay, needle);
 }
 
-/* One part of a magic text against every slot: exactly for short codes, as a part of a name
- * elsewhere. A hyphen also stands for a space. */
-static bool part_matches(const char *part, const struct node *n)
-{
-	const struct node_facts *f = &n->facts;
-	char spaced[129], as[24];
-	size_t i;
-
-	if (!strcmp(part, "world"))
-		return true;
-	for (i = 0; part[i] && i < sizeof(spaced) - 1; i++)
-		spaced[i] = part[i] == '-' ? ' ' : part[i];
-	spaced[i] = '\0';
-	snprintf(as, sizeof(as), "as%lld", (long long)f->asn);
-	if ((f->asn && !strcasecmp(part, as)) || node_has_tag(n, part, strlen(part)))
-		return true;
-	if (strlen(part) == 2)
-		return (f->country && !strcasecmp(part, f->country)) ||
-		       (f->continent && !strcasecmp(part, f->continent)) ||
-		       (f->state && !strcasecmp(part, f->state)) ||
-		       (f->region && !strcasecmp(part, f->region));
-	const char *const names[] = { f->region, f->city, f->network, f->name };
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (contains(names[i], part) || contains(names[i], spaced))
-			return true;
-	char id[SONDE_ID_TEXT];
-	sonde_id_format(&n->id, id);
-	return !strcasecmp(part, id);
-}
-
-static bool magic_matches(const char *magic, const struct node *n)
-{
-	char part[129];
-
-	while (*magic) {
-		size_t len = strcspn(magic, "+");
-		snprintf(part, sizeof(part), "%.*s", (int)len, magic);
-		char *text = part + strspn(part, " ");
-		for (char *end = text + strlen(text); end > text && end[-1] == ' ';)
-			*--end = '\0';
-		if (*text && !part_matches(text, n))
-			return false;
-		magic += len + (magic[len] == '+');
-	}
-	return true;
-}
-
 static bool is_node(const char *want, const struct node *n)
 {
 	char id[SONDE_ID_TEXT];
@@ -115,19 +69,37 @@ static bool is_node(const char *want, const struct node *n)
 	return !strcasecmp(want, id) || (n->facts.name && !strcmp(want, n->facts.name));
 }
 
-bool location_matches(const struct location *l, const struct node *n)
+static bool is_near(const struct location *l, const struct node_facts *f)
+{
+	return (f->latitude != 0 || f->longitude != 0) &&
+	       place_distance(l->latitude, l->longitude, f->latitude, f->longitude) <= l->radius_km;
+}
+
+/* All but the free text. */
+static bool filter_matches(const struct location *l, const struct node *n)
 {
 	const struct node_facts *f = &n->facts;
 
-	if (!same(l->continent, f->continent) || !same(l->country, f->country) ||
-	    !same(l->state, f->state) || !same(l->region, f->region) || !same(l->city, f->city) ||
+	if (!same(l->continent, node_continent(n)) || !same(l->country, f->country) ||
+	    !same(l->state, f->state) || (l->region && !node_in_region(n, l->region)) ||
+	    !same(l->city, f->city) || (l->radius_km > 0 && !is_near(l, f)) ||
 	    (l->asn && l->asn != f->asn) || (l->network && !contains(f->network, l->network)) ||
 	    (l->node && !is_node(l->node, n)))
 		return false;
 	for (unsigned i = 0; i < l->tag_count; i++)
 		if (!node_has_tag(n, l->tags[i], strlen(l->tags[i])))
 			return false;
-	return !l->magic || magic_matches(l->magic, n);
+	return true;
+}
+
+bool location_matches(const struct nodes *nodes, const struct location *l, const struct node *n)
+{
+	struct magic magic;
+
+	if (!filter_matches(l, n))
+		return false;
+	magic_read(&magic, l->magic, nodes);
+	return magic_matches(&magic, n);
 }
 
 /* ---- candidates ---- */
@@ -147,9 +119,10 @@ static size_t signature(const struct type *type, const struct location *l, char 
 {
 	const char *const texts[] = { type->name, l->continent, l->region, l->country, l->state,
 		                      l->city, l->network, l->magic, l->node };
-	size_t n = sizeof(l->asn);
+	const double numbers[] = { (double)l->asn, l->latitude, l->longitude, l->radius_km };
+	size_t n = sizeof(numbers);
 
-	memcpy(out, &l->asn, n);
+	memcpy(out, numbers, n);
 	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		n = add_text(out, n, texts[i] ? texts[i] : "");
 	for (unsigned i = 0; i < l->tag_count; i++)
@@ -175,12 +148,15 @@ static void collect(struct placement *p, const struct type *type, const struct l
                     struct candidates *c)
 {
 	size_t len = strlen(type->name);
+	struct magic magic;
 
+	magic_read(&magic, l->magic, p->nodes);
 	c->count = 0;
 	for (unsigned i = 0; i < p->nodes->len; i++) {
 		struct node *n = p->nodes->all[i];
 		if (n && node_is_ready(p->nodes, n) && node_status(p->nodes, n) == NODE_ONLINE &&
-		    node_has_type(n, type->name, len) && location_matches(l, n))
+		    node_has_type(n, type->name, len) && filter_matches(l, n) &&
+		    magic_matches(&magic, n))
 			if (add_row(c, i) != SONDE_OK)
 				return;
 	}
@@ -299,7 +275,7 @@ static unsigned choose_from(struct placement *p, const struct placement_request 
 
 	if (l->region && set.count < want)
 		widen(p, r, l, &req, &set);
-	if (a->count || r->except) /* by an earlier location, or never to be chosen */
+	if (a->count || r->except || r->exclude_count) /* by an earlier location, or never to be chosen */
 		leave_out_taken(p, &set);
 	if (!set.count || !want)
 		return 0;
@@ -318,6 +294,27 @@ static unsigned choose_from(struct placement *p, const struct placement_request 
 		a->nodes[a->count++] = p->nodes->all[rows[i]];
 	}
 	return d.count;
+}
+
+static void take(struct placement *p, const struct node *n)
+{
+	p->taken[n->row / 64] |= UINT64_C(1) << (n->row % 64);
+}
+
+/* What must never be chosen counts as taken from the start. */
+static void take_out(struct placement *p, const struct placement_request *r)
+{
+	struct magic magic;
+
+	if (r->except)
+		take(p, r->except);
+	for (unsigned i = 0; i < r->exclude_count; i++) {
+		magic_read(&magic, r->exclude[i].magic, p->nodes);
+		for (unsigned row = 0; row < p->nodes->len; row++)
+			if (p->nodes->all[row] && filter_matches(&r->exclude[i], p->nodes->all[row]) &&
+			    magic_matches(&magic, p->nodes->all[row]))
+				take(p, p->nodes->all[row]);
+	}
 }
 
 /* Equal shares of the limit; what one location cannot fill goes to the others. */
@@ -353,8 +350,7 @@ int placement_choose(struct placement *p, const struct placement_request *r,
 	a->fallback = false;
 	if (make_room(p) != SONDE_OK)
 		return SONDE_ENOMEM;
-	if (r->except)
-		p->taken[r->except->row / 64] |= UINT64_C(1) << (r->except->row % 64);
+	take_out(p, r);
 	if (!r->location_count)
 		choose_from(p, r, &anywhere, r->limit ? r->limit : 1, a);
 	else if (r->limit)
@@ -367,5 +363,7 @@ int placement_choose(struct placement *p, const struct placement_request *r,
 		p->taken[a->nodes[i]->row / 64] = 0;
 	if (r->except)
 		p->taken[r->except->row / 64] = 0;
+	if (r->exclude_count)
+		memset(p->taken, 0, p->taken_words * sizeof(*p->taken));
 	return a->count ? SONDE_OK : SONDE_ENOENT;
 }

@@ -15,6 +15,7 @@ struct location {
 	const char *tags[LOCATION_TAGS];
 	unsigned tag_count;
 	int64_t asn;
+	double latitude, longitude, radius_km; /* radius 0 = not given */
 	unsigned limit; /* 0 = not given */
 };
 
@@ -26,6 +27,8 @@ struct placement_request {
 	unsigned limit; /* nodes in all; 0 = the sum of the locations' own limits */
 	const char *policy;
 	const struct node *except; /* never chosen; NULL = none */
+	const struct location *exclude; /* nodes that match one of these are never chosen */
+	unsigned exclude_count;
 	uint64_t seed;
 };
 
@@ -55,4 +58,4 @@ void placement_deinit(struct placement *);
 /* SONDE_OK with count >= 1, SONDE_ENOENT when no node fits. */
 int placement_choose(struct placement *, const struct placement_request *,
                      struct placement_answer *);
-bool location_matches(const struct location *, const struct node *);
+bool location_matches(const struct nodes *, const struct location *, const struct node *);

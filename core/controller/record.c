@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 
-enum { VERSION = 2, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
+enum { VERSION = 3, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
 
 static const struct {
 	size_t offset;
@@ -28,6 +28,8 @@ static const struct {
 	{ offsetof(struct record, progress), U8 },
 	{ offsetof(struct record, fallback), U8 },
 	{ offsetof(struct record, pairs), U8 },
+	{ offsetof(struct record, priority), U8 },
+	{ offsetof(struct record, reused), U8 },
 	{ offsetof(struct record, count), U32 },
 };
 

@@ -18,6 +18,8 @@ struct record {
 	uint32_t timeout_ms;
 	uint8_t timeout_given, ip_version, progress, fallback;
 	uint8_t pairs;               /* the second half of the tasks answers the first half */
+	uint8_t priority;            /* 1 to 100 */
+	uint8_t reused;              /* the nodes of an earlier one, also those that are away */
 	uint32_t count;              /* tasks */
 	const uint8_t *nodes;        /* count ids of 16 bytes */
 };

@@ -52,6 +52,9 @@ json_t *call_body(struct call *);
 /* Value of a query parameter, percent-decoded, into out; false when absent. */
 bool call_query(const struct call *, const char *name, char *out, size_t room);
 
+/* As POST /v1/measurements with this body, which is taken: one measurement, or an array of them. */
+void measurements_submit(struct call *, json_t *body);
+
 /* ---- handlers, by file ---- */
 void api_register_node(struct call *);
 void api_list_nodes(struct call *);

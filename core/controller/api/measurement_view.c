@@ -30,9 +30,15 @@ static void put_probe(const struct controller *c, const struct record *r, uint32
 
 static void put_in_progress(const struct task *t, const char *key, struct sonde_json *j)
 {
+	const struct sonde_text *type = &t->measurement->record.type;
+
 	sonde_json_open(j, key, '{');
 	sonde_json_str(j, "status", "in-progress");
-	sonde_json_str(j, "rawOutput", t && t->progress ? t->progress : "");
+	sonde_json_str(j, "rawOutput", t->progress ? t->progress : "");
+	if (type->len == 4 && !memcmp(type->s, "http", 4)) {
+		sonde_json_str(j, "rawHeaders", "");
+		sonde_json_str(j, "rawBody", "");
+	}
 	sonde_json_close(j);
 }
 
@@ -107,6 +113,23 @@ static void put_decision(const struct record *r, struct sonde_json *j)
 	sonde_json_close(j);
 }
 
+/* ipVersion is not the plugin's: it stands beside the options, and 4 is what there is without it. */
+static void put_options(const struct record *r, struct sonde_json *j)
+{
+	bool version = r->ip_version == 6 && !memchr(r->target.s, ':', r->target.len);
+
+	if (r->options.len <= 2 && !version)
+		return;
+	sonde_json_open(j, "measurementOptions", '{');
+	if (r->options.len > 2) { /* ours, without spaces: {members} */
+		sonde_buf_add(j->buf, r->options.s + 1, r->options.len - 2);
+		j->comma = true;
+	}
+	if (version)
+		sonde_json_int(j, "ipVersion", 6);
+	sonde_json_close(j);
+}
+
 static void put_all(struct view *v, struct sonde_json *j)
 {
 	const struct record *r = &v->record;
@@ -126,8 +149,7 @@ static void put_all(struct view *v, struct sonde_json *j)
 		sonde_json_int(j, "limit", r->limit);
 	if (r->timeout_given)
 		sonde_json_int(j, "timeout", r->timeout_ms / 1000);
-	if (r->options.len > 2)
-		sonde_json_raw(j, "measurementOptions", r->options.s, r->options.len);
+	put_options(r, j);
 	put_decision(r, j);
 	put_results(v, j);
 	put_time(j, "updatedAt", v->updated_ms);

@@ -75,6 +75,14 @@ static void answer(struct submission *s)
 	answer_json(s->c, s->req, 202, &b, s->batch ? NULL : headers);
 }
 
+static void open_one(struct controller *c, struct measurement *m)
+{
+	if (tasks_open(&c->tasks, m) != SONDE_OK)
+		measurement_free(m);
+	else if (m->record.reused)
+		tasks_close_absent(&c->tasks, m);
+}
+
 static void done(struct sonde_job *job, int status)
 {
 	struct submission *s = (struct submission *)job;
@@ -88,12 +96,19 @@ static void done(struct sonde_job *job, int status)
 	answer(s);
 	SONDE_EDGE("measurement.answered");
 	for (unsigned i = 0; i < s->count; i++)
-		if (tasks_open(&s->c->tasks, s->measurements[i]) != SONDE_OK)
-			measurement_free(s->measurements[i]);
+		open_one(s->c, s->measurements[i]);
 	free(s);
 }
 
 /* ---- from request to record ---- */
+
+/* 0 where it is what it would be without the member. */
+static unsigned shown_limit(const struct measurement_request *r)
+{
+	unsigned usual = r->location_count ? r->location_count : 1;
+
+	return r->limit_given && r->limit != usual ? r->limit : 0;
+}
 
 static struct measurement *make(struct controller *c, const struct measurement_request *r,
                                 const struct placement_answer *a, uint64_t seed)
@@ -108,7 +123,7 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 	for (unsigned i = 0; r->peer && i < a->count; i++)
 		memcpy(nodes + (a->count + i) * 16, r->peer->id.b, 16);
 	if (r->locations_json)
-		locations = json_dumps(r->locations_json, JSON_COMPACT | JSON_ENCODE_ANY);
+		locations = json_dumps(r->locations_json, JSON_COMPACT);
 	struct record record = {
 		.type = { r->type->name, strlen(r->type->name) },
 		.target = { r->target, strlen(r->target) },
@@ -117,9 +132,10 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 		.policy = { r->policy, strlen(r->policy) },
 		.reason = { a->reason, strlen(a->reason) },
 		.policy_version = a->version, .seed = seed, .decided_us = a->took_us,
-		.limit = r->limit_given ? r->limit : 0, .timeout_ms = r->timeout_ms,
+		.limit = shown_limit(r), .timeout_ms = r->timeout_ms,
 		.timeout_given = r->timeout_given, .ip_version = r->ip_version,
 		.progress = r->progress, .fallback = a->fallback, .pairs = r->peer != NULL,
+		.priority = (uint8_t)r->priority, .reused = r->reuse_count > 0,
 		.count = r->peer ? 2 * a->count : a->count, .nodes = nodes,
 	};
 	sonde_buf_init(&bytes, 1 << 20);
@@ -139,21 +155,39 @@ static bool reuse_magic(struct controller *c, struct measurement_request *r)
 	       request_reuse(c, r, r->locations[0].magic) == SONDE_OK;
 }
 
+/* The same nodes in the same order, also those that are away now; one at least must be there. */
+static int place_again(struct controller *c, const struct measurement_request *r,
+                       struct placement_answer *a)
+{
+	unsigned most = r->limit_given ? r->limit : PLACE_MAX, ready = 0;
+
+	*a = (struct placement_answer){ .reason = "the nodes of an earlier measurement" };
+	for (unsigned i = 0; i < r->reuse_count && a->count < most; i++) {
+		struct node *n = nodes_by_id(&c->nodes, &r->reuse[i]);
+		if (!n || n == r->peer)
+			continue;
+		ready += node_is_ready(&c->nodes, n) &&
+		         node_has_type(n, r->type->name, strlen(r->type->name));
+		a->nodes[a->count++] = n;
+	}
+	return ready ? SONDE_OK : SONDE_ENOENT;
+}
+
 static int place(struct controller *c, struct measurement_request *r, uint64_t seed,
                  struct placement_answer *a)
 {
 	struct placement_request pr = { .type = r->type, .target = r->target,
-		                        .policy = r->policy, .except = r->peer, .seed = seed };
+		                        .policy = r->policy, .except = r->peer, .seed = seed,
+		                        .locations = r->locations,
+		                        .location_count = r->location_count,
+		                        .limit = r->limit_given ? r->limit : 0,
+		                        .exclude = r->exclude,
+		                        .exclude_count = r->exclude_count };
 
-	for (int again = 0; again < 2; again++) {
-		pr.locations = r->locations;
-		pr.location_count = r->location_count;
-		pr.limit = r->limit_given ? r->limit : 0;
-		int rc = placement_choose(&c->placement, &pr, a);
-		if (rc != SONDE_ENOENT || !reuse_magic(c, r))
-			return rc;
-	}
-	return SONDE_ENOENT;
+	if (r->reuse_count)
+		return place_again(c, r, a);
+	int rc = placement_choose(&c->placement, &pr, a);
+	return rc == SONDE_ENOENT && reuse_magic(c, r) ? place_again(c, r, a) : rc;
 }
 
 static uint64_t next_seed(struct seeds *s)
@@ -198,11 +232,15 @@ static void refuse(struct call *call, int rc, const struct sonde_error *e)
 
 void api_create_measurement(struct call *call)
 {
-	struct sonde_error e = { .path = "", .text = "" };
 	json_t *body = call_body(call);
 
-	if (!body)
-		return;
+	if (body)
+		measurements_submit(call, body);
+}
+
+void measurements_submit(struct call *call, json_t *body)
+{
+	struct sonde_error e = { .path = "", .text = "" };
 	bool batch = json_is_array(body);
 	size_t n = batch ? json_array_size(body) : 1;
 	int rc = SONDE_OK;
