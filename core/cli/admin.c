@@ -44,8 +44,25 @@ static const struct cli_column plugin_columns[] = {
 	{ "SUMMARY", "summary", "summary" },
 };
 
+static int list_of_node(struct cli *cli, const char *name)
+{
+	int code;
+
+	json_t *node = cli_get(cli, "/v1/nodes", name, &code);
+	if (!node)
+		return code;
+	const json_t *plugins = cli_at(node, "plugins");
+	/* A node tells no summaries. */
+	if (plugins && !cli_print_json(cli, plugins))
+		cli_print_rows(cli, plugin_columns, COUNT(plugin_columns) - 1, plugins);
+	json_decref(node);
+	return EXIT_OK;
+}
+
 int cli_plugin_ls(struct cli *cli, const struct cli_args *a)
 {
+	if (cli_option(a, "node"))
+		return list_of_node(cli, cli_option(a, "node"));
 	return list(cli, "/v1/plugins", plugin_columns, COUNT(plugin_columns));
 }
 

@@ -15,6 +15,11 @@ static const struct cli_option token_create_options[] = {
 	{ NULL },
 };
 
+static const struct cli_option plugin_options[] = {
+	{ "node", 0, "NODE", "of this node only" },
+	{ NULL },
+};
+
 const struct cli_command cli_commands[] = {
 	{ "node", "ls", "", "list the nodes", NULL, cli_node_ls, 0, 0 },
 	{ "node", "show", "NODE", "one node: facts, load, versions", NULL, cli_node_show, 1, 1 },
@@ -30,8 +35,14 @@ const struct cli_command cli_commands[] = {
 	{ "token", "rm", "ID", "revoke a registration token", NULL, cli_token_rm, 1, 1 },
 	{ "measurement", "show", "ID", "a measurement: its placement and results", NULL,
 	  cli_measurement_show, 1, 1 },
-	{ "plugin", "ls", "", "list the measurement types", NULL, cli_plugin_ls, 0, 0 },
+	{ "plugin", "ls", "", "list the measurement types", plugin_options, cli_plugin_ls, 0, 0 },
 	{ "plugin", "show", "TYPE", "options and fields of a type", NULL, cli_plugin_show, 1, 1 },
+	{ "plugin", "new", "DIR", "write a first plugin that works", cli_plugin_new_options,
+	  cli_plugin_new, 1, 1 },
+	{ "plugin", "check", "FILE", "try a plugin: rows, self-test, generated parameters",
+	  cli_plugin_check_options, cli_plugin_check, 1, 1 },
+	{ "plugin", "reload", "", "look at the plugin directories again: new and changed types are live",
+	  plugin_options, cli_plugin_reload, 0, 0 },
 	{ "policy", "ls", "", "list the placement policies", NULL, cli_policy_ls, 0, 0 },
 	{ NULL },
 };

@@ -260,6 +260,15 @@ static int load_state(struct controller *c, struct sonde_error *e)
 	return rc;
 }
 
+static int make_guard(struct controller *c, struct sonde_error *e)
+{
+	char own[SONDE_GUARD_OWN_TEXT];
+	int rc = sonde_guard_new(c->options.guard_allow, c->options.guard_deny, &c->guard, e);
+
+	sonde_guard_own_addresses(own);
+	return rc == SONDE_OK ? sonde_guard_refuse_own(c->guard, own, e) : rc;
+}
+
 static int listen_on(struct controller *c, struct sonde_error *e)
 {
 	static struct sonde_ws_route routes[2];
@@ -308,7 +317,7 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	tokens_init(&c->tokens);
 	if (sonde_decoder_new(&c->decoder) != SONDE_OK)
 		return SONDE_ENOMEM;
-	int rc = sonde_guard_new(c->options.guard_allow, c->options.guard_deny, &c->guard, e);
+	int rc = make_guard(c, e);
 	if (rc == SONDE_OK)
 		rc = load_policies(c, e);
 	if (rc == SONDE_OK)

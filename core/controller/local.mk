@@ -16,9 +16,11 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/tokens.c \
 	core/controller/bus.c core/controller/bus.h \
 	core/controller/controller.c core/controller/controller.h \
+	core/controller/describe.c core/controller/describe.h \
 	core/controller/ingest.c core/controller/ingest.h \
 	core/controller/link.c core/controller/link.h \
 	core/controller/magic.c core/controller/magic.h \
+	core/controller/node_plugins.c core/controller/node_plugins.h \
 	core/controller/node_view.c \
 	core/controller/nodes.c core/controller/nodes.h \
 	core/controller/options.c core/controller/options.h \

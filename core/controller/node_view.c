@@ -82,6 +82,30 @@ static void describe_plugins(const struct node *node, struct sonde_json *j)
 	sonde_json_close(j);
 }
 
+static void describe_reload(const struct node *node, struct sonde_json *j)
+{
+	static const char *const states[] = { NULL, "asked", "done", "failed" };
+	json_t *row;
+	size_t i;
+
+	if (node->refused) {
+		sonde_json_open(j, "pluginsRefused", '[');
+		json_array_foreach(node->refused, i, row) {
+			sonde_json_open(j, NULL, '{');
+			put_text(j, "file", json_string_value(json_object_get(row, "file")));
+			put_text(j, "why", json_string_value(json_object_get(row, "why")));
+			sonde_json_close(j);
+		}
+		sonde_json_close(j);
+	}
+	if (node->reload == NODE_RELOAD_NONE)
+		return;
+	sonde_json_open(j, "reload", '{');
+	sonde_json_str(j, "state", states[node->reload]);
+	sonde_json_str(j, "why", node->reload_why);
+	sonde_json_close(j);
+}
+
 void node_describe(const struct nodes *n, const struct node *node, struct sonde_json *j, bool full)
 {
 	char id[SONDE_ID_TEXT], when[SONDE_TIME_TEXT];
@@ -103,6 +127,7 @@ void node_describe(const struct nodes *n, const struct node *node, struct sonde_
 		sonde_json_bool(j, "approved", node->facts.approved);
 		sonde_json_bool(j, "disabled", node->facts.disabled);
 		sonde_json_str(j, "registrationToken", node->facts.token);
+		describe_reload(node, j);
 		describe_live(node, j);
 	}
 }

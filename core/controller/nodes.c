@@ -71,6 +71,7 @@ int nodes_init(struct nodes *n, struct sonde_policies *policies, struct bus *bus
 static void node_free(struct node *n)
 {
 	json_decref(n->plugins);
+	json_decref(n->refused);
 	sonde_pool_deinit(&n->pool);
 	free(n);
 }

@@ -36,6 +36,13 @@ struct node_facts {
 	int64_t created_ms, goodbye_ms;
 };
 
+enum node_reload {
+	NODE_RELOAD_NONE,
+	NODE_RELOAD_ASKED,
+	NODE_RELOAD_DONE,
+	NODE_RELOAD_FAILED, /* reload_why says why nothing changed */
+};
+
 struct task;
 struct task_list {
 	struct task *first, *last;
@@ -56,7 +63,10 @@ struct node {
 	uint32_t capacity;
 	char version[33];
 	char peer[64];
-	json_t *plugins; /* array of the hello, NULL before */
+	json_t *plugins; /* array of { name, version }; NULL before hello */
+	json_t *refused; /* array of { file, why }; NULL = none */
+	enum node_reload reload;
+	char reload_why[256];
 	struct task_list queued, active;
 	struct task *slot; /* the test between two nodes that this one is booked for */
 	struct node *dirty_next; /* waits for dispatch */

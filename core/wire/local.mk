@@ -5,7 +5,6 @@ core_wire_libwire_a_SOURCES = \
 	core/wire/frame.c \
 	core/wire/msg.c \
 	core/wire/scan.c core/wire/scan.h \
-	core/wire/valid.c \
 	core/wire/wire.h
 
 C_TESTS += t/wire/wire_test

@@ -119,6 +119,13 @@ static const struct field epoch_rows[] = {
 	{ NULL },
 };
 
+static const struct field types_rows[] = {
+	{ "plugins", FIELD_OBJECT, AT(sonde_msg_types, plugins), 1 << 18 },
+	{ "why", FIELD_TEXT, AT(sonde_msg_types, why), 512, true },
+	{ "asked", FIELD_BOOL, AT(sonde_msg_types, asked), 0, true },
+	{ NULL },
+};
+
 static const struct field no_rows[] = { { NULL } };
 
 struct kind {
@@ -144,6 +151,8 @@ static const struct kind kinds[] = {
 	[SONDE_MSG_READY] = { "ready", reason_rows, 0 },
 	[SONDE_MSG_OUTCOME] = { "outcome", result_rows, AT(sonde_msg, outcome) },
 	[SONDE_MSG_QUIT] = { "quit", reason_rows, 0 },
+	[SONDE_MSG_RELOAD] = { "reload", no_rows, 0 },
+	[SONDE_MSG_TYPES] = { "types", types_rows, AT(sonde_msg, types) },
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };

@@ -68,6 +68,7 @@ void api_create_measurement(struct call *);
 void api_get_measurement(struct call *);
 void api_list_probes(struct call *);
 void api_list_plugins(struct call *);
+void api_reload_plugins(struct call *);
 void api_list_policies(struct call *);
 void api_health(struct call *);
 void api_ready(struct call *);

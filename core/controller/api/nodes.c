@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "controller/api/api.h"
 #include "controller/link.h"
+#include "controller/node_plugins.h"
 
 enum { FACTS_POOL = 64 << 10 };
 
@@ -99,7 +100,11 @@ static void changed(struct change *ch, struct node *node)
 	struct sonde_buf b;
 	struct sonde_json j;
 
+	bool news = ch->facts.approved && !node->facts.approved;
+
 	node_set_facts(&ch->c->nodes, node, &ch->facts);
+	if (news)
+		node_plugins_approved(ch->c, node);
 	tasks_touch(&ch->c->tasks, node);
 	tasks_flush(&ch->c->tasks);
 	sonde_buf_init(&b, 1 << 20);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "controller/api/api.h"
+#include "controller/node_plugins.h"
 
 static void reply_text(struct call *call, unsigned status, const char *text)
 {
@@ -124,6 +125,16 @@ void api_list_plugins(struct call *call)
 	sonde_buf_str(&b, text ? text : "[]");
 	free(text);
 	answer_json(call->c, call->req, 200, &b, NULL);
+}
+
+void api_reload_plugins(struct call *call)
+{
+	const struct node *node = *call->param ? nodes_find(&call->c->nodes, call->param) : NULL;
+
+	if (*call->param && !node)
+		answer_not_found(call, "node");
+	else
+		plugins_reload(call->c, call->req, node);
 }
 
 void api_list_policies(struct call *call)

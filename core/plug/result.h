@@ -9,6 +9,11 @@
 
 #include "base/json.h"
 
+enum {
+	SONDE_RESULT_MAX = (4 << 20) - (64 << 10), /* a message also holds the sentence and ids */
+	SONDE_RAW_MAX = 256 << 10,
+};
+
 struct sonde_result {
 	struct sonde_buf body, raw;
 	struct sonde_json json;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A strict JSON checker for values that are kept and passed on as bytes: jsmn, which finds them,
  * is lenient. No tree, no recursion; the open brackets are a bit stack. */
-#include "wire/wire.h"
+#include "base/json.h"
 
 struct cursor {
 	const unsigned char *p, *end;

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The result of one probe as the plugin writes it. Owns both texts. The JSON writer below trusts
  * its caller; a plugin is not trusted, so that every call is checked here first. */
-#include "runner/result.h"
+#include "plug/result.h"
 
 #include <string.h>
-
-#include "wire/wire.h"
 
 /* The outcome message wraps the body in a few more levels. */
 enum { DEPTH_MAX = SONDE_JSON_DEPTH - 4, KEY_MAX = 64, RAW_MIN = 64 };
