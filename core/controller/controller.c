@@ -286,7 +286,7 @@ static int listen_on(struct controller *c, struct sonde_error *e)
 	struct sonde_listen l = {
 		.host = host[0] && strcmp(host, "*") ? host : NULL, .port = (uint16_t)port,
 		.cert = c->options.cert, .key = c->options.key, .http = api_handle, .http_arg = c,
-		.routes = routes,
+		.routes = routes, .headers = "Link: </v1/spec.yaml>; rel=\"service-desc\"\r\n",
 	};
 	if (access(c->options.web, R_OK) == 0) {
 		l.static_dir = c->options.web;
@@ -333,6 +333,7 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	c->tasks.close = ingest_close_task;
 	c->tasks.replace = replace;
 	c->tasks.arg = c;
+	waits_init(&c->waits, c);
 	rc = load_state(c, e);
 	if (rc == SONDE_OK && !tokens_have_admin(&c->tokens))
 		rc = make_admin_token(c);
@@ -366,11 +367,13 @@ void controller_stop(struct controller *c)
 	if (c->stopping)
 		return;
 	c->stopping = true;
+	waits_stop(&c->waits);
 	sonde_net_close(c->net, net_closed, c);
 }
 
 void controller_deinit(struct controller *c)
 {
+	waits_deinit(&c->waits);
 	tasks_deinit(&c->tasks);
 	placement_deinit(&c->placement);
 	nodes_deinit(&c->nodes);

@@ -3,6 +3,7 @@
 #pragma once
 #include <uv.h>
 
+#include "controller/api/wait.h"
 #include "controller/bus.h"
 #include "controller/ingest.h"
 #include "controller/nodes.h"
@@ -52,6 +53,7 @@ struct controller {
 	struct tasks tasks;
 	struct placement placement;
 	struct ingest ingest;
+	struct waits waits;
 	struct request_count requests;
 	int64_t started_ns;
 	struct silent_links silent; /* node websockets before hello */

@@ -4,16 +4,19 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/api.h \
 	core/controller/api/enrol.c \
 	core/controller/api/locations.c \
+	core/controller/api/measurement_list.c \
 	core/controller/api/measurement_view.c \
 	core/controller/api/measurements.c \
 	core/controller/api/nodes.c \
 	core/controller/api/answer.c \
 	core/controller/api/reading.h \
 	core/controller/api/request.c core/controller/api/request.h \
+	core/controller/api/query.c \
 	core/controller/api/route.c \
 	core/controller/api/system.c \
 	core/controller/api/timeout.c \
 	core/controller/api/tokens.c \
+	core/controller/api/wait.c core/controller/api/wait.h \
 	core/controller/bus.c core/controller/bus.h \
 	core/controller/controller.c core/controller/controller.h \
 	core/controller/describe.c core/controller/describe.h \

@@ -272,6 +272,15 @@ static int expect_body(struct sonde_req *s, int64_t length)
 	return 0;
 }
 
+static bool takes_gzip(struct lws *wsi)
+{
+	char text[256];
+
+	return lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING) > 0 &&
+	       lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP_ACCEPT_ENCODING) > 0 &&
+	       gzip_accepted(text);
+}
+
 static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
 {
 	struct lws *wsi = s->wsi;
@@ -283,6 +292,8 @@ static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
 					   .tls = s->listener->tls, .body = "" };
 	s->keep = version == VERSION_1_1 && !asks_to_close(wsi);
 	s->head_only = s->view.method == SONDE_HEAD;
+	s->came_ns = sonde_boottime_ns();
+	s->gzip = takes_gzip(wsi);
 	sonde_buf_reset(&s->body);
 	if (!take_target(s, uri, uri_len))
 		return reply_refuse(s, 400, "the URL is malformed");

@@ -139,6 +139,10 @@ int sonde_read_get(struct sonde_read *, enum sonde_table, struct sonde_slice key
 int sonde_read_each(struct sonde_read *, enum sonde_table, struct sonde_slice from,
                     int (*fn)(void *arg, struct sonde_slice key, struct sonde_slice value),
                     void *arg);
+/* The same from the last key before `from` (empty = the end) towards the start. */
+int sonde_read_each_back(struct sonde_read *, enum sonde_table, struct sonde_slice from,
+                         int (*fn)(void *arg, struct sonde_slice key, struct sonde_slice value),
+                         void *arg);
 /* The counted result of a task; body borrowed until end. SONDE_ENOENT when none. */
 int sonde_read_result(struct sonde_read *, const struct sonde_id *measurement, uint32_t task,
                       struct sonde_result *);

@@ -101,7 +101,7 @@ sub start_node {
     %{ $o{flags} || {} });
   my @argv = (program('sonde-node'), '--controller', $self->url, '--state', "$self->{dir}/$name",
     '--token-file', $file, '--plugins', $self->{plugins}, '--runner', program('sonde-runner'),
-    '--guard-allow', 'private', map { ("--$_", $flags{$_}) } sort keys %flags);
+    '--guard-allow', 'private', map { ("--$_", $flags{$_}) } grep { defined $flags{$_} } sort keys %flags);
   # A node of the lab lives in its own network namespace.
   unshift @argv, 'ip', 'netns', 'exec', $o{netns} if $o{netns};
   $self->spawn($name, @argv);

@@ -54,7 +54,7 @@ static void put_lost(const char *key, struct sonde_json *j)
 }
 
 struct view {
-	const struct controller *c;
+	struct controller *c;
 	struct sonde_read *read;
 	struct sonde_id id;
 	struct record record;
@@ -165,9 +165,9 @@ static uint64_t fnv(const char *p, size_t n)
 	return h;
 }
 
-static void reply(struct call *call, struct sonde_buf *b, const struct view *v)
+static void reply(const struct view *v, struct sonde_req *req, unsigned status, struct sonde_buf *b)
 {
-	char etag[48], seen[64];
+	char etag[48], seen[512];
 	bool old = !v->open && sonde_wall_ms() - v->updated_ms > 180000;
 	const struct sonde_header headers[] = {
 		{ "ETag", etag },
@@ -177,42 +177,58 @@ static void reply(struct call *call, struct sonde_buf *b, const struct view *v)
 	};
 
 	snprintf(etag, sizeof(etag), "W/\"%zx-%016" PRIx64 "\"", b->len, fnv(b->data, b->len));
-	if (sonde_req_header(call->req, "if-none-match", seen, sizeof(seen)) > 0 &&
-	    !strcmp(seen, etag)) {
+	if (sonde_req_header(req, "if-none-match", seen, sizeof(seen)) > 0 && strstr(seen, etag)) {
 		sonde_buf_deinit(b);
-		call->c->requests.by_class[3]++;
-		sonde_req_reply(call->req, &(struct sonde_reply){ .status = 304, .headers = headers });
+		v->c->requests.by_class[3]++;
+		sonde_req_reply(req, &(struct sonde_reply){ .status = 304, .headers = headers });
 		return;
 	}
-	answer_json(call->c, call->req, 200, b, headers);
+	answer_json(v->c, req, status, b, headers);
 }
 
-void api_get_measurement(struct call *call)
+static int find(struct view *v)
 {
-	struct view v = { .c = call->c };
 	struct sonde_slice value;
+
+	int rc = sonde_read_get(v->read, SONDE_TABLE_MEASUREMENTS,
+	                        (struct sonde_slice){ v->id.b, sizeof(v->id.b) }, &value);
+	return rc == SONDE_OK ? record_read(&v->record, value.data, value.len) : rc;
+}
+
+void measurement_answer(struct controller *c, struct sonde_req *req, const struct sonde_id *id,
+                        unsigned status)
+{
+	struct view v = { .c = c, .id = *id };
 	struct sonde_buf b;
 	struct sonde_json j;
 
-	if (!sonde_id_parse(call->param, strlen(call->param), &v.id) ||
-	    sonde_read_begin(call->c->store, &v.read) != SONDE_OK) {
-		answer_not_found(call, "measurement");
-		return;
-	}
-	int rc = sonde_read_get(v.read, SONDE_TABLE_MEASUREMENTS,
-	                        (struct sonde_slice){ v.id.b, sizeof(v.id.b) }, &value);
-	if (rc == SONDE_OK)
-		rc = record_read(&v.record, value.data, value.len);
-	if (rc != SONDE_OK) {
+	int rc = sonde_read_begin(c->store, &v.read);
+	if (rc == SONDE_OK && (rc = find(&v)) != SONDE_OK)
 		sonde_read_end(v.read);
-		answer_not_found(call, "measurement");
+	if (rc != SONDE_OK) {
+		answer_error(c, req, 404, "not_found", "Couldn't find the requested measurement.", NULL,
+		             NULL);
 		return;
 	}
-	v.open = tasks_find(&call->c->tasks, &v.id);
+	v.open = tasks_find(&c->tasks, &v.id);
 	v.updated_ms = sonde_id_wall_ms(&v.id);
 	sonde_buf_init(&b, REPLY_MAX);
 	sonde_json_init(&j, &b);
 	put_all(&v, &j);
 	sonde_read_end(v.read);
-	reply(call, &b, &v);
+	reply(&v, req, status, &b);
+}
+
+void api_get_measurement(struct call *call)
+{
+	struct sonde_id id;
+	int64_t wait;
+
+	if (!call_wait(call, &wait))
+		return;
+	if (!sonde_id_parse(call->param, strlen(call->param), &id))
+		answer_not_found(call, "measurement");
+	else if (!wait || !tasks_find(&call->c->tasks, &id) ||
+	         !waits_add(&call->c->waits, call->req, &id, wait, 200))
+		measurement_answer(call->c, call->req, &id, 200);
 }

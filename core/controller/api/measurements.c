@@ -17,6 +17,7 @@ struct submission {
 	struct controller *c;
 	struct sonde_req *req;
 	bool batch;
+	int64_t wait_ms; /* 0 = answer when it is stored */
 	unsigned count;
 	struct measurement *measurements[];
 };
@@ -57,22 +58,28 @@ static void put_created(struct sonde_json *j, const struct measurement *m)
 static void answer(struct submission *s)
 {
 	char location[64] = "/v1/measurements/";
+	char cost[24] = "";
 	const struct sonde_header headers[] = { { "Location", location },
-		                                { "Cache-Control", "private, no-store" }, { NULL } };
+		                                { "Cache-Control", "private, no-store" },
+		                                { "X-Request-Cost", cost }, { NULL } };
 	struct sonde_buf b;
 	struct sonde_json j;
+	unsigned tests = 0;
 
 	sonde_buf_init(&b, BATCH_MAX * 80);
 	sonde_json_init(&j, &b);
 	if (s->batch)
 		sonde_json_open(&j, NULL, '[');
-	for (unsigned i = 0; i < s->count; i++)
+	for (unsigned i = 0; i < s->count; i++) {
 		put_created(&j, s->measurements[i]);
+		tests += record_probes(&s->measurements[i]->record);
+	}
+	snprintf(cost, sizeof(cost), "%u", tests);
 	if (s->batch)
 		sonde_json_close(&j);
 	else
 		sonde_id_format(&s->measurements[0]->id, location + strlen(location));
-	answer_json(s->c, s->req, 202, &b, s->batch ? NULL : headers);
+	answer_json(s->c, s->req, 202, &b, s->batch ? headers + 1 : headers);
 }
 
 static void open_one(struct controller *c, struct measurement *m)
@@ -93,7 +100,10 @@ static void done(struct sonde_job *job, int status)
 		return;
 	}
 	SONDE_EDGE("measurement.stored");
-	answer(s);
+	bool waits = s->wait_ms && waits_add(&s->c->waits, s->req, &s->measurements[0]->id,
+	                                     s->wait_ms, 202);
+	if (!waits)
+		answer(s);
 	SONDE_EDGE("measurement.answered");
 	for (unsigned i = 0; i < s->count; i++)
 		open_one(s->c, s->measurements[i]);
@@ -241,6 +251,12 @@ void api_create_measurement(struct call *call)
 void measurements_submit(struct call *call, json_t *body)
 {
 	struct sonde_error e = { .path = "", .text = "" };
+	int64_t wait;
+
+	if (!call_wait(call, &wait)) {
+		json_decref(body);
+		return;
+	}
 	bool batch = json_is_array(body);
 	size_t n = batch ? json_array_size(body) : 1;
 	int rc = SONDE_OK;
@@ -270,6 +286,7 @@ void measurements_submit(struct call *call, json_t *body)
 		s->c = call->c;
 		s->req = call->req;
 		s->batch = batch;
+		s->wait_ms = batch ? 0 : wait;
 		rc = sonde_store_submit(call->c->store, &s->job);
 	}
 	if (rc != SONDE_OK) {

@@ -7,8 +7,14 @@
 const struct route api_routes[] = {
 	{ SONDE_POST, "/v1/measurements", ROLE_MEASURE, api_create_measurement,
 	  "Create a measurement, or up to 1,000 as an array" },
+	{ SONDE_GET, "/v1/measurements", ROLE_ADMIN, api_list_measurements,
+	  "Measurements, newest first" },
 	{ SONDE_GET, "/v1/measurements/{id}", ROLE_PUBLIC, api_get_measurement,
 	  "A measurement and its results" },
+	{ SONDE_DELETE, "/v1/measurements/{id}", ROLE_ADMIN, api_cancel_measurement,
+	  "Cancel a measurement" },
+	{ SONDE_POST, "/v1/measurements/{id}/rerun", ROLE_MEASURE, api_rerun_measurement,
+	  "Measure the same again" },
 	{ SONDE_GET, "/v1/probes", ROLE_PUBLIC, api_list_probes, "Nodes that are ready" },
 	{ SONDE_GET, "/v1/plugins", ROLE_PUBLIC, api_list_plugins, "Measurement types" },
 	{ SONDE_POST, "/v1/plugins/reload", ROLE_ADMIN, api_reload_plugins,
@@ -45,7 +51,7 @@ static bool path_matches(const char *pattern, const char *path, char *param)
 		return false;
 	const char *value = path + head;
 	size_t len = strcspn(value, "/");
-	if (!len || len >= PATH_PARAM_MAX || value[len] != strchr(brace, '}')[1])
+	if (!len || len >= PATH_PARAM_MAX || strcmp(value + len, strchr(brace, '}') + 1))
 		return false;
 	memcpy(param, value, len);
 	param[len] = '\0';
@@ -78,7 +84,7 @@ static void preflight(struct call *call)
 {
 	static const struct sonde_header headers[] = {
 		{ "Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE, OPTIONS" },
-		{ "Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match" },
+		{ "Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, Idempotency-Key" },
 		{ "Access-Control-Max-Age", "600" },
 		{ NULL },
 	};
