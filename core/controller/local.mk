@@ -12,6 +12,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/reading.h \
 	core/controller/api/request.c core/controller/api/request.h \
 	core/controller/api/query.c \
+	core/controller/api/results.c \
 	core/controller/api/route.c \
 	core/controller/api/system.c \
 	core/controller/api/timeout.c \
@@ -31,6 +32,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/placement.c core/controller/placement.h \
 	core/controller/quarantine.c core/controller/quarantine.h \
 	core/controller/record.c core/controller/record.h \
+	core/controller/result_facts.c core/controller/result_facts.h \
 	core/controller/slots.c core/controller/slots.h \
 	core/controller/tasks.c core/controller/tasks.h core/controller/tasks_private.h \
 	core/controller/tokens.c core/controller/tokens.h \

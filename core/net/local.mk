@@ -9,6 +9,7 @@ core_net_libnet_a_SOURCES = \
 	core/net/net.c \
 	core/net/reply.c \
 	core/net/static.c \
+	core/net/stream.c \
 	core/net/upgrade.c \
 	core/net/ws.c
 core_net_libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(LWS_CFLAGS) $(UV_CFLAGS) $(ZLIB_CFLAGS)

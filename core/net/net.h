@@ -85,6 +85,19 @@ struct sonde_reply {
  * whose value holds a control character is left out. A 204 or 304 has no body. */
 void sonde_req_reply(struct sonde_req *, const struct sonde_reply *);
 
+/* An answer that is made piece by piece, as the peer takes it. */
+struct sonde_stream {
+	/* Append the next piece, some 10 to 100 KiB. 1 = there is more, 0 = that was the end, < 0 =
+	 * broken off: the connection is closed. Runs on the loop, short. Must not be NULL. */
+	int (*more)(void *arg, struct sonde_buf *);
+	void (*close)(void *arg); /* once, at the end or when the peer has left */
+	void *arg;
+};
+
+/* Instead of sonde_req_reply: head has no body. A peer that takes nothing for 30 s is closed. */
+void sonde_req_stream(struct sonde_req *, const struct sonde_reply *head,
+                      const struct sonde_stream *);
+
 typedef void sonde_http_fn(struct sonde_req *, void *arg);
 
 /* -------- websockets -------- */

@@ -129,6 +129,8 @@ struct sonde_req {
 	struct sonde_conn *conn;            /* after the upgrade */
 	bool keep, inside, head_only;
 	bool gzip; /* the peer takes it */
+	bool chunked;
+	struct sonde_stream stream; /* more is NULL when there is none */
 	int64_t came_ns;
 	bool answered; /* lws has not yet gone on to the next request */
 	int rc; /* what the callback that ran the handler gives to lws */
@@ -187,6 +189,16 @@ int reply_refuse(struct sonde_req *, unsigned status, const char *why);
 int reply_error(struct sonde_req *, unsigned status, const char *why);
 /* Answer from inside a callback; what the callback must return. */
 int reply_now(struct sonde_req *, const struct sonde_reply *);
+
+/* Status line and headers of an answer whose body comes in pieces. */
+int reply_head(struct sonde_req *, const struct sonde_reply *);
+/* The answer is complete: on to the next request, or close. */
+int reply_finish(struct sonde_req *);
+
+/* stream.c */
+int stream_writable(struct sonde_req *);
+/* The connection is gone: the stream, if there is one, is closed. */
+void stream_gone(struct sonde_req *);
 
 /* gzip.c */
 /* An Accept-Encoding header allows gzip. */

@@ -161,7 +161,9 @@ static void build(struct sonde_req *s, const struct sonde_reply *given)
 		add_header(b, h->name, h->value);
 	if (r->type && !bodiless)
 		add_header(b, "Content-Type", r->type);
-	if (!bodiless) {
+	if (s->stream.more && s->chunked) {
+		LITERAL(b, "Transfer-Encoding: chunked\r\n");
+	} else if (!bodiless && !s->stream.more) {
 		LITERAL(b, "Content-Length: ");
 		add_int(b, s->head_only ? 0 : (int64_t)r->len);
 		LITERAL(b, "\r\n");
@@ -185,7 +187,7 @@ static void read_leftover(struct lws *wsi)
 	}
 }
 
-static int finish(struct sonde_req *s)
+int reply_finish(struct sonde_req *s)
 {
 	struct lws *wsi = s->wsi;
 	bool partial = lws_partial_buffered(wsi) != 0;
@@ -212,7 +214,7 @@ static int send_reply(struct sonde_req *s, const struct sonde_reply *r)
 	s->state = SESSION_IDLE;
 	if (!b->failed &&
 	    lws_write(s->wsi, (unsigned char *)b->data, b->len, LWS_WRITE_HTTP_HEADERS) >= 0)
-		rc = finish(s);
+		rc = reply_finish(s);
 	if (b->cap > KEEP_OUT)
 		sonde_buf_deinit(b);
 	if (s->net->packed.cap > KEEP_OUT)
@@ -220,6 +222,16 @@ static int send_reply(struct sonde_req *s, const struct sonde_reply *r)
 	if (s->body.cap > KEEP_BODY)
 		sonde_buf_deinit(&s->body);
 	return rc;
+}
+
+int reply_head(struct sonde_req *s, const struct sonde_reply *r)
+{
+	struct sonde_buf *b = &s->net->out;
+
+	build(s, r);
+	if (b->failed)
+		return -1;
+	return lws_write(s->wsi, (unsigned char *)b->data, b->len, LWS_WRITE_HTTP_HEADERS) < 0 ? -1 : 0;
 }
 
 int reply_now(struct sonde_req *s, const struct sonde_reply *r)

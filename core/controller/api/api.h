@@ -81,6 +81,8 @@ void api_get_measurement(struct call *);
 void api_list_measurements(struct call *);
 void api_cancel_measurement(struct call *);
 void api_rerun_measurement(struct call *);
+void api_list_results(struct call *);
+void api_export_results(struct call *);
 void api_list_probes(struct call *);
 void api_list_plugins(struct call *);
 void api_reload_plugins(struct call *);
