@@ -3,12 +3,14 @@ noinst_LIBRARIES += core/controller/libcontroller.a
 core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/api.h \
 	core/controller/api/enrol.c \
+	core/controller/api/explain.c \
 	core/controller/api/locations.c \
 	core/controller/api/measurement_list.c \
 	core/controller/api/measurement_view.c \
 	core/controller/api/measurements.c \
 	core/controller/api/nodes.c \
 	core/controller/api/answer.c \
+	core/controller/api/policies.c \
 	core/controller/api/reading.h \
 	core/controller/api/request.c core/controller/api/request.h \
 	core/controller/api/query.c \
@@ -20,6 +22,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/wait.c core/controller/api/wait.h \
 	core/controller/bus.c core/controller/bus.h \
 	core/controller/controller.c core/controller/controller.h \
+	core/controller/decisions.c core/controller/decisions.h \
 	core/controller/describe.c core/controller/describe.h \
 	core/controller/ingest.c core/controller/ingest.h \
 	core/controller/link.c core/controller/link.h \
@@ -30,6 +33,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/options.c core/controller/options.h \
 	core/controller/places.c core/controller/places.h \
 	core/controller/placement.c core/controller/placement.h \
+	core/controller/policies.c core/controller/policies.h \
 	core/controller/quarantine.c core/controller/quarantine.h \
 	core/controller/record.c core/controller/record.h \
 	core/controller/result_facts.c core/controller/result_facts.h \

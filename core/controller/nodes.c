@@ -298,6 +298,8 @@ static void refresh_facts(struct nodes *n, struct node *node)
 	sonde_column_number(n->policies, node->row, SONDE_COL_LONGITUDE, f->longitude);
 	sonde_column_number(n->policies, node->row, SONDE_COL_ASN, (double)f->asn);
 	sonde_column_text(n->policies, node->row, SONDE_COL_REGION, f->region ? f->region : "");
+	sonde_column_text(n->policies, node->row, SONDE_COL_CONTINENT,
+	                  f->continent ? f->continent : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_COUNTRY, f->country ? f->country : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_CITY, f->city ? f->city : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_NAME, f->name ? f->name : "");

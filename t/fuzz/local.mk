@@ -35,8 +35,10 @@ EXTRA_DIST += \
 	t/fuzz/seeds/config/odd.yaml \
 	t/fuzz/seeds/config/plain.yaml \
 	t/fuzz/seeds/measurement/map.json \
+	t/fuzz/seeds/measurement/odd-names.json \
 	t/fuzz/seeds/measurement/options.json \
 	t/fuzz/seeds/measurement/rows.json \
+	t/fuzz/seeds/measurement/twice.json \
 	t/fuzz/seeds/measurement/zero.json \
 	t/fuzz/seeds/target/carried \
 	t/fuzz/seeds/target/list \

@@ -19,7 +19,11 @@ struct submission {
 	bool batch;
 	int64_t wait_ms; /* 0 = answer when it is stored */
 	unsigned count;
-	struct measurement *measurements[];
+	struct made {
+		struct measurement *m;
+		char *trace; /* why these nodes */
+		size_t trace_len;
+	} made[];
 };
 
 static int apply(struct sonde_write *w, struct sonde_job *job)
@@ -27,7 +31,7 @@ static int apply(struct sonde_write *w, struct sonde_job *job)
 	struct submission *s = (struct submission *)job;
 
 	for (unsigned i = 0; i < s->count; i++) {
-		const struct measurement *m = s->measurements[i];
+		const struct measurement *m = s->made[i].m;
 		int rc = sonde_write_put(w, SONDE_TABLE_MEASUREMENTS,
 		                         (struct sonde_slice){ m->id.b, sizeof(m->id.b) },
 		                         (struct sonde_slice){ m->bytes, m->bytes_len });
@@ -39,8 +43,10 @@ static int apply(struct sonde_write *w, struct sonde_job *job)
 
 static void submission_free(struct submission *s)
 {
-	for (unsigned i = 0; i < s->count; i++)
-		measurement_free(s->measurements[i]);
+	for (unsigned i = 0; i < s->count; i++) {
+		measurement_free(s->made[i].m);
+		free(s->made[i].trace);
+	}
 	free(s);
 }
 
@@ -71,14 +77,14 @@ static void answer(struct submission *s)
 	if (s->batch)
 		sonde_json_open(&j, NULL, '[');
 	for (unsigned i = 0; i < s->count; i++) {
-		put_created(&j, s->measurements[i]);
-		tests += record_probes(&s->measurements[i]->record);
+		put_created(&j, s->made[i].m);
+		tests += record_probes(&s->made[i].m->record);
 	}
 	snprintf(cost, sizeof(cost), "%u", tests);
 	if (s->batch)
 		sonde_json_close(&j);
 	else
-		sonde_id_format(&s->measurements[0]->id, location + strlen(location));
+		sonde_id_format(&s->made[0].m->id, location + strlen(location));
 	answer_json(s->c, s->req, 202, &b, s->batch ? headers + 1 : headers);
 }
 
@@ -100,13 +106,18 @@ static void done(struct sonde_job *job, int status)
 		return;
 	}
 	SONDE_EDGE("measurement.stored");
-	bool waits = s->wait_ms && waits_add(&s->c->waits, s->req, &s->measurements[0]->id,
+	bool waits = s->wait_ms && waits_add(&s->c->waits, s->req, &s->made[0].m->id,
 	                                     s->wait_ms, 202);
 	if (!waits)
 		answer(s);
 	SONDE_EDGE("measurement.answered");
-	for (unsigned i = 0; i < s->count; i++)
-		open_one(s->c, s->measurements[i]);
+	for (unsigned i = 0; i < s->count; i++) {
+		struct made *one = &s->made[i];
+		if (one->trace)
+			decisions_put(&s->c->decisions, &one->m->id, one->trace, one->trace_len);
+		free(one->trace);
+		open_one(s->c, one->m);
+	}
 	free(s);
 }
 
@@ -147,6 +158,7 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 		.progress = r->progress, .fallback = a->fallback, .pairs = r->peer != NULL,
 		.priority = (uint8_t)r->priority, .reused = r->reuse_count > 0,
 		.count = r->peer ? 2 * a->count : a->count, .nodes = nodes,
+		.params = { r->policy_params, r->policy_params ? strlen(r->policy_params) : 0 },
 	};
 	sonde_buf_init(&bytes, 1 << 20);
 	record_write(&bytes, &record);
@@ -167,9 +179,9 @@ static bool reuse_magic(struct controller *c, struct measurement_request *r)
 
 /* The same nodes in the same order, also those that are away now; one at least must be there. */
 static int place_again(struct controller *c, const struct measurement_request *r,
-                       struct placement_answer *a)
+                       unsigned most, struct placement_answer *a)
 {
-	unsigned most = r->limit_given ? r->limit : PLACE_MAX, ready = 0;
+	unsigned ready = 0;
 
 	*a = (struct placement_answer){ .reason = "the nodes of an earlier measurement" };
 	for (unsigned i = 0; i < r->reuse_count && a->count < most; i++) {
@@ -183,21 +195,44 @@ static int place_again(struct controller *c, const struct measurement_request *r
 	return ready ? SONDE_OK : SONDE_ENOENT;
 }
 
-static int place(struct controller *c, struct measurement_request *r, uint64_t seed,
-                 struct placement_answer *a)
+/* The policy may refuse the measurement or give it fewer nodes. */
+static int admit(struct controller *c, struct placement_request *pr, struct sonde_error *e)
 {
-	struct placement_request pr = { .type = r->type, .target = r->target,
-		                        .policy = r->policy, .except = r->peer, .seed = seed,
+	struct sonde_admission admission;
+
+	placement_admit(&c->placement, pr, &admission);
+	if (admission.refused)
+		return sonde_fail(e, SONDE_EDENIED, "", "%s",
+		                  *admission.reason ? admission.reason : "The policy refused it.");
+	pr->admitted = admission.want;
+	return SONDE_OK;
+}
+
+static int place(struct controller *c, struct measurement_request *r, uint64_t seed,
+                 struct placement_answer *a, struct sonde_buf *trace, struct sonde_error *e)
+{
+	struct placement_request pr = { .type = r->type, .target = r->target, .policy = r->policy,
+		                        .params = r->policy_params, .except = r->peer, .seed = seed,
 		                        .locations = r->locations,
 		                        .location_count = r->location_count,
 		                        .limit = r->limit_given ? r->limit : 0,
 		                        .exclude = r->exclude,
-		                        .exclude_count = r->exclude_count };
+		                        .exclude_count = r->exclude_count, .trace = trace };
 
-	if (r->reuse_count)
-		return place_again(c, r, a);
-	int rc = placement_choose(&c->placement, &pr, a);
-	return rc == SONDE_ENOENT && reuse_magic(c, r) ? place_again(c, r, a) : rc;
+	int rc = SONDE_ENOENT;
+	if (!r->reuse_count) {
+		if (admit(c, &pr, e) != SONDE_OK)
+			return SONDE_EDENIED;
+		if (trace)
+			sonde_buf_reset(trace);
+		rc = placement_choose(&c->placement, &pr, a);
+	}
+	if (rc != SONDE_ENOENT || (!r->reuse_count && !reuse_magic(c, r)))
+		return rc;
+	pr.limit = r->limit_given && r->limit < r->reuse_count ? r->limit : r->reuse_count;
+	if (admit(c, &pr, e) != SONDE_OK)
+		return SONDE_EDENIED;
+	return place_again(c, r, pr.admitted ? pr.admitted : pr.limit, a);
 }
 
 static uint64_t next_seed(struct seeds *s)
@@ -209,21 +244,35 @@ static uint64_t next_seed(struct seeds *s)
 	return s->left[--s->count] >> 11; /* fits a JSON number */
 }
 
-static int create_one(struct controller *c, const json_t *body, struct measurement **out,
+static void keep_trace(const struct sonde_buf *trace, struct made *out)
+{
+	if (!trace->len || trace->failed)
+		return;
+	out->trace = malloc(trace->len);
+	if (!out->trace)
+		return;
+	memcpy(out->trace, trace->data, trace->len);
+	out->trace_len = trace->len;
+}
+
+static int create_one(struct controller *c, const json_t *body, struct made *out,
                       struct sonde_error *e)
 {
 	/* Large, and the loop has one thread: kept off the stack. */
 	static struct measurement_request r;
 	static struct placement_answer a;
 	uint64_t seed = next_seed(&c->seeds);
+	bool explained = c->placement.trace_nodes && decisions_wanted(&c->decisions);
 
 	int rc = request_parse(c, body, &r, e);
 	if (rc == SONDE_OK)
-		rc = place(c, &r, seed, &a);
+		rc = place(c, &r, seed, &a, explained ? &c->trace : NULL, e);
 	if (rc == SONDE_OK) {
-		*out = make(c, &r, &a, seed);
-		rc = *out ? SONDE_OK : SONDE_ENOMEM;
+		out->m = make(c, &r, &a, seed);
+		rc = out->m ? SONDE_OK : SONDE_ENOMEM;
 	}
+	if (rc == SONDE_OK && explained)
+		keep_trace(&c->trace, out);
 	if (rc == SONDE_ENOENT)
 		sonde_fail(e, rc, "", "No matching IPv%d probes available.", r.ip_version == 6 ? 6 : 4);
 	request_deinit(&r);
@@ -236,6 +285,8 @@ static void refuse(struct call *call, int rc, const struct sonde_error *e)
 		answer_invalid(call, e);
 	else if (rc == SONDE_ENOENT)
 		answer_error(call->c, call->req, 422, "no_probes_found", e->text, NULL, NULL);
+	else if (rc == SONDE_EDENIED)
+		answer_error(call->c, call->req, 403, "policy_refused", e->text, NULL, NULL);
 	else
 		answer_busy(call->c, call->req, rc);
 }
@@ -265,14 +316,14 @@ void measurements_submit(struct call *call, json_t *body)
 	else if (call->c->tasks.waiting + n > (uint64_t)call->c->options.queue_max)
 		rc = SONDE_EFULL;
 	/* Not calloc: glibc's has no per-thread cache and costs a twelfth of a request here. */
-	struct submission *s = rc == SONDE_OK ? malloc(sizeof(*s) + n * sizeof(s->measurements[0])) :
+	struct submission *s = rc == SONDE_OK ? malloc(sizeof(*s) + n * sizeof(s->made[0])) :
 						NULL;
 	if (s)
-		memset(s, 0, sizeof(*s));
+		memset(s, 0, sizeof(*s) + n * sizeof(s->made[0]));
 	else if (rc == SONDE_OK)
 		rc = SONDE_ENOMEM;
 	for (size_t i = 0; rc == SONDE_OK && i < n; i++) {
-		rc = create_one(call->c, batch ? json_array_get(body, i) : body, &s->measurements[i], &e);
+		rc = create_one(call->c, batch ? json_array_get(body, i) : body, &s->made[i], &e);
 		if (rc == SONDE_OK)
 			s->count++;
 		else if (batch)
