@@ -314,7 +314,7 @@ static int make_guard(struct controller *c, struct sonde_error *e)
 
 static int listen_on(struct controller *c, struct sonde_error *e)
 {
-	static struct sonde_ws_route routes[2];
+	static struct sonde_ws_route routes[3];
 	char host[256];
 	const char *colon = strrchr(c->options.listen, ':');
 	char *end;
@@ -326,6 +326,7 @@ static int listen_on(struct controller *c, struct sonde_error *e)
 		                  c->options.listen);
 	snprintf(host, sizeof(host), "%.*s", (int)(colon - c->options.listen), c->options.listen);
 	routes[0] = (struct sonde_ws_route){ "/v1/nodes/connect", "sonde.node.v1", &link_events, c };
+	routes[1] = (struct sonde_ws_route){ "/v1/live", "sonde.live.v1", &live_events, c };
 	struct sonde_listen l = {
 		.host = host[0] && strcmp(host, "*") ? host : NULL, .port = (uint16_t)port,
 		.cert = c->options.cert, .key = c->options.key, .http = api_handle, .http_arg = c,
@@ -383,6 +384,7 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	c->tasks.replace = replace;
 	c->tasks.arg = c;
 	waits_init(&c->waits, c);
+	live_init(&c->live, c);
 	rc = load_state(c, e);
 	if (rc == SONDE_OK && !tokens_have_admin(&c->tokens))
 		rc = make_admin_token(c);
@@ -418,6 +420,7 @@ void controller_stop(struct controller *c)
 		return;
 	c->stopping = c->changes.stopping = true;
 	waits_stop(&c->waits);
+	live_stop(&c->live);
 	sonde_net_close(c->net, net_closed, c);
 }
 

@@ -7,6 +7,7 @@
 #include "controller/bus.h"
 #include "controller/decisions.h"
 #include "controller/ingest.h"
+#include "controller/live.h"
 #include "controller/nodes.h"
 #include "controller/options.h"
 #include "controller/placement.h"
@@ -59,6 +60,7 @@ struct controller {
 	struct sonde_buf trace; /* of the placement now being made */
 	struct ingest ingest;
 	struct waits waits;
+	struct live live;
 	struct request_count requests;
 	int64_t started_ns;
 	struct silent_links silent; /* node websockets before hello */

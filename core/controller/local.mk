@@ -14,8 +14,9 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/reading.h \
 	core/controller/api/request.c core/controller/api/request.h \
 	core/controller/api/query.c \
-	core/controller/api/results.c \
+	core/controller/api/results.c core/controller/api/results.h \
 	core/controller/api/route.c \
+	core/controller/api/stats.c \
 	core/controller/api/system.c \
 	core/controller/api/timeout.c \
 	core/controller/api/tokens.c \
@@ -26,6 +27,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/describe.c core/controller/describe.h \
 	core/controller/ingest.c core/controller/ingest.h \
 	core/controller/link.c core/controller/link.h \
+	core/controller/live.c core/controller/live.h \
 	core/controller/magic.c core/controller/magic.h \
 	core/controller/node_plugins.c core/controller/node_plugins.h \
 	core/controller/node_view.c \

@@ -242,3 +242,27 @@ int sonde_read_results(struct sonde_read *r, uint64_t from,
 	}
 	return out;
 }
+
+int sonde_read_next(struct sonde_read *r, uint64_t *next)
+{
+	struct sonde_store *s = r->store;
+	struct sonde_segment *g = s->segment_count ? s->segments[s->segment_count - 1] : NULL;
+	MDB_cursor *c;
+	MDB_txn *txn;
+	MDB_val key, value;
+
+	*next = g ? g->first : 1;
+	if (!g)
+		return SONDE_OK;
+	int rc = sonde_env_read(&g->env, &txn);
+	if (!rc)
+		rc = mdb_cursor_open(txn, g->dbi[SEG_RESULTS], &c);
+	if (rc)
+		return sonde_mdb_fail(rc, "results");
+	if (!mdb_cursor_get(c, &key, &value, MDB_LAST)) {
+		memcpy(next, key.mv_data, sizeof(*next));
+		(*next)++;
+	}
+	mdb_cursor_close(c);
+	return SONDE_OK;
+}

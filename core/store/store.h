@@ -156,6 +156,9 @@ int sonde_read_results(struct sonde_read *, uint64_t from,
                        int (*fn)(void *arg, uint64_t ingest, const struct sonde_result *),
                        void *arg, uint64_t *next);
 
+/* The ingest number that the next result will have. */
+int sonde_read_next(struct sonde_read *, uint64_t *next);
+
 struct sonde_store_stats {
 	uint64_t commits, jobs, results, duplicates, gaps, syncs;
 	uint64_t bytes_used, bytes_map; /* of all files; map is address space, not disk */

@@ -64,6 +64,11 @@ bool call_number(struct call *, const char *name, int64_t min, int64_t max, int6
 /* Answers with a measurement as it is, or 404. */
 void measurement_answer(struct controller *, struct sonde_req *, const struct sonde_id *,
                         unsigned status);
+/* The same object as the value of key; false when there is none. */
+bool measurement_put(struct controller *, const struct sonde_id *, const char *key,
+                     struct sonde_json *);
+/* Members of GET /v1/stats into an open object. */
+void stats_put(struct controller *, struct sonde_json *);
 /* As POST /v1/measurements with this body, which is taken: one measurement, or an array of them. */
 void measurements_submit(struct call *, json_t *body);
 
@@ -81,6 +86,7 @@ void api_get_measurement(struct call *);
 void api_list_measurements(struct call *);
 void api_cancel_measurement(struct call *);
 void api_rerun_measurement(struct call *);
+void api_stats(struct call *);
 void api_list_results(struct call *);
 void api_export_results(struct call *);
 void api_explain_measurement(struct call *);

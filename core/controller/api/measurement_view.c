@@ -130,13 +130,13 @@ static void put_options(const struct record *r, struct sonde_json *j)
 	sonde_json_close(j);
 }
 
-static void put_all(struct view *v, struct sonde_json *j)
+static void put_all(struct view *v, const char *key, struct sonde_json *j)
 {
 	const struct record *r = &v->record;
 	char id[SONDE_ID_TEXT];
 
 	sonde_id_format(&v->id, id);
-	sonde_json_open(j, NULL, '{');
+	sonde_json_open(j, key, '{');
 	sonde_json_str(j, "id", id);
 	sonde_json_text(j, "type", r->type.s, r->type.len);
 	sonde_json_text(j, "target", r->target.s, r->target.len);
@@ -195,6 +195,28 @@ static int find(struct view *v)
 	return rc == SONDE_OK ? record_read(&v->record, value.data, value.len) : rc;
 }
 
+static bool put_measurement(struct view *v, const char *key, struct sonde_json *j)
+{
+	if (sonde_read_begin(v->c->store, &v->read) != SONDE_OK)
+		return false;
+	bool found = find(v) == SONDE_OK;
+	if (found) {
+		v->open = tasks_find(&v->c->tasks, &v->id);
+		v->updated_ms = sonde_id_wall_ms(&v->id);
+		put_all(v, key, j);
+	}
+	sonde_read_end(v->read);
+	return found;
+}
+
+bool measurement_put(struct controller *c, const struct sonde_id *id, const char *key,
+                     struct sonde_json *j)
+{
+	struct view v = { .c = c, .id = *id };
+
+	return put_measurement(&v, key, j);
+}
+
 void measurement_answer(struct controller *c, struct sonde_req *req, const struct sonde_id *id,
                         unsigned status)
 {
@@ -202,21 +224,14 @@ void measurement_answer(struct controller *c, struct sonde_req *req, const struc
 	struct sonde_buf b;
 	struct sonde_json j;
 
-	int rc = sonde_read_begin(c->store, &v.read);
-	if (rc == SONDE_OK && (rc = find(&v)) != SONDE_OK)
-		sonde_read_end(v.read);
-	if (rc != SONDE_OK) {
-		answer_error(c, req, 404, "not_found", "Couldn't find the requested measurement.", NULL,
-		             NULL);
-		return;
-	}
-	v.open = tasks_find(&c->tasks, &v.id);
-	v.updated_ms = sonde_id_wall_ms(&v.id);
 	sonde_buf_init(&b, REPLY_MAX);
 	sonde_json_init(&j, &b);
-	put_all(&v, &j);
-	sonde_read_end(v.read);
-	reply(&v, req, status, &b);
+	if (put_measurement(&v, NULL, &j)) {
+		reply(&v, req, status, &b);
+		return;
+	}
+	sonde_buf_deinit(&b);
+	answer_error(c, req, 404, "not_found", "Couldn't find the requested measurement.", NULL, NULL);
 }
 
 void api_get_measurement(struct call *call)

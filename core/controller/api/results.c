@@ -9,34 +9,12 @@
 
 #include "base/clock.h"
 #include "controller/api/api.h"
+#include "controller/api/results.h"
 #include "controller/result_facts.h"
 
 enum { PAGE = 100, PAGE_MAX = 1000, SCAN_MAX = 20000, PIECE = 64 << 10 };
 
-enum format { FORMAT_JSON, FORMAT_JSONL, FORMAT_CSV };
-
-struct filter {
-	struct sonde_id node, measurement; /* zero = any */
-	char type[64], target[256], status[16], failure[24], region[65];
-	int64_t since_ms, until_ms; /* of receipt; -1 = no end */
-};
-
-struct reader {
-	struct controller *c;
-	struct filter filter;
-	enum format format;
-	uint64_t next;
-	/* of one piece or page */
-	struct sonde_read *read;
-	struct sonde_buf *b;
-	struct sonde_json json;
-	unsigned limit, shown, scanned;
-	struct sonde_id known; /* whose record this is */
-	struct record record;
-	bool has_record, header_due;
-};
-
-static const struct record *record_of(struct reader *r, const struct sonde_id *id)
+static const struct record *record_of(struct result_reader *r, const struct sonde_id *id)
 {
 	struct sonde_slice value;
 
@@ -64,16 +42,16 @@ struct row {
 	struct result_facts facts;
 };
 
-static bool fits_record(const struct filter *f, const struct record *r)
+static bool fits_record(const struct result_filter *f, const struct record *r)
 {
 	static const struct sonde_text none;
 
 	return is_text(f->type, r ? r->type : none) && is_text(f->target, r ? r->target : none);
 }
 
-static bool fits(struct reader *rd, struct row *row)
+static bool fits(struct result_reader *rd, struct row *row)
 {
-	const struct filter *f = &rd->filter;
+	const struct result_filter *f = &rd->filter;
 	const struct sonde_result *r = row->r;
 
 	if ((!sonde_id_is_zero(&f->node) && !sonde_id_equal(&f->node, &r->node)) ||
@@ -87,14 +65,14 @@ static bool fits(struct reader *rd, struct row *row)
 	    (*f->region && (!row->node || !row->node->facts.region ||
 	                    strcasecmp(f->region, row->node->facts.region))))
 		return false;
-	if (*f->status || rd->format == FORMAT_CSV)
+	if (*f->status || rd->format == RESULTS_CSV)
 		result_facts_read(&row->facts, r->body.data, r->body.len);
 	return !*f->status || !strcmp(f->status, row->facts.status);
 }
 
 /* ---- rows ---- */
 
-static void put_json(struct reader *rd, const struct row *row)
+static void put_json(struct result_reader *rd, const struct row *row)
 {
 	const struct sonde_result *r = row->r;
 	char id[SONDE_ID_TEXT], when[SONDE_TIME_TEXT];
@@ -119,7 +97,7 @@ static void put_json(struct reader *rd, const struct row *row)
 	sonde_json_bool(j, "late", r->late);
 	sonde_json_raw(j, "result", r->body.data, r->body.len);
 	sonde_json_close(j);
-	if (rd->format == FORMAT_JSONL) {
+	if (rd->format == RESULTS_JSONL) {
 		sonde_buf_char(rd->b, '\n');
 		sonde_json_init(j, rd->b);
 	}
@@ -180,7 +158,7 @@ static void csv_number(struct sonde_buf *b, double v, char end)
 		sonde_buf_char(b, end);
 }
 
-static void put_csv(struct reader *rd, const struct row *row)
+static void put_csv(struct result_reader *rd, const struct row *row)
 {
 	static const struct sonde_text none;
 	const struct sonde_result *r = row->r;
@@ -214,7 +192,7 @@ static void put_csv(struct reader *rd, const struct row *row)
 
 static int on_result(void *arg, uint64_t ingest, const struct sonde_result *r)
 {
-	struct reader *rd = arg;
+	struct result_reader *rd = arg;
 	struct row row = { .ingest = ingest, .r = r };
 
 	if (rd->scanned >= SCAN_MAX || rd->shown >= rd->limit || rd->b->len >= PIECE)
@@ -223,15 +201,14 @@ static int on_result(void *arg, uint64_t ingest, const struct sonde_result *r)
 	if (!fits(rd, &row))
 		return 0;
 	rd->shown++;
-	if (rd->format == FORMAT_CSV)
+	if (rd->format == RESULTS_CSV)
 		put_csv(rd, &row);
 	else
 		put_json(rd, &row);
 	return 0;
 }
 
-/* 1 = there is more, 0 = the end, < 0 = status. */
-static int read_some(struct reader *rd)
+int result_reader_next(struct result_reader *rd)
 {
 	rd->shown = rd->scanned = 0;
 	rd->has_record = false;
@@ -254,7 +231,7 @@ static bool bad(struct call *call, const char *name, const char *must)
 	return false;
 }
 
-static bool read_ids(struct call *call, struct filter *f)
+static bool read_ids(struct call *call, struct result_filter *f)
 {
 	char text[65];
 
@@ -271,12 +248,12 @@ static bool read_ids(struct call *call, struct filter *f)
 	return true;
 }
 
-static bool read_question(struct call *call, struct reader *rd)
+static bool read_question(struct call *call, struct result_reader *rd)
 {
-	struct filter *f = &rd->filter;
+	struct result_filter *f = &rd->filter;
 	int64_t cursor;
 
-	*rd = (struct reader){ .c = call->c, .limit = UINT32_MAX };
+	*rd = (struct result_reader){ .c = call->c, .limit = UINT32_MAX };
 	call_query(call, "type", f->type, sizeof(f->type));
 	call_query(call, "target", f->target, sizeof(f->target));
 	call_query(call, "status", f->status, sizeof(f->status));
@@ -293,7 +270,7 @@ static bool read_question(struct call *call, struct reader *rd)
 void api_list_results(struct call *call)
 {
 	struct sonde_buf b;
-	struct reader rd;
+	struct result_reader rd;
 	int64_t limit;
 
 	if (!read_question(call, &rd) || !call_number(call, "limit", 1, PAGE_MAX, PAGE, &limit))
@@ -304,7 +281,7 @@ void api_list_results(struct call *call)
 	sonde_json_init(&rd.json, &b);
 	sonde_json_open(&rd.json, NULL, '{');
 	sonde_json_open(&rd.json, "results", '[');
-	int rc = read_some(&rd);
+	int rc = result_reader_next(&rd);
 	sonde_json_close(&rd.json);
 	sonde_json_int(&rd.json, "next", (int64_t)rd.next);
 	sonde_json_bool(&rd.json, "more", rc > 0);
@@ -321,7 +298,7 @@ void api_list_results(struct call *call)
 
 static int more(void *arg, struct sonde_buf *b)
 {
-	struct reader *rd = arg;
+	struct result_reader *rd = arg;
 
 	if (rd->c->stopping)
 		return -1;
@@ -330,14 +307,14 @@ static int more(void *arg, struct sonde_buf *b)
 	if (rd->header_due)
 		sonde_buf_str(b, csv_header);
 	rd->header_due = false;
-	return read_some(rd);
+	return result_reader_next(rd);
 }
 
 void api_export_results(struct call *call)
 {
 	static const struct sonde_header headers[] = { { "Cache-Control", "private, no-store" },
 		                                       { NULL } };
-	struct reader *rd = malloc(sizeof(*rd));
+	struct result_reader *rd = malloc(sizeof(*rd));
 	char format[16] = "jsonl";
 
 	if (!rd) {
@@ -355,7 +332,7 @@ void api_export_results(struct call *call)
 		free(rd);
 		return;
 	}
-	rd->format = csv ? FORMAT_CSV : FORMAT_JSONL;
+	rd->format = csv ? RESULTS_CSV : RESULTS_JSONL;
 	rd->header_due = csv;
 	call->c->requests.by_class[2]++;
 	sonde_req_stream(call->req, &(struct sonde_reply){ .status = 200,
