@@ -385,6 +385,7 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	c->tasks.arg = c;
 	waits_init(&c->waits, c);
 	live_init(&c->live, c);
+	rollups_init(&c->rollups, c);
 	rc = load_state(c, e);
 	if (rc == SONDE_OK && !tokens_have_admin(&c->tokens))
 		rc = make_admin_token(c);
@@ -421,12 +422,14 @@ void controller_stop(struct controller *c)
 	c->stopping = c->changes.stopping = true;
 	waits_stop(&c->waits);
 	live_stop(&c->live);
+	rollups_stop(&c->rollups);
 	sonde_net_close(c->net, net_closed, c);
 }
 
 void controller_deinit(struct controller *c)
 {
 	waits_deinit(&c->waits);
+	rollups_deinit(&c->rollups);
 	tasks_deinit(&c->tasks);
 	decisions_deinit(&c->decisions);
 	policies_deinit(&c->changes);

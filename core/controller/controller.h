@@ -12,6 +12,7 @@
 #include "controller/options.h"
 #include "controller/placement.h"
 #include "controller/policies.h"
+#include "controller/rollup.h"
 #include "controller/tasks.h"
 #include "controller/tokens.h"
 #include "controller/types.h"
@@ -61,6 +62,7 @@ struct controller {
 	struct ingest ingest;
 	struct waits waits;
 	struct live live;
+	struct rollups rollups;
 	struct request_count requests;
 	int64_t started_ns;
 	struct silent_links silent; /* node websockets before hello */

@@ -16,6 +16,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/query.c \
 	core/controller/api/results.c core/controller/api/results.h \
 	core/controller/api/route.c \
+	core/controller/api/series.c \
 	core/controller/api/stats.c \
 	core/controller/api/system.c \
 	core/controller/api/timeout.c \
@@ -25,6 +26,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/controller.c core/controller/controller.h \
 	core/controller/decisions.c core/controller/decisions.h \
 	core/controller/describe.c core/controller/describe.h \
+	core/controller/histogram.c core/controller/histogram.h \
 	core/controller/ingest.c core/controller/ingest.h \
 	core/controller/link.c core/controller/link.h \
 	core/controller/live.c core/controller/live.h \
@@ -39,6 +41,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/quarantine.c core/controller/quarantine.h \
 	core/controller/record.c core/controller/record.h \
 	core/controller/result_facts.c core/controller/result_facts.h \
+	core/controller/rollup.c core/controller/rollup.h \
 	core/controller/slots.c core/controller/slots.h \
 	core/controller/tasks.c core/controller/tasks.h core/controller/tasks_private.h \
 	core/controller/tokens.c core/controller/tokens.h \

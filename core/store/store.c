@@ -27,6 +27,7 @@ static const char *const table_names[TABLE_COUNT] = {
 	[SONDE_TABLE_QUARANTINE] = "quarantine",
 	[SONDE_TABLE_DECISIONS] = "decisions",
 	[SONDE_TABLE_POLICIES] = "policies",
+	[SONDE_TABLE_ROLLUPS] = "rollups",
 	[TABLE_STORE] = "store",
 	[TABLE_MARKS] = "marks",
 };

@@ -87,6 +87,7 @@ void api_list_measurements(struct call *);
 void api_cancel_measurement(struct call *);
 void api_rerun_measurement(struct call *);
 void api_stats(struct call *);
+void api_series(struct call *);
 void api_list_results(struct call *);
 void api_export_results(struct call *);
 void api_explain_measurement(struct call *);

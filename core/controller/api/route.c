@@ -21,6 +21,8 @@ const struct route api_routes[] = {
 	  "Results in the order they were stored" },
 	{ SONDE_GET, "/v1/export", ROLE_ADMIN, api_export_results,
 	  "All results that fit, as JSON lines or CSV" },
+	{ SONDE_GET, "/v1/series", ROLE_ADMIN, api_series,
+	  "Counts, loss and percentiles over time" },
 	{ SONDE_GET, "/v1/stats", ROLE_ADMIN, api_stats, "The state of the service" },
 	{ SONDE_GET, "/v1/probes", ROLE_PUBLIC, api_list_probes, "Nodes that are ready" },
 	{ SONDE_GET, "/v1/plugins", ROLE_PUBLIC, api_list_plugins, "Measurement types" },

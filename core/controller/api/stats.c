@@ -17,11 +17,31 @@ static void put_nodes(const struct controller *c, struct sonde_json *j)
 	sonde_json_close(j);
 }
 
+/* Of the last 24 hours, as the rollups have it; at most once a minute a walk over them. */
+static void put_day(struct controller *c, struct sonde_json *j)
+{
+	const struct rollup_sums *s = rollups_day(&c->rollups);
+
+	sonde_json_open(j, "last24h", '{');
+	sonde_json_int(j, "results", (int64_t)s->count);
+	sonde_json_int(j, "failed", (int64_t)s->failed);
+	sonde_json_int(j, "unmeasured", (int64_t)s->unmeasured);
+	sonde_json_number(j, "averageMs", s->count ? s->duration / (double)s->count : 0, 3);
+	sonde_json_close(j);
+}
+
 void stats_put(struct controller *c, struct sonde_json *j)
 {
 	struct sonde_store_stats s;
 	char when[SONDE_TIME_TEXT];
 
+	struct sonde_read *read;
+	uint64_t next = 0;
+
+	if (sonde_read_begin(c->store, &read) == SONDE_OK) {
+		sonde_read_next(read, &next);
+		sonde_read_end(read);
+	}
 	sonde_store_stats(c->store, &s);
 	sonde_format_time(when, sonde_wall_ms());
 	sonde_json_str(j, "at", when);
@@ -52,6 +72,12 @@ void stats_put(struct controller *c, struct sonde_json *j)
 	sonde_json_int(j, "live", c->live.connections);
 	sonde_json_int(j, "liveMissed", (int64_t)c->live.missed);
 	sonde_json_close(j);
+	sonde_json_open(j, "rollups", '{');
+	sonde_json_int(j, "folded", (int64_t)c->rollups.folded);
+	sonde_json_int(j, "written", (int64_t)c->rollups.written);
+	sonde_json_int(j, "behind", (int64_t)(next > c->rollups.next ? next - c->rollups.next : 0));
+	sonde_json_close(j);
+	put_day(c, j);
 	sonde_json_int(j, "storeBytes", (int64_t)s.bytes_used);
 }
 
