@@ -9,6 +9,8 @@ SCRIPT_TESTS += t/e2e/measure.t t/e2e/bad_input.t t/e2e/crash.t t/e2e/tls.t t/e2
 SCRIPT_TESTS += t/e2e/bandwidth.t
 SCRIPT_TESTS += t/e2e/globalping.t t/e2e/results.t t/e2e/live.t t/e2e/series.t
 EXTRA_DIST += t/lib/Sonde.pm t/lib/Live.pm
+SCRIPT_TESTS += t/e2e/schedule.t
+EXTRA_DIST += t/lib/Sonde.pm
 
 # Two versions of one plugin, neither installed, for the test of hot reload.
 check_LTLIBRARIES += t/e2e/shift/1/shift.la t/e2e/shift/2/shift.la

@@ -6,6 +6,7 @@
 #include "controller/api/wait.h"
 #include "controller/bus.h"
 #include "controller/decisions.h"
+#include "controller/events.h"
 #include "controller/ingest.h"
 #include "controller/live.h"
 #include "controller/nodes.h"
@@ -13,6 +14,7 @@
 #include "controller/placement.h"
 #include "controller/policies.h"
 #include "controller/rollup.h"
+#include "controller/schedules.h"
 #include "controller/tasks.h"
 #include "controller/tokens.h"
 #include "controller/types.h"
@@ -63,6 +65,8 @@ struct controller {
 	struct waits waits;
 	struct live live;
 	struct rollups rollups;
+	struct events events;
+	struct schedules schedules;
 	struct request_count requests;
 	int64_t started_ns;
 	struct silent_links silent; /* node websockets before hello */

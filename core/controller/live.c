@@ -23,7 +23,7 @@ enum {
 	CODE_AUTH = 4401, CODE_BAD = 4400, CODE_MANY = 1013,
 };
 
-enum topic_kind { LIVE_NONE, LIVE_RESULTS, LIVE_NODES, LIVE_STATS, LIVE_MEASUREMENT };
+enum topic_kind { LIVE_NONE, LIVE_RESULTS, LIVE_NODES, LIVE_EVENTS, LIVE_STATS, LIVE_MEASUREMENT };
 
 static const struct {
 	const char *name;
@@ -32,6 +32,7 @@ static const struct {
 } topics[] = {
 	{ "results", LIVE_RESULTS, false },
 	{ "nodes", LIVE_NODES, false },
+	{ "events", LIVE_EVENTS, false },
 	{ "stats", LIVE_STATS, false },
 	{ "measurement", LIVE_MEASUREMENT, true },
 };
@@ -209,7 +210,7 @@ static bool pump_one(struct live_conn *lc, unsigned i, uint64_t head, int64_t no
 		pump_stats(lc, s, now);
 		return true;
 	}
-	if (s->kind == LIVE_NODES) {
+	if (s->kind == LIVE_NODES || s->kind == LIVE_EVENTS) {
 		if (s->missed && has_room(lc))
 			tell_missed(lc, s, 0, 0);
 		return s->missed > 0;
@@ -249,17 +250,49 @@ static void arm(struct live *l, uint64_t ms)
 
 /* ---- what happens ---- */
 
-static void on_node(void *arg, enum topic t, const void *what)
+static void put_node(const struct live *l, const void *what, struct sonde_json *j)
 {
-	struct live *l = arg;
+	sonde_json_open(j, "node", '{');
+	node_describe(&l->c->nodes, what, j, true);
+	sonde_json_close(j);
+}
+
+static void put_event(const struct live *l, const void *what, struct sonde_json *j)
+{
+	const struct event *e = what;
+	char text[SONDE_ID_TEXT], when[SONDE_TIME_TEXT];
+
+	(void)l;
+	sonde_json_open(j, "event", '{');
+	sonde_id_format(&e->id, text);
+	sonde_json_str(j, "id", text);
+	sonde_format_time(when, sonde_id_wall_ms(&e->id));
+	sonde_json_str(j, "at", when);
+	sonde_json_str(j, "kind", e->kind);
+	sonde_json_str(j, "severity", e->severity);
+	if (e->schedule) {
+		sonde_id_format(e->schedule, text);
+		sonde_json_str(j, "schedule", text);
+	}
+	if (e->node) {
+		sonde_id_format(e->node, text);
+		sonde_json_str(j, "node", text);
+	}
+	sonde_json_str(j, "text", e->text);
+	sonde_json_close(j);
+}
+
+/* One message to each subscription of the kind that has room, a missed one to the others. */
+static void tell(struct live *l, enum topic_kind kind, const void *what,
+                 void (*put)(const struct live *, const void *, struct sonde_json *))
+{
 	struct sonde_buf b;
 	struct sonde_json j;
 
-	(void)t;
 	for (struct live_conn *lc = l->first; lc; lc = lc->next) {
 		for (unsigned i = 0; i < lc->count; i++) {
 			struct subscription *s = lc->subs[i];
-			if (s->kind != LIVE_NODES)
+			if (s->kind != kind)
 				continue;
 			if (!has_room(lc)) {
 				s->missed++;
@@ -267,12 +300,22 @@ static void on_node(void *arg, enum topic t, const void *what)
 				continue;
 			}
 			begin(&b, &j, s->id);
-			sonde_json_open(&j, "node", '{');
-			node_describe(&l->c->nodes, what, &j, true);
-			sonde_json_close(&j);
+			put(l, what, &j);
 			send_off(lc, &b, &j);
 		}
 	}
+}
+
+static void on_node(void *arg, enum topic t, const void *what)
+{
+	(void)t;
+	tell(arg, LIVE_NODES, what, put_node);
+}
+
+static void on_event(void *arg, enum topic t, const void *what)
+{
+	(void)t;
+	tell(arg, LIVE_EVENTS, what, put_event);
 }
 
 static void on_result(void *arg, enum topic t, const void *what)
@@ -407,7 +450,7 @@ static void subscribe(struct live_conn *lc, const json_t *m, const char *id)
 	while (i < sizeof(topics) / sizeof(topics[0]) && (!topic || strcmp(topics[i].name, topic)))
 		i++;
 	if (i == sizeof(topics) / sizeof(topics[0]))
-		wrong = "The topics are results, nodes, stats and measurement.";
+		wrong = "The topics are results, nodes, events, stats and measurement.";
 	else if (!topics[i].open && !lc->admin)
 		wrong = "Send a token first.";
 	else if (find(lc, id, &at))
@@ -546,6 +589,8 @@ int live_init(struct live *l, struct controller *c)
 	uv_timer_init(&c->loop, &l->timer);
 	l->timer.data = l;
 	int rc = bus_subscribe(&c->bus, TOPIC_NODE, on_node, l);
+	if (rc == SONDE_OK)
+		rc = bus_subscribe(&c->bus, TOPIC_EVENT, on_event, l);
 	if (rc == SONDE_OK)
 		rc = bus_subscribe(&c->bus, TOPIC_RESULT, on_result, l);
 	return rc == SONDE_OK ? bus_subscribe(&c->bus, TOPIC_FINISHED, on_finished, l) : rc;

@@ -7,11 +7,11 @@
  *   {"op":"unsubscribe","id":"a"}
  *
  * Topics: results (filter: type, target, node, region, measurement, status, failure; cursor: an
- * ingest number, for a backlog), nodes, stats (every: seconds), measurement (measurement: its
+ * ingest number, for a backlog), nodes, events, stats (every: seconds), measurement (measurement: its
  * id; no token needed; ends by itself). Results are read from the store when the connection has
  * room, so that a slow reader costs one cursor: one that was up to date and falls LAG_MAX behind
  * is moved to the end and told {"id":"a","missed":N,"from":...,"next":...}: all of it can be had
- * from /v1/results. Of nodes only the number that was missed is told. What is wrong is
+ * from /v1/results. Of nodes and events only the number that was missed is told. What is wrong is
  * answered {"id":"a","error":"..."}. */
 #pragma once
 #include <uv.h>
@@ -28,7 +28,7 @@ struct live {
 	struct live_conn *first;
 	uv_timer_t timer;
 	unsigned connections;
-	uint64_t missed; /* results and nodes not told to slow readers */
+	uint64_t missed; /* results, nodes and events not told to slow readers */
 	bool armed, closed;
 };
 

@@ -11,6 +11,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/nodes.c \
 	core/controller/api/answer.c \
 	core/controller/api/policies.c \
+	core/controller/api/schedules.c core/controller/api/schedule_view.c \
 	core/controller/api/reading.h \
 	core/controller/api/request.c core/controller/api/request.h \
 	core/controller/api/query.c \
@@ -25,6 +26,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/bus.c core/controller/bus.h \
 	core/controller/controller.c core/controller/controller.h \
 	core/controller/decisions.c core/controller/decisions.h \
+	core/controller/events.c core/controller/events.h \
 	core/controller/describe.c core/controller/describe.h \
 	core/controller/histogram.c core/controller/histogram.h \
 	core/controller/ingest.c core/controller/ingest.h \
@@ -42,6 +44,10 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/record.c core/controller/record.h \
 	core/controller/result_facts.c core/controller/result_facts.h \
 	core/controller/rollup.c core/controller/rollup.h \
+	core/controller/schedule.c core/controller/schedule.h \
+	core/controller/schedule_booked.c core/controller/schedule_nodes.c core/controller/schedule_push.c \
+	core/controller/schedule_runs.c core/controller/schedule_store.c \
+	core/controller/schedules.c core/controller/schedules.h \
 	core/controller/slots.c core/controller/slots.h \
 	core/controller/tasks.c core/controller/tasks.h core/controller/tasks_private.h \
 	core/controller/tokens.c core/controller/tokens.h \

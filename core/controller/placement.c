@@ -422,7 +422,8 @@ static unsigned choose_from(struct placement *p, const struct placement_request 
 			c = candidates_of(p, r->type, l);
 	}
 	unsigned before = set.count;
-	if (a->count || r->except || r->exclude_count) /* by an earlier location, or never to be chosen */
+	/* By an earlier location, or before, or never to be chosen. */
+	if (a->count || r->leave_out_count || r->except || r->exclude_count)
 		leave_out_taken(p, &set);
 	if (!want || !c)
 		return 0;
@@ -450,6 +451,8 @@ static void take_out(struct placement *p, const struct placement_request *r)
 {
 	struct magic magic;
 
+	for (unsigned i = 0; i < r->leave_out_count; i++)
+		take(p, r->leave_out[i]);
 	if (r->except)
 		take(p, r->except);
 	for (unsigned i = 0; i < r->exclude_count; i++) {
@@ -518,6 +521,8 @@ int placement_choose(struct placement *p, const struct placement_request *r,
 			                    most - a->count), a);
 	for (unsigned i = 0; i < a->count; i++)
 		p->taken[a->nodes[i]->row / 64] = 0;
+	for (unsigned i = 0; i < r->leave_out_count; i++)
+		p->taken[r->leave_out[i]->row / 64] = 0;
 	if (r->except)
 		p->taken[r->except->row / 64] = 0;
 	if (r->exclude_count)

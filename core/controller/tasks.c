@@ -104,17 +104,24 @@ static void leave(struct tasks *ts, struct task *t)
 	t->node = NULL;
 }
 
+/* What asks for none has the middle one. */
+static unsigned priority_of(const struct task *t)
+{
+	unsigned priority = t->measurement->record.priority;
+
+	return priority ? priority : 50;
+}
+
 /* Before the first of less priority; without priorities that is the end, and no walk. */
 static void task_list_insert(struct task_list *l, struct task *t)
 {
-	uint8_t priority = t->measurement->record.priority;
 	struct task *at = l->first;
 
-	if (!l->last || l->last->measurement->record.priority >= priority) {
+	if (!l->last || priority_of(l->last) >= priority_of(t)) {
 		task_list_add(l, t);
 		return;
 	}
-	while (at->measurement->record.priority >= priority)
+	while (priority_of(at) >= priority_of(t))
 		at = at->next;
 	t->next = at;
 	t->prev = at->prev;

@@ -208,6 +208,14 @@ int request_exclude(struct reading *rd, const json_t *v)
 	return read_array(rd, "exclude", v, rd->r->exclude, &rd->r->exclude_count, EXCLUDE_MAX);
 }
 
+static const char *id_text(struct measurement_request *r, const struct sonde_id *id)
+{
+	char text[SONDE_ID_TEXT];
+
+	sonde_id_format(id, text);
+	return sonde_pool_strndup(&r->pool, text, strlen(text));
+}
+
 int request_reuse(struct controller *c, struct measurement_request *r, const char *text)
 {
 	struct sonde_slice value;
@@ -233,8 +241,11 @@ int request_reuse(struct controller *c, struct measurement_request *r, const cha
 			r->locations_json = NULL;
 		}
 	}
-	for (uint32_t i = 0; rc == SONDE_OK && i < r->reuse_count; i++)
+	for (uint32_t i = 0; rc == SONDE_OK && i < r->reuse_count; i++) {
 		record_node(&record, i, &r->reuse[i]);
+		if (i < LOCATIONS_MAX) /* for a schedule they are places like others */
+			r->locations[r->location_count++] = (struct location){ .node = id_text(r, &r->reuse[i]) };
+	}
 	sonde_read_end(read);
 	return rc == SONDE_OK ? SONDE_OK : SONDE_ENOENT;
 }

@@ -126,7 +126,7 @@ static void done(struct sonde_job *job, int status)
 /* 0 where it is what it would be without the member. */
 static unsigned shown_limit(const struct measurement_request *r)
 {
-	unsigned usual = r->location_count ? r->location_count : 1;
+	unsigned usual = r->reuse_count ? 0 : r->location_count ? r->location_count : 1;
 
 	return r->limit_given && r->limit != usual ? r->limit : 0;
 }
