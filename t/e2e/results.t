@@ -136,6 +136,27 @@ subtest export => sub {
   is($s->get('/v1/export', token => undef)->{status}, 401, 'not for everybody');
 };
 
+subtest client => sub {
+  my ($rc, $out, $err) = $s->cli(qw(measurement ls --type echo --limit 3));
+  is($rc, 0, 'measurement ls') or diag $err;
+  is(scalar(split /\n/, $out), 4, 'a header and three lines');
+  ($rc, $out) = $s->cli('measurement', 'rerun', $ids[0], '--same-nodes');
+  is($rc, 0, 'measurement rerun');
+  chomp $out;
+  is($s->finished($out)->{target}, 't1', 'the same again');
+  ($rc, $out, $err) = $s->cli('measurement', 'cancel', $out);
+  is($rc, 1, 'nothing to cancel');
+  like($err, qr/finished/, 'and why');
+  ($rc, $out) = $s->cli(qw(export --type echo));
+  is($rc, 0, 'export');
+  my $all = $s->get('/v1/export?type=echo')->{content};
+  is(scalar(split /\n/, $out), scalar(split /\n/, $all), 'as many rows as the API has');
+  ($rc, $out) = $s->cli(qw(export -o csv --target), 't7');
+  my @rows = split /\r\n/, $out;
+  is(scalar @rows, 3, 'CSV with one header');
+  like($rows[0], qr/^ingest,received_at,started_at,node,/, 'the columns of the API');
+};
+
 subtest 'constant memory' => sub {
   my $big = 'z' x 60_000;
   $s->finished($_) for map { $s->post('/v1/measurements', { type => 'echo', target => $big,
