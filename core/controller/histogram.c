@@ -28,7 +28,7 @@ uint16_t histogram_step(double ms)
 double histogram_value(uint16_t step)
 {
 	if (step < PER_OCTAVE)
-		return step / 1000.0;
+		return (step + 0.5) / 1000;
 	int shift = step / PER_OCTAVE - 1;
 	double width = (double)(UINT64_C(1) << shift);
 	return ((PER_OCTAVE + step % PER_OCTAVE) * width + width / 2) / 1000;

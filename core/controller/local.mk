@@ -64,3 +64,8 @@ sbin_PROGRAMS += sonde-controller
 sonde_controller_SOURCES = core/controller/main.c
 sonde_controller_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
 sonde_controller_LDADD = $(CONTROLLER_LIBS)
+
+C_TESTS += t/controller/facts_test
+t_controller_facts_test_SOURCES = t/controller/facts_test.c
+t_controller_facts_test_LDADD = t/libtap.a core/controller/libcontroller.a core/base/libbase.a \
+	$(SODIUM_LIBS) -lm
