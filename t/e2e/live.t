@@ -111,7 +111,10 @@ subtest 'a slow reader' => sub {
   $batch->() for 1 .. 95;
   my $after = $rss->();
   my $stored = $s->get('/v1/stats')->{json}{results}{stored};
-  cmp_ok($after - $before, '<', 16384, "memory stays (" . ($after - $before) . ' KiB more)');
+  SKIP: {
+    skip 'a sanitizer keeps freed memory', 1 if $s->sanitized;
+    cmp_ok($after - $before, '<', 16384, "memory stays (" . ($after - $before) . ' KiB more)');
+  }
   my ($got, $missed, $next, $hole) = (0, 0, 0, 0);
   my @seen = $l->until(20, sub {
     my ($m) = @_;

@@ -172,7 +172,10 @@ subtest 'constant memory' => sub {
     $top = $now if $now > $top } });
   is($r->{status}, 200, 'streamed');
   cmp_ok($bytes, '>', 7_000_000, "$bytes bytes");
-  cmp_ok($top - $before, '<', 4096, 'at most 4 MiB more while it runs (' . ($top - $before) . ' KiB)');
+  SKIP: {
+    skip 'a sanitizer keeps freed memory', 1 if $s->sanitized;
+    cmp_ok($top - $before, '<', 4096, 'at most 4 MiB more while it runs (' . ($top - $before) . ' KiB)');
+  }
   require IO::Socket::INET;
   my $c = IO::Socket::INET->new(PeerAddr => $s->{host}, PeerPort => $s->{port}) or die $!;
   print $c "GET /v1/export HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $s->{token}\r\n\r\n";

@@ -186,6 +186,12 @@ sub kill {
   return $?;
 }
 
+sub sanitized {
+  my ($self) = @_;
+  open my $f, '<', "/proc/$self->{pids}{controller}/maps" or return 0;
+  return scalar grep { /libasan|clang_rt/ } <$f>;
+}
+
 sub children {
   my ($self, $name) = @_;
   my $pid = $self->{pids}{$name};
