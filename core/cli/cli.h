@@ -151,6 +151,12 @@ void cli_print_rows(const struct cli *, const struct cli_column *, unsigned colu
 int cli_measure(struct cli *, int argc, char **argv, bool help);
 /* Print a measurement in the chosen format; the exit code its results call for. */
 int cli_show_results(struct cli *, const json_t *measurement, bool latency_only);
+extern const struct cli_option cli_measurement_ls_options[], cli_rerun_options[],
+	cli_export_options[];
+int cli_measurement_ls(struct cli *, const struct cli_args *);
+int cli_measurement_cancel(struct cli *, const struct cli_args *);
+int cli_measurement_rerun(struct cli *, const struct cli_args *);
+int cli_export(struct cli *, const struct cli_args *);
 int cli_measurement_show(struct cli *, const struct cli_args *);
 int cli_node_ls(struct cli *, const struct cli_args *);
 int cli_node_show(struct cli *, const struct cli_args *);

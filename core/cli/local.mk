@@ -8,6 +8,7 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/show.c
 core_cli_libcli_a_SOURCES += core/cli/apply.c core/cli/schedule.c
 core_cli_libcli_a_SOURCES += core/cli/url.c
+core_cli_libcli_a_SOURCES += core/cli/results.c
 core_cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
 
 # `sonde plugin new` brings its files along: each becomes a string.

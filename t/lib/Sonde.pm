@@ -108,7 +108,7 @@ sub start_node {
     %{ $o{flags} || {} });
   my @argv = (program('sonde-node'), '--controller', $self->url, '--state', "$self->{dir}/$name",
     '--token-file', $file, '--plugins', $self->{plugins}, '--runner', program('sonde-runner'),
-    '--guard-allow', 'private', map { ("--$_", $flags{$_}) } sort keys %flags);
+    '--guard-allow', 'private', map { ("--$_", $flags{$_}) } grep { defined $flags{$_} } sort keys %flags);
   # A node of the lab lives in its own network namespace.
   unshift @argv, 'ip', 'netns', 'exec', $o{netns} if $o{netns};
   $self->spawn($name, @argv);
@@ -184,6 +184,12 @@ sub kill {
   CORE::kill $signal, $pid;
   waitpid $pid, 0;
   return $?;
+}
+
+sub sanitized {
+  my ($self) = @_;
+  open my $f, '<', "/proc/$self->{pids}{controller}/maps" or return 0;
+  return scalar grep { /libasan|clang_rt/ } <$f>;
 }
 
 sub children {
