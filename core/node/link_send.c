@@ -45,6 +45,7 @@ int sonde_link_send_hello(struct sonde_link *l)
 			.wall_ms = sonde_wall_ms(),
 			.capacity = l->options.capacity,
 			.plugins = l->options.plugins,
+			.config = l->config,
 		},
 	};
 	int rc = sonde_link_send(l, &m);
@@ -71,6 +72,11 @@ int sonde_link_accept(struct sonde_link *l, struct sonde_msg_accept *items, unsi
 
 	m.list.accepts = items;
 	return sonde_link_is_up(l) ? sonde_link_send(l, &m) : SONDE_EGONE;
+}
+
+int sonde_link_say(struct sonde_link *l, const struct sonde_msg *m)
+{
+	return l->state >= SONDE_LINK_WELCOMED ? sonde_link_send(l, m) : SONDE_EGONE;
 }
 
 void sonde_link_progress(struct sonde_link *l, const struct sonde_msg *m)

@@ -2,18 +2,27 @@
 noinst_LIBRARIES += core/node/libnode.a
 core_node_libnode_a_SOURCES = \
 	core/node/backoff.c core/node/backoff.h \
+	core/node/checks.c core/node/checks.h \
 	core/node/child.c core/node/child.h \
 	core/node/crashes.c core/node/crashes.h \
 	core/node/describe.c \
+	core/node/durable.c core/node/durable.h \
 	core/node/enrol.c \
 	core/node/identity.c core/node/identity.h \
 	core/node/jobs.c core/node/jobs.h \
 	core/node/journal.c core/node/journal.h \
+	core/node/life.c \
 	core/node/link.c core/node/link.h core/node/link_private.h \
 	core/node/link_send.c \
+	core/node/local.c core/node/local.h \
+	core/node/local_answers.c \
 	core/node/node.c core/node/node.h core/node/node_private.h \
 	core/node/options.c core/node/options.h \
+	core/node/recent.c core/node/recent.h \
 	core/node/record.c core/node/record.h \
+	core/node/ring.c core/node/ring.h \
+	core/node/selftest.c core/node/selftest.h \
+	core/node/settings.c core/node/settings.h \
 	core/node/spawn.c core/node/spawn.h \
 	core/node/spool.c core/node/spool.h core/node/spool_private.h \
 	core/node/spool_epoch.c core/node/spool_open.c core/node/spool_read.c \

@@ -3,6 +3,10 @@
 #pragma once
 #include "node/link.h"
 #include "node/node.h"
+#include "node/recent.h"
+#include "node/ring.h"
+#include "node/selftest.h"
+#include "node/settings.h"
 #include "node/stats.h"
 #include "node/super.h"
 #include "node/sync.h"
@@ -38,6 +42,13 @@ struct sonde_node {
 	struct sonde_buf plugins, packed;
 	struct sonde_accepts accepts;
 	struct sonde_stats stats;
+	struct sonde_identity identity; /* its key changes in rotation */
+	struct sonde_node_settings settings;
+	struct sonde_selftest *selftest;
+	struct sonde_ring *ring;
+	struct sonde_recent recent;
+	struct sonde_buf adjusted; /* options of the task that is being taken */
+	int64_t started_ns;
 	enum sonde_node_phase phase;
 	int64_t phase_ns;
 	int exit_code;
@@ -51,6 +62,17 @@ void sonde_work_visit(void *node, const struct sonde_record *); /* of each recor
 extern const struct sonde_sync_events sonde_work_sync_events;
 extern const struct sonde_super_events sonde_work_super_events;
 extern const struct sonde_link_events sonde_work_link_events;
+
+/* ---- life.c: what the controller orders, and what the node tells of itself ---- */
+/* Cached settings, log ring, self-test; before the link is there. */
+int sonde_life_start(struct sonde_node *, struct sonde_error *);
+void sonde_life_up(struct sonde_node *); /* the link is up */
+void sonde_life_order(void *node, const struct sonde_msg *);
+void sonde_life_beat(struct sonde_node *, struct sonde_msg_beat *);
+void sonde_life_stop(struct sonde_node *);
+/* Tasks at once, and packets/s (0 = any): the narrower of the owner's and the controller's word. */
+int64_t sonde_life_capacity(const struct sonde_node *);
+int64_t sonde_life_packets(const struct sonde_node *);
 
 /* Close everything now; the loop ends soon. */
 void sonde_node_finish(struct sonde_node *, int exit_code);

@@ -367,6 +367,17 @@ const struct sonde_jobs *sonde_super_jobs(const struct sonde_super *s)
 	return &s->jobs;
 }
 
+void sonde_super_restart(struct sonde_super *s)
+{
+	if (s->child)
+		sonde_child_kill(s->child);
+}
+
+bool sonde_super_is_ready(const struct sonde_super *s)
+{
+	return s->child && s->ready;
+}
+
 static void on_closed(uv_handle_t *handle)
 {
 	struct sonde_super *s = handle->data;

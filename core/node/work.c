@@ -48,7 +48,10 @@ static int append(struct sonde_node *node, struct sonde_msg_result *r)
 	sonde_result_pack(&node->packed, r);
 	if (node->packed.failed)
 		return SONDE_ENOMEM;
-	return sonde_spool_append(node->spool, node->packed.data, node->packed.len, &seq);
+	int rc = sonde_spool_append(node->spool, node->packed.data, node->packed.len, &seq);
+	if (rc == SONDE_OK)
+		sonde_recent_add(&node->recent, node->packed.data, node->packed.len);
+	return rc;
 }
 
 static void keep_result(struct sonde_node *node, const struct sonde_msg_result *outcome)
@@ -95,6 +98,7 @@ void sonde_work_visit(void *arg, const struct sonde_record *record)
 		return;
 	struct sonde_task_key key = { r.measurement, r.task, r.attempt };
 	sonde_journal_finish(node->journal, &key, r.started_ms);
+	sonde_recent_add(&node->recent, record->payload, record->len);
 }
 
 void sonde_work_recall(struct sonde_node *node)
@@ -183,12 +187,24 @@ static unsigned refusal(struct sonde_node *node, const struct sonde_msg_task *ta
 	const struct sonde_jobs *jobs = sonde_super_jobs(node->super);
 	unsigned busy = jobs->waiting.count + jobs->running.count;
 
-	if (node->phase != SONDE_NODE_RUNNING || busy >= (uint64_t)node->options->capacity ||
+	if (node->phase != SONDE_NODE_RUNNING || busy >= (uint64_t)sonde_life_capacity(node) ||
 	    sonde_spool_full(node->spool))
 		return SONDE_FAIL_OVERLOAD;
 	if (sonde_super_disabled(node->super, task->type))
 		return SONDE_FAIL_PLUGIN_MISSING;
 	return SONDE_FAIL_NONE;
+}
+
+/* The task as this node runs it: with its settings. */
+static int submit(struct sonde_node *node, const struct sonde_msg_task *task)
+{
+	struct sonde_msg_task own = *task;
+
+	sonde_buf_reset(&node->adjusted);
+	if (sonde_node_settings_adjust(&node->settings, sonde_life_packets(node), task,
+	                               &node->adjusted))
+		own.options = (struct sonde_text){ node->adjusted.data, node->adjusted.len };
+	return sonde_super_submit(node->super, &own);
 }
 
 /* SONDE_FAIL_NONE: taken now or before. */
@@ -200,7 +216,7 @@ static unsigned take(struct sonde_node *node, const struct sonde_msg_task *task)
 		unsigned failure = refusal(node, task);
 		if (failure)
 			return failure;
-		if (sonde_super_submit(node->super, task))
+		if (submit(node, task))
 			return SONDE_FAIL_OVERLOAD;
 		if (sonde_journal_take(node->journal, &key, sonde_wall_ms()))
 			sonde_log(SONDE_LOG_ERROR, "node", "a task runs that is not in the journal");
@@ -248,6 +264,7 @@ static void on_up(void *arg)
 		hold_accept(node, &j->key);
 	for (const struct sonde_job *j = jobs->running.first; j; j = j->next)
 		hold_accept(node, &j->key);
+	sonde_life_up(node);
 }
 
 static void on_beat(void *arg, struct sonde_msg_beat *beat)
@@ -264,7 +281,10 @@ static void on_beat(void *arg, struct sonde_msg_beat *beat)
 	beat->queued = jobs->waiting.count;
 	beat->spool_bytes = spool.bytes;
 	beat->spool_count = spool.count;
+	sonde_life_beat(node, beat);
 }
 
-const struct sonde_link_events sonde_work_link_events = { on_up, on_tasks, on_cancel, on_beat,
-	                                                  on_fatal };
+const struct sonde_link_events sonde_work_link_events = {
+	.up = on_up, .tasks = on_tasks, .cancel = on_cancel, .beat = on_beat, .fatal = on_fatal,
+	.order = sonde_life_order,
+};
