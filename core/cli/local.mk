@@ -2,7 +2,7 @@
 noinst_LIBRARIES += core/cli/libcli.a
 core_cli_libcli_a_SOURCES = \
 	core/cli/admin.c core/cli/args.c core/cli/ask.c core/cli/cli.h core/cli/commands.c \
-	core/cli/help.c core/cli/measure.c core/cli/print.c core/cli/rows.c core/cli/settings.c \
+	core/cli/help.c core/cli/life.c core/cli/measure.c core/cli/print.c core/cli/rows.c core/cli/settings.c \
 	core/cli/show.c
 core_cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
 

@@ -4,6 +4,7 @@
 #include <uv.h>
 
 #include "controller/bus.h"
+#include "controller/commands.h"
 #include "controller/ingest.h"
 #include "controller/nodes.h"
 #include "controller/options.h"
@@ -55,6 +56,7 @@ struct controller {
 	struct request_count requests;
 	int64_t started_ns;
 	struct silent_links silent; /* node websockets before hello */
+	struct commands commands;   /* sent to nodes, not answered yet */
 	int64_t retained_ns;        /* when old results were last asked to be deleted */
 	unsigned connections; /* node websockets, also before hello */
 	bool stopping;

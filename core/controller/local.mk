@@ -3,6 +3,7 @@ noinst_LIBRARIES += core/controller/libcontroller.a
 core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/api.h \
 	core/controller/api/enrol.c \
+	core/controller/api/life.c \
 	core/controller/api/locations.c \
 	core/controller/api/measurement_view.c \
 	core/controller/api/measurements.c \
@@ -14,8 +15,11 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/system.c \
 	core/controller/api/tokens.c \
 	core/controller/bus.c core/controller/bus.h \
+	core/controller/change.c core/controller/change.h \
+	core/controller/commands.c core/controller/commands.h \
 	core/controller/controller.c core/controller/controller.h \
 	core/controller/ingest.c core/controller/ingest.h \
+	core/controller/life.c core/controller/life.h \
 	core/controller/link.c core/controller/link.h \
 	core/controller/node_view.c \
 	core/controller/nodes.c core/controller/nodes.h \

@@ -19,6 +19,18 @@ const struct route api_routes[] = {
 	{ SONDE_PATCH, "/v1/nodes/{id}", ROLE_ADMIN, api_patch_node,
 	  "Approve, enable, disable, priority, tags, region" },
 	{ SONDE_DELETE, "/v1/nodes/{id}", ROLE_ADMIN, api_delete_node, "Remove a node" },
+	{ SONDE_PATCH, "/v1/nodes/{id}/config", ROLE_ADMIN, api_configure_node,
+	  "Change a node's settings: limits, intervals, log level, plugin options" },
+	{ SONDE_POST, "/v1/nodes/{id}/sync", ROLE_ADMIN, api_sync_node,
+	  "Send a node its settings again" },
+	{ SONDE_POST, "/v1/nodes/{id}/rotate-key", ROLE_ADMIN, api_rotate_key, "Give a node a new key" },
+	{ SONDE_POST, "/v1/nodes/{id}/ban", ROLE_ADMIN, api_ban_node, "Send a node away" },
+	{ SONDE_DELETE, "/v1/nodes/{id}/ban", ROLE_ADMIN, api_unban_node, "Let it come back" },
+	{ SONDE_GET, "/v1/nodes/{id}/logs", ROLE_ADMIN, api_node_logs, "Last lines of a node's log" },
+	{ SONDE_POST, "/v1/nodes/{id}/restart-runner", ROLE_ADMIN, api_restart_runner,
+	  "Replace a node's runner" },
+	{ SONDE_POST, "/v1/nodes/{id}/self-test", ROLE_ADMIN, api_self_test,
+	  "Let a node test itself now" },
 	{ SONDE_POST, "/v1/registration-tokens", ROLE_ADMIN, api_create_token,
 	  "Make a registration token" },
 	{ SONDE_GET, "/v1/registration-tokens", ROLE_ADMIN, api_list_tokens, "Registration tokens" },
@@ -41,7 +53,7 @@ static bool path_matches(const char *pattern, const char *path, char *param)
 		return false;
 	const char *value = path + head;
 	size_t len = strcspn(value, "/");
-	if (!len || len >= PATH_PARAM_MAX || value[len] != strchr(brace, '}')[1])
+	if (!len || len >= PATH_PARAM_MAX || strcmp(value + len, strchr(brace, '}') + 1))
 		return false;
 	memcpy(param, value, len);
 	param[len] = '\0';
