@@ -179,8 +179,11 @@ void life_beat(struct node *node, const struct sonde_msg_beat *b, double rtt_ms)
 	if (b->capacity)
 		node->capacity = b->capacity > 10000 ? 10000 : b->capacity;
 	node->uplink = b->uplink < SONDE_UPLINKS ? (enum sonde_uplink)b->uplink : SONDE_UPLINK_UNKNOWN;
-	/* 0: the wall clock stood still, or was set. */
-	if (rtt_ms > 0 && (node->rtt_min_ms <= 0 || rtt_ms < node->rtt_min_ms))
+	if (rtt_ms < 0)
+		return;
+	if (rtt_ms < 1)
+		rtt_ms = 1; /* what the clocks can tell */
+	if (node->rtt_min_ms <= 0 || rtt_ms < node->rtt_min_ms)
 		node->rtt_min_ms = rtt_ms;
 }
 

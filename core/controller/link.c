@@ -226,7 +226,7 @@ static void on_beat(struct link *l, const struct sonde_msg_beat *b)
 {
 	struct node *node = l->node;
 	int64_t now = sonde_wall_ms();
-	double rtt = 0;
+	double rtt = -1; /* not told */
 
 	node->beat_ns = sonde_boottime_ns();
 	node->beat = *b;
