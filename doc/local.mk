@@ -1,3 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-EXTRA_DIST += doc/decisions.md
+EXTRA_DIST += doc/decisions.md doc/policies.md
+EXTRA_DIST += doc/plugins.md
 EXTRA_DIST += doc/performance.md
+EXTRA_DIST += doc/probes.md

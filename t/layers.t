@@ -21,20 +21,27 @@ my %ROOMS = (
   net        => [qw(base loop)],
   fetch      => [qw(base)],
   script     => [qw(base param)],
+  author     => [qw(base param script)],
   jail       => [qw(base)],
   plug       => [qw(base param)],
+  fakehost   => [qw(base param plug)],
+  check      => [qw(base param plug jail fakehost)],
   controller => [qw(base param config guard wire loop store net fetch script)],
   node       => [qw(base param config guard wire loop store net fetch)],
-  runner     => [qw(base param guard wire loop plug jail)],
+  runner     => [qw(base param guard wire loop plug jail check)],
   cli        => [qw(base param config wire loop net fetch)],
 );
 
 # Folders of plugins/ that are no plugin but what several share.
-my %ENGINES = (icmp => 1, path => 1);
+my %ENGINES = (cert => 1, connect => 1, icmp => 1, path => 1);
 
-# Library headers of plugins: the only files below plugins/ that may include them.
+# Library headers of plugins: the folders and files below plugins/ that may include them.
 my @PLUGIN_LIBRARIES = (
+  [qr{^ldns/},        qw(dns)],
   [qr{^maxminddb\.h$}, qw(mtr/asn.c)],
+  [qr{^openssl/},     qw(cert dns http tcp/tls.c tls)],
+  [qr{^curl/},        qw(http)],
+  [qr{^pcre2\.h$},    qw(connect/pattern.c http/match.c)],
 );
 
 # Library headers: where each may be included ("room" or "room/file.c").
@@ -50,7 +57,7 @@ my @LIBRARIES = (
   [qr{^seccomp\.h$},                    qw(jail)],
   [qr{^uv(\.h$|/)},                     qw(loop net node runner controller)],
   [qr{^openssl/},                       qw(net fetch controller)],
-  [qr{^jansson\.h$}, qw(param config plug script controller node runner cli)],
+  [qr{^jansson\.h$}, qw(param config plug check script author controller node runner cli)],
 );
 
 my @LIBC = qw(
@@ -72,7 +79,7 @@ sub refusal {
     my ($other) = $what =~ m{^([^/]+)/};
     for my $row (@PLUGIN_LIBRARIES) {
       my ($match, @where) = @$row;
-      return undef if !$quoted && $what =~ $match && grep { $file eq "plugins/$_" } @where;
+      return undef if !$quoted && $what =~ $match && grep { "$file/" =~ m{^plugins/\Q$_\E/} } @where;
     }
     return undef if $quoted && $tree->{"plugins/$type/$what"};
     return undef if $quoted && $tree->{"plugins/$what"} && ($other eq $type || $ENGINES{$other});
@@ -159,8 +166,11 @@ subtest 'planted lines are refused' => sub {
     ['core/include/sonde/x.h', '#include <jansson.h>'],
     ['plugins/ping/ping.c', '#include "base/buf.h"'],
     ['plugins/ping/ping.c', '#include <uv.h>'],
+    ['plugins/ping/ping.c', '#include <curl/curl.h>'],
+    ['plugins/tls/tls.c',   '#include <curl/curl.h>'],
     ['plugins/tcp/tcp.c',   '#include "ping/wire.h"'],
     ['plugins/tcp/tcp.c',   '#include "icmp/gone.h"'],
+    ['plugins/tcp/tcp.c',   '#include <openssl/ssl.h>'],
     ['plugins/mtr/mtr.c',   '#include <maxminddb.h>'],
   );
   for my $case (@bad) {
@@ -173,7 +183,10 @@ subtest 'planted lines are refused' => sub {
     ['core/node/x.c',       '/* #include "controller/x.h" */'],
     ['core/base/x.c',       "#include <stdio.h>\n#include <linux/errqueue.h>"],
     ['plugins/ping/ping.c', "#include <sonde/plugin.h>\n#include \"wire.h\""],
+    ['plugins/http/move.c', '#include <curl/curl.h>'],
+    ['plugins/http/match.c', '#include <pcre2.h>'],
     ['plugins/ping/ping.c', "#include \"ping/wire.h\"\n#include \"icmp/packet.h\""],
+    ['plugins/tcp/tls.c',   '#include <openssl/ssl.h>'],
   );
   for my $case (@good) {
     my ($file, $line) = @$case;

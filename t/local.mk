@@ -5,6 +5,22 @@ EXTRA_DIST += t/lsan.supp t/rules.yml t/lib/House.pm \
 	t/stage/distcheck.t t/stage/fuzz.t t/stage/valgrind.t
 
 # End to end, with the real programs.
-SCRIPT_TESTS += t/e2e/measure.t t/e2e/bad_input.t t/e2e/crash.t t/e2e/tls.t
-SCRIPT_TESTS += t/e2e/bandwidth.t t/e2e/life.t
+SCRIPT_TESTS += t/e2e/measure.t t/e2e/bad_input.t t/e2e/crash.t t/e2e/tls.t t/e2e/policy_author.t
+SCRIPT_TESTS += t/e2e/bandwidth.t
 EXTRA_DIST += t/lib/Sonde.pm
+
+# Two versions of one plugin, neither installed, for the test of hot reload.
+check_LTLIBRARIES += t/e2e/shift/1/shift.la t/e2e/shift/2/shift.la
+SHIFT_LDFLAGS = $(PLUGIN_LDFLAGS) -rpath $(plugindir)
+t_e2e_shift_1_shift_la_SOURCES = t/e2e/shift/shift.c
+t_e2e_shift_1_shift_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DSHIFT_VERSION=1
+t_e2e_shift_1_shift_la_CFLAGS = $(PLUGIN_CFLAGS)
+t_e2e_shift_1_shift_la_LDFLAGS = $(SHIFT_LDFLAGS)
+t_e2e_shift_2_shift_la_SOURCES = t/e2e/shift/shift.c
+t_e2e_shift_2_shift_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DSHIFT_VERSION=2
+t_e2e_shift_2_shift_la_CFLAGS = $(PLUGIN_CFLAGS)
+t_e2e_shift_2_shift_la_LDFLAGS = $(SHIFT_LDFLAGS)
+SCRIPT_TESTS += t/e2e/reload.t t/e2e/contain.t
+
+# The life of a node.
+SCRIPT_TESTS += t/e2e/life.t

@@ -39,3 +39,7 @@ void sonde_json_quote(struct sonde_buf *, const char *, size_t len);
 size_t sonde_format_int(char *out, int64_t v);
 /* v with at most `digits` decimals into out (40 bytes hold any value); returns the length. */
 size_t sonde_format_number(char *out, double v, int digits);
+
+/* Strict RFC 8259 check of one JSON value (an object when `object`), depth at most
+ * SONDE_JSON_DEPTH, valid UTF-8, no NUL escapes. */
+bool sonde_json_valid(const char *text, size_t len, bool object);

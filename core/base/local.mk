@@ -16,6 +16,7 @@ core_base_libbase_a_SOURCES = \
 	core/base/spans.c core/base/spans.h \
 	core/base/status.c core/base/status.h
 core_base_libbase_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS)
+core_base_libbase_a_SOURCES += core/base/valid.c
 
 check_LIBRARIES += t/libtap.a
 t_libtap_a_SOURCES = t/tap.c t/tap.h

@@ -27,6 +27,33 @@ static const struct cli_option logs_options[] = {
 	{ NULL },
 };
 
+static const struct cli_option version_options[] = {
+	{ "version", 0, "N", "this version" },
+	{ NULL },
+};
+
+static const struct cli_option apply_options[] = {
+	{ "dry-run", 0, NULL, "compile and test only" },
+	{ NULL },
+};
+
+static const struct cli_option simulate_options[] = {
+	{ "nodes", 0, "N", "with so many invented nodes" },
+	{ "from-store", 0, NULL, "with the requests that the controller recorded" },
+	{ "since", 0, "DURATION", "how far back (default 1h)" },
+	{ "count", 0, "N", "invented requests (default 1000)" },
+	{ "want", 0, "N", "nodes a request (default 1)" },
+	{ "region", 0, "REGION", "asked for by invented requests" },
+	{ "type", 0, "TYPE", "of invented requests (default ping)" },
+	{ "params", 0, "JSON", "parameters of the policy" },
+	{ NULL },
+};
+
+static const struct cli_option plugin_options[] = {
+	{ "node", 0, "NODE", "of this node only" },
+	{ NULL },
+};
+
 const struct cli_command cli_commands[] = {
 	{ "node", "ls", "", "list the nodes", NULL, cli_node_ls, 0, 0 },
 	{ "node", "show", "NODE", "one node: facts, load, versions", NULL, cli_node_show, 1, 1 },
@@ -54,9 +81,30 @@ const struct cli_command cli_commands[] = {
 	{ "token", "rm", "ID", "revoke a registration token", NULL, cli_token_rm, 1, 1 },
 	{ "measurement", "show", "ID", "a measurement: its placement and results", NULL,
 	  cli_measurement_show, 1, 1 },
-	{ "plugin", "ls", "", "list the measurement types", NULL, cli_plugin_ls, 0, 0 },
+	{ "measurement", "explain", "ID", "why these nodes: filters, policy, answer", NULL,
+	  cli_measurement_explain, 1, 1 },
+	{ "plugin", "ls", "", "list the measurement types", plugin_options, cli_plugin_ls, 0, 0 },
 	{ "plugin", "show", "TYPE", "options and fields of a type", NULL, cli_plugin_show, 1, 1 },
+	{ "plugin", "new", "DIR", "write a first plugin that works", cli_plugin_new_options,
+	  cli_plugin_new, 1, 1 },
+	{ "plugin", "check", "FILE", "try a plugin: rows, self-test, generated parameters",
+	  cli_plugin_check_options, cli_plugin_check, 1, 1 },
+	{ "plugin", "reload", "", "look at the plugin directories again: new and changed types are live",
+	  plugin_options, cli_plugin_reload, 0, 0 },
 	{ "policy", "ls", "", "list the placement policies", NULL, cli_policy_ls, 0, 0 },
+	{ "policy", "show", "NAME", "its source and versions", version_options, cli_policy_show, 1, 1 },
+	{ "policy", "new", "NAME", "write NAME.lua with its tests", NULL, cli_policy_new, 1, 1 },
+	{ "policy", "check", "FILE...", "syntax, parameters, unknown names", NULL, cli_policy_check, 1,
+	  32 },
+	{ "policy", "test", "DIR|FILE...", "run the tests beside each policy (TAP)", NULL,
+	  cli_policy_test, 1, 32 },
+	{ "policy", "simulate", "FILE", "decide many times and count", simulate_options,
+	  cli_policy_simulate, 1, 1 },
+	{ "policy", "diff", "FILE", "against the active version", NULL, cli_policy_diff, 1, 1 },
+	{ "policy", "apply", "FILE", "compile, test and swap it in", apply_options, cli_policy_apply, 1,
+	  1 },
+	{ "policy", "rollback", "NAME", "back to the version before", version_options,
+	  cli_policy_rollback, 1, 1 },
 	{ NULL },
 };
 

@@ -2,9 +2,27 @@
 noinst_LIBRARIES += core/cli/libcli.a
 core_cli_libcli_a_SOURCES = \
 	core/cli/admin.c core/cli/args.c core/cli/ask.c core/cli/cli.h core/cli/commands.c \
-	core/cli/help.c core/cli/life.c core/cli/measure.c core/cli/print.c core/cli/rows.c core/cli/settings.c \
-	core/cli/show.c
+	core/cli/explain.c core/cli/help.c core/cli/measure.c core/cli/policy.c core/cli/print.c \
+	core/cli/reload.c core/cli/rows.c core/cli/settings.c core/cli/show.c
 core_cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
+
+# `sonde plugin new` brings its files along: each becomes a string.
+core_cli_libcli_a_SOURCES += core/cli/plugin_sdk.c core/cli/template.h
+TEMPLATE = sdk/template/plugin.c sdk/template/plugin_test.c sdk/template/plugin.md \
+	sdk/template/makefile
+EXTRA_DIST += $(TEMPLATE)
+CLEANFILES += core/cli/template.c
+nodist_core_cli_libcli_a_SOURCES = core/cli/template.c
+core/cli/template.c: $(TEMPLATE)
+	$(AM_V_GEN)$(MKDIR_P) core/cli && { \
+	echo '#include "cli/template.h"'; \
+	echo 'const struct cli_template cli_templates[] = {'; \
+	for file in $(TEMPLATE); do \
+		echo "$$file" | sed -e 's,.*/,,' -e 's/^plugin/@name@/' -e 's/^makefile/Makefile/' \
+			-e 's/.*/{ "&",/'; \
+		sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $(srcdir)/$$file; echo '},'; \
+	done; \
+	echo '{ 0, 0 } };'; } >$@.tmp && mv $@.tmp $@
 
 bin_PROGRAMS += sonde
 sonde_SOURCES = core/cli/main.c
@@ -13,3 +31,5 @@ sonde_LDADD = core/cli/libcli.a core/fetch/libfetch.a core/base/libbase.a $(CURL
 	$(JANSSON_LIBS)
 
 SCRIPT_TESTS += t/cli/cli.t
+
+core_cli_libcli_a_SOURCES += core/cli/life.c

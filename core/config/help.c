@@ -12,6 +12,7 @@ static const char *value_word(uint32_t type)
 		[SONDE_TYPE_BOOL] = "",          [SONDE_TYPE_INT] = " NUMBER",
 		[SONDE_TYPE_NUMBER] = " NUMBER", [SONDE_TYPE_STRING] = " TEXT",
 		[SONDE_TYPE_ENUM] = " CHOICE",   [SONDE_TYPE_DURATION] = " DURATION",
+		[SONDE_TYPE_MAP] = " MAP",
 	};
 
 	return type < sizeof(words) / sizeof(words[0]) && words[type] ? words[type] : "";
@@ -21,7 +22,7 @@ static void print_limits(const struct sonde_param *row)
 {
 	const char *unit = row->type == SONDE_TYPE_DURATION ? "ms" : row->unit;
 	bool ranged = row->type != SONDE_TYPE_STRING && row->type != SONDE_TYPE_ENUM &&
-	              (row->min || row->max);
+	              row->type != SONDE_TYPE_MAP && (row->min || row->max);
 
 	for (unsigned i = 0; row->type == SONDE_TYPE_ENUM && row->names[i]; i++)
 		printf("%s%s", i ? ", " : "      One of ", row->names[i]);

@@ -11,6 +11,7 @@ enum topic {
 	TOPIC_NODE,     /* a node changed: struct node * */
 	TOPIC_FINISHED, /* a measurement is over: struct measurement * */
 	TOPIC_RESULT,   /* a result was stored: struct stored_result * */
+	TOPIC_POLICY,   /* a policy was quarantined: struct policy_event * */
 	TOPIC_COUNT
 };
 
@@ -19,6 +20,10 @@ struct stored_result {
 	uint32_t task;
 	uint8_t failure;
 	int late;
+};
+
+struct policy_event {
+	const char *name, *why;
 };
 
 typedef void bus_fn(void *arg, enum topic, const void *what);

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "controller/controller.h"
+#include "controller/node_plugins.h"
 
 enum { CHANGE_POOL = 128 << 10, VALUE_MAX = 1 << 17 };
 
@@ -78,8 +79,11 @@ static void done(struct sonde_job *job, int status)
 
 	if (status == SONDE_OK && !node)
 		status = SONDE_ENOENT;
+	bool news = status == SONDE_OK && ch->facts.approved && !node->facts.approved;
 	if (status == SONDE_OK && !ch->facts.removed)
 		node_set_facts(&ch->c->nodes, node, &ch->facts);
+	if (news)
+		node_plugins_approved(ch->c, node);
 	if (ch->done)
 		ch->done(ch->c, node, ch->arg, status);
 	else if (status != SONDE_OK)

@@ -5,10 +5,12 @@
 
 #include "controller/bus.h"
 #include "controller/commands.h"
+#include "controller/decisions.h"
 #include "controller/ingest.h"
 #include "controller/nodes.h"
 #include "controller/options.h"
 #include "controller/placement.h"
+#include "controller/policies.h"
 #include "controller/tasks.h"
 #include "controller/tokens.h"
 #include "controller/types.h"
@@ -52,6 +54,9 @@ struct controller {
 	struct tokens tokens;
 	struct tasks tasks;
 	struct placement placement;
+	struct decisions decisions;
+	struct policies changes; /* of policies */
+	struct sonde_buf trace; /* of the placement now being made */
 	struct ingest ingest;
 	struct request_count requests;
 	int64_t started_ns;

@@ -281,10 +281,11 @@ int ingest_results(struct ingest *in, struct node *node, uint64_t epoch,
 	return submit(ij);
 }
 
-void ingest_close_task(void *arg, struct task *t, unsigned failure, const char *why)
+void ingest_close_task(void *controller, struct task *t, unsigned failure, const char *why)
 {
 	static const struct sonde_id self;
-	struct ingest *in = arg;
+	struct controller *c = controller;
+	struct ingest *in = &c->ingest;
 	struct ingest_job *ij = job_new(in, &self, in->epoch, 1);
 	struct sonde_buf body;
 	struct sonde_json j;

@@ -20,5 +20,5 @@ int ingest_init(struct ingest *, struct controller *);
 /* Results of a node, as decoded. The node's order must hold. SONDE_EFULL: the node must resend. */
 int ingest_results(struct ingest *, struct node *, uint64_t epoch, const struct sonde_msg_result *,
                    unsigned count);
-/* A result of the controller's own; fits tasks_close_fn with the ingest as arg. */
-void ingest_close_task(void *arg, struct task *, unsigned failure, const char *why);
+/* A result of the controller's own; fits tasks_close_fn with the controller as arg. */
+void ingest_close_task(void *controller, struct task *, unsigned failure, const char *why);

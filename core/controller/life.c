@@ -191,7 +191,7 @@ void life_welcomed(struct controller *c, struct node *node, const struct sonde_m
 {
 	const struct node_facts *f = &node->facts;
 
-	node->refused[0] = '\0';
+	node->sent_away[0] = '\0';
 	node->settings_have = h->config;
 	if (f->settings_version && h->config != (uint64_t)f->settings_version)
 		life_send_settings(node);

@@ -14,6 +14,7 @@
 #include "controller/change.h"
 #include "controller/controller.h"
 #include "controller/life.h"
+#include "controller/node_plugins.h"
 
 enum {
 	CLOSE_BAD = 4400,
@@ -143,43 +144,23 @@ static void welcome(struct controller *c, struct node *node, const struct sonde_
 
 static void set_goodbye(struct controller *, struct node *, bool);
 
-/* Names and versions only: all that is asked of a node's plugins, and a tenth of the memory. */
-static json_t *summary_of(const json_t *plugins)
-{
-	json_t *out = json_array();
-	const json_t *plugin;
-	size_t i;
-
-	json_array_foreach(plugins, i, plugin) {
-		json_t *one = json_object();
-		json_object_set(one, "name", json_object_get(plugin, "name"));
-		json_object_set(one, "version", json_object_get(plugin, "version"));
-		json_array_append_new(out, one);
-	}
-	return out;
-}
-
 static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde_msg_hello *h)
 {
 	struct controller *c = l->c;
 	struct node *node = nodes_by_id(&c->nodes, &h->node);
 	int key = node ? life_key(node, h->key) : 0;
-	struct sonde_error e;
 
 	if (!key) {
 		sonde_conn_close(conn, CLOSE_UNKNOWN,
 		                 "The node or its key is not known here; register again.");
 		return;
 	}
-	unsigned code = life_refusal(c, node, h->version, node->refused, sizeof(node->refused));
+	unsigned code = life_refusal(c, node, h->version, node->sent_away, sizeof(node->sent_away));
 	if (code) {
-		sonde_conn_close(conn, code, node->refused);
+		sonde_conn_close(conn, code, node->sent_away);
 		return;
 	}
-	json_t *doc = sonde_json_load(h->plugins.s, h->plugins.len, &e);
-	json_t *plugins = json_object_get(doc, "plugins");
-	if (!json_is_array(plugins)) {
-		json_decref(doc);
+	if (node_plugins_take(c, node, h->plugins) != SONDE_OK) {
 		sonde_conn_close(conn, CLOSE_BAD, "hello.plugins must hold an array named plugins.");
 		return;
 	}
@@ -198,8 +179,6 @@ static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde
 	const char *peer = sonde_conn_peer(conn);
 	memcpy(node->peer, peer, strnlen(peer, sizeof(node->peer) - 1) + 1);
 	node->peer[sizeof(node->peer) - 1] = '\0';
-	node_set_plugins(&c->nodes, node, summary_of(plugins));
-	json_decref(doc);
 	if (node->facts.goodbye)
 		set_goodbye(c, node, false);
 	welcome(c, node, h);
@@ -288,6 +267,10 @@ static void on_message(struct sonde_conn *conn, void *arg, char *text, size_t le
 		break;
 	case SONDE_MSG_PROGRESS:
 		tasks_progress(&l->c->tasks, l->node, &m.progress);
+		break;
+	case SONDE_MSG_TYPES:
+		if (node_plugins_on_types(l->c, l->node, &m.types) != SONDE_OK)
+			sonde_conn_close(conn, CLOSE_BAD, "types.plugins must hold an array named plugins.");
 		break;
 	case SONDE_MSG_BYE:
 		set_goodbye(l->c, l->node, true);

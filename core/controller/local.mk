@@ -4,11 +4,13 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/api.h \
 	core/controller/api/enrol.c \
 	core/controller/api/life.c \
+	core/controller/api/explain.c \
 	core/controller/api/locations.c \
 	core/controller/api/measurement_view.c \
 	core/controller/api/measurements.c \
 	core/controller/api/nodes.c \
 	core/controller/api/answer.c \
+	core/controller/api/policies.c \
 	core/controller/api/reading.h \
 	core/controller/api/request.c core/controller/api/request.h \
 	core/controller/api/route.c \
@@ -18,13 +20,17 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/change.c core/controller/change.h \
 	core/controller/commands.c core/controller/commands.h \
 	core/controller/controller.c core/controller/controller.h \
+	core/controller/decisions.c core/controller/decisions.h \
+	core/controller/describe.c core/controller/describe.h \
 	core/controller/ingest.c core/controller/ingest.h \
 	core/controller/life.c core/controller/life.h \
 	core/controller/link.c core/controller/link.h \
+	core/controller/node_plugins.c core/controller/node_plugins.h \
 	core/controller/node_view.c \
 	core/controller/nodes.c core/controller/nodes.h \
 	core/controller/options.c core/controller/options.h \
 	core/controller/placement.c core/controller/placement.h \
+	core/controller/policies.c core/controller/policies.h \
 	core/controller/quarantine.c core/controller/quarantine.h \
 	core/controller/record.c core/controller/record.h \
 	core/controller/slots.c core/controller/slots.h \

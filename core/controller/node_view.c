@@ -138,7 +138,7 @@ static void describe_life(const struct nodes *n, const struct node *node, struct
 	sonde_json_bool(j, "drained", node->facts.draining &&
 	                              !node->queued.count && !node->active.count);
 	describe_ban(node, j);
-	sonde_json_str(j, "refused", *node->refused ? node->refused : NULL);
+	sonde_json_str(j, "refused", *node->sent_away ? node->sent_away : NULL);
 	sonde_json_str(j, "updateAvailable", *node->version && n->newest &&
 	               version_compare(node->version, n->newest) < 0 ? n->newest : NULL);
 	sonde_json_str(j, "locationBy", node->facts.placed ? "operator" : "node");
@@ -152,6 +152,30 @@ static void describe_life(const struct nodes *n, const struct node *node, struct
 	if (health)
 		sonde_json_raw(j, "selfTest", health, strlen(health));
 	free(health);
+}
+
+static void describe_reload(const struct node *node, struct sonde_json *j)
+{
+	static const char *const states[] = { NULL, "asked", "done", "failed" };
+	json_t *row;
+	size_t i;
+
+	if (node->refused) {
+		sonde_json_open(j, "pluginsRefused", '[');
+		json_array_foreach(node->refused, i, row) {
+			sonde_json_open(j, NULL, '{');
+			put_text(j, "file", json_string_value(json_object_get(row, "file")));
+			put_text(j, "why", json_string_value(json_object_get(row, "why")));
+			sonde_json_close(j);
+		}
+		sonde_json_close(j);
+	}
+	if (node->reload == NODE_RELOAD_NONE)
+		return;
+	sonde_json_open(j, "reload", '{');
+	sonde_json_str(j, "state", states[node->reload]);
+	sonde_json_str(j, "why", node->reload_why);
+	sonde_json_close(j);
 }
 
 void node_describe(const struct nodes *n, const struct node *node, struct sonde_json *j, bool full)
@@ -176,6 +200,7 @@ void node_describe(const struct nodes *n, const struct node *node, struct sonde_
 		sonde_json_bool(j, "disabled", node->facts.disabled);
 		sonde_json_str(j, "registrationToken", node->facts.token);
 		describe_life(n, node, j);
+		describe_reload(node, j);
 		describe_live(node, j);
 	}
 }

@@ -85,6 +85,7 @@ int nodes_init(struct nodes *n, struct sonde_policies *policies, struct bus *bus
 static void node_free(struct node *n)
 {
 	json_decref(n->plugins);
+	json_decref(n->refused);
 	sonde_pool_deinit(&n->pool);
 	free(n);
 }
@@ -377,6 +378,8 @@ static void refresh_facts(struct nodes *n, struct node *node)
 	sonde_column_number(n->policies, node->row, SONDE_COL_LONGITUDE, f->longitude);
 	sonde_column_number(n->policies, node->row, SONDE_COL_ASN, (double)f->asn);
 	sonde_column_text(n->policies, node->row, SONDE_COL_REGION, f->region ? f->region : "");
+	sonde_column_text(n->policies, node->row, SONDE_COL_CONTINENT,
+	                  f->continent ? f->continent : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_COUNTRY, f->country ? f->country : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_CITY, f->city ? f->city : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_NAME, f->name ? f->name : "");

@@ -49,6 +49,13 @@ struct node_facts {
 	uint8_t next_key_kept;     /* the node said that it has it */
 };
 
+enum node_reload {
+	NODE_RELOAD_NONE,
+	NODE_RELOAD_ASKED,
+	NODE_RELOAD_DONE,
+	NODE_RELOAD_FAILED, /* reload_why says why nothing changed */
+};
+
 struct task;
 struct task_list {
 	struct task *first, *last;
@@ -69,7 +76,10 @@ struct node {
 	uint32_t capacity;
 	char version[33];
 	char peer[64];
-	json_t *plugins; /* array of the hello, NULL before */
+	json_t *plugins; /* array of { name, version }; NULL before hello */
+	json_t *refused; /* array of { file, why }; NULL = none */
+	enum node_reload reload;
+	char reload_why[256];
 	struct task_list queued, active;
 	struct task *slot; /* the test between two nodes that this one is booked for */
 	struct node *dirty_next; /* waits for dispatch */
@@ -82,7 +92,7 @@ struct node {
 	json_t *health;         /* what its self-test said; NULL = nothing yet */
 	uint64_t settings_have; /* version in force at the node */
 	char settings_problem[200]; /* why the last version is not in force, "" */
-	char refused[128];      /* why its last connection was refused, "" */
+	char sent_away[128];      /* why its last connection was refused, "" */
 };
 
 struct nodes {

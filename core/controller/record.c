@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 
-enum { VERSION = 2, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
+enum { VERSION = 3, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
 
 static const struct {
 	size_t offset;
@@ -29,6 +29,7 @@ static const struct {
 	{ offsetof(struct record, fallback), U8 },
 	{ offsetof(struct record, pairs), U8 },
 	{ offsetof(struct record, count), U32 },
+	{ offsetof(struct record, params), TEXT }, /* from version 3 on */
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
@@ -93,9 +94,10 @@ int record_read(struct record *r, const void *data, size_t len)
 	struct cursor c = { data, (const uint8_t *)data + len };
 
 	memset(r, 0, sizeof(*r));
-	if (!len || *c.p++ != VERSION)
+	if (!len || *c.p < VERSION - 1 || *c.p > VERSION)
 		return SONDE_EINVAL;
-	for (int i = 0; i < ROWS; i++) {
+	int known = *c.p++ == VERSION ? ROWS : ROWS - 1;
+	for (int i = 0; i < known; i++) {
 		void *to = (char *)r + rows[i].offset;
 		int rc = rows[i].kind == TEXT ? get_text(&c, to) : get_number(&c, to, rows[i].kind);
 		if (rc != SONDE_OK)

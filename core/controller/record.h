@@ -19,6 +19,7 @@ struct record {
 	uint8_t timeout_given, ip_version, progress, fallback;
 	uint8_t pairs;               /* the second half of the tasks answers the first half */
 	uint32_t count;              /* tasks */
+	struct sonde_text params;    /* JSON of the policy's params, empty when none */
 	const uint8_t *nodes;        /* count ids of 16 bytes */
 };
 

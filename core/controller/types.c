@@ -1,66 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asks the runner once at start and keeps the rows. A plugin whose description is bad is left out
- * with a log line; the others serve. */
+/* The table of types. Owns each type with its rows; a plugin whose description is bad is left out
+ * with a log line, the others serve. Descriptions of nodes are as foreign as any request: rows are
+ * checked as they are parsed, memory and number are bounded, and they never change a type of the
+ * controller's own directories. */
 #include "controller/types.h"
 
-#include <errno.h>
-#include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/log.h"
+#include "controller/describe.h"
 
-extern char **environ;
-
-enum { DESCRIBE_MAX = 4 << 20, POOL_MAX = 16 << 20 };
-
-static int read_all(int fd, struct sonde_buf *b)
-{
-	for (;;) {
-		char *to = sonde_buf_reserve(b, 4096);
-		if (!to)
-			return SONDE_EFULL;
-		ssize_t n = read(fd, to, 4096);
-		if (n == 0)
-			return SONDE_OK;
-		if (n < 0 && errno != EINTR)
-			return SONDE_EIO;
-		if (n > 0)
-			b->len += (size_t)n;
-	}
-}
-
-static int run_describe(const char *runner, const char *dirs, struct sonde_buf *out,
-                        struct sonde_error *e)
-{
-	char *argv[] = { (char *)runner, "--describe", "--plugins", (char *)dirs, NULL };
-	posix_spawn_file_actions_t actions;
-	int pipefd[2], status = 0;
-	pid_t pid;
-
-	if (pipe(pipefd) != 0)
-		return sonde_fail(e, SONDE_EIO, "runner", "no pipe for %s: %s", runner, strerror(errno));
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, pipefd[1], STDOUT_FILENO);
-	posix_spawn_file_actions_addclose(&actions, pipefd[0]);
-	posix_spawn_file_actions_addclose(&actions, pipefd[1]);
-	int rc = posix_spawn(&pid, runner, &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	close(pipefd[1]);
-	if (rc != 0) {
-		close(pipefd[0]);
-		return sonde_fail(e, SONDE_EIO, "runner", "cannot start %s: %s", runner, strerror(rc));
-	}
-	rc = read_all(pipefd[0], out);
-	close(pipefd[0]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (rc != SONDE_OK || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return sonde_fail(e, SONDE_EIO, "runner", "%s --describe failed (status %d)", runner,
-		                  status);
-	return SONDE_OK;
-}
+enum { DESCRIBE_MAX = 4 << 20, POOL_MAX = 1 << 20, NAME_MAX_BYTES = 64 };
 
 static enum type_target target_kind(const json_t *plugin)
 {
@@ -73,52 +24,168 @@ static enum type_target target_kind(const json_t *plugin)
 	return TYPE_TARGET_HOST;
 }
 
-static int add_type(struct types *t, json_t *plugin, struct sonde_error *e)
+static void type_free(struct type *type)
 {
-	const char *name = json_string_value(json_object_get(plugin, "name"));
-	struct type *type = sonde_pool_alloc(&t->pool, sizeof(*type));
+	if (!type)
+		return;
+	json_decref(type->described);
+	sonde_pool_deinit(&type->pool);
+	free(type);
+}
 
-	if (!name || !type)
-		return sonde_fail(e, SONDE_EINVAL, "name", "is missing");
-	type->name = name;
-	type->version = json_string_value(json_object_get(plugin, "version"));
-	type->summary = json_string_value(json_object_get(plugin, "summary"));
-	type->target = target_kind(plugin);
-	type->described = plugin;
-	int rc = sonde_rows_parse(json_object_get(plugin, "params"), &t->pool, &type->params,
-	                          &type->args_size, e);
+static int read_type(struct type *type, struct sonde_error *e)
+{
+	type->name = json_string_value(json_object_get(type->described, "name"));
+	if (!type->name || !*type->name || strlen(type->name) > NAME_MAX_BYTES ||
+	    type->name[strspn(type->name, "abcdefghijklmnopqrstuvwxyz0123456789_")])
+		return sonde_fail(e, SONDE_EINVAL, "name", "is not the name of a type");
+	type->version = json_string_value(json_object_get(type->described, "version"));
+	type->summary = json_string_value(json_object_get(type->described, "summary"));
+	type->target = target_kind(type->described);
+	int rc = sonde_rows_parse(json_object_get(type->described, "params"), &type->pool,
+	                          &type->params, &type->args_size, e);
 	if (rc != SONDE_OK)
 		return rc;
-	void *args = sonde_pool_alloc(&t->pool, type->args_size + 1);
-	if (args && sonde_rows_fill(type->params, NULL, args, &t->pool, NULL) == SONDE_OK)
+	void *args = sonde_pool_alloc(&type->pool, type->args_size + 1);
+	if (args && sonde_rows_fill(type->params, NULL, args, &type->pool, NULL) == SONDE_OK)
 		type->defaults = args;
-	return sonde_map_put(&t->by_name, name, strlen(name), type);
+	return SONDE_OK;
+}
+
+static struct type *type_new(json_t *plugin, struct sonde_error *e)
+{
+	struct type *type = calloc(1, sizeof(*type));
+
+	if (!type) {
+		sonde_fail(e, SONDE_ENOMEM, "", "out of memory");
+		return NULL;
+	}
+	sonde_pool_init(&type->pool, POOL_MAX);
+	type->described = json_incref(plugin);
+	if (read_type(type, e) == SONDE_OK)
+		return type;
+	type_free(type);
+	return NULL;
+}
+
+static struct type *find(const struct types *t, const char *name)
+{
+	return name ? sonde_map_get(&t->by_name, name, strlen(name)) : NULL;
+}
+
+static void drop(struct types *t, struct type *type)
+{
+	sonde_map_take(&t->by_name, type->name, strlen(type->name));
+	t->learned -= type->learned;
+	type_free(type);
+}
+
+/* Takes the type; the one of its name goes. */
+static void put(struct types *t, struct type *type)
+{
+	struct type *old = find(t, type->name);
+
+	if (old)
+		drop(t, old);
+	if (sonde_map_put(&t->by_name, type->name, strlen(type->name), type) != SONDE_OK)
+		type_free(type);
+	else
+		t->learned += type->learned;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct type *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static void list_plugins(struct types *t)
+{
+	struct type **all = calloc(t->by_name.len + 1, sizeof(struct type *)), *type;
+	json_t *plugins = json_array();
+	size_t at = 0, n = 0;
+
+	while (all && (type = sonde_map_next(&t->by_name, &at)))
+		all[n++] = type;
+	if (n)
+		qsort(all, n, sizeof(*all), by_name);
+	for (size_t i = 0; i < n; i++)
+		json_array_append(plugins, all[i]->described);
+	free(all);
+	json_decref(t->plugins);
+	t->plugins = plugins;
+}
+
+/* ---- the own directories ---- */
+
+static void keep_refused(struct types *t, const json_t *refused)
+{
+	const json_t *row;
+	char name[NAME_MAX_BYTES + 1];
+	size_t i;
+
+	json_array_foreach(refused, i, row) {
+		const char *path = json_string_value(json_object_get(row, "file"));
+		const char *why = json_string_value(json_object_get(row, "why"));
+		const char *slash = path ? strrchr(path, '/') : NULL;
+		const char *file = slash ? slash + 1 : path ? path : "";
+		size_t n = strcspn(file, ".");
+		struct type *type = NULL;
+		if (n < sizeof(name)) {
+			memcpy(name, file, n);
+			name[n] = '\0';
+			type = find(t, name);
+		}
+		sonde_log(SONDE_LOG_WARN, "types", "%s: %s%s", file, why ? why : "",
+		          type && !type->stays && !type->learned ? "; the type stays as it was" : "");
+		if (type)
+			type->stays = true;
+	}
+}
+
+static void drop_gone(struct types *t)
+{
+	struct type *type;
+	size_t at = 0;
+
+	while ((type = sonde_map_next(&t->by_name, &at)))
+		if (!type->stays && !type->learned)
+			drop(t, type);
+}
+
+int types_take(struct types *t, const char *text, size_t len, struct sonde_error *e)
+{
+	json_t *plugin, *doc = sonde_json_load(text, len, e);
+	struct type *type;
+	size_t i, at = 0;
+
+	if (!doc)
+		return SONDE_EINVAL;
+	while ((type = sonde_map_next(&t->by_name, &at)))
+		type->stays = false;
+	json_array_foreach(json_object_get(doc, "plugins"), i, plugin) {
+		struct sonde_error why;
+		type = type_new(plugin, &why);
+		if (!type) {
+			sonde_log(SONDE_LOG_WARN, "types", "plugin %zu left out: %s %s", i, why.path,
+			          why.text);
+			continue;
+		}
+		type->stays = true;
+		put(t, type);
+	}
+	keep_refused(t, json_object_get(doc, "refused"));
+	drop_gone(t);
+	list_plugins(t);
+	json_decref(doc);
+	return SONDE_OK;
 }
 
 int types_parse(struct types *t, const char *text, size_t len, struct sonde_error *e)
 {
-	json_t *plugin;
-	size_t i;
-
-	sonde_pool_init(&t->pool, POOL_MAX);
 	sonde_map_init(&t->by_name);
-	json_t *doc = sonde_json_load(text, len, e);
-	if (!doc)
-		return SONDE_EINVAL;
-	t->plugins = json_incref(json_object_get(doc, "plugins"));
-	json_array_foreach(t->plugins, i, plugin) {
-		struct sonde_error why;
-		if (add_type(t, plugin, &why) != SONDE_OK)
-			sonde_log(SONDE_LOG_WARN, "types", "plugin %zu left out: %s %s", i, why.path,
-			          why.text);
-	}
-	json_t *refused = json_object_get(doc, "refused");
-	json_array_foreach(refused, i, plugin)
-		sonde_log(SONDE_LOG_WARN, "types", "%s: %s",
-		          json_string_value(json_object_get(plugin, "file")),
-		          json_string_value(json_object_get(plugin, "why")));
-	json_decref(doc);
-	return SONDE_OK;
+	return types_take(t, text, len, e);
 }
 
 int types_load(struct types *t, const char *runner, const char *dirs, struct sonde_error *e)
@@ -126,18 +193,64 @@ int types_load(struct types *t, const char *runner, const char *dirs, struct son
 	struct sonde_buf out;
 
 	sonde_buf_init(&out, DESCRIBE_MAX);
-	int rc = run_describe(runner, dirs, &out, e);
+	int rc = describe_plugins(runner, dirs, &out, e);
 	if (rc == SONDE_OK)
 		rc = types_parse(t, out.data, out.len, e);
 	sonde_buf_deinit(&out);
 	return rc;
 }
 
+/* ---- nodes ---- */
+
+static bool is_news(const struct types *t, json_t *plugin)
+{
+	const struct type *have = find(t, json_string_value(json_object_get(plugin, "name")));
+
+	if (!have)
+		return t->learned < TYPES_LEARNED_MAX;
+	return have->learned && !json_equal(have->described, plugin);
+}
+
+void types_learn(struct types *t, const json_t *plugins)
+{
+	json_t *plugin;
+	bool changed = false;
+	size_t i;
+
+	json_array_foreach((json_t *)plugins, i, plugin) {
+		struct sonde_error e;
+		struct type *type = is_news(t, plugin) ? type_new(plugin, &e) : NULL;
+		if (!type)
+			continue;
+		sonde_log(SONDE_LOG_INFO, "types", "%s %s is known now, from a node", type->name,
+		          type->version ? type->version : "");
+		type->learned = changed = true;
+		put(t, type);
+	}
+	if (changed)
+		list_plugins(t);
+}
+
+void types_forget(struct types *t, bool (*keep)(void *, const struct type *), void *arg)
+{
+	struct type *type;
+	size_t at = 0;
+
+	while ((type = sonde_map_next(&t->by_name, &at)))
+		if (type->learned && !keep(arg, type))
+			drop(t, type);
+	list_plugins(t);
+}
+
 void types_deinit(struct types *t)
 {
+	struct type *type;
+	size_t at = 0;
+
+	while ((type = sonde_map_next(&t->by_name, &at)))
+		drop(t, type);
 	json_decref(t->plugins);
 	sonde_map_deinit(&t->by_name);
-	sonde_pool_deinit(&t->pool);
 }
 
 const struct type *types_find(const struct types *t, const char *name, size_t len)

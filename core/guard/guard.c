@@ -2,7 +2,7 @@
 /* The rules: a list of prefixes sorted so that the first match decides (longest first; at equal
  * length the operator's deny, the operator's allow, then the built-in rule). An IPv6 address that
  * carries an IPv4 address must be allowed as both. The guard owns the list and does not change
- * after it was made, so that threads may share it. */
+ * once it is in use, so that threads may share it. */
 #include "guard/guard.h"
 
 #include <netinet/in.h>
@@ -66,7 +66,6 @@ static const struct carrier {
 	{ { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff }, 12, 12, 0 },
 	{ { 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0 }, 12, 12, 0 },
 	{ { 0, 0x64, 0xff, 0x9b }, 12, 12, 0 },
-	{ { 0, 0x64, 0xff, 0x9b, 0, 1 }, 6, 12, 0 },
 	{ { 0x20, 0x02 }, 2, 2, 0 },
 	{ { 0x20, 0x01, 0, 0 }, 4, 4, 0 },
 	{ { 0x20, 0x01, 0, 0 }, 4, 12, 0xff },
@@ -91,6 +90,8 @@ struct rule {
 struct sonde_guard {
 	struct rule *rules;
 	size_t len, cap;
+	struct sonde_prefix own[SONDE_GUARD_OWN_MAX]; /* of this machine and the controller */
+	unsigned own_count;
 	bool loopback; /* names of this machine and this site are allowed */
 };
 
@@ -159,13 +160,55 @@ static bool covers(const struct sonde_prefix *p, const unsigned char *addr)
 	       (!rest || (p->addr[whole] ^ addr[whole]) >> (8 - rest) == 0);
 }
 
+static bool is_own(const struct sonde_guard *g, int family, const unsigned char *addr)
+{
+	for (unsigned i = 0; i < g->own_count; i++)
+		if (g->own[i].family == family && covers(&g->own[i], addr))
+			return true;
+	return false;
+}
+
 static bool rules_allow(const struct sonde_guard *g, int family, const unsigned char *addr)
 {
-	for (size_t i = 0; i < g->len; i++)
-		if (g->rules[i].prefix.family == family && covers(&g->rules[i].prefix, addr))
-			return g->rules[i].allow;
+	for (size_t i = 0; i < g->len; i++) {
+		const struct rule *r = &g->rules[i];
+		if (r->prefix.family != family || !covers(&r->prefix, addr))
+			continue;
+		return r->allow && (r->rank == RANK_ALLOW || !is_own(g, family, addr));
+	}
 	/* IPv6 has a rule for everything, IPv4 none for what is public. */
-	return family == AF_INET;
+	return family == AF_INET && !is_own(g, family, addr);
+}
+
+/* Local NAT64 (RFC 8215): which of RFC 6052's lengths is used there, only the site knows. What is
+ * an address in any of them must be allowed; 0.0.0.0/8 is none. */
+static bool local_nat64_allowed(const struct sonde_guard *g, const unsigned char addr[16])
+{
+	static const unsigned char prefix[] = { 0, 0x64, 0xff, 0x9b, 0, 1 };
+	static const unsigned char octets[][4] = {
+		{ 6, 7, 9, 10 }, { 7, 9, 10, 11 }, { 9, 10, 11, 12 }, { 12, 13, 14, 15 },
+	};
+
+	if (memcmp(addr, prefix, sizeof(prefix)))
+		return true;
+	for (unsigned i = 0; i < COUNT(octets); i++) {
+		unsigned char inner[4];
+		for (unsigned k = 0; k < 4; k++)
+			inner[k] = addr[octets[i][k]];
+		if (inner[0] && !rules_allow(g, AF_INET, inner))
+			return false;
+	}
+	return true;
+}
+
+/* ISATAP (RFC 5214): an interface identifier 0000:5efe or 0200:5efe below any prefix. */
+static bool isatap_allowed(const struct sonde_guard *g, const unsigned char addr[16])
+{
+	static const unsigned char mark[] = { 0, 0x5e, 0xfe };
+
+	if ((addr[8] & ~2) || memcmp(addr + 9, mark, sizeof(mark)))
+		return true;
+	return rules_allow(g, AF_INET, addr + 12);
 }
 
 static bool carried_allowed(const struct sonde_guard *g, const unsigned char addr[16])
@@ -184,7 +227,7 @@ static bool carried_allowed(const struct sonde_guard *g, const unsigned char add
 		if (!rules_allow(g, AF_INET, inner))
 			return false;
 	}
-	return true;
+	return local_nat64_allowed(g, addr) && isatap_allowed(g, addr);
 }
 
 bool sonde_guard_allows(const struct sonde_guard *g, const struct sockaddr *sa, socklen_t len)
@@ -252,6 +295,24 @@ int sonde_guard_new(const char *allow, const char *deny, struct sonde_guard **ou
 	qsort(g->rules, g->len, sizeof(*g->rules), by_weight);
 	g->loopback = rules_allow(g, AF_INET, local4) || rules_allow(g, AF_INET6, local6);
 	*out = g;
+	return SONDE_OK;
+}
+
+int sonde_guard_refuse_own(struct sonde_guard *g, const char *list, struct sonde_error *err)
+{
+	static const char blanks[] = ", ";
+
+	for (list += strspn(list, blanks); *list; list += strspn(list, blanks)) {
+		size_t n = strcspn(list, blanks);
+		if (g->own_count == SONDE_GUARD_OWN_MAX)
+			return sonde_fail(err, SONDE_EFULL, "", "more than %d addresses of its own",
+			                  SONDE_GUARD_OWN_MAX);
+		int rc = sonde_prefix_parse(list, n, &g->own[g->own_count], err);
+		if (rc)
+			return rc;
+		g->own_count++;
+		list += n;
+	}
 	return SONDE_OK;
 }
 

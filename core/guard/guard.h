@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which targets may be probed. By default every special-purpose block of IANA's IPv4 and IPv6
- * registries is refused, with addresses embedded in IPv6 (mapped, NAT64, 6to4, Teredo) checked as
- * IPv4 too; the operator's `allow` prefixes open, `deny` prefixes close; the longest prefix wins,
- * at equal length the operator's deny, then the operator's allow, then what is built in:
+ * registries is refused, with addresses embedded in IPv6 (mapped, NAT64, 6to4, Teredo, ISATAP)
+ * checked as IPv4 too; the operator's `allow` prefixes open, `deny` prefixes close; the longest
+ * prefix wins, at equal length the operator's deny, then the operator's allow, then what is built in:
  * "10.0.0.0/8" opens that block, "0.0.0.0/0" opens none of the blocks within. */
 #pragma once
 #include <stdbool.h>
@@ -19,6 +19,18 @@ struct sonde_guard;
 int sonde_guard_new(const char *allow, const char *deny, struct sonde_guard **out,
                     struct sonde_error *);
 void sonde_guard_free(struct sonde_guard *);
+
+enum { SONDE_GUARD_OWN_MAX = 256, SONDE_GUARD_OWN_TEXT = SONDE_GUARD_OWN_MAX * 46 };
+
+/* Refuse these addresses, too ("192.0.2.1, 2001:db8::1": of this machine, of the controller), unless
+ * a prefix of the operator's `allow` decides for them. Before the guard is shared. SONDE_EINVAL,
+ * SONDE_EFULL. */
+int sonde_guard_refuse_own(struct sonde_guard *, const char *list, struct sonde_error *);
+/* The addresses of this machine's interfaces without loopback, as such a list, into out (at least
+ * SONDE_GUARD_OWN_TEXT bytes); what does not fit is left out. */
+void sonde_guard_own_addresses(char *out);
+/* The list with one address more, unless it is there already or is none: true when it was added. */
+bool sonde_guard_own_add(char *list, const char *address);
 /* True when the address may be probed; AF_INET and AF_INET6 only, all else is refused. */
 bool sonde_guard_allows(const struct sonde_guard *, const struct sockaddr *, socklen_t);
 

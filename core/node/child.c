@@ -37,7 +37,8 @@ struct sonde_child {
 	struct sonde_buf in;
 	struct sonde_child_events events;
 	void *arg;
-	bool dead; /* kill sent: nothing more is sent */
+	bool dead;   /* kill sent: nothing more is sent */
+	bool broken; /* it said what is no message: nothing more of it is believed */
 	unsigned handles;
 	char chunk[CHUNK];
 };
@@ -71,21 +72,19 @@ static void parse(struct sonde_child *c)
 		c->events.message(c, c->arg, &m);
 	}
 	sonde_buf_shift(&c->in, at);
-	if (rc < 0) {
-		sonde_buf_reset(&c->in);
-		sonde_child_kill(c);
-	}
+	c->broken |= rc < 0;
 }
 
 static void take_bytes(struct sonde_child *c, size_t n)
 {
-	sonde_buf_add(&c->in, c->chunk, n);
-	if (c->in.failed) {
-		sonde_buf_reset(&c->in);
-		sonde_child_kill(c);
+	if (c->broken)
 		return;
-	}
-	parse(c);
+	sonde_buf_add(&c->in, c->chunk, n);
+	c->broken |= c->in.failed;
+	if (!c->broken)
+		parse(c);
+	if (c->broken)
+		sonde_child_kill(c);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *out)
@@ -197,7 +196,7 @@ static int spawn(struct sonde_child *c, const struct sonde_child_options *o, int
 	const char *const argv[] = {
 		o->runner, "--plugins", o->plugins, "--fd", "3", "--blame-fd", "4",
 		"--guard-allow", o->allow ? o->allow : "", "--guard-deny", o->deny ? o->deny : "",
-		"--concurrency", concurrency, NULL,
+		"--guard-own", o->own ? o->own : "", "--concurrency", concurrency, NULL,
 	};
 	const struct sonde_spawn_fd fds[] = {
 		{ theirs, CHILD_FD }, { c->blame_fd, BLAME_FD }, { -1, -1 }

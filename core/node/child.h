@@ -10,11 +10,12 @@
 struct sonde_child_options {
 	const char *runner, *plugins; /* program, directory */
 	const char *allow, *deny;     /* prefixes for the guard, NULL = none */
+	const char *own;              /* addresses that need to be allowed, NULL = none; read at each start */
 	unsigned concurrency;
 };
 
 /* What the plugins offer: the JSON object that `<runner> --describe` prints, at most 256 KiB,
- * appended to out. Blocks, at most 10 s. One sentence on failure. */
+ * appended to out without its line end. Blocks, at most 10 s. One sentence on failure. */
 int sonde_describe(const struct sonde_child_options *, struct sonde_buf *out, struct sonde_error *);
 
 struct sonde_child;

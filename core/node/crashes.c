@@ -62,3 +62,15 @@ int64_t sonde_crashes_left(const struct sonde_crashes *c, struct sonde_text type
 	}
 	return 0;
 }
+
+int64_t sonde_crashes_next(const struct sonde_crashes *c, int64_t now_ns)
+{
+	int64_t next = 0;
+
+	for (unsigned i = 0; i < SONDE_CRASH_TYPES; i++) {
+		int64_t until = c->rows[i].until_ns;
+		if (until > now_ns && (!next || until < next))
+			next = until;
+	}
+	return next;
+}

@@ -22,3 +22,5 @@ struct sonde_crashes {
 bool sonde_crashes_note(struct sonde_crashes *, struct sonde_text type, int64_t now_ns);
 /* Seconds that the type stays disabled, rounded up; 0 = it is not. */
 int64_t sonde_crashes_left(const struct sonde_crashes *, struct sonde_text type, int64_t now_ns);
+/* When the next of the disabled types comes back (CLOCK_BOOTTIME, ns); 0 = none is disabled. */
+int64_t sonde_crashes_next(const struct sonde_crashes *, int64_t now_ns);

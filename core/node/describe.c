@@ -85,6 +85,8 @@ int sonde_describe(const struct sonde_child_options *o, struct sonde_buf *out,
 	close(ends[0]);
 	if (rc)
 		kill(pid, SIGKILL);
+	if (out->len && out->data[out->len - 1] == '\n')
+		out->len--;
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	return judge(rc, status, out, o->runner, e);

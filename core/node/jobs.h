@@ -6,6 +6,8 @@
 #include "base/map.h"
 #include "node/record.h"
 
+struct sonde_super_runner;
+
 struct sonde_job {
 	struct sonde_task_key key;
 	struct sonde_msg_task task; /* texts point behind this struct */
@@ -13,6 +15,7 @@ struct sonde_job {
 	int64_t sent_ns;            /* to the runner that has it now; 0 = waiting */
 	int64_t first_ns;           /* first sent; 0 = never */
 	int64_t wall_ms;            /* wall clock at first_ns, or when it came */
+	struct sonde_super_runner *runner; /* that has it; kept by the supervisor, NULL = waiting */
 	unsigned reruns;
 	bool cancelled;
 	struct sonde_job *prev, *next;

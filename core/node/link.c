@@ -40,6 +40,11 @@ bool sonde_link_is_up(const struct sonde_link *l)
 	return l->state == SONDE_LINK_UP;
 }
 
+const char *sonde_link_peer(const struct sonde_link *l)
+{
+	return l->conn ? sonde_conn_peer(l->conn) : "";
+}
+
 bool sonde_link_is_closed(const struct sonde_link *l)
 {
 	return !l->conn;
@@ -106,6 +111,8 @@ static void on_message(struct sonde_conn *conn, void *arg, char *text, size_t le
 		l->events.tasks(l->arg, m.list.tasks, m.list.count);
 	else if (m.kind == SONDE_MSG_CANCEL)
 		l->events.cancel(l->arg, m.list.tasks, m.list.count);
+	else if (m.kind == SONDE_MSG_RELOAD)
+		l->events.reload(l->arg);
 	else if (l->events.order && (m.kind == SONDE_MSG_CONFIG || m.kind == SONDE_MSG_KEY ||
 	                             m.kind == SONDE_MSG_COMMAND))
 		l->events.order(l->arg, &m);

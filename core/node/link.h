@@ -29,6 +29,7 @@ struct sonde_link_events {
 	void (*up)(void *arg);
 	void (*tasks)(void *arg, const struct sonde_msg_task *, unsigned count);
 	void (*cancel)(void *arg, const struct sonde_msg_task *, unsigned count);
+	void (*reload)(void *arg); /* the controller wants the plugins looked at again */
 	void (*beat)(void *arg, struct sonde_msg_beat *); /* fill it; the link adds the clocks */
 	void (*fatal)(void *arg);                         /* the spool could not be written */
 	/* config, key, command; may be NULL */
@@ -42,6 +43,8 @@ int sonde_link_new(uv_loop_t *, struct sonde_net *, struct sonde_spool *,
 /* Results were committed, or there is room again: send what may be sent. */
 void sonde_link_pump(struct sonde_link *);
 bool sonde_link_is_up(const struct sonde_link *);
+/* Address of the controller, "" when it is not connected. */
+const char *sonde_link_peer(const struct sonde_link *);
 bool sonde_link_is_closed(const struct sonde_link *); /* there is no connection */
 /* Send any message now. SONDE_EGONE before welcome; otherwise as sonde_conn_send. */
 int sonde_link_say(struct sonde_link *, const struct sonde_msg *);
@@ -57,6 +60,9 @@ bool sonde_link_offset(const struct sonde_link *, int64_t *offset_ms);
 int sonde_link_accept(struct sonde_link *, struct sonde_msg_accept *, unsigned count);
 /* Sent when it is up and not busy, otherwise dropped. */
 void sonde_link_progress(struct sonde_link *, const struct sonde_msg *);
+/* What the plugins are from now on: for the hellos to come (borrowed until the next call), and told
+ * at once when it is connected. */
+void sonde_link_types(struct sonde_link *, const struct sonde_msg_types *);
 /* Say goodbye, close, and do not come back. */
 void sonde_link_bye(struct sonde_link *, const char *reason);
 /* No callback comes after this. Freed once the loop has run; before the net is closed. */

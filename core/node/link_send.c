@@ -54,6 +54,16 @@ int sonde_link_send_hello(struct sonde_link *l)
 	return rc;
 }
 
+void sonde_link_types(struct sonde_link *l, const struct sonde_msg_types *types)
+{
+	const struct sonde_msg m = { .kind = SONDE_MSG_TYPES, .types = *types };
+
+	l->options.plugins = types->plugins;
+	if (l->state < SONDE_LINK_GREETING || l->leaving || !sonde_link_send(l, &m))
+		return;
+	sonde_conn_close(l->conn, SONDE_LINK_CODE_LEFT, "the plugins could not be told");
+}
+
 void sonde_link_send_beat(struct sonde_link *l)
 {
 	struct sonde_msg m = { .kind = SONDE_MSG_BEAT };

@@ -19,6 +19,7 @@ core_node_libnode_a_SOURCES = \
 	core/node/node.c core/node/node.h core/node/node_private.h \
 	core/node/options.c core/node/options.h \
 	core/node/recent.c core/node/recent.h \
+	core/node/own.c core/node/own.h \
 	core/node/record.c core/node/record.h \
 	core/node/ring.c core/node/ring.h \
 	core/node/selftest.c core/node/selftest.h \
@@ -27,8 +28,10 @@ core_node_libnode_a_SOURCES = \
 	core/node/spool.c core/node/spool.h core/node/spool_private.h \
 	core/node/spool_epoch.c core/node/spool_open.c core/node/spool_read.c \
 	core/node/stats.c core/node/stats.h \
-	core/node/super.c core/node/super.h \
+	core/node/super.c core/node/super.h core/node/super_private.h \
+	core/node/super_runner.c \
 	core/node/sync.c core/node/sync.h \
+	core/node/types.c core/node/types.h \
 	core/node/work.c
 core_node_libnode_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE \
 	$(UV_CFLAGS) $(JANSSON_CFLAGS)
@@ -48,6 +51,11 @@ t_node_spool_test_SOURCES = t/node/spool_test.c
 t_node_spool_test_LDADD = t/libtap.a core/node/libnode.a core/base/libbase.a $(SODIUM_LIBS)
 t_node_journal_test_SOURCES = t/node/journal_test.c
 t_node_journal_test_LDADD = t/libtap.a core/node/libnode.a core/base/libbase.a $(SODIUM_LIBS)
+
+C_TESTS += t/node/types_test
+t_node_types_test_SOURCES = t/node/types_test.c
+t_node_types_test_LDADD = t/libtap.a core/node/libnode.a core/wire/libwire.a core/param/libparam.a \
+	core/base/libbase.a $(JANSSON_LIBS) -lm
 
 C_TESTS += t/node/node_test
 t_node_node_test_SOURCES = t/node/node_test.c

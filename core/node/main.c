@@ -64,6 +64,7 @@ int main(int argc, char **argv)
 	if (answered(argc, argv))
 		return 0;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN); /* until the node can look at its plugins again */
 	sonde_pool_init(&pool, POOL_BYTES);
 	int code = EXIT_WRONG;
 	if (!sonde_node_options_load(&options, &pool, argc - 1, argv + 1, &e)) {

@@ -4,7 +4,7 @@
  * The end after SIGTERM: DRAINING (new tasks are refused, running ones go on for the drain time,
  * then they are given back as node_lost), SENDING (results are synced and acknowledged, bounded),
  * LEAVING (bye), CLOSING. A second signal goes straight to CLOSING: nothing is lost by it, the spool
- * and the journal say the rest at the next start. */
+ * and the journal say the rest at the next start. SIGHUP looks at the plugin directory again. */
 #include "node/node.h"
 
 #include <errno.h>
@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "node/local.h"
 #include "node/node_private.h"
+#include "node/own.h"
 
 enum {
 	SPOOL_KEEP = 16 << 20,
@@ -71,6 +72,7 @@ void sonde_node_finish(struct sonde_node *node, int exit_code)
 	node->exit_code = exit_code;
 	uv_close((uv_handle_t *)&node->term, NULL);
 	uv_close((uv_handle_t *)&node->interrupt, NULL);
+	uv_close((uv_handle_t *)&node->hangup, NULL);
 	uv_close((uv_handle_t *)&node->step, NULL);
 	sonde_life_stop(node);
 	if (node->sync)
@@ -138,6 +140,11 @@ static void on_signal(uv_signal_t *signal, int number)
 	uv_timer_start(&node->step, on_step, 0, STEP_MS);
 }
 
+static void on_hangup(uv_signal_t *signal, int number)
+{
+	sonde_work_reload(signal->data);
+}
+
 /* -------- the start -------- */
 
 static int open_files(struct sonde_node *node, struct sonde_error *e)
@@ -163,11 +170,13 @@ static int open_files(struct sonde_node *node, struct sonde_error *e)
 	return SONDE_OK;
 }
 
-static struct sonde_child_options child_options(const struct sonde_node_options *o)
+static struct sonde_child_options child_options(const struct sonde_node *node)
 {
+	const struct sonde_node_options *o = node->options;
+
 	return (struct sonde_child_options){
 		.runner = o->runner, .plugins = o->plugins, .allow = o->guard_allow,
-		.deny = o->guard_deny, .concurrency = (unsigned)o->capacity,
+		.deny = o->guard_deny, .own = node->own, .concurrency = (unsigned)o->capacity,
 	};
 }
 
@@ -200,7 +209,10 @@ static int start_net(struct sonde_node *node, struct sonde_error *e)
 
 static int start(struct sonde_node *node, struct sonde_error *e)
 {
-	const struct sonde_super_options super = { .child = child_options(node->options) };
+	const struct sonde_super_options super = {
+		.child = child_options(node),
+		.types = { node->plugins.data, node->plugins.len },
+	};
 
 	if (sonde_sync_new(&node->loop, node->spool, node->journal, &sonde_work_sync_events, node,
 	                   &node->sync) ||
@@ -214,6 +226,7 @@ static int start(struct sonde_node *node, struct sonde_error *e)
 	sonde_work_recall(node);
 	uv_signal_start(&node->term, on_signal, SIGTERM);
 	uv_signal_start(&node->interrupt, on_signal, SIGINT);
+	uv_signal_start(&node->hangup, on_hangup, SIGHUP);
 	return SONDE_OK;
 }
 
@@ -223,8 +236,9 @@ static int run_loop(struct sonde_node *node, struct sonde_error *e)
 		return sonde_fail(e, SONDE_EIO, NULL, "cannot make an event loop");
 	uv_signal_init(&node->loop, &node->term);
 	uv_signal_init(&node->loop, &node->interrupt);
+	uv_signal_init(&node->loop, &node->hangup);
 	uv_timer_init(&node->loop, &node->step);
-	node->term.data = node->interrupt.data = node->step.data = node;
+	node->term.data = node->interrupt.data = node->hangup.data = node->step.data = node;
 	int rc = start(node, e);
 	if (rc)
 		sonde_node_finish(node, 1);
@@ -237,7 +251,6 @@ static int run_loop(struct sonde_node *node, struct sonde_error *e)
 int sonde_node_run(const struct sonde_node_options *o, const struct sonde_identity *identity,
                    struct sonde_error *e)
 {
-	struct sonde_child_options child = child_options(o);
 	struct sonde_node *node = calloc(1, sizeof(*node));
 
 	if (!node) {
@@ -253,6 +266,8 @@ int sonde_node_run(const struct sonde_node_options *o, const struct sonde_identi
 	node->ring = sonde_ring_new();
 	if (node->ring)
 		sonde_log_tap(sonde_ring_add, node->ring);
+	sonde_own_init(node->own, o->controller);
+	const struct sonde_child_options child = child_options(node);
 	int rc = sonde_describe(&child, &node->plugins, e);
 	if (!rc)
 		rc = open_files(node, e);

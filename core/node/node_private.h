@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the node, shared by node.c (start and end) and work.c (tasks and results). */
 #pragma once
+#include "guard/guard.h"
 #include "node/link.h"
 #include "node/node.h"
 #include "node/recent.h"
@@ -31,7 +32,7 @@ struct sonde_accepts {
 struct sonde_node {
 	const struct sonde_node_options *options;
 	uv_loop_t loop;
-	uv_signal_t term, interrupt;
+	uv_signal_t term, interrupt, hangup;
 	uv_timer_t step;
 	struct sonde_journal *journal;
 	struct sonde_spool *spool;
@@ -49,6 +50,7 @@ struct sonde_node {
 	struct sonde_recent recent;
 	struct sonde_buf adjusted; /* options of the task that is being taken */
 	int64_t started_ns;
+	char own[SONDE_GUARD_OWN_TEXT]; /* addresses of this machine and of the controller */
 	enum sonde_node_phase phase;
 	int64_t phase_ns;
 	int exit_code;
@@ -58,6 +60,8 @@ struct sonde_node {
  * result is in the spool. */
 void sonde_work_recall(struct sonde_node *);
 void sonde_work_visit(void *node, const struct sonde_record *); /* of each record at open */
+
+void sonde_work_reload(void *node); /* look at the plugin directory again */
 
 extern const struct sonde_sync_events sonde_work_sync_events;
 extern const struct sonde_super_events sonde_work_super_events;

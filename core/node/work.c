@@ -87,7 +87,32 @@ static void on_progress(void *arg, const struct sonde_msg *m)
 	sonde_link_progress(node->link, m);
 }
 
-const struct sonde_super_events sonde_work_super_events = { on_outcome, on_progress };
+static void on_types(void *arg, const struct sonde_msg_types *types)
+{
+	struct sonde_msg_types kept = *types;
+	struct sonde_node *node = arg;
+
+	sonde_buf_reset(&node->plugins);
+	sonde_buf_add(&node->plugins, types->plugins.s, types->plugins.len);
+	if (node->plugins.failed)
+		return; /* longer than any hello may hold */
+	kept.plugins = (struct sonde_text){ node->plugins.data, node->plugins.len };
+	sonde_node_settings_describe(&node->settings, kept.plugins.s, kept.plugins.len);
+	kept.why = clip(kept.why);
+	sonde_link_types(node->link, &kept);
+}
+
+const struct sonde_super_events sonde_work_super_events = { on_outcome, on_progress, on_types };
+
+void sonde_work_reload(void *arg)
+{
+	struct sonde_node *node = arg;
+
+	if (node->phase != SONDE_NODE_RUNNING)
+		return;
+	sonde_log(SONDE_LOG_INFO, "node", "looking at %s again", node->options->plugins);
+	sonde_super_reload(node->super);
+}
 
 void sonde_work_visit(void *arg, const struct sonde_record *record)
 {
@@ -253,12 +278,26 @@ static void on_cancel(void *arg, const struct sonde_msg_task *tasks, unsigned co
 	}
 }
 
+/* Another interface or another address of the controller: the guard must know it. */
+static void learn_addresses(struct sonde_node *node)
+{
+	char now[SONDE_GUARD_OWN_TEXT], *at = now, *next;
+	bool moved = sonde_guard_own_add(node->own, sonde_link_peer(node->link));
+
+	sonde_guard_own_addresses(now);
+	while ((next = strsep(&at, ",")))
+		moved |= sonde_guard_own_add(node->own, next);
+	if (moved)
+		sonde_super_renew(node->super);
+}
+
 /* The controller may have missed what it was told on the connection before. */
 static void on_up(void *arg)
 {
 	struct sonde_node *node = arg;
 	const struct sonde_jobs *jobs = sonde_super_jobs(node->super);
 
+	learn_addresses(node);
 	node->accepts.count = 0;
 	for (const struct sonde_job *j = jobs->waiting.first; j; j = j->next)
 		hold_accept(node, &j->key);
@@ -285,6 +324,6 @@ static void on_beat(void *arg, struct sonde_msg_beat *beat)
 }
 
 const struct sonde_link_events sonde_work_link_events = {
-	.up = on_up, .tasks = on_tasks, .cancel = on_cancel, .beat = on_beat, .fatal = on_fatal,
-	.order = sonde_life_order,
+	.up = on_up, .tasks = on_tasks, .cancel = on_cancel, .reload = sonde_work_reload,
+	.beat = on_beat, .fatal = on_fatal, .order = sonde_life_order,
 };

@@ -4,6 +4,7 @@ core_param_libparam_a_SOURCES = \
 	core/param/duration.c \
 	core/param/fill.c \
 	core/param/json.c \
+	core/param/pairs.c \
 	core/param/param.h \
 	core/param/parse.c \
 	core/param/rows.c \

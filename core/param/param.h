@@ -27,7 +27,8 @@ struct sonde_rows {
 bool sonde_row_at(struct sonde_rows, unsigned i, struct sonde_param *out);
 
 /* Fill `args` (zeroed by the caller) from a JSON object (NULL = {}): defaults first, then input.
- * Strings are copied into the pool. Numeric strings are converted where a number is asked for.
+ * Strings and maps are copied into the pool. Numeric strings are converted where a number is asked
+ * for, and the text form of a map where a map is.
  * Unknown key, wrong type, out of range, missing required: SONDE_EINVAL with path and sentence
  * (with a suggestion for an unknown key). */
 int sonde_rows_fill(struct sonde_rows, const json_t *object, void *args, struct sonde_pool *,

@@ -129,13 +129,15 @@ static int check_choices(const struct sonde_param *row, struct sonde_error *err)
 
 static int check_range(const struct sonde_param *row, struct sonde_error *err)
 {
-	bool is_string = row->type == SONDE_TYPE_STRING;
-	int64_t max = is_string && !row->max ? SONDE_ROW_STRING : row->max;
-	int64_t top = is_string                          ? SONDE_ROW_STRING_MAX
+	bool is_text = row->type == SONDE_TYPE_STRING || row->type == SONDE_TYPE_MAP;
+	int64_t max = is_text && !row->max ? SONDE_ROW_STRING : row->max;
+	int64_t top = is_text                            ? SONDE_ROW_STRING_MAX
 	              : row->type == SONDE_TYPE_DURATION ? INT64_MAX / SONDE_NS_PER_MS
 	                                                 : INT64_MAX;
-	bool from_zero = is_string || row->type == SONDE_TYPE_DURATION;
+	bool from_zero = is_text || row->type == SONDE_TYPE_DURATION;
 
+	if (row->type == SONDE_TYPE_MAP && row->min)
+		return sonde_fail(err, SONDE_EINVAL, row->name, "is a map, which has no minimum");
 	if (row->min > max || max > top || (from_zero && row->min < 0))
 		return sonde_fail(err, SONDE_EINVAL, row->name, "has an impossible range");
 	return SONDE_OK;
@@ -150,6 +152,8 @@ static int check_default(const struct sonde_param *row, struct sonde_error *err)
 
 	if (!row->def)
 		return SONDE_OK;
+	if (row->type == SONDE_TYPE_MAP)
+		return sonde_fail(err, SONDE_EINVAL, row->name, "is a map, which has no default");
 	if (strnlen(row->def, SONDE_ROW_STRING + 1) > SONDE_ROW_STRING)
 		return sonde_fail(err, SONDE_EINVAL, row->name, "has a default that is too long");
 	alone.offset = 0;

@@ -54,9 +54,24 @@ void sonde_rows_describe(struct sonde_rows rows, struct sonde_json *j, const cha
 
 /* JSON Schema */
 
+static void put_entries(const struct sonde_param *row, struct sonde_json *j)
+{
+	sonde_json_open(j, "additionalProperties", '{');
+	sonde_json_str(j, "type", "string");
+	sonde_json_int(j, "maxLength", row->max > 0 ? row->max : SONDE_ROW_PAIR_VALUE);
+	sonde_json_close(j);
+	sonde_json_open(j, "propertyNames", '{');
+	sonde_json_int(j, "minLength", 1);
+	sonde_json_int(j, "maxLength", SONDE_ROW_PAIR_NAME);
+	sonde_json_close(j);
+	sonde_json_int(j, "maxProperties", SONDE_ROW_PAIRS);
+}
+
 static void put_range(const struct sonde_param *row, struct sonde_json *j)
 {
-	if (row->type == SONDE_TYPE_STRING) {
+	if (row->type == SONDE_TYPE_MAP) {
+		put_entries(row, j);
+	} else if (row->type == SONDE_TYPE_STRING) {
 		/* maxLength counts characters and ours are bytes: necessary, not sufficient. */
 		if (row->min > 0)
 			sonde_json_int(j, "minLength", 1);
@@ -72,7 +87,7 @@ static void put_schema_type(const struct sonde_param *row, struct sonde_json *j)
 	static const char *const names[] = {
 		[SONDE_TYPE_BOOL] = "boolean",  [SONDE_TYPE_INT] = "integer",
 		[SONDE_TYPE_NUMBER] = "number", [SONDE_TYPE_STRING] = "string",
-		[SONDE_TYPE_ENUM] = "string",
+		[SONDE_TYPE_ENUM] = "string",   [SONDE_TYPE_MAP] = "object",
 	};
 
 	if (row->type != SONDE_TYPE_DURATION) {

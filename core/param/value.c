@@ -14,7 +14,8 @@
 
 typedef int text_fn(const struct sonde_param *, void *to, const char *text, struct sonde_pool *,
                     struct sonde_error *);
-typedef int json_fn(const struct sonde_param *, void *to, const json_t *, struct sonde_error *);
+typedef int json_fn(const struct sonde_param *, void *to, const json_t *, struct sonde_pool *,
+                    struct sonde_error *);
 typedef void put_fn(const struct sonde_param *, const void *from, struct sonde_json *,
                     const char *key);
 
@@ -65,7 +66,7 @@ static int bool_text(const struct sonde_param *row, void *to, const char *text,
 }
 
 static int bool_json(const struct sonde_param *row, void *to, const json_t *v,
-                     struct sonde_error *err)
+                     struct sonde_pool *pool, struct sonde_error *err)
 {
 	if (!json_is_boolean(v))
 		return wrong(row, err);
@@ -105,7 +106,7 @@ static int int_text(const struct sonde_param *row, void *to, const char *text,
 }
 
 static int int_json(const struct sonde_param *row, void *to, const json_t *v,
-                    struct sonde_error *err)
+                    struct sonde_pool *pool, struct sonde_error *err)
 {
 	if (json_is_integer(v))
 		return int_store(row, to, json_integer_value(v), err);
@@ -153,7 +154,7 @@ static int number_text(const struct sonde_param *row, void *to, const char *text
 }
 
 static int number_json(const struct sonde_param *row, void *to, const json_t *v,
-                       struct sonde_error *err)
+                       struct sonde_pool *pool, struct sonde_error *err)
 {
 	if (!json_is_number(v))
 		return wrong(row, err);
@@ -175,8 +176,7 @@ static void number_put(const struct sonde_param *row, const void *from, struct s
 
 /* Strings */
 
-/* jansson holds the UTF-8 rules already; anything it takes can be shown as JSON again. */
-static bool is_utf8(const char *text, size_t len)
+bool sonde_is_utf8(const char *text, size_t len)
 {
 	json_t *s = json_stringn(text, len);
 
@@ -194,7 +194,7 @@ static int string_text(const struct sonde_param *row, void *to, const char *text
 	if (row->min > 0 && len < (size_t)row->min)
 		return sonde_fail(err, SONDE_EINVAL, row->name, "must be at least %lld bytes",
 		                  (long long)row->min);
-	if (!is_utf8(text, len))
+	if (!sonde_is_utf8(text, len))
 		return sonde_fail(err, SONDE_EINVAL, row->name, "must be valid UTF-8");
 	const char *copy = sonde_pool_strndup(pool, text, len);
 	if (!copy)
@@ -235,7 +235,7 @@ static int enum_text(const struct sonde_param *row, void *to, const char *text,
 
 /* {"ipVersion": 4} for a choice named "4". */
 static int enum_json(const struct sonde_param *row, void *to, const json_t *v,
-                     struct sonde_error *err)
+                     struct sonde_pool *pool, struct sonde_error *err)
 {
 	char text[22] = "";
 
@@ -284,7 +284,7 @@ static int duration_text(const struct sonde_param *row, void *to, const char *te
 }
 
 static int duration_json(const struct sonde_param *row, void *to, const json_t *v,
-                         struct sonde_error *err)
+                         struct sonde_pool *pool, struct sonde_error *err)
 {
 	int64_t ns;
 
@@ -320,6 +320,8 @@ static const struct kind kinds[] = {
 	[SONDE_TYPE_DURATION] = { "duration",
 	                          "a duration such as \"250ms\" or \"2s\", or a number of seconds",
 	                          8, duration_text, duration_json, duration_put },
+	[SONDE_TYPE_MAP] = { "map", "an object of strings", sizeof(struct sonde_pair *),
+	                     sonde_pairs_text, sonde_pairs_json, sonde_pairs_put },
 };
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
@@ -367,7 +369,7 @@ int sonde_row_set_json(const struct sonde_param *row, void *args, const json_t *
 		return sonde_row_set_text(row, args, json_string_value(v), pool, err);
 	if (!k || !k->json)
 		return sonde_fail(err, SONDE_EINVAL, row->name, "must be a string");
-	return k->json(row, (char *)args + row->offset, v, err);
+	return k->json(row, (char *)args + row->offset, v, pool, err);
 }
 
 void sonde_row_put(const struct sonde_param *row, const void *args, struct sonde_json *j,
@@ -385,6 +387,11 @@ bool sonde_row_is_default(const struct sonde_param *row, const void *args)
 	if (row->type == SONDE_TYPE_STRING) {
 		memcpy(&s, at, sizeof(s));
 		return s && row->def ? !strcmp(s, row->def) : !s == !row->def;
+	}
+	if (row->type == SONDE_TYPE_MAP) {
+		const struct sonde_pair *pairs;
+		memcpy(&pairs, at, sizeof(pairs));
+		return !pairs || !pairs->name;
 	}
 	alone.offset = 0;
 	if (row->def && sonde_row_set_text(&alone, &def, row->def, NULL, NULL))

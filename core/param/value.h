@@ -12,6 +12,9 @@ enum {
 	SONDE_ROW_GROUPS = 4,     /* dots in a name */
 	SONDE_ROW_STRING = 1024,  /* bytes of a string row whose max is 0 */
 	SONDE_ROW_STRING_MAX = 1 << 20,
+	SONDE_ROW_PAIRS = 128,      /* entries of a map */
+	SONDE_ROW_PAIR_NAME = 256,  /* bytes */
+	SONDE_ROW_PAIR_VALUE = 8192, /* bytes of a value where max is 0 */
 };
 
 /* Any value; every member lies at offset 0. */
@@ -21,6 +24,7 @@ union sonde_value {
 	double number;
 	const char *string;
 	uint32_t choice;
+	const struct sonde_pair *pairs;
 };
 
 /* Name of a type as describe writes it, NULL for one that parameters cannot have. */
@@ -38,6 +42,17 @@ void sonde_row_put(const struct sonde_param *, const void *args, struct sonde_js
                    const char *key);
 /* Whether the value in args is the row's default. */
 bool sonde_row_is_default(const struct sonde_param *, const void *args);
+
+/* jansson holds the UTF-8 rules already; anything it takes can be shown as JSON again. */
+bool sonde_is_utf8(const char *text, size_t len);
+
+/* SONDE_TYPE_MAP (pairs.c). The pairs live in the pool. */
+int sonde_pairs_text(const struct sonde_param *, void *to, const char *text, struct sonde_pool *,
+                       struct sonde_error *);
+int sonde_pairs_json(const struct sonde_param *, void *to, const json_t *, struct sonde_pool *,
+                       struct sonde_error *);
+void sonde_pairs_put(const struct sonde_param *, const void *from, struct sonde_json *,
+                       const char *key);
 
 /* ns as the shortest exact text with a unit ("1500ms"); out holds 24 bytes. */
 enum { SONDE_DURATION_TEXT = 24 };

@@ -40,13 +40,17 @@ static void describe_fields(const struct sonde_plugin *d, struct sonde_json *j)
 	sonde_json_close(j);
 }
 
-enum { TARGETS = SONDE_TARGET_IS_NODE + 1 };
-static const char *const targets[TARGETS] = {
+static const char *const targets[] = {
 	[SONDE_TARGET_IS_HOST] = "host",
 	[SONDE_TARGET_IS_LIST] = "list",
 	[SONDE_TARGET_IS_TEXT] = "text",
 	[SONDE_TARGET_IS_NODE] = "node",
 };
+
+const char *sonde_plug_target_name(uint32_t target)
+{
+	return target < sizeof(targets) / sizeof(targets[0]) ? targets[target] : NULL;
+}
 
 static void describe_plug(const struct sonde_plug *p, struct sonde_json *j)
 {
@@ -57,7 +61,7 @@ static void describe_plug(const struct sonde_plug *p, struct sonde_json *j)
 	sonde_json_str(j, "version", d->version);
 	sonde_json_str(j, "summary", d->summary);
 	sonde_json_str(j, "license", d->license);
-	sonde_json_str(j, "target", targets[d->target < TARGETS ? d->target : 0]);
+	sonde_json_str(j, "target", sonde_plug_target_name(d->target));
 	sonde_json_open(j, "needs", '[');
 	for (unsigned i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
 		if (d->needs & needs[i].bit)

@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opens one plugin file. What is read before `abi` and `size` have been checked is nothing, and
  * what is read after is only what `size` covers. Refuses what is not a plain file of the right
- * name that only its owner's group may write. Owns nothing: the object stays mapped for ever. */
+ * name that only its owner's group may write. Owns nothing that can be given back: the object and
+ * the descriptor of its copy stay for ever. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "plug/plugset.h"
 
-enum { ARGS_MAX = 64 << 10, STATE_MAX = 1 << 20, FIELDS_MAX = 512, TEXT_MAX = 400 };
+enum {
+	ARGS_MAX = 64 << 10,
+	STATE_MAX = 1 << 20,
+	FIELDS_MAX = 512,
+	TEXT_MAX = 400,
+	FILE_MAX = 64 << 20,
+};
 
 /* Sizes of the first version of the structs: nothing smaller was ever a plugin. */
 #define PLUGIN_MIN (offsetof(struct sonde_plugin, finish) + sizeof(void (*)(void)))
@@ -20,7 +29,7 @@ enum { ARGS_MAX = 64 << 10, STATE_MAX = 1 << 20, FIELDS_MAX = 512, TEXT_MAX = 40
 #define FIELD_MIN (offsetof(struct sonde_field, flags) + sizeof(uint32_t))
 #define NEEDS_KNOWN (SONDE_NEED_ICMP | SONDE_NEED_UDP | SONDE_NEED_TCP | SONDE_NEED_RESOLVE)
 
-static bool name_ok(const char *s, size_t n)
+bool sonde_plug_name_ok(const char *s, size_t n)
 {
 	if (!n || n >= SONDE_PLUG_NAME || s[0] < 'a' || s[0] > 'z')
 		return false;
@@ -30,7 +39,8 @@ static bool name_ok(const char *s, size_t n)
 	return true;
 }
 
-static int check_file(const char *path, struct sonde_error *e)
+/* The file, open and looked at; a status when it is refused. */
+static int open_file(const char *path, off_t *size, struct sonde_error *e)
 {
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -41,18 +51,53 @@ static int check_file(const char *path, struct sonde_error *e)
 		return sonde_fail(e, SONDE_EIO, NULL, "the file cannot be opened: %s",
 		                  strerror(errno));
 	int rc = fstat(fd, &st);
+	if (!rc && S_ISREG(st.st_mode) && !(st.st_mode & S_IWOTH)) {
+		*size = st.st_size;
+		return fd;
+	}
 	close(fd);
 	if (rc || !S_ISREG(st.st_mode))
 		return sonde_fail(e, SONDE_EDENIED, NULL, "this is not a regular file");
-	if (st.st_mode & S_IWOTH)
-		return sonde_fail(e, SONDE_EDENIED, NULL, "anybody may write to the file");
-	return SONDE_OK;
+	return sonde_fail(e, SONDE_EDENIED, NULL, "anybody may write to the file");
 }
 
-static const void *map_plugin(const char *path, struct sonde_error *e)
+/* A sealed copy in memory of what was looked at, so that the file may be written over while its
+ * code is mapped; -1 when there is none, which costs only that. */
+static int copy_file(int file, off_t size, const char *name)
 {
-	void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	int copy = size > 0 && size <= FILE_MAX ?
+	                   memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1;
+	char chunk[16 << 10];
+	ssize_t n;
 
+	if (copy < 0)
+		return -1;
+	for (off_t done = 0; (n = pread(file, chunk, sizeof(chunk), done)) > 0; done += n)
+		if (done + n > FILE_MAX || write(copy, chunk, (size_t)n) != n)
+			break;
+	if (n == 0 && !fcntl(copy, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
+		return copy;
+	close(copy);
+	return -1;
+}
+
+static void *map_copy(int copy)
+{
+	char path[64];
+
+	/* The number stays taken: the linker knows what is loaded by this name. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", copy);
+	return dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+}
+
+static const void *map_plugin(const char *path, int copy, struct sonde_error *e)
+{
+	void *object = copy >= 0 ? map_copy(copy) : NULL;
+
+	/* By its name when the copy would not do: libraries beside it, no /proc. It also says better
+	 * what is wrong. */
+	if (!object)
+		object = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (!object) {
 		const char *why = dlerror();
 		size_t n = strlen(path);
@@ -66,6 +111,28 @@ static const void *map_plugin(const char *path, struct sonde_error *e)
 	if (!symbol)
 		sonde_fail(e, SONDE_EINVAL, NULL, "it exports no sonde_plugin");
 	return symbol;
+}
+
+/* Whether the object holds as many bytes behind the symbol as its `size` says; true where the
+ * system cannot tell. */
+static bool size_is_there(const void *symbol)
+{
+#ifdef __GLIBC__
+	Dl_info info;
+	void *found = NULL;
+	uint32_t head[2];
+
+	if (!dladdr1(symbol, &info, &found, RTLD_DL_SYMENT) || !found)
+		return true;
+	uint64_t bytes = ((const ElfW(Sym) *)found)->st_size;
+	if (bytes < sizeof(head))
+		return false;
+	memcpy(head, symbol, sizeof(head));
+	/* Of another ABI: the size need not stand there, and is not read. */
+	return head[0] != SONDE_PLUGIN_ABI || head[1] <= bytes;
+#else
+	return true;
+#endif
 }
 
 static int check_version(const void *symbol, struct sonde_error *e)
@@ -143,6 +210,9 @@ static int check_desc(const struct sonde_plug *p, uint32_t allowed, struct sonde
 	int status = check_fields(d, e);
 	if (status)
 		return status;
+	if (!sonde_plug_target_name(d->target))
+		return sonde_fail(e, SONDE_EVERSION, NULL,
+		                  "its target is of a kind that this host does not know");
 	if (d->needs & ~(uint32_t)NEEDS_KNOWN)
 		return sonde_fail(e, SONDE_EVERSION, NULL,
 		                  "it needs something that this host does not know");
@@ -153,37 +223,55 @@ static int check_desc(const struct sonde_plug *p, uint32_t allowed, struct sonde
 	return SONDE_OK;
 }
 
-int sonde_plug_open(const char *path, uint32_t allowed, struct sonde_plug *out,
+int sonde_plug_read(const void *symbol, uint32_t allowed, struct sonde_plug *out,
                     struct sonde_error *e)
 {
-	const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
-	size_t n = strlen(file);
 	struct sonde_plug p = { 0 };
+	int status = check_version(symbol, e);
 
-	if (n < 4 || strcmp(file + n - 3, ".so") || !name_ok(file, n - 3))
-		return sonde_fail(e, SONDE_EINVAL, NULL,
-		                  "the file is not called NAME.so with a NAME of lower-case "
-		                  "letters, digits and underscores");
-	int status = check_file(path, e);
-	if (status)
-		return status;
-	const void *symbol = map_plugin(path, e);
-	if (!symbol)
-		return SONDE_EINVAL;
-	status = check_version(symbol, e);
 	if (status)
 		return status;
 	uint32_t size = ((const struct sonde_plugin *)symbol)->size;
 	memcpy(&p.desc, symbol, size < sizeof(p.desc) ? size : sizeof(p.desc));
 	p.params = (struct sonde_rows){ p.desc.params, p.desc.param_size };
 	status = check_texts(&p.desc, e);
+	if (status == SONDE_OK)
+		status = check_desc(&p, allowed, e);
+	if (status == SONDE_OK && out)
+		*out = p;
+	return status;
+}
+
+int sonde_plug_open(const char *path, uint32_t allowed, struct sonde_plug *out,
+                    struct sonde_error *e)
+{
+	const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+	size_t n = strlen(file);
+	struct sonde_plug p;
+
+	if (n < 4 || strcmp(file + n - 3, ".so") || !sonde_plug_name_ok(file, n - 3))
+		return sonde_fail(e, SONDE_EINVAL, NULL,
+		                  "the file is not called NAME.so with a NAME of lower-case "
+		                  "letters, digits and underscores");
+	off_t bytes = 0;
+	int fd = open_file(path, &bytes, e);
+	if (fd < 0)
+		return fd;
+	int copy = copy_file(fd, bytes, file);
+	close(fd);
+	const void *symbol = map_plugin(path, copy, e);
+	if (!symbol)
+		return SONDE_EINVAL;
+	if (!size_is_there(symbol))
+		return sonde_fail(e, SONDE_EVERSION, NULL,
+		                  "its sonde_plugin is shorter than it says");
+	int status = sonde_plug_read(symbol, allowed, &p, e);
 	if (status)
 		return status;
 	if (strlen(p.desc.name) != n - 3 || memcmp(p.desc.name, file, n - 3))
 		return sonde_fail(e, SONDE_EINVAL, NULL, "it calls itself \"%s\", not as its file",
 		                  p.desc.name);
-	status = check_desc(&p, allowed, e);
-	if (status == SONDE_OK && out)
+	if (out)
 		*out = p;
-	return status;
+	return SONDE_OK;
 }

@@ -10,7 +10,11 @@
 #include "base/json.h"
 #include "param/param.h"
 
-enum { SONDE_PLUG_NAME = 32, SONDE_PLUG_MAX = 128 };
+enum {
+	SONDE_PLUG_NAME = 32,
+	SONDE_PLUG_MAX = 128,
+	SONDE_PROBE_MEMORY = 4 << 20, /* of one probe: args, state and what it allocates */
+};
 
 /* An opened plugin. */
 struct sonde_plug {
@@ -43,6 +47,13 @@ void sonde_plugset_open(struct sonde_plugset *, uint32_t allowed);
 /* Check and open one file; SONDE_OK, or the status with the sentence filled. *out may be NULL. */
 int sonde_plug_open(const char *path, uint32_t allowed, struct sonde_plug *out,
                     struct sonde_error *);
+/* The same for the symbol of an object that is linked or opened already; its name is free. */
+int sonde_plug_read(const void *symbol, uint32_t allowed, struct sonde_plug *out,
+                    struct sonde_error *);
+/* The name of a SONDE_TARGET_IS_ number, NULL when unknown. */
+const char *sonde_plug_target_name(uint32_t);
+/* Lower-case letters, digits and underscores, a letter first, shorter than SONDE_PLUG_NAME. */
+bool sonde_plug_name_ok(const char *, size_t len);
 /* NULL when unknown. */
 const struct sonde_plug *sonde_plugset_find(const struct sonde_plugset *, const char *name,
                                             size_t len);

@@ -3,16 +3,13 @@
  * that may be wrong: after done() nothing has an effect, and a socket of a kind that the plugin
  * did not declare is refused. Handles live in the probe's pool; dead ones are used again. */
 #include <errno.h>
-#include <linux/icmp.h>
-#include <netinet/icmp6.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rng.h"
+#include "plug/socket.h"
 #include "runner/probe.h"
 
 static int64_t host_now(struct sonde_probe *p)
@@ -162,61 +159,14 @@ static int host_allowed(struct sonde_probe *p, const struct sockaddr *sa, sockle
 	return sonde_guard_allows(sonde_run_of(p)->runner->guard, sa, len);
 }
 
-/* A raw socket is shown every ICMP packet of the machine: let only answers and errors through. */
-static void filter_icmp(int fd, int domain)
-{
-	if (domain == AF_INET) {
-		const uint32_t wanted = 1u << ICMP_ECHOREPLY | 1u << ICMP_DEST_UNREACH |
-		                        1u << ICMP_TIME_EXCEEDED | 1u << ICMP_PARAMETERPROB;
-		struct icmp_filter filter = { ~wanted };
-		setsockopt(fd, SOL_RAW, ICMP_FILTER, &filter, sizeof(filter));
-		return;
-	}
-	static const uint8_t wanted[] = { ICMP6_ECHO_REPLY, ICMP6_DST_UNREACH,
-	                                  ICMP6_PACKET_TOO_BIG, ICMP6_TIME_EXCEEDED,
-	                                  ICMP6_PARAM_PROB };
-	struct icmp6_filter filter;
-	ICMP6_FILTER_SETBLOCKALL(&filter);
-	for (unsigned i = 0; i < sizeof(wanted); i++)
-		ICMP6_FILTER_SETPASS(wanted[i], &filter);
-	setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof(filter));
-}
-
-static int open_icmp(int domain, int protocol, int *is_raw)
-{
-	const int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
-	int fd = socket(domain, SOCK_DGRAM | flags, protocol);
-
-	*is_raw = fd < 0;
-	if (fd >= 0 || errno == EMFILE || errno == ENFILE || errno == EAFNOSUPPORT)
-		return fd < 0 ? -errno : fd;
-	fd = socket(domain, SOCK_RAW | flags, protocol);
-	if (fd < 0)
-		return -errno;
-	filter_icmp(fd, domain);
-	return fd;
-}
-
 static int host_socket(struct sonde_probe *p, int domain, int type, int protocol, int *is_raw)
 {
-	uint32_t needs = sonde_run_of(p)->plug->desc.needs;
-	bool icmp = (domain == AF_INET && protocol == IPPROTO_ICMP) ||
-	            (domain == AF_INET6 && protocol == IPPROTO_ICMPV6);
-	int unused, *raw = is_raw ? is_raw : &unused;
+	struct sonde_run *run = sonde_run_of(p);
 
-	*raw = 0;
-	if (sonde_run_of(p)->over)
+	if (run->over)
 		return -ECANCELED;
-	if (domain != AF_INET && domain != AF_INET6)
-		return -EAFNOSUPPORT;
-	if (icmp)
-		return needs & SONDE_NEED_ICMP ? open_icmp(domain, protocol, raw) : -EPERM;
-	type &= ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (!(type == SOCK_STREAM && needs & SONDE_NEED_TCP) &&
-	    !(type == SOCK_DGRAM && needs & SONDE_NEED_UDP))
-		return -EPERM;
-	int fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
-	return fd < 0 ? -errno : fd;
+	return sonde_plug_socket(run->plug->desc.needs, SONDE_ICMP_ANY, domain, type, protocol,
+	                         is_raw);
 }
 
 static void *host_alloc(struct sonde_probe *p, size_t size)

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/rng.h"
+#include "check/check.h"
 #include "jail/jail.h"
 #include "runner/options.h"
 #include "runner/rehearse.h"
@@ -24,22 +26,6 @@ static int complain(const struct sonde_error *e)
 {
 	sonde_log(SONDE_LOG_ERROR, "runner", "%s%s%s", e->path, e->path[0] ? " " : "", e->text);
 	return 1;
-}
-
-static uint32_t rehearse_all(struct sonde_plugset *set, const struct sonde_jail *jail)
-{
-	uint32_t needs = 0;
-
-	for (unsigned i = 0; i < set->file_count; i++) {
-		struct sonde_error e = { 0 };
-		uint32_t its = 0;
-		if (set->files[i].why)
-			continue;
-		if (sonde_rehearse(set->files[i].path, jail, &its, &e))
-			sonde_plugset_refuse(set, i, e.text);
-		needs |= its;
-	}
-	return needs;
 }
 
 static bool can_open(int domain, int type, int protocol)
@@ -60,9 +46,10 @@ static uint32_t rights_left(void)
 	return rights;
 }
 
-static char *paths_to_read(const struct sonde_runner_options *o, struct sonde_pool *pool)
+static char *paths_to_read(const struct sonde_runner_options *o, const char *plugins,
+                           struct sonde_pool *pool)
 {
-	const char *const parts[] = { o->plugins, o->read };
+	const char *const parts[] = { plugins, o->read };
 	struct sonde_buf b;
 
 	sonde_buf_init(&b, 16 << 10);
@@ -73,6 +60,18 @@ static char *paths_to_read(const struct sonde_runner_options *o, struct sonde_po
 	char *out = b.failed ? NULL : sonde_pool_strndup(pool, b.data, b.len);
 	sonde_buf_deinit(&b);
 	return out;
+}
+
+static struct sonde_jail jail_of(const struct sonde_runner_options *o, const char *read_paths)
+{
+	return (struct sonde_jail){
+		.memory = (uint64_t)o->memory << 20,
+		.files = (uint32_t)o->nofile,
+		.processes = (uint32_t)o->nproc,
+		.uid = (uid_t)o->uid,
+		.gid = (gid_t)o->gid,
+		.read_paths = read_paths,
+	};
 }
 
 static int go_to_jail(const struct sonde_jail *jail, struct sonde_error *e)
@@ -93,14 +92,7 @@ static struct sonde_plugset *open_plugins(const struct sonde_runner_options *o,
                                           struct sonde_pool *pool, struct sonde_error *e)
 {
 	struct sonde_plugset *set = sonde_plugset_new();
-	struct sonde_jail jail = {
-		.memory = (uint64_t)o->memory << 20,
-		.files = (uint32_t)o->nofile,
-		.processes = (uint32_t)o->nproc,
-		.uid = (uid_t)o->uid,
-		.gid = (gid_t)o->gid,
-		.read_paths = paths_to_read(o, pool),
-	};
+	struct sonde_jail jail = jail_of(o, paths_to_read(o, o->plugins, pool));
 
 	if (!set || !jail.read_paths) {
 		sonde_fail(e, SONDE_ENOMEM, NULL, "out of memory");
@@ -109,7 +101,7 @@ static struct sonde_plugset *open_plugins(const struct sonde_runner_options *o,
 	}
 	sonde_plugset_scan(set, o->plugins);
 	if (o->jail) {
-		jail.keep_raw = rehearse_all(set, &jail) & SONDE_NEED_ICMP;
+		jail.keep_raw = sonde_rehearse(set, &jail) & SONDE_NEED_ICMP;
 		if (go_to_jail(&jail, e)) {
 			sonde_plugset_free(set);
 			return NULL;
@@ -133,6 +125,46 @@ static int describe(const struct sonde_plugset *set)
 	bool ok = !b.failed && fwrite(b.data, 1, b.len, stdout) == b.len && !fflush(stdout);
 	sonde_buf_deinit(&b);
 	return ok ? 0 : 1;
+}
+
+/* dlopen looks a name without a slash up elsewhere. */
+static char *with_dot(const char *file, struct sonde_pool *pool)
+{
+	size_t n = strlen(file) + 3;
+	char *out = sonde_pool_alloc(pool, n);
+
+	if (out)
+		snprintf(out, n, "./%s", file);
+	return out;
+}
+
+static int check(const struct sonde_runner_options *o, struct sonde_pool *pool)
+{
+	const char *slash = strrchr(o->check, '/');
+	char *dir = slash ? sonde_pool_strndup(pool, o->check, (size_t)(slash - o->check) + 1)
+	                  : sonde_pool_strndup(pool, ".", 1);
+	struct sonde_error e = { 0 };
+	struct sonde_check asked = {
+		.path = slash || !dir ? o->check : with_dot(o->check, pool),
+		.page = o->page,
+		.seed = (uint64_t)o->seed,
+		.runs = (uint32_t)o->runs,
+	};
+
+	asked.jail = jail_of(o, dir ? paths_to_read(o, dir, pool) : NULL);
+	if (!asked.jail.read_paths || !asked.path) {
+		sonde_fail(&e, SONDE_ENOMEM, NULL, "out of memory");
+		return complain(&e);
+	}
+	while (!asked.seed)
+		sonde_random_bytes(&asked.seed, sizeof(uint32_t));
+	printf("%s: %u runs with seed %llu\n", o->check, asked.runs,
+	       (unsigned long long)asked.seed);
+	int errors = sonde_check_plugin(&asked, stdout, &e);
+	if (errors < 0)
+		return complain(&e);
+	printf("%s: %s\n", o->check, errors ? "it is not well" : "it is well");
+	return errors ? 1 : 0;
 }
 
 static int share_blame(struct sonde_runner *r, int fd, struct sonde_blame *own,
@@ -169,6 +201,8 @@ static int serve(struct sonde_runner *r, const struct sonde_runner_options *o,
 		status = share_blame(r, (int)o->blame_fd, &own, e);
 	if (!status)
 		status = sonde_guard_new(o->guard_allow, o->guard_deny, &r->guard, e);
+	if (!status && o->guard_own)
+		status = sonde_guard_refuse_own(r->guard, o->guard_own, e);
 	if (!status)
 		status = sonde_resolver_new(&r->poller, r->guard, o->resolver, &r->resolver, e);
 	if (!status && sonde_decoder_new(&r->decoder))
@@ -201,6 +235,8 @@ static int run(const struct sonde_runner_options *o, struct sonde_pool *pool)
 	sonde_log_level(levels[o->log_level]);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* of the terminal: the node's to answer */
+	if (o->check)
+		return check(o, pool);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	struct sonde_plugset *set = open_plugins(o, pool, &e);
 	if (!set)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guard/guard.h"
 #include "param/param.h"
 
 #define AT(member) offsetof(struct sonde_runner_options, member)
@@ -17,6 +18,14 @@ static const struct sonde_param rows[] = {
 	{ "plugins", SONDE_TYPE_STRING, AT(plugins), "directories of plugins, DIR:DIR",
 	  .def = SONDE_PLUGINDIR, .max = 4096 },
 	{ "describe", SONDE_TYPE_BOOL, AT(describe), "print what the plugins offer and end" },
+	{ "check", SONDE_TYPE_STRING, AT(check), "try one plugin file, report what is wrong and end",
+	  .max = 4096 },
+	{ "page", SONDE_TYPE_STRING, AT(page), "page for users of the plugin to check, in place of "
+	  "NAME.md beside it", .max = 4096 },
+	{ "runs", SONDE_TYPE_INT, AT(runs), "runs of the plugin to check", .def = "200", .min = 0,
+	  .max = 1000000 },
+	{ "seed", SONDE_TYPE_INT, AT(seed), "of those runs, 0 = a random one", .def = "0", .min = 0,
+	  .max = UINT32_MAX },
 	{ "fd", SONDE_TYPE_INT, AT(fd), "stream socket of the node", .def = "-1", .min = -1,
 	  .max = 65535 },
 	{ "blame-fd", SONDE_TYPE_INT, AT(blame_fd), "memory shared with the node", .def = "-1",
@@ -25,6 +34,9 @@ static const struct sonde_param rows[] = {
 	  .max = 65536 },
 	{ "guard-deny", SONDE_TYPE_STRING, AT(guard_deny), "prefixes that may not be probed",
 	  .max = 65536 },
+	{ "guard-own", SONDE_TYPE_STRING, AT(guard_own),
+	  "addresses of the node and its controller, refused unless allowed",
+	  .max = SONDE_GUARD_OWN_TEXT },
 	{ "concurrency", SONDE_TYPE_INT, AT(concurrency), "probes at once", .def = "1000",
 	  .min = 1, .max = 100000 },
 	{ "memory", SONDE_TYPE_INT, AT(memory), "limit of address space, 0 = none", .unit = "MiB",
@@ -82,14 +94,15 @@ int sonde_runner_options_parse(int argc, char **argv, struct sonde_runner_option
 
 	for (int i = 1; i < argc && status == SONDE_OK; i++)
 		status = set_option(argc, argv, &i, o, pool, e);
-	if (status == SONDE_OK && !o->describe && !o->help && o->fd < 0)
+	if (status == SONDE_OK && !o->describe && !o->check && !o->help && o->fd < 0)
 		status = sonde_fail(e, SONDE_EINVAL, "--fd", "is needed (the node starts a runner)");
 	return status;
 }
 
 void sonde_runner_options_help(void)
 {
-	puts("usage: sonde-runner --fd N [option...]\n       sonde-runner --describe [option...]\n");
+	puts("usage: sonde-runner --fd N [option...]\n       sonde-runner --describe [option...]\n"
+	     "       sonde-runner --check FILE [option...]\n");
 	for (const struct sonde_param *r = rows; r->name; r++)
 		printf("  --%-14s %s%s%s%s\n", r->name, r->help, r->def ? " [" : "",
 		       r->def ? r->def : "", r->def ? "]" : "");

@@ -8,10 +8,13 @@
 #include "base/pool.h"
 
 struct sonde_runner_options {
-	const char *plugins, *guard_allow, *guard_deny, *resolver, *read;
+	const char *plugins, *guard_allow, *guard_deny, *guard_own, *resolver, *read;
 	int64_t fd, blame_fd, concurrency, memory, nofile, nproc, uid, gid;
 	uint32_t log_level;
 	uint8_t describe, jail, help;
+	/* --check */
+	const char *check, *page;
+	int64_t runs, seed;
 };
 
 /* Texts live in the pool. */

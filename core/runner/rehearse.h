@@ -4,9 +4,10 @@
 #pragma once
 #include <stdint.h>
 
-#include "base/error.h"
 #include "jail/jail.h"
+#include "plug/plugset.h"
 
-/* Blocks, at most a few seconds. SONDE_OK and the plugin's SONDE_NEED_ bits, or the error filled. */
-int sonde_rehearse(const char *path, const struct sonde_jail *, uint32_t *needs,
-                   struct sonde_error *);
+/* Try every file of the set that was not refused, all at once, and refuse those that fail. Blocks
+ * at most 5 s, and 2 s after the last file that ended well. Returns the SONDE_NEED_ bits of
+ * those that are good. */
+uint32_t sonde_rehearse(struct sonde_plugset *, const struct sonde_jail *);

@@ -6,12 +6,15 @@
 
 #include <limits.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { BEAT_MS = 1000, LEAK_MAX = 32 };
+enum { BEAT_MS = 1000, LEAK_MAX = 32, TYPES_MAX = 256 << 10 };
 
 static void stop(struct sonde_runner *r)
 {
@@ -113,9 +116,27 @@ static void before_sleep(uv_prepare_t *h)
 	sonde_poller_before_sleep(&r->poller);
 }
 
-static void say_ready(struct sonde_runner *r)
+/* What this set can do, said once, before the first sign of life. */
+static void say_types(struct sonde_runner *r)
 {
-	const struct sonde_msg m = { .kind = SONDE_MSG_READY, .reason = SONDE_TEXT("") };
+	struct sonde_msg m = { .kind = SONDE_MSG_TYPES };
+	struct sonde_buf b;
+	struct sonde_json j;
+
+	sonde_buf_init(&b, TYPES_MAX);
+	sonde_json_init(&j, &b);
+	sonde_plugset_describe(r->plugs, &j);
+	m.types.plugins = (struct sonde_text){ b.data, b.len };
+	if (b.failed || !sonde_channel_put(&r->channel, &m))
+		sonde_log(SONDE_LOG_ERROR, "runner", "the descriptions of the plugins are over %d KiB",
+		          TYPES_MAX >> 10);
+	sonde_buf_deinit(&b);
+}
+
+static void say_ready(struct sonde_runner *r, const char *spoilt)
+{
+	const struct sonde_msg m = { .kind = SONDE_MSG_READY,
+		                     .reason = { spoilt, strlen(spoilt) } };
 
 	if (sonde_channel_unsent(&r->channel) <= SONDE_OUT_HIGH)
 		sonde_channel_put(&r->channel, &m);
@@ -132,20 +153,37 @@ static int next_fd(const struct sonde_runner *r)
 	return fd;
 }
 
-/* Descriptors that are open while no probe runs were leaked by a plugin. There is no way to tell
- * which they are, but a new runner has none of them. */
-static void watch_leaks(struct sonde_runner *r)
+/* True when less than a quarter of the address space that it may have is left. */
+static bool memory_is_short(void)
 {
-	if (r->active || r->quitting || next_fd(r) < r->first_fd + LEAK_MAX)
-		return;
-	sonde_log(SONDE_LOG_WARN, "runner", "a plugin leaks descriptors: making way for a new runner");
-	r->quitting = true;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return false;
+	void *room = mmap(NULL, limit.rlim_cur / 4, PROT_NONE,
+	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (room == MAP_FAILED)
+		return true;
+	munmap(room, limit.rlim_cur / 4);
+	return false;
+}
+
+/* What a plugin leaked cannot be told from what is in use, and not be given back: a new runner has
+ * none of it. Descriptors that are open while no probe runs are leaked. */
+static const char *spoilt_by(const struct sonde_runner *r)
+{
+	if (!r->active && next_fd(r) >= r->first_fd + LEAK_MAX)
+		return "a plugin leaks descriptors";
+	if (!r->narrow && memory_is_short())
+		return "its memory is nearly used up";
+	return "";
 }
 
 static void on_beat(uv_timer_t *h)
 {
-	say_ready(h->data);
-	watch_leaks(h->data);
+	struct sonde_runner *r = h->data;
+
+	say_ready(r, r->quitting ? "" : spoilt_by(r));
 }
 
 static void on_term(uv_signal_t *h, int signum)
@@ -189,7 +227,9 @@ int sonde_runner_loop(struct sonde_runner *r)
 	int rc = start_handles(r);
 	if (!rc) {
 		r->first_fd = next_fd(r);
-		say_ready(r);
+		r->narrow = memory_is_short();
+		say_types(r);
+		say_ready(r, "");
 		uv_run(&r->loop, UV_RUN_DEFAULT);
 	}
 	sonde_run_free_all(r);

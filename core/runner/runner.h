@@ -15,15 +15,12 @@
 #include "base/pool.h"
 #include "guard/guard.h"
 #include "plug/plugset.h"
+#include "plug/result.h"
 #include "runner/poller.h"
 #include "runner/resolve.h"
-#include "runner/result.h"
 #include "wire/wire.h"
 
 enum {
-	SONDE_PROBE_MEMORY = 4 << 20,
-	SONDE_RESULT_MAX = (4 << 20) - (64 << 10), /* a message also holds the sentence and ids */
-	SONDE_RAW_MAX = 256 << 10,
 	SONDE_OUT_HIGH = 4 << 20, /* unsent bytes over which no task is read and no outcome added */
 	SONDE_OUT_MAX = 2 * SONDE_OUT_HIGH + (1 << 20),
 	SONDE_RANDOM_BATCH = 512,
@@ -52,6 +49,7 @@ struct sonde_runner {
 	uv_signal_t term;
 	int polled;   /* events that `control` waits for */
 	int first_fd; /* lowest free descriptor before the first probe */
+	bool narrow;  /* memory was short before the first probe: a new runner would not help */
 	struct sonde_channel channel;
 	struct sonde_poller poller;
 	struct sonde_resolver *resolver;

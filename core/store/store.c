@@ -25,6 +25,8 @@ static const char *const table_names[TABLE_COUNT] = {
 	[SONDE_TABLE_MEASUREMENTS] = "measurements",
 	[SONDE_TABLE_OPEN] = "open",
 	[SONDE_TABLE_QUARANTINE] = "quarantine",
+	[SONDE_TABLE_DECISIONS] = "decisions",
+	[SONDE_TABLE_POLICIES] = "policies",
 	[TABLE_STORE] = "store",
 	[TABLE_MARKS] = "marks",
 };

@@ -6,7 +6,6 @@ core_wire_libwire_a_SOURCES = \
 	core/wire/msg.c \
 	core/wire/scan.c core/wire/scan.h \
 	core/wire/settings.c core/wire/settings.h \
-	core/wire/valid.c \
 	core/wire/wire.h
 
 core_wire_libwire_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)

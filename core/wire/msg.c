@@ -123,6 +123,13 @@ static const struct field epoch_rows[] = {
 	{ NULL },
 };
 
+static const struct field types_rows[] = {
+	{ "plugins", FIELD_OBJECT, AT(sonde_msg_types, plugins), 1 << 18 },
+	{ "why", FIELD_TEXT, AT(sonde_msg_types, why), 512, true },
+	{ "asked", FIELD_BOOL, AT(sonde_msg_types, asked), 0, true },
+	{ NULL },
+};
+
 enum { SETTINGS_MAX = 16 << 10, REPORT_MAX = 16 << 10, LINES_MAX = 512 << 10, PROBLEM_MAX = 512 };
 
 static const struct field config_rows[] = {
@@ -189,6 +196,8 @@ static const struct kind kinds[] = {
 	[SONDE_MSG_READY] = { "ready", reason_rows, 0 },
 	[SONDE_MSG_OUTCOME] = { "outcome", result_rows, AT(sonde_msg, outcome) },
 	[SONDE_MSG_QUIT] = { "quit", reason_rows, 0 },
+	[SONDE_MSG_RELOAD] = { "reload", no_rows, 0 },
+	[SONDE_MSG_TYPES] = { "types", types_rows, AT(sonde_msg, types) },
 	[SONDE_MSG_CONFIG] = { "config", config_rows, AT(sonde_msg, config) },
 	[SONDE_MSG_CONFIGURED] = { "configured", confirm_rows, AT(sonde_msg, confirm) },
 	[SONDE_MSG_KEY] = { "key", key_rows, AT(sonde_msg, key) },

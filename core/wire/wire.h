@@ -4,10 +4,10 @@
  * (escapes are undone in place).
  *
  * node <-> controller (websocket /v1/nodes/connect, subprotocol sonde.node.v1):
- *   node       hello, beat, accept, results, health, configured, keyed, answer, bye
- *   controller welcome, tasks, ack, cancel, config, key, command
+ *   node       hello, beat, accept, results, types, health, configured, keyed, answer, bye
+ *   controller welcome, tasks, ack, cancel, reload, config, key, command
  * node <-> runner (stream socket, each message after a 4-byte little-endian length):
- *   node       tasks, cancel, quit        runner  ready, progress, outcome, stat */
+ *   node       tasks, cancel, quit        runner  types, ready, progress, outcome */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,16 +36,20 @@ enum sonde_msg_kind {
 	SONDE_MSG_ACK,       /* controller: stored up to and including seq */
 	SONDE_MSG_PROGRESS,  /* runner -> node -> controller */
 	SONDE_MSG_BYE,       /* node: goes away on purpose */
-	SONDE_MSG_READY,     /* runner: plugins are loaded */
+	SONDE_MSG_READY,     /* runner: plugins are loaded; then each second, a sign of life. A reason
+	                        asks for another runner in its place */
 	SONDE_MSG_OUTCOME,   /* runner: one task is over */
 	SONDE_MSG_QUIT,      /* node -> runner: finish what runs, take nothing new */
-	SONDE_MSG_CONFIG,     /* controller: settings of the node, with a version */
+	SONDE_MSG_RELOAD,    /* controller -> node: look at the plugin directory again */
+	SONDE_MSG_TYPES,     /* runner: first message; node: its plugins are others now, or the
+	                        answer to reload */
+	SONDE_MSG_CONFIG,    /* controller: settings of the node, with a version */
 	SONDE_MSG_CONFIGURED, /* node: that version is kept and in force, or why it is not */
-	SONDE_MSG_KEY,        /* controller: a new key */
-	SONDE_MSG_KEYED,      /* node: it is kept, or why it is not */
-	SONDE_MSG_COMMAND,    /* controller: do this now and answer */
-	SONDE_MSG_ANSWER,     /* node: to one command */
-	SONDE_MSG_HEALTH,     /* node: what its self-test found */
+	SONDE_MSG_KEY,       /* controller: a new key */
+	SONDE_MSG_KEYED,     /* node: it is kept, or why it is not */
+	SONDE_MSG_COMMAND,   /* controller: do this now and answer */
+	SONDE_MSG_ANSWER,    /* node: to one command */
+	SONDE_MSG_HEALTH,    /* node: what its self-test found */
 };
 
 /* Sent by the node first; a wrong key closes with 4401 and a sentence. */
@@ -128,6 +132,12 @@ struct sonde_msg_progress {
 	struct sonde_text text;
 };
 
+struct sonde_msg_types {
+	struct sonde_text plugins; /* raw JSON, as in hello: the set that serves */
+	struct sonde_text why;     /* node: the sentence why a reload changed nothing, "" = it was done */
+	bool asked;                /* node: this answers a reload */
+};
+
 struct sonde_msg_config {
 	uint64_t version;          /* grows with each change */
 	struct sonde_text settings; /* raw JSON, as wire/settings.h reads it */
@@ -168,6 +178,7 @@ struct sonde_msg {
 		struct sonde_msg_beat beat;
 		struct sonde_msg_ack ack;
 		struct sonde_msg_progress progress;
+		struct sonde_msg_types types;
 		struct sonde_msg_result outcome; /* seq 0 */
 		struct {
 			uint64_t epoch; /* results */
@@ -206,10 +217,6 @@ struct sonde_blame {
 	uint32_t task, attempt;
 	uint32_t active;
 };
-
-/* Strict RFC 8259 check of one JSON value (an object when `object`), depth at most
- * SONDE_JSON_DEPTH, valid UTF-8, no NUL escapes. */
-bool sonde_json_valid(const char *text, size_t len, bool object);
 
 /* Frames of a stream socket: 4 bytes of little-endian length, then the message. */
 enum { SONDE_FRAME_HEAD = 4 };

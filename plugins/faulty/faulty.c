@@ -71,6 +71,14 @@ static int way_spin(struct sonde_probe *p)
 
 static int way_hang(struct sonde_probe *p)
 {
+	for (;;)
+		pause();
+	return 0;
+}
+
+/* Nothing but SIGKILL ends it. */
+static int way_mask(struct sonde_probe *p)
+{
 	sigset_t all;
 
 	sigfillset(&all);
@@ -114,6 +122,16 @@ static int way_flood(struct sonde_probe *p)
 }
 
 static int way_leak(struct sonde_probe *p)
+{
+	enum { BYTES = 100 << 20 };
+	char *block = malloc(BYTES);
+
+	if (block)
+		memset(block, 1, BYTES);
+	return way_ok(p);
+}
+
+static int way_hog(struct sonde_probe *p)
 {
 	/* More than any runner has: either the allocations fail or the process ends. */
 	for (unsigned i = 0; i < 4096; i++) {
@@ -181,15 +199,15 @@ static int way_fork(struct sonde_probe *p)
 
 static const char *const names[] = {
 	"ok", "delay", "error", "nostart", "crash", "divide", "abort", "exit", "spin", "hang",
-	"deaf", "garbage", "flood", "leak", "files", "stack", "close", "scribble", "fork",
-	"escape", NULL,
+	"mask", "deaf", "garbage", "flood", "leak", "hog", "files", "stack", "close",
+	"scribble", "fork", "escape", NULL,
 };
 
 /* In the order of names. */
 static int (*const starts[])(struct sonde_probe *) = {
 	way_ok, way_delay, way_error, way_nostart, way_crash, way_divide, way_abort, way_exit,
-	way_spin, way_hang, way_deaf, way_garbage, way_flood, way_leak, way_files, way_stack,
-	way_close, way_scribble, way_fork, faulty_escape,
+	way_spin, way_hang, way_mask, way_deaf, way_garbage, way_flood, way_leak, way_hog,
+	way_files, way_stack, way_close, way_scribble, way_fork, faulty_escape,
 };
 
 static const struct sonde_param params[] = {
@@ -199,13 +217,15 @@ static const struct sonde_param params[] = {
 	  "how long delay waits", .unit = "ms", .def = "1s", .min = 0, .max = 600000 },
 	{ "path", SONDE_TYPE_STRING, offsetof(struct faulty_args, path),
 	  "file that escape tries to read", .max = 1024 },
+	{ "spool", SONDE_TYPE_STRING, offsetof(struct faulty_args, spool),
+	  "another one", .max = 1024 },
 	{ NULL },
 };
 
 static const struct sonde_field fields[] = {
 	{ "how", SONDE_TYPE_STRING, "what it did" },
 	{ "made", SONDE_TYPE_INT, "processes that fork could make" },
-	{ "tried", SONDE_TYPE_INT, "ways out that escape tried" },
+	{ "tried", SONDE_TYPE_ROWS, "names of the ways out that escape tried" },
 	{ "escaped", SONDE_TYPE_ROWS, "names of the ways out that were open" },
 	{ NULL },
 };

@@ -6,7 +6,7 @@
 struct faulty_args {
 	uint32_t how;
 	int64_t delay; /* ns */
-	const char *path;
+	const char *path, *spool;
 };
 
 /* Tries every way out of the jail that is in its table, and tells which were open. */

@@ -61,15 +61,19 @@ static void set_int(int fd, int level, int name, int value)
 	(void)setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-static int take_id(struct sonde_probe *p, struct sonde_icmp_socket *s)
+static int take_id(struct sonde_probe *p, const struct sonde_addr *source,
+                   struct sonde_icmp_socket *s)
 {
+	bool bound = source && source->sa.ss_family == s->family;
 	struct sockaddr_storage any = { .ss_family = (sa_family_t)s->family };
 	socklen_t len = s->family == AF_INET ? sizeof(struct sockaddr_in)
 	                                     : sizeof(struct sockaddr_in6);
 
+	if (bound)
+		any = source->sa;
 	if (s->raw) {
 		s->id = (uint16_t)p->host->random(p);
-		return 0;
+		return bound && bind(s->fd, (struct sockaddr *)&any, len) ? -errno : 0;
 	}
 	/* The kernel writes the port of a ping socket into the id. */
 	if (bind(s->fd, (struct sockaddr *)&any, len) ||
@@ -157,6 +161,12 @@ static void want_options(struct sonde_icmp_socket *s, unsigned want)
 
 int sonde_icmp_open(struct sonde_probe *p, int family, unsigned want, struct sonde_icmp_socket *s)
 {
+	return sonde_icmp_open_from(p, family, want, NULL, s);
+}
+
+int sonde_icmp_open_from(struct sonde_probe *p, int family, unsigned want,
+                         const struct sonde_addr *source, struct sonde_icmp_socket *s)
+{
 	int is_raw = 0;
 	int protocol = family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 
@@ -166,7 +176,7 @@ int sonde_icmp_open(struct sonde_probe *p, int family, unsigned want, struct son
 		return fd;
 	s->fd = fd;
 	s->raw = is_raw;
-	int rc = take_id(p, s);
+	int rc = take_id(p, source, s);
 	if (rc)
 		sonde_icmp_close(s);
 	else

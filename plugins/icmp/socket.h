@@ -32,6 +32,10 @@ struct sonde_icmp_socket {
 
 /* Open through the host and set all options. 0 or -errno, then nothing is left open. */
 int sonde_icmp_open(struct sonde_probe *, int family, unsigned want, struct sonde_icmp_socket *);
+/* The same from an address of this node (NULL or AF_UNSPEC: the kernel's choice); -EADDRNOTAVAIL
+ * when it is none. */
+int sonde_icmp_open_from(struct sonde_probe *, int family, unsigned want,
+                         const struct sonde_addr *source, struct sonde_icmp_socket *);
 void sonde_icmp_close(struct sonde_icmp_socket *);
 /* After a failed send the kernel may or may not have counted a key: start counting anew. Stamps
  * of before may still come; the caller tells them by their time. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ping plugin: sends ICMP echo requests to one address and measures by kernel time stamps.
  *
- * start() only arms a timer; the timer asks for the address; the answer opens the socket. From
- * then on one timer stands for the nearest of "next request due" and "oldest request given up",
- * and the watch reads replies and the error queue. Each request ends exactly once: reply, lost
- * (nothing within `wait`), or error (an ICMP error, or this host could not send). When all have
- * ended the result is written and the probe is done.
+ * start() only arms a timer; the timer asks for the address; the answer opens the socket (with TCP,
+ * tcp.c connects instead). From then on one timer stands for the nearest of "next request due" and
+ * "oldest request given up", and the watch reads replies and the error queue. Each request ends
+ * exactly once: reply, lost (nothing within `wait`), or error (an ICMP error, or this host could
+ * not send). When all have ended the result is written and the probe is done.
  *
  * Refused: replies that do not come from the target, or do not return id, sequence number and the
  * random cookie. Memory is the host's; finish() closes the socket. */
@@ -20,7 +20,7 @@ enum { MTU_DISCOVER_DONT = 0, MTU_DISCOVER_DO = 2 };
 
 static void tick(struct sonde_probe *p, void *arg);
 
-static void finish_with(struct sonde_probe *p, enum sonde_failure failure, const char *why)
+void ping_end(struct sonde_probe *p, enum sonde_failure failure, const char *why)
 {
 	struct ping_state *s = p->state;
 
@@ -42,12 +42,12 @@ static void conclude(struct sonde_probe *p)
 		replies += s->packets[i].status == PING_REPLY;
 	if (!replies && s->unreachable) {
 		snprintf(why, sizeof(why), "%s, says %s", s->unreachable, s->says);
-		finish_with(p, SONDE_FAIL_UNREACHABLE, why);
+		ping_end(p, SONDE_FAIL_UNREACHABLE, why);
 	} else if (!replies && s->refused) {
 		snprintf(why, sizeof(why), "could not send: %s", s->refused);
-		finish_with(p, SONDE_FAIL_INTERNAL, why);
+		ping_end(p, SONDE_FAIL_INTERNAL, why);
 	} else {
-		finish_with(p, SONDE_FAIL_NONE, NULL);
+		ping_end(p, SONDE_FAIL_NONE, NULL);
 	}
 }
 
@@ -133,7 +133,7 @@ static void arm(struct sonde_probe *p, int64_t now)
 		at = s->packets[s->oldest].sent_at + ping_args_of(p)->wait;
 	s->timer = p->host->timer_start(p, at > now ? at - now : 0, tick, NULL);
 	if (!s->timer)
-		finish_with(p, SONDE_FAIL_OVERLOAD, "no memory for a timer");
+		ping_end(p, SONDE_FAIL_OVERLOAD, "no memory for a timer");
 }
 
 static void step(struct sonde_probe *p)
@@ -218,23 +218,6 @@ static int take_memory(struct sonde_probe *p)
 	return s->batch && s->out && s->packets ? 0 : -1;
 }
 
-static void choose(struct sonde_probe *p, const struct sonde_addr *addrs, unsigned count)
-{
-	struct ping_state *s = p->state;
-	const struct sonde_addr *best = &addrs[0];
-
-	for (unsigned i = 0; i < count && best->sa.ss_family != AF_INET; i++)
-		if (addrs[i].sa.ss_family == AF_INET)
-			best = &addrs[i];
-	s->target = *best;
-	if (best->sa.ss_family == AF_INET)
-		inet_ntop(AF_INET, &((struct sockaddr_in *)&s->target.sa)->sin_addr, s->address,
-		          sizeof(s->address));
-	else
-		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&s->target.sa)->sin6_addr, s->address,
-		          sizeof(s->address));
-}
-
 static void resolved(struct sonde_probe *p, void *arg, enum sonde_failure failure,
                      const struct sonde_addr *addrs, unsigned count, int64_t took_ns,
                      const char *why)
@@ -245,16 +228,24 @@ static void resolved(struct sonde_probe *p, void *arg, enum sonde_failure failur
 	if (s->done)
 		return;
 	if (failure || !count) {
-		finish_with(p, failure ? failure : SONDE_FAIL_RESOLVE,
+		ping_end(p, failure ? failure : SONDE_FAIL_RESOLVE,
 		            why ? why : "the name has no address");
 		return;
 	}
-	choose(p, addrs, count);
-	int rc = sonde_icmp_open(p, s->target.sa.ss_family,
-	                         SONDE_ICMP_WANT_TTL | SONDE_ICMP_WANT_ERRORS, &s->socket);
+	if (ping_args_of(p)->protocol == PING_TCP) {
+		if (ping_tcp_start(p, addrs, count))
+			ping_end(p, SONDE_FAIL_OVERLOAD, "the probe's memory limit is too small");
+		return;
+	}
+	sonde_address_order(addrs, count, &s->target, 1);
+	sonde_address_text(&s->target, s->address);
+	int rc = sonde_icmp_open_from(p, s->target.sa.ss_family,
+	                              SONDE_ICMP_WANT_TTL | SONDE_ICMP_WANT_ERRORS, &s->source,
+	                              &s->socket);
 	if (rc) {
-		snprintf(text, sizeof(text), "no ICMP socket: %s", strerror(-rc));
-		finish_with(p, SONDE_FAIL_INTERNAL, text);
+		snprintf(text, sizeof(text), "%s%s", rc == -EADDRNOTAVAIL ? "" : "no ICMP socket: ",
+		         rc == -EADDRNOTAVAIL ? sonde_errno_phrase(ENODEV) : strerror(-rc));
+		ping_end(p, SONDE_FAIL_INTERNAL, text);
 		return;
 	}
 	set_options(p);
@@ -262,7 +253,7 @@ static void resolved(struct sonde_probe *p, void *arg, enum sonde_failure failur
 	                                NULL);
 	if (take_memory(p) || !s->watch) {
 		s->packets = NULL;
-		finish_with(p, SONDE_FAIL_OVERLOAD, "the probe's memory limit is too small");
+		ping_end(p, SONDE_FAIL_OVERLOAD, "the probe's memory limit is too small");
 		return;
 	}
 	s->started_at = s->due = p->host->now(p) + SONDE_ICMP_SETTLE_NS;
@@ -272,13 +263,15 @@ static void resolved(struct sonde_probe *p, void *arg, enum sonde_failure failur
 
 static void begin(struct sonde_probe *p, void *arg)
 {
-	static const int families[] = { AF_UNSPEC, AF_INET, AF_INET6 };
 	struct ping_state *s = p->state;
-	int family = families[p->ip_version == 4 ? 1 : p->ip_version == 6 ? 2 : 0];
+	int family = sonde_address_family(p, &s->source);
 
 	s->timer = NULL;
-	if (p->host->resolve(p, p->target, family, resolved, NULL))
-		finish_with(p, SONDE_FAIL_INTERNAL, "the lookup could not be started");
+	if (family < 0)
+		ping_end(p, SONDE_FAIL_INTERNAL,
+		         "the source is of another IP version than was asked for");
+	else if (p->host->resolve(p, p->target, family, resolved, NULL))
+		ping_end(p, SONDE_FAIL_INTERNAL, "the lookup could not be started");
 }
 
 static int ping_start(struct sonde_probe *p)
@@ -286,16 +279,22 @@ static int ping_start(struct sonde_probe *p)
 	struct ping_state *s = p->state;
 
 	s->socket.fd = -1;
+	if (sonde_source_parse(ping_args_of(p)->source, &s->source))
+		return -1;
 	s->timer = p->host->timer_start(p, 0, begin, NULL);
 	return s->timer ? 0 : -1;
 }
 
 static void ping_cancel(struct sonde_probe *p, enum sonde_why why)
 {
+	struct ping_state *s = p->state;
+
+	if (s->series)
+		sonde_series_stop(p, s->series);
 	if (why == SONDE_WHY_TIMEOUT)
-		finish_with(p, SONDE_FAIL_TIMEOUT, "the time for the measurement was over");
+		ping_end(p, SONDE_FAIL_TIMEOUT, "the time for the measurement was over");
 	else
-		finish_with(p, SONDE_FAIL_CANCELLED, why == SONDE_WHY_SHUTDOWN
+		ping_end(p, SONDE_FAIL_CANCELLED, why == SONDE_WHY_SHUTDOWN
 		            ? "the node shut down" : "the measurement was cancelled");
 }
 
@@ -307,6 +306,8 @@ static void ping_finish(struct sonde_probe *p)
 		p->host->timer_stop(p, s->timer);
 	if (s->watch)
 		p->host->watch_stop(p, s->watch);
+	if (s->series)
+		sonde_series_stop(p, s->series);
 	sonde_icmp_close(&s->socket);
 }
 
@@ -324,15 +325,20 @@ static int ping_check(const void *args, const char *target, struct sonde_error *
 		snprintf(e->text, sizeof(e->text), "must be at most 1472 with more than 16 packets");
 		return -1;
 	}
-	return 0;
+	if (a->protocol == PING_TCP && a->packets > SONDE_SERIES_MAX) {
+		snprintf(e->path, sizeof(e->path), "packets");
+		snprintf(e->text, sizeof(e->text), "must be at most %d with TCP", SONDE_SERIES_MAX);
+		return -1;
+	}
+	return sonde_source_check(a->source, e);
 }
 
 #define AT(member) offsetof(struct ping_args, member)
 
-static const char *const protocols[] = { "ICMP", NULL };
+static const char *const protocols[] = { "ICMP", "TCP", NULL };
 
 static const struct sonde_param params[] = {
-	{ "packets", SONDE_TYPE_INT, AT(packets), "how many echo requests to send", NULL, "3", NULL,
+	{ "packets", SONDE_TYPE_INT, AT(packets), "how many requests to send", NULL, "3", NULL,
 	  1, 1000, 0 },
 	{ "interval", SONDE_TYPE_DURATION, AT(interval), "time between two requests", NULL, "500ms",
 	  NULL, 1, 60000, 0 },
@@ -347,7 +353,12 @@ static const struct sonde_param params[] = {
 	  "false", NULL, 0, 0, 0 },
 	{ "tos", SONDE_TYPE_INT, AT(tos), "type of service, or traffic class, byte", NULL, "0", NULL,
 	  0, 255, 0 },
-	{ "protocol", SONDE_TYPE_ENUM, AT(protocol), "how to ping", NULL, "ICMP", protocols, 0, 0, 0 },
+	{ "protocol", SONDE_TYPE_ENUM, AT(protocol), "how to ping: echo requests or connections",
+	  NULL, "ICMP", protocols, 0, 0, 0 },
+	{ "port", SONDE_TYPE_INT, AT(port), "port to connect to with TCP", NULL, "80", NULL, 1, 65535,
+	  0 },
+	{ "source", SONDE_TYPE_STRING, AT(source), "address of the node to send from", NULL, NULL,
+	  NULL, 0, 45, 0 },
 	{ .type = SONDE_TYPE_END },
 };
 
@@ -359,7 +370,7 @@ static const struct sonde_field fields[] = {
 	  "whose clock readings the times are of: kernel, mixed or user", NULL, 0 },
 	{ "timings", SONDE_TYPE_ROWS, "the replies in order; a lost request has no entry", NULL, 0 },
 	{ "timings[].rtt", SONDE_TYPE_NUMBER, "round-trip time", "ms", 0 },
-	{ "timings[].ttl", SONDE_TYPE_INT, "time to live of the reply", NULL, 0 },
+	{ "timings[].ttl", SONDE_TYPE_INT, "time to live of the reply, ICMP only", NULL, 0 },
 	{ "packets", SONDE_TYPE_ROWS, "every request and every duplicate reply", NULL, 0 },
 	{ "packets[].seq", SONDE_TYPE_INT, "sequence number, from 1", NULL, 0 },
 	{ "packets[].status", SONDE_TYPE_STRING, "reply, lost, error or duplicate", NULL, 0 },
@@ -384,10 +395,10 @@ static const struct sonde_field fields[] = {
 SONDE_PLUGIN = {
 	SONDE_PLUGIN_HEAD,
 	.name = "ping",
-	.version = "1.0",
-	.summary = "ICMP echo to one target: round-trip times, loss, jitter",
+	.version = "1.1",
+	.summary = "ICMP echo or TCP connections to one target: round-trip times, loss, jitter",
 	.license = "Apache-2.0",
-	.needs = SONDE_NEED_ICMP | SONDE_NEED_RESOLVE,
+	.needs = SONDE_NEED_ICMP | SONDE_NEED_TCP | SONDE_NEED_RESOLVE,
 	.args_size = sizeof(struct ping_args),
 	.state_size = sizeof(struct ping_state),
 	.params = params,

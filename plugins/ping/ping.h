@@ -4,15 +4,19 @@
 #include <sonde/plugin.h>
 #include <stdint.h>
 
+#include "connect/series.h"
 #include "icmp/socket.h"
 
 enum { PING_ADDRESS_TEXT = 64, PING_MAX_DUPLICATES = 64, PING_BATCH = 8 };
 
 struct ping_args {
-	int64_t packets, interval, size, ttl, tos, wait; /* durations in ns */
-	uint32_t protocol;
+	int64_t packets, interval, size, ttl, tos, wait, port; /* durations in ns */
+	uint32_t protocol; /* enum ping_protocol */
 	uint8_t dont_fragment;
+	const char *source;
 };
+
+enum ping_protocol { PING_ICMP, PING_TCP };
 
 enum ping_status {
 	PING_UNSENT = 0,
@@ -44,6 +48,8 @@ struct ping_duplicate {
 
 struct ping_state {
 	struct sonde_icmp_socket socket;
+	struct sonde_series *series; /* of TCP; NULL with ICMP */
+	struct sonde_addr source;
 	struct sonde_icmp_batch *batch;
 	struct sonde_watch *watch;
 	struct sonde_timer *timer;
@@ -72,6 +78,11 @@ void ping_cookie_of(const struct ping_state *, unsigned seq, uint8_t out[SONDE_I
 /* Read all that has come. Replies first, then the error queue, then the sums: a reply's send stamp
  * was queued before the reply was, so that by then it has been read. */
 void ping_drain(struct sonde_probe *);
+
+/* tcp.c: connections in place of echo requests. 0, or -1 when there is no memory. */
+int ping_tcp_start(struct sonde_probe *, const struct sonde_addr *, unsigned count);
+/* ping.c: write the result, once, and end. */
+void ping_end(struct sonde_probe *, enum sonde_failure, const char *why);
 
 /* rawOutput as it happens. */
 void ping_print_head(struct sonde_probe *);

@@ -40,7 +40,9 @@ void ping_print_head(struct sonde_probe *p)
 	const struct ping_args *a = p->args;
 	const struct ping_state *s = p->state;
 
-	if (s->socket.family == AF_INET)
+	if (s->series)
+		say(p, "PING %.255s (%s) on port %d.\n", p->target, s->address, (int)a->port);
+	else if (s->socket.family == AF_INET)
 		say(p, "PING %.255s (%s) %d(%d) bytes of data.\n", p->target, s->address,
 		    (int)a->size, (int)a->size + 28);
 	else
@@ -53,6 +55,11 @@ void ping_print_reply(struct sonde_probe *p, unsigned seq, const struct ping_pac
 	const struct ping_state *s = p->state;
 	char ttl[16] = "";
 
+	if (s->series) {
+		say(p, "Reply from %s on port %d: tcp_conn=%u time=%.3f ms\n", s->address,
+		    s->series->port, seq, ms(k->rtt));
+		return;
+	}
 	if (k->ttl >= 0)
 		snprintf(ttl, sizeof(ttl), " ttl=%d", k->ttl);
 	say(p, "%u bytes from %s: icmp_seq=%u%s time=%.3f ms%s\n", k->bytes, s->address, seq, ttl,
@@ -61,7 +68,13 @@ void ping_print_reply(struct sonde_probe *p, unsigned seq, const struct ping_pac
 
 void ping_print_error(struct sonde_probe *p, unsigned seq, const char *from, const char *phrase)
 {
-	say(p, "From %s icmp_seq=%u %s\n", from, seq, phrase);
+	const struct ping_state *s = p->state;
+
+	if (s->series)
+		say(p, "No connection to %s on port %d: tcp_conn=%u %s\n", s->address,
+		    s->series->port, seq, phrase);
+	else
+		say(p, "From %s icmp_seq=%u %s\n", from, seq, phrase);
 }
 
 static int is_over(const struct ping_packet *k)
@@ -140,7 +153,8 @@ static void write_timings(struct sonde_probe *p)
 			continue;
 		p->host->open(p, NULL, '{');
 		put_ms(p, "rtt", 1, ms(s->packets[i].rtt));
-		put_ttl(p, s->packets[i].ttl);
+		if (!s->series)
+			put_ttl(p, s->packets[i].ttl);
 		p->host->close(p);
 	}
 	p->host->close(p);

@@ -1,168 +1,205 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a tcp probe tells: fields of the result and the text. Absent round trips are left out,
- * never written as zero. */
-#include "tcp.h"
-
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <stdarg.h>
+/* What a tcp probe tells: fields of the result and the text. What was not measured is null. */
 #include <stdio.h>
 #include <string.h>
 
-#define MS(ns) ((double)(ns) / 1e6)
+#include "connect/bytes.h"
+#include "tcp/tcp.h"
 
-static void print(struct sonde_probe *p, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void print(struct sonde_probe *p, const char *fmt, ...)
-{
-	char line[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	int n = vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		p->host->print(p, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
-}
-
-static const char *address(const struct tcp_state *s, char out[INET6_ADDRSTRLEN])
-{
-	const struct sockaddr_storage *sa = &s->addrs[s->addr].sa;
-	const void *raw = sa->ss_family == AF_INET
-	                          ? (const void *)&((const struct sockaddr_in *)sa)->sin_addr
-	                          : (const void *)&((const struct sockaddr_in6 *)sa)->sin6_addr;
-
-	return inet_ntop(sa->ss_family, raw, out, INET6_ADDRSTRLEN) ? out : "?";
-}
+enum { SHOW_TEXT = 200 };
 
 void tcp_print_head(struct sonde_probe *p)
 {
-	const struct tcp_args *a = p->args;
-	char text[INET6_ADDRSTRLEN];
-
-	print(p, "TCP connect to %.255s (%s) port %d\n", p->target, address(p->state, text),
-	      (int)a->port);
-}
-
-static const char *phrase(const struct tcp_conn *c)
-{
-	switch (c->failure) {
-	case SONDE_FAIL_REFUSED:
-		return "connection refused";
-	case SONDE_FAIL_TIMEOUT:
-		return "no answer";
-	default:
-		return strerror(c->error);
-	}
-}
-
-void tcp_print_conn(struct sonde_probe *p, const struct tcp_conn *c)
-{
-	const struct tcp_args *a = p->args;
-	char text[INET6_ADDRSTRLEN];
-
-	if (c->state == TCP_UP)
-		print(p, "connected to %s port %d: seq=%u time=%.3f ms\n",
-		      address(p->state, text), (int)a->port, c->seq, MS(c->rtt));
-	else
-		print(p, "%s port %d: seq=%u %s\n", address(p->state, text), (int)a->port, c->seq,
-		      phrase(c));
-}
-
-struct tcp_stats {
-	unsigned up;
-	int64_t min, max, sum; /* ns */
-};
-
-static struct tcp_stats sum_up(const struct tcp_state *s)
-{
-	struct tcp_stats out = { .min = INT64_MAX };
-
-	for (unsigned i = 0; i < s->started; i++) {
-		const struct tcp_conn *c = &s->conns[i];
-		if (c->state != TCP_UP)
-			continue;
-		out.up++;
-		out.sum += c->rtt;
-		out.min = c->rtt < out.min ? c->rtt : out.min;
-		out.max = c->rtt > out.max ? c->rtt : out.max;
-	}
-	return out;
-}
-
-static void put_stats(struct sonde_probe *p, const struct tcp_stats *t)
-{
-	const struct sonde_host *h = p->host;
 	const struct tcp_state *s = p->state;
-	double loss = s->started ? 100.0 * (s->started - t->up) / s->started : 0;
 
-	h->open(p, "stats", '{');
-	if (t->up) {
-		h->put_number(p, "min", MS(t->min), 3);
-		h->put_number(p, "avg", MS((double)t->sum / t->up), 3);
-		h->put_number(p, "max", MS(t->max), 3);
+	sonde_say(p, "TCP connect to %.255s (%s) port %d\n", p->target, s->series.address,
+	          s->series.port);
+}
+
+void tcp_print_attempt(struct sonde_probe *p, unsigned i)
+{
+	const struct tcp_state *s = p->state;
+	const struct sonde_attempt *a = &s->series.attempts[i];
+	char took[SONDE_MS_TEXT];
+
+	if (a->status == SONDE_ATTEMPT_UP)
+		sonde_say(p, "connected to %s port %d: seq=%u time=%s ms\n", s->series.address,
+		          s->series.port, i + 1, sonde_ms_text((double)a->rtt, took));
+	else
+		sonde_say(p, "%s port %d: seq=%u %s\n", s->series.address, s->series.port, i + 1,
+		          sonde_errno_phrase(a->error));
+}
+
+static void print_tls(struct sonde_probe *p, const struct tcp_talk *t)
+{
+	if (!t->secured)
+		return;
+	sonde_say(p, "%s %s in %.3f ms, certificate valid until %s: %s\n", t->facts.protocol,
+	          t->facts.cipher ? t->facts.cipher : "?", (double)t->tls_ns / 1e6,
+	          *t->facts.expires ? t->facts.expires : "?",
+	          t->facts.authorized ? "trusted" : t->facts.error);
+}
+
+/* Both directions as telnet and a protocol trace show them. */
+static void print_steps(struct sonde_probe *p, const struct tcp_state *s)
+{
+	static const char marks[] = { '>', '>', '<', '<', '*' };
+	const struct dialogue_run *r = s->talk.run;
+	char line[SHOW_TEXT];
+
+	for (unsigned i = 0; i < r->step; i++) {
+		enum dialogue_kind kind = s->dialogue.steps[i].kind;
+		if (kind == DIALOGUE_STARTTLS)
+			sonde_say(p, "* TLS begins\n");
+		else
+			sonde_say(p, "%c %s\n", marks[kind],
+			          sonde_bytes_show((const uint8_t *)r->show[i], r->seen[i].len, line,
+			                           sizeof(line)));
 	}
-	h->put_int(p, "total", s->started);
-	h->put_int(p, "rcv", t->up);
-	h->put_int(p, "drop", s->started - t->up);
-	h->put_number(p, "loss", loss, 2);
-	h->close(p);
-	print(p, "\n--- %.255s tcp statistics ---\n%u connections tried, %u established, %.4g%% loss\n",
-	      p->target, s->started, t->up, loss);
-	if (t->up)
-		print(p, "rtt min/avg/max = %.3f/%.3f/%.3f ms\n", MS(t->min),
-		      MS((double)t->sum / t->up), MS(t->max));
 }
 
-/* Of several failures, the one that says most about the target. */
-static const struct tcp_conn *worst(const struct tcp_state *s)
+void tcp_print_talk(struct sonde_probe *p)
 {
-	static const enum sonde_failure order[] = {
-		SONDE_FAIL_REFUSED, SONDE_FAIL_UNREACHABLE, SONDE_FAIL_CONNECT, SONDE_FAIL_OVERLOAD,
-		SONDE_FAIL_TIMEOUT,
-	};
-
-	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-		for (unsigned j = 0; j < s->started; j++)
-			if (s->conns[j].state == TCP_FAILED && s->conns[j].failure == order[i])
-				return &s->conns[j];
-	return NULL;
-}
-
-void tcp_report(struct sonde_probe *p)
-{
-	const struct sonde_host *h = p->host;
 	const struct tcp_state *s = p->state;
 	const struct tcp_args *a = p->args;
-	char text[INET6_ADDRSTRLEN], why[160];
-	const char *addr = address(s, text);
-	struct tcp_stats t = sum_up(s);
+	const struct tcp_talk *t = &s->talk;
+	char line[SHOW_TEXT];
 
-	h->put_text(p, "resolvedAddress", addr, strlen(addr));
-	if (s->resolve_ns)
-		h->put_text(p, "resolvedHostname", p->target, strlen(p->target));
-	else
-		h->put_null(p, "resolvedHostname");
-	h->put_int(p, "port", a->port);
-	if (s->resolve_ns)
-		h->put_number(p, "resolveTime", MS(s->resolve_ns), 3);
-	h->open(p, "timings", '[');
-	for (unsigned i = 0; i < s->started; i++) {
-		if (s->conns[i].state != TCP_UP)
+	print_tls(p, t);
+	if (t->run && !a->banner)
+		print_steps(p, s);
+	else if (t->run && t->run->greeted)
+		sonde_say(p, "< %s\n", sonde_bytes_show((const uint8_t *)t->run->greeting,
+		                                        t->run->greeting_len, line, sizeof(line)));
+	if (t->failure)
+		sonde_say(p, "%s\n", t->why);
+}
+
+static struct sonde_sums sum_up(const struct sonde_series *x)
+{
+	struct sonde_sums u = { .total = x->tried };
+
+	for (unsigned i = 0; i < x->tried; i++)
+		if (x->attempts[i].status == SONDE_ATTEMPT_UP)
+			sonde_sums_add(&u, (double)x->attempts[i].rtt);
+	return u;
+}
+
+static void put_timings(struct sonde_probe *p, const struct sonde_series *x)
+{
+	p->host->open(p, "timings", '[');
+	for (unsigned i = 0; i < x->tried; i++) {
+		if (x->attempts[i].status != SONDE_ATTEMPT_UP)
 			continue;
-		h->open(p, NULL, '{');
-		h->put_number(p, "rtt", MS(s->conns[i].rtt), 3);
-		h->close(p);
+		p->host->open(p, NULL, '{');
+		sonde_put_ms(p, "rtt", true, (double)x->attempts[i].rtt);
+		p->host->close(p);
 	}
-	h->close(p);
-	put_stats(p, &t);
-	const struct tcp_conn *bad = t.up ? NULL : worst(s);
-	if (!bad) {
-		h->done(p, SONDE_FAIL_NONE, NULL);
+	p->host->close(p);
+}
+
+static void put_connections(struct sonde_probe *p, const struct sonde_series *x)
+{
+	p->host->open(p, "connections", '[');
+	for (unsigned i = 0; i < x->tried; i++) {
+		const struct sonde_attempt *a = &x->attempts[i];
+		bool up = a->status == SONDE_ATTEMPT_UP;
+		p->host->open(p, NULL, '{');
+		p->host->put_int(p, "seq", i + 1);
+		sonde_put_str(p, "status", up ? "connected"
+		                  : a->status == SONDE_ATTEMPT_LOST ? "lost" : "error");
+		sonde_put_ms(p, "rtt", up, (double)a->rtt);
+		sonde_put_str(p, "stamp", !up ? NULL : a->by_user ? "user" : "kernel");
+		sonde_put_str(p, "note", a->status == SONDE_ATTEMPT_ERROR
+		                  ? sonde_errno_phrase(a->error) : NULL);
+		p->host->close(p);
+	}
+	p->host->close(p);
+}
+
+static void put_tls(struct sonde_probe *p, const struct tcp_talk *t)
+{
+	const struct tls_facts *f = &t->facts;
+
+	if (!t->secured) {
+		p->host->put_null(p, "tls");
 		return;
 	}
-	snprintf(why, sizeof(why), "%s port %d: %s", addr, (int)a->port, phrase(bad));
-	h->done(p, bad->failure, why);
+	p->host->open(p, "tls", '{');
+	p->host->put_bool(p, "authorized", f->authorized);
+	sonde_put_str(p, "error", f->error);
+	sonde_put_str(p, "protocol", f->protocol);
+	sonde_put_str(p, "cipherName", f->cipher);
+	sonde_put_str(p, "expiresAt", *f->expires ? f->expires : NULL);
+	sonde_put_str(p, "chainExpiresAt", *f->chain_expires ? f->chain_expires : NULL);
+	sonde_put_ms(p, "handshakeTime", true, (double)t->tls_ns);
+	p->host->close(p);
+}
+
+static void put_steps(struct sonde_probe *p, const struct tcp_state *s)
+{
+	const struct dialogue_run *r = s->talk.run;
+
+	p->host->open(p, "dialogue", '[');
+	for (unsigned i = 0; i < r->step; i++) {
+		enum dialogue_kind kind = s->dialogue.steps[i].kind;
+		p->host->open(p, NULL, '{');
+		sonde_put_str(p, "step", dialogue_kind_name(kind));
+		if (kind == DIALOGUE_STARTTLS)
+			p->host->put_null(p, "text");
+		else
+			p->host->put_text(p, "text", r->show[i], r->seen[i].len);
+		sonde_put_ms(p, "time", true, (double)(r->seen[i].at - s->talk.started));
+		p->host->close(p);
+	}
+	p->host->close(p);
+}
+
+static void put_talk(struct sonde_probe *p, const struct tcp_state *s)
+{
+	const struct tcp_args *a = p->args;
+	const struct dialogue_run *r = s->talk.run;
+
+	put_tls(p, &s->talk);
+	if (r && r->greeted)
+		p->host->put_text(p, "banner", r->greeting, r->greeting_len);
+	else
+		p->host->put_null(p, "banner");
+	if (r)
+		p->host->put_int(p, "received", (int64_t)r->read);
+	else
+		p->host->put_null(p, "received");
+	if (r && !a->banner)
+		put_steps(p, s);
+	else
+		p->host->put_null(p, "dialogue");
+}
+
+static void print_tail(struct sonde_probe *p, const struct sonde_sums *u)
+{
+	char text[4][SONDE_MS_TEXT];
+
+	sonde_say(p, "\n--- %.255s tcp statistics ---\n"
+	             "%u connections tried, %u established, %s%% loss\n",
+	          p->target, u->total, u->rcv, sonde_loss_text(u->total, u->rcv, text[0]));
+	if (u->rcv)
+		sonde_say(p, "rtt min/avg/max/mdev = %s/%s/%s/%s ms\n",
+		          sonde_ms_text(u->min, text[0]),
+		          sonde_ms_text(u->sum / u->rcv, text[1]), sonde_ms_text(u->max, text[2]),
+		          sonde_ms_text(sonde_sums_deviation(u), text[3]));
+}
+
+void tcp_put_result(struct sonde_probe *p)
+{
+	const struct tcp_state *s = p->state;
+	struct sonde_sums u = sum_up(&s->series);
+
+	sonde_put_target(p, s->series.address);
+	p->host->put_int(p, "port", s->series.port);
+	sonde_put_ms(p, "resolveTime", s->resolve_ns > 0, (double)s->resolve_ns);
+	put_timings(p, &s->series);
+	put_connections(p, &s->series);
+	sonde_put_stats(p, &u);
+	put_talk(p, s);
+	print_tail(p, &u);
 }

@@ -9,14 +9,13 @@ t_bench_store_bench_LDADD = $(STORE_LIBS)
 
 # Runs a plugin without node and runner; the scripts beside it use it.
 noinst_PROGRAMS += t/bench/plugrun
-t_bench_plugrun_SOURCES = t/bench/plugrun.c t/plug/fakehost.c t/plug/fakehost.h
+t_bench_plugrun_SOURCES = t/bench/plugrun.c
 t_bench_plugrun_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
-t_bench_plugrun_LDADD = core/base/libbase.a $(SODIUM_LIBS) -ldl
+t_bench_plugrun_LDADD = $(FAKEHOST_LIBS)
 
 # The API and the node link under load: generators, and the scripts that drive real programs.
 noinst_PROGRAMS += t/bench/fdatasync t/bench/http_load t/bench/nodes_bench
 BENCHES += t/bench/api t/bench/nodes t/bench/sweep_e2e t/bench/sweep_plugin t/bench/rtt_truth t/bench/trace
-BENCHES += t/bench/api t/bench/nodes t/bench/sweep_e2e t/bench/sweep_plugin t/bench/rtt_truth
 BENCHES += t/bench/bandwidth
 EXTRA_DIST += t/bench/bandwidth
 EXTRA_DIST += t/bench/Bench.pm t/bench/api t/bench/nodes t/bench/sweep_e2e
@@ -30,4 +29,16 @@ noinst_PROGRAMS += t/bench/policy_bench
 BENCHES += t/bench/policy_bench
 t_bench_policy_bench_SOURCES = t/bench/policy_bench.c
 t_bench_policy_bench_LDADD = $(SCRIPT_LINK)
+
+BENCHES += t/bench/tcp
+EXTRA_DIST += t/bench/tcp
+EXTRA_DIST += t/bench/rtt_truth t/bench/sweep_plugin
+
+# http beside libcurl and blackbox_exporter
+noinst_PROGRAMS += t/bench/curl_floor
+BENCHES += t/bench/http
+EXTRA_DIST += t/bench/http
+t_bench_curl_floor_SOURCES = t/bench/curl_floor.c
+t_bench_curl_floor_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS)
+t_bench_curl_floor_LDADD = core/base/libbase.a $(SODIUM_LIBS) $(CURL_LIBS)
 EXTRA_DIST += t/bench/rtt_truth t/bench/sweep_plugin t/bench/trace

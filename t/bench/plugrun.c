@@ -101,6 +101,7 @@ int main(int argc, char **argv)
 	if (read_flags(argc, argv, &o))
 		return usage();
 	struct fakehost *h = fakehost_new(argv[optind]);
+	fakehost_count_descriptors(h, !o.cost);
 	fakehost_timeout(h, o.seconds * SONDE_NS_PER_S);
 	if (set_params(h, argv + optind + 2, argc - optind - 2))
 		return usage();

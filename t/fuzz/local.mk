@@ -34,8 +34,11 @@ endif
 EXTRA_DIST += \
 	t/fuzz/seeds/config/odd.yaml \
 	t/fuzz/seeds/config/plain.yaml \
+	t/fuzz/seeds/measurement/map.json \
+	t/fuzz/seeds/measurement/odd-names.json \
 	t/fuzz/seeds/measurement/options.json \
 	t/fuzz/seeds/measurement/rows.json \
+	t/fuzz/seeds/measurement/twice.json \
 	t/fuzz/seeds/measurement/zero.json \
 	t/fuzz/seeds/target/carried \
 	t/fuzz/seeds/target/list \
@@ -83,6 +86,47 @@ EXTRA_DIST += \
 	t/fuzz/seeds/path/queued4_mpls t/fuzz/seeds/path/queued4_short \
 	t/fuzz/seeds/path/reply4 t/fuzz/seeds/path/udp
 
+# Dialogue and NTP
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/dialogue_fuzz t/fuzz/ntp_fuzz
+t_fuzz_dialogue_fuzz_SOURCES = t/fuzz/dialogue_fuzz.c plugins/connect/bytes.c \
+	plugins/connect/pattern.c plugins/tcp/dialogue.c
+t_fuzz_dialogue_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(CONNECT_CPPFLAGS)
+t_fuzz_dialogue_fuzz_LDADD = $(PCRE2_LIBS)
+t_fuzz_dialogue_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_ntp_fuzz_SOURCES = t/fuzz/ntp_fuzz.c plugins/ntp/packet.c
+t_fuzz_ntp_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(CONNECT_CPPFLAGS)
+t_fuzz_ntp_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/dialogue/bytes t/fuzz/seeds/dialogue/hard t/fuzz/seeds/dialogue/smtp \
+	t/fuzz/seeds/dialogue/ssh t/fuzz/seeds/ntp/good t/fuzz/seeds/ntp/kiss t/fuzz/seeds/ntp/short \
+	t/fuzz/seeds/ntp/unsynchronised
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/dns_fuzz
+t_fuzz_dns_fuzz_SOURCES = t/fuzz/dns_fuzz.c $(DNS_PARSERS)
+t_fuzz_dns_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(DNS_CPPFLAGS)
+t_fuzz_dns_fuzz_LDADD = $(LDNS_LIBS)
+t_fuzz_dns_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/dns/any t/fuzz/seeds/dns/dnskey t/fuzz/seeds/dns/http \
+	t/fuzz/seeds/dns/http_chunked t/fuzz/seeds/dns/https t/fuzz/seeds/dns/loop \
+	t/fuzz/seeds/dns/name t/fuzz/seeds/dns/nsid t/fuzz/seeds/dns/referral
+
+# Answers of HTTP servers and certificates
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/http_fuzz t/fuzz/cert_fuzz
+t_fuzz_http_fuzz_SOURCES = t/fuzz/http_fuzz.c $(HTTP_PURE_SOURCES)
+t_fuzz_http_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(HTTP_CPPFLAGS)
+t_fuzz_http_fuzz_LDADD = $(PCRE2_LIBS)
+t_fuzz_http_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_cert_fuzz_SOURCES = t/fuzz/cert_fuzz.c $(CERT_SOURCES)
+t_fuzz_cert_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(CERT_CPPFLAGS)
+t_fuzz_cert_fuzz_LDADD = $(SSL_LIBS)
+t_fuzz_cert_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += \
+	t/fuzz/seeds/cert/leaf t/fuzz/seeds/cert/root_ocsp t/fuzz/seeds/cert/rsa \
+	t/fuzz/seeds/http/interim t/fuzz/seeds/http/json
 if FUZZERS
 noinst_PROGRAMS += t/fuzz/bandwidth_fuzz
 t_fuzz_bandwidth_fuzz_SOURCES = t/fuzz/bandwidth_fuzz.c plugins/bandwidth/line.c
@@ -90,3 +134,13 @@ t_fuzz_bandwidth_fuzz_CPPFLAGS = -I$(top_srcdir)/core/include -I$(top_srcdir)/pl
 t_fuzz_bandwidth_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/bandwidth/control t/fuzz/seeds/bandwidth/data t/fuzz/seeds/bandwidth/got
+
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/types_fuzz
+t_fuzz_types_fuzz_SOURCES = t/fuzz/types_fuzz.c
+t_fuzz_types_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_fuzz_types_fuzz_LDADD = core/controller/libcontroller.a core/node/libnode.a core/wire/libwire.a \
+	core/param/libparam.a core/base/libbase.a $(JANSSON_LIBS) $(SODIUM_LIBS) -lm
+t_fuzz_types_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/types/refused.json t/fuzz/seeds/types/two.json

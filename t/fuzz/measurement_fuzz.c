@@ -11,6 +11,7 @@ struct args {
 	int64_t packets, wait;
 	double share;
 	const char *path, *host;
+	const struct sonde_pair *headers;
 	uint32_t type, protocol;
 	uint8_t trace;
 };
@@ -30,6 +31,7 @@ static const struct sonde_param rows_array[] = {
 	{ "share", SONDE_TYPE_NUMBER, offsetof(struct args, share), NULL, NULL, "0.5", NULL, -1,
 	  1 },
 	{ "host", SONDE_TYPE_STRING, offsetof(struct args, host) },
+	{ "headers", SONDE_TYPE_MAP, offsetof(struct args, headers) },
 	{ "trace", SONDE_TYPE_BOOL, offsetof(struct args, trace), NULL, NULL, "no" },
 	{ 0 },
 };

@@ -176,6 +176,13 @@ static void carried_addresses_are_checked_too(void)
 		"::ffff:0:10.0.0.1",       "64:ff9b::10.0.0.1",
 		"64:ff9b:1::10.0.0.1",     "2002:a00:1::1",
 		"2001:0:a00:1::f7f7:f7f7", "2001:0:808:808::f5ff:fffe",
+		/* RFC 6052 with 48, 56, 64 bits of prefix, also with something behind. */
+		"64:ff9b:1:a00:0:100::",   "64:ff9b:1:a00:0:1ff:ffff:ffff",
+		"64:ff9b:1:c0a8:1:100::",  "64:ff9b:1:7f:0:1::",
+		"64:ff9b:1:a9:fe:a9fe::",  "64:ff9b:1:1:a:0:100:0",
+		/* ISATAP */
+		"2a00:1450::5efe:10.0.0.1", "2a00:1450::200:5efe:127.0.0.1",
+		"2a00:1450:1:2:0:5efe:a9fe:a9fe", "2600::5efe:192.168.1.1",
 	};
 	static const char *const outside[] = {
 		"::ffff:8.8.8.8",
@@ -183,6 +190,11 @@ static void carried_addresses_are_checked_too(void)
 		"64:ff9b::8.8.8.8",
 		"2002:808:808::1",
 		"2001:0:808:808::f7f7:f7f7",
+		"64:ff9b:1::8.8.8.8",
+		"64:ff9b:1:808:8:800::",
+		"2a00:1450::5efe:8.8.8.8",
+		"2a00:1450::5eff:10.0.0.1",
+		"2a00:1450::100:5efe:10.0.0.1",
 	};
 	const char *open =
 		"::/96 ::ffff:0:0/96 ::ffff:0:0:0/96 64:ff9b::/96 64:ff9b:1::/48 2002::/16 "
@@ -196,6 +208,39 @@ static void carried_addresses_are_checked_too(void)
 		if (!allows(g, outside[i]))
 			tap_fail(__FILE__, __LINE__, "%s was refused", outside[i]);
 	sonde_guard_free(g);
+}
+
+static void own_addresses_need_to_be_allowed(void)
+{
+	static const char own[] = "8.8.4.4,2606:4700::1, 9.9.9.9";
+	struct sonde_error err = { "", "" };
+	char list[SONDE_GUARD_OWN_TEXT] = "";
+	struct sonde_guard *g = guard_of(NULL, NULL);
+
+	EXPECT(allows(g, "8.8.4.4"));
+	EXPECT_INT(sonde_guard_refuse_own(g, own, &err), SONDE_OK);
+	EXPECT(!allows(g, "8.8.4.4"));
+	EXPECT(!allows(g, "9.9.9.9"));
+	EXPECT(!allows(g, "2606:4700::1"));
+	EXPECT(!allows(g, "2606:4700::5efe:8.8.4.4"));
+	EXPECT(allows(g, "8.8.8.8"));
+	EXPECT_INT(sonde_guard_refuse_own(g, "8.8.8", &err), SONDE_EINVAL);
+	sonde_guard_free(g);
+	g = guard_of("8.8.0.0/16", "8.8.4.5");
+	EXPECT_INT(sonde_guard_refuse_own(g, own, &err), SONDE_OK);
+	EXPECT(allows(g, "8.8.4.4"));
+	EXPECT(!allows(g, "8.8.4.5"));
+	EXPECT(!allows(g, "9.9.9.9"));
+	EXPECT(!allows(g, "2606:4700::1"));
+	sonde_guard_free(g);
+	EXPECT(sonde_guard_own_add(list, "192.0.2.1"));
+	EXPECT(sonde_guard_own_add(list, "2001:DB8:0::1"));
+	EXPECT(!sonde_guard_own_add(list, "192.0.2.1"));
+	EXPECT(!sonde_guard_own_add(list, "example.com"));
+	EXPECT(!sonde_guard_own_add(list, "192.0.2.0/24"));
+	EXPECT_STR(list, "192.0.2.1,2001:db8::1");
+	sonde_guard_own_addresses(list);
+	EXPECT(!strstr(list, "127.0.0.1"));
 }
 
 static void one_loopback_address_opens_its_name(void)
@@ -303,6 +348,6 @@ static void a_bad_list_names_its_entry(void)
 TAP_MAIN(CASE(every_spelling_meets_its_fate), CASE(bytes_that_no_name_has),
          CASE(targets_are_normalised), CASE(the_longest_prefix_wins),
          CASE(deny_wins_at_equal_length), CASE(private_opens_and_deny_closes_again),
-         CASE(carried_addresses_are_checked_too), CASE(one_loopback_address_opens_its_name),
+         CASE(carried_addresses_are_checked_too), CASE(own_addresses_need_to_be_allowed), CASE(one_loopback_address_opens_its_name),
          CASE(other_families_and_short_addresses_are_refused), CASE(prefixes_have_one_spelling),
          CASE(a_bad_list_names_its_entry))

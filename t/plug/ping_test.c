@@ -446,6 +446,28 @@ static void check_has_its_say(void)
 	fakehost_free(h);
 }
 
+static void a_source_is_sent_from(void)
+{
+	static const int sockets[] = { FAKEHOST_PING_SOCKET, FAKEHOST_RAW_SOCKET };
+
+	netns_enter();
+	for (unsigned i = 0; i < 2; i++) {
+		struct fakehost *h = ping();
+		fakehost_icmp_sockets(h, sockets[i]);
+		EXPECT_INT(fakehost_set(h, "source", "127.0.0.5"), 0);
+		json_t *j = run(h, "127.0.0.1");
+		EXPECT_INT(stat_int(j, "rcv"), 3);
+		EXPECT_STR(text_of(j, "timestamps"), "kernel");
+		json_decref(j);
+		EXPECT_INT(fakehost_set(h, "source", "192.0.2.1"), 0);
+		EXPECT_INT(fakehost_run(h, "127.0.0.1"), 0);
+		EXPECT_INT(fakehost_failure(h), SONDE_FAIL_INTERNAL);
+		EXPECT_STR(fakehost_why(h), "the source is no address of this node");
+		EXPECT_STR(fakehost_broken(h), "");
+		fakehost_free(h);
+	}
+}
+
 TAP_MAIN(CASE(replies_by_ping_socket_v4), CASE(replies_by_raw_socket_v4),
          CASE(replies_by_ping_socket_v6), CASE(replies_by_raw_socket_v6),
          CASE(every_size_comes_back), CASE(total_loss_is_a_result),
@@ -458,4 +480,5 @@ TAP_MAIN(CASE(replies_by_ping_socket_v4), CASE(replies_by_raw_socket_v4),
          CASE(a_reply_with_a_spoilt_last_cookie_byte_is_ignored),
          CASE(names_are_resolved_and_v4_is_preferred),
          CASE(no_name_no_guard_no_memory_fail_as_such),
-         CASE(a_cancelled_probe_reports_what_it_has), CASE(check_has_its_say))
+         CASE(a_cancelled_probe_reports_what_it_has), CASE(check_has_its_say),
+         CASE(a_source_is_sent_from))

@@ -23,7 +23,7 @@ sub new {
   my ($class, %opt) = @_;
   socketpair(my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or die "socketpair: $!\n";
   my $plugins = $opt{plugins} // plugin_dirs(qw(echo tcp faulty));
-  my @cmd = (builddir() . '/sonde-runner', '--plugins', $plugins, '--fd', fileno($theirs),
+  my @cmd = ($opt{program} // builddir() . '/sonde-runner', '--plugins', $plugins, '--fd', fileno($theirs),
     '--log-level', 'error', @{ $opt{args} // [] });
   my $pid = fork() // die "fork: $!\n";
   if (!$pid) {
@@ -108,7 +108,7 @@ sub recv {
 sub answer {
   my ($self) = @_;
   while (my $m = $self->recv) {
-    return $m if $m->{t} ne 'ready';
+    return $m if $m->{t} ne 'ready' && $m->{t} ne 'types';
   }
   return undef;
 }

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "plug/result.h"
 #include "runner/poller.h"
-#include "runner/result.h"
 #include "tap.h"
 
 static void expect_end(struct sonde_result *r, const char *want)

@@ -9,7 +9,10 @@ use RunnerDriver;
 use Test::More;
 
 my $r = RunnerDriver->new;
-is($r->recv->{t}, 'ready', 'it is ready once its plugins are open');
+my $said = $r->recv;
+is($said->{t}, 'types', 'it says first what its plugins are');
+is_deeply([ sort map { $_->{name} } @{ $said->{plugins}{plugins} } ], [qw(echo faulty tcp)], 'all of them');
+is($r->recv->{t}, 'ready', 'and then that it is ready');
 
 subtest 'a probe' => sub {
   my $o = $r->run('echo', "h\x{e9}llo \"x\"", options => { text => "a\nb" });

@@ -174,6 +174,32 @@ static void large_bodies_are_linear(void)
 	teardown();
 }
 
+static void types_and_reload(void)
+{
+	struct sonde_msg in = { .kind = SONDE_MSG_TYPES,
+		                .types = { SONDE_TEXT("{\"plugins\":[{\"name\":\"a\"}]}"),
+		                           SONDE_TEXT("a \"b\""), true } };
+	struct sonde_msg out;
+
+	setup();
+	sonde_msg_encode(&buf, &in);
+	EXPECT_INT(sonde_msg_decode(decoder, buf.data, buf.len, &out, &error), 0);
+	EXPECT_INT(out.kind, SONDE_MSG_TYPES);
+	EXPECT(out.types.asked && out.types.why.len == 5);
+	EXPECT(out.types.plugins.len == in.types.plugins.len);
+	in.types.why.len = 0;
+	sonde_buf_reset(&buf);
+	sonde_msg_encode(&buf, &in);
+	EXPECT_INT(sonde_msg_decode(decoder, buf.data, buf.len, &out, &error), 0);
+	EXPECT_INT(out.types.why.len, 0);
+	EXPECT_INT(decode("{\"t\":\"types\",\"plugins\":[]}", &out), SONDE_EINVAL);
+	EXPECT_STR(error.path, "plugins");
+	EXPECT_INT(decode("{\"t\":\"reload\"}", &out), 0);
+	EXPECT_INT(out.kind, SONDE_MSG_RELOAD);
+	teardown();
+}
+
 TAP_MAIN(CASE(results_survive_a_round_trip), CASE(tasks_and_frames),
+         CASE(types_and_reload),
          CASE(bad_messages_name_their_place), CASE(strict_json_check),
          CASE(large_bodies_are_linear))

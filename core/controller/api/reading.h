@@ -7,6 +7,7 @@ struct reading {
 	struct controller *c;
 	struct measurement_request *r;
 	const json_t *options;
+	bool policy_given;
 	const void *args; /* of the type, once they were checked */
 	struct sonde_error *e;
 };

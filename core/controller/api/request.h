@@ -9,7 +9,8 @@
 struct measurement_request {
 	const struct type *type;
 	const char *target;  /* normalised */
-	const char *policy;
+	const char *policy;  /* a chain: "regional,least_load" */
+	const char *policy_params; /* JSON, NULL = none */
 	struct node *peer;   /* the target, where a type's target is a node */
 	unsigned location_count;
 	const json_t *locations_json; /* as given, borrowed */

@@ -7,11 +7,25 @@
 const struct route api_routes[] = {
 	{ SONDE_POST, "/v1/measurements", ROLE_MEASURE, api_create_measurement,
 	  "Create a measurement, or up to 1,000 as an array" },
+	{ SONDE_GET, "/v1/measurements/{id}/explain", ROLE_ADMIN, api_explain_measurement,
+	  "Why these nodes: candidates, filters, policy, seed, answer" },
 	{ SONDE_GET, "/v1/measurements/{id}", ROLE_PUBLIC, api_get_measurement,
 	  "A measurement and its results" },
 	{ SONDE_GET, "/v1/probes", ROLE_PUBLIC, api_list_probes, "Nodes that are ready" },
 	{ SONDE_GET, "/v1/plugins", ROLE_PUBLIC, api_list_plugins, "Measurement types" },
+	{ SONDE_POST, "/v1/plugins/reload", ROLE_ADMIN, api_reload_plugins,
+	  "Look at the plugin directories again, here and on nodes" },
+	{ SONDE_POST, "/v1/plugins/reload/{id}", ROLE_ADMIN, api_reload_plugins,
+	  "The same, on one node" },
 	{ SONDE_GET, "/v1/policies", ROLE_ADMIN, api_list_policies, "Placement policies" },
+	{ SONDE_GET, "/v1/policies/{id}", ROLE_ADMIN, api_get_policy,
+	  "Source and versions of a policy" },
+	{ SONDE_PUT, "/v1/policies/{id}", ROLE_ADMIN, api_put_policy,
+	  "Compile, test and swap in a policy" },
+	{ SONDE_POST, "/v1/policies/{id}/rollback", ROLE_ADMIN, api_rollback_policy,
+	  "Make an earlier version the newest one" },
+	{ SONDE_POST, "/v1/policies/{id}/simulate", ROLE_ADMIN, api_simulate_policy,
+	  "Decide recorded or invented requests again and count" },
 	{ SONDE_POST, "/v1/nodes/register", ROLE_PUBLIC, api_register_node,
 	  "Enrol a node with a registration token" },
 	{ SONDE_GET, "/v1/nodes", ROLE_ADMIN, api_list_nodes, "All nodes" },
@@ -53,7 +67,9 @@ static bool path_matches(const char *pattern, const char *path, char *param)
 		return false;
 	const char *value = path + head;
 	size_t len = strcspn(value, "/");
-	if (!len || len >= PATH_PARAM_MAX || strcmp(value + len, strchr(brace, '}') + 1))
+	if (!len || len >= PATH_PARAM_MAX)
+		return false;
+	if (strcmp(value + len, strchr(brace, '}') + 1))
 		return false;
 	memcpy(param, value, len);
 	param[len] = '\0';
@@ -85,7 +101,7 @@ static bool may_pass(struct call *call, enum role role)
 static void preflight(struct call *call)
 {
 	static const struct sonde_header headers[] = {
-		{ "Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE, OPTIONS" },
+		{ "Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS" },
 		{ "Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match" },
 		{ "Access-Control-Max-Age", "600" },
 		{ NULL },

@@ -14,8 +14,19 @@
  * callback comes. cancel() asks to end soon: the plugin answers with done(). When start() returns
  * non-zero the probe has ended as `internal` and finish() is not called.
  *
- * Growth: rows and structs are only ever appended to. `size` members say how much the other side
- * knows; a reader never looks past them. */
+ * The ABI law: within one SONDE_PLUGIN_ABI, members, rows, bits and numbers are only ever appended,
+ * never moved, resized or given another meaning. `size` members say how much the other side knows.
+ *
+ *	older plugin, newer host	the host reads `size` bytes; what is missing is zero, which
+ *					always means "as before"
+ *	newer plugin, older host	the host reads what it knows and steps over rows by param_size
+ *					and field_size. A type, need or kind of target that it does
+ *					not know refuses the plugin with a sentence
+ *	a function of the host		the plugin asks SONDE_HOST_HAS before it calls one that came
+ *					later than the header of ABI 1 (the last one there is random)
+ *	a number from the host		an unknown enum sonde_why or failure is like CANCELLED and
+ *					INTERNAL
+ *	another SONDE_PLUGIN_ABI	refused before anything behind `abi` and `size` is read */
 #ifndef SONDE_PLUGIN_H
 #define SONDE_PLUGIN_H
 
@@ -68,6 +79,14 @@ enum sonde_type {
 	                        seconds; min..max in milliseconds */
 	SONDE_TYPE_ROWS,     /* fields only: an array of objects, described by "name[].x" rows */
 	SONDE_TYPE_OBJECT,   /* fields only */
+	SONDE_TYPE_MAP,      /* parameters only; args: const struct sonde_pair *, ended by a pair without
+	                        a name, or NULL; input {"name": "text"} or lines "name: text"; at most
+	                        128 pairs, names of 256 bytes, texts of max (0 = 8192) bytes; no default */
+};
+
+/* One entry of a SONDE_TYPE_MAP parameter, in the order of the input. UTF-8. */
+struct sonde_pair {
+	const char *name, *value;
 };
 
 enum {
@@ -224,7 +243,14 @@ struct sonde_plugin {
 	void (*cancel)(struct sonde_probe *, enum sonde_why);
 	void (*finish)(struct sonde_probe *);
 	uint32_t target; /* SONDE_TARGET_IS_... */
+	/* A test of the plugin's own tables and parsers for `sonde plugin check`; no node calls it.
+	 * 0, or non-zero with the error filled. Takes no time, needs no network. May be NULL. */
+	int (*self_test)(struct sonde_error *);
 };
+
+/* Whether the host knows a function: SONDE_HOST_HAS(p->host, random). */
+#define SONDE_HOST_HAS(table, member) \
+	((table)->size >= offsetof(struct sonde_host, member) + sizeof((table)->member))
 
 #if defined(__GNUC__)
 #define SONDE_EXPORT __attribute__((visibility("default")))

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fuzz target of an HTTP answer: byte 0 is the body's limit, then lines until an empty one are the
+ * head, the rest is the body. Headers must lie in the head; every wish is held against it. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/expect.h"
+#include "http/json.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_headers(const struct http_reply *r)
+{
+	struct http_header h;
+
+	for (size_t at = 0; http_reply_header(r, &at, &h);) {
+		const char *end = r->head + r->head_len;
+		if (!h.name_len || h.name < r->head || h.name + h.name_len > end ||
+		    h.value < r->head || h.value + h.value_len > end)
+			abort();
+	}
+}
+
+static void check_json(const struct http_reply *r)
+{
+	static const char *const pointers[] = { "", "/a", "/a/0/b", "/~0~1", "/3" };
+	const char *body = r->body ? r->body : "", *value;
+	char text[64];
+	size_t len;
+
+	for (unsigned i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++) {
+		if (http_json_find(body, r->body_len, pointers[i], &value, &len) != HTTP_JSON_FOUND)
+			continue;
+		if (!len || value < body || value + len > body + r->body_len)
+			abort();
+		if (http_json_text(text, sizeof(text), value, len) >= sizeof(text))
+			abort();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct sonde_pair headers[] = { { "server", "^a+$" }, { NULL, NULL } };
+	static const struct sonde_pair json[] = { { "/a/0", "1" }, { "/b", "~x" }, { NULL, NULL } };
+	static const struct http_wishes wishes = {
+		.status = "2xx,301", .body = "a.*b", .no_body = "c", .headers = headers, .json = json,
+		.days = 1,
+	};
+	struct http_expect x[HTTP_EXPECTS_MAX];
+	struct http_reply r;
+
+	if (!size)
+		return 0;
+	http_reply_init(&r, data[0] * 16u);
+	const char *at = (const char *)data + 1, *end = (const char *)data + size;
+	while (at < end && !r.head_done && !r.head_full) {
+		const char *stop = memchr(at, '\n', (size_t)(end - at));
+		stop = stop ? stop + 1 : end;
+		http_reply_line(&r, at, (size_t)(stop - at));
+		at = stop;
+	}
+	http_reply_body(&r, at, (size_t)(end - at));
+	if (r.body_len > r.body_max || r.head_len > HTTP_HEAD_MAX)
+		abort();
+	check_headers(&r);
+	check_json(&r);
+	if (http_cut(r.body, r.body_len, 10) > r.body_len)
+		abort();
+	if (http_wishes_hold(&wishes, &r, true, 5, x, HTTP_EXPECTS_MAX) != http_wishes_count(&wishes))
+		abort();
+	http_reply_deinit(&r);
+	return 0;
+}
