@@ -49,3 +49,8 @@ sbin_PROGRAMS += sonde-controller
 sonde_controller_SOURCES = core/controller/main.c
 sonde_controller_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
 sonde_controller_LDADD = $(CONTROLLER_LIBS)
+
+C_TESTS += t/controller/life_test
+t_controller_life_test_SOURCES = t/controller/life_test.c
+t_controller_life_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_controller_life_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)

@@ -64,3 +64,8 @@ t_node_node_test_LDADD = t/libtap.a core/wire/libwire.a core/net/libnet.a core/b
 	$(LWS_LIBS) $(UV_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) -lm
 # A node, its runner and their plugins as processes: memcheck would see only the test.
 VALGRIND_SKIP += t/node/node_test
+
+C_TESTS += t/node/life_test
+t_node_life_test_SOURCES = t/node/life_test.c
+t_node_life_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_node_life_test_LDADD = t/libtap.a $(NODE_LIBS)

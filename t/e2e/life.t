@@ -213,6 +213,18 @@ subtest 'revoke' => sub {
   diag sprintf 'closed after %.2f s', time - $t0;
   $s->kill('delta', 'KILL');
   ok(!$s->node('delta'), 'not listed');
+  # One that does not answer the close.
+  my $open = sub { ($s->get('/metrics')->{content} =~ /^sonde_node_connections (\d+)/m)[0] };
+  $s->start_node('deaf');
+  $s->wait_online('deaf');
+  my $before = $open->();
+  CORE::kill 'STOP', $s->{pids}{deaf};
+  $t0 = time;
+  $s->delete('/v1/nodes/deaf');
+  ok($s->until(2, sub { $open->() < $before }), 'also that of a node that hears nothing');
+  diag sprintf 'closed after %.2f s', time - $t0;
+  CORE::kill 'CONT', $s->{pids}{deaf};
+  $s->kill('deaf', 'KILL');
 };
 
 subtest 'stale, offline, disabled' => sub {
