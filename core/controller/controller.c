@@ -72,6 +72,10 @@ static int reopen_one(void *arg, struct sonde_slice key, struct sonde_slice valu
 		free(bytes);
 		return 0;
 	}
+	if (m->record.schedule.len && !m->record.pairs) { /* a run of a node's own: it came with its result */
+		measurement_free(m);
+		return 0;
+	}
 	for (uint32_t i = 0; i < m->record.count; i++) {
 		if (sonde_read_result(ro->read, &id, i, &result) != SONDE_OK)
 			continue;
@@ -231,6 +235,7 @@ static void on_tick(uv_timer_t *timer)
 	tasks_tick(&c->tasks, now);
 	decisions_flush(&c->decisions);
 	policies_tick(&c->changes);
+	schedules_tick(&c->schedules, now);
 	if (now - c->retained_ns > RETAIN_EVERY_S * SONDE_NS_PER_S) {
 		c->retained_ns = now;
 		sonde_store_retain(c->store, (unsigned)c->options.retain_days);
@@ -299,6 +304,10 @@ static int load_state(struct controller *c, struct sonde_error *e)
 		rc = tokens_load(&c->tokens, c->store, e);
 	if (rc == SONDE_OK)
 		rc = nodes_load(&c->nodes, c->store, e);
+	if (rc == SONDE_OK)
+		rc = events_load(&c->events, c, e);
+	if (rc == SONDE_OK)
+		rc = schedules_load(&c->schedules, c, e);
 	if (rc == SONDE_OK && ingest_init(&c->ingest, c) != SONDE_OK)
 		rc = sonde_fail(e, SONDE_EIO, "state", "cannot read the store");
 	if (rc == SONDE_OK && reopen(c) != SONDE_OK)
@@ -428,6 +437,8 @@ void controller_stop(struct controller *c)
 
 void controller_deinit(struct controller *c)
 {
+	schedules_deinit(&c->schedules);
+	events_deinit(&c->events);
 	tasks_deinit(&c->tasks);
 	decisions_deinit(&c->decisions);
 	policies_deinit(&c->changes);

@@ -143,6 +143,7 @@ static void welcome(struct controller *c, struct node *node, const struct sonde_
 }
 
 static void set_goodbye(struct controller *, struct node *, bool);
+static void keep_address(struct controller *, struct node *, struct sonde_text);
 
 static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde_msg_hello *h)
 {
@@ -183,7 +184,9 @@ static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde
 		set_goodbye(c, node, false);
 	welcome(c, node, h);
 	life_welcomed(c, node, h, key);
+	keep_address(c, node, h->address);
 	node_announce(&c->nodes, node);
+	schedules_node_up(&c->schedules, node, h);
 	tasks_touch(&c->tasks, node);
 	tasks_flush(&c->tasks);
 }
@@ -196,6 +199,20 @@ static void set_goodbye(struct controller *c, struct node *node, bool goodbye)
 	node->facts.goodbye_ms = goodbye ? sonde_wall_ms() : 0;
 	node_change(c, node, json_pack("{s:b, s:I}", "goodbye", goodbye, "goodbyeMs",
 	                               (json_int_t)node->facts.goodbye_ms), NULL, NULL);
+}
+
+/* What other nodes are given as its address; kept, because it is needed while the node is away. */
+static void keep_address(struct controller *c, struct node *node, struct sonde_text address)
+{
+	struct node_facts facts = node->facts;
+	char text[256];
+
+	snprintf(text, sizeof(text), "%.*s", (int)address.len, address.s ? address.s : "");
+	if (!strcmp(text, facts.address ? facts.address : ""))
+		return;
+	facts.address = text;
+	node_set_facts(&c->nodes, node, &facts);
+	node_change(c, node, json_pack("{s:s}", "address", text), NULL, NULL);
 }
 
 /* ---- the other messages ---- */
@@ -265,6 +282,9 @@ static void on_message(struct sonde_conn *conn, void *arg, char *text, size_t le
 	case SONDE_MSG_RESULTS:
 		on_results(l, conn, &m);
 		break;
+	case SONDE_MSG_SCHEDULED:
+		schedules_acked(&l->c->schedules, l->node, &m.scheduled);
+		break;
 	case SONDE_MSG_PROGRESS:
 		tasks_progress(&l->c->tasks, l->node, &m.progress);
 		break;
@@ -307,6 +327,7 @@ static void on_drain(struct sonde_conn *conn, void *arg)
 	if (l && l->node) {
 		tasks_touch(&l->c->tasks, l->node);
 		tasks_flush(&l->c->tasks);
+		schedules_drained(&l->c->schedules, l->node);
 	}
 }
 

@@ -11,6 +11,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/nodes.c \
 	core/controller/api/answer.c \
 	core/controller/api/policies.c \
+	core/controller/api/schedules.c core/controller/api/schedule_view.c \
 	core/controller/api/reading.h \
 	core/controller/api/request.c core/controller/api/request.h \
 	core/controller/api/route.c \
@@ -21,6 +22,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/commands.c core/controller/commands.h \
 	core/controller/controller.c core/controller/controller.h \
 	core/controller/decisions.c core/controller/decisions.h \
+	core/controller/events.c core/controller/events.h \
 	core/controller/describe.c core/controller/describe.h \
 	core/controller/ingest.c core/controller/ingest.h \
 	core/controller/life.c core/controller/life.h \
@@ -33,6 +35,10 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/policies.c core/controller/policies.h \
 	core/controller/quarantine.c core/controller/quarantine.h \
 	core/controller/record.c core/controller/record.h \
+	core/controller/schedule.c core/controller/schedule.h \
+	core/controller/schedule_booked.c core/controller/schedule_nodes.c core/controller/schedule_push.c \
+	core/controller/schedule_runs.c core/controller/schedule_store.c \
+	core/controller/schedules.c core/controller/schedules.h \
 	core/controller/slots.c core/controller/slots.h \
 	core/controller/tasks.c core/controller/tasks.h core/controller/tasks_private.h \
 	core/controller/tokens.c core/controller/tokens.h \

@@ -201,6 +201,7 @@ void node_describe(const struct nodes *n, const struct node *node, struct sonde_
 		sonde_json_str(j, "registrationToken", node->facts.token);
 		describe_life(n, node, j);
 		describe_reload(node, j);
+		sonde_json_str(j, "advertised", node->facts.address);
 		describe_live(node, j);
 	}
 }

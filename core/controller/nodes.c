@@ -39,6 +39,7 @@ const struct sonde_param node_rows[] = {
 	ROW("goodbye", BOOL, goodbye, ""),
 	ROW("keyHash", STRING, key_hash, "", .max = 64),
 	ROW("token", STRING, token, "", .max = 26),
+	ROW("address", STRING, address, "", .max = 255),
 	ROW("createdMs", INT, created_ms, "", .max = INT64_MAX),
 	ROW("goodbyeMs", INT, goodbye_ms, "", .max = INT64_MAX),
 	ROW("tier", STRING, tier, "", .max = 64),

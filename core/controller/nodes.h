@@ -35,6 +35,7 @@ struct node_facts {
 	uint8_t approved, disabled, removed, goodbye;
 	const char *key_hash; /* hex of SHA-256 */
 	const char *token;    /* id of the registration token it came with */
+	const char *address;  /* for other nodes, as it told last */
 	int64_t created_ms, goodbye_ms;
 	const char *tier;       /* accounts that may use it; "" = all. The operator's word only */
 	uint8_t draining;       /* takes no new tasks */

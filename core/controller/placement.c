@@ -446,7 +446,8 @@ static unsigned choose_from(struct placement *p, const struct placement_request 
 			c = candidates_of(p, r->type, l);
 	}
 	unsigned before = set.count;
-	if (a->count || r->except) /* by an earlier location, or never to be chosen */
+	/* By an earlier location, or before, or never to be chosen. */
+	if (a->count || r->leave_out_count || r->except)
 		leave_out_taken(p, &set);
 	if (!want || !c)
 		return 0;
@@ -509,6 +510,8 @@ int placement_choose(struct placement *p, const struct placement_request *r,
 	clear(a);
 	if (make_room(p) != SONDE_OK)
 		return SONDE_ENOMEM;
+	for (unsigned i = 0; i < r->leave_out_count; i++)
+		p->taken[r->leave_out[i]->row / 64] |= UINT64_C(1) << (r->leave_out[i]->row % 64);
 	if (r->except)
 		p->taken[r->except->row / 64] |= UINT64_C(1) << (r->except->row % 64);
 	if (!r->location_count)
@@ -522,6 +525,8 @@ int placement_choose(struct placement *p, const struct placement_request *r,
 			                    most - a->count), a);
 	for (unsigned i = 0; i < a->count; i++)
 		p->taken[a->nodes[i]->row / 64] = 0;
+	for (unsigned i = 0; i < r->leave_out_count; i++)
+		p->taken[r->leave_out[i]->row / 64] = 0;
 	if (r->except)
 		p->taken[r->except->row / 64] = 0;
 	return a->count ? SONDE_OK : SONDE_ENOENT;

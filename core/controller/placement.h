@@ -34,6 +34,8 @@ struct placement_request {
 	unsigned current_count;
 	uint64_t seed;
 	struct sonde_buf *trace; /* JSON of how it came about is appended; NULL = not asked for */
+	struct node *const *leave_out; /* have it already */
+	unsigned leave_out_count;
 };
 
 struct placement_answer {

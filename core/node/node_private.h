@@ -6,6 +6,7 @@
 #include "node/node.h"
 #include "node/recent.h"
 #include "node/ring.h"
+#include "node/schedule.h"
 #include "node/selftest.h"
 #include "node/settings.h"
 #include "node/stats.h"
@@ -40,6 +41,7 @@ struct sonde_node {
 	struct sonde_net *net;
 	struct sonde_super *super;
 	struct sonde_link *link;
+	struct sonde_schedule *schedule;
 	struct sonde_buf plugins, packed;
 	struct sonde_accepts accepts;
 	struct sonde_stats stats;
@@ -59,9 +61,13 @@ struct sonde_node {
 /* Before the loop runs: attempts that were taken and never finished end as crashed, unless their
  * result is in the spool. */
 void sonde_work_recall(struct sonde_node *);
+/* Give a task to the runner, with this node's settings in it; as sonde_super_submit. */
+int sonde_work_submit(struct sonde_node *, const struct sonde_msg_task *);
 void sonde_work_visit(void *node, const struct sonde_record *); /* of each record at open */
 
 void sonde_work_reload(void *node); /* look at the plugin directory again */
+/* Into the spool, and over in the journal. */
+void sonde_work_keep(struct sonde_node *, const struct sonde_msg_result *);
 
 extern const struct sonde_sync_events sonde_work_sync_events;
 extern const struct sonde_super_events sonde_work_super_events;

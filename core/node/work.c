@@ -54,7 +54,7 @@ static int append(struct sonde_node *node, struct sonde_msg_result *r)
 	return rc;
 }
 
-static void keep_result(struct sonde_node *node, const struct sonde_msg_result *outcome)
+void sonde_work_keep(struct sonde_node *node, const struct sonde_msg_result *outcome)
 {
 	struct sonde_msg_result r = *outcome;
 	struct sonde_task_key key = { r.measurement, r.task, r.attempt };
@@ -76,8 +76,10 @@ static void on_outcome(void *arg, const struct sonde_msg_result *outcome)
 {
 	struct sonde_node *node = arg;
 
-	keep_result(node, outcome);
+	if (!sonde_schedule_outcome(node->schedule, outcome))
+		sonde_work_keep(node, outcome);
 	sonde_sync_request(node->sync);
+	sonde_schedule_poke(node->schedule);
 }
 
 static void on_progress(void *arg, const struct sonde_msg *m)
@@ -139,7 +141,7 @@ void sonde_work_recall(struct sonde_node *node)
 			.started_ms = line.wall_ms, .body = SONDE_TEXT("{}"),
 			.why = SONDE_TEXT("the node restarted while the probe ran"),
 		};
-		keep_result(node, &r);
+		sonde_work_keep(node, &r);
 		if (sonde_journal_find(node->journal, &line.key) == SONDE_JOURNAL_TAKEN)
 			break;
 	}
@@ -220,8 +222,7 @@ static unsigned refusal(struct sonde_node *node, const struct sonde_msg_task *ta
 	return SONDE_FAIL_NONE;
 }
 
-/* The task as this node runs it: with its settings. */
-static int submit(struct sonde_node *node, const struct sonde_msg_task *task)
+int sonde_work_submit(struct sonde_node *node, const struct sonde_msg_task *task)
 {
 	struct sonde_msg_task own = *task;
 
@@ -241,7 +242,7 @@ static unsigned take(struct sonde_node *node, const struct sonde_msg_task *task)
 		unsigned failure = refusal(node, task);
 		if (failure)
 			return failure;
-		if (submit(node, task))
+		if (sonde_work_submit(node, task))
 			return SONDE_FAIL_OVERLOAD;
 		if (sonde_journal_take(node->journal, &key, sonde_wall_ms()))
 			sonde_log(SONDE_LOG_ERROR, "node", "a task runs that is not in the journal");
@@ -323,7 +324,14 @@ static void on_beat(void *arg, struct sonde_msg_beat *beat)
 	sonde_life_beat(node, beat);
 }
 
+static void on_schedules(void *arg, const struct sonde_msg *m)
+{
+	struct sonde_node *node = arg;
+
+	sonde_schedule_take(node->schedule, m);
+}
+
 const struct sonde_link_events sonde_work_link_events = {
 	.up = on_up, .tasks = on_tasks, .cancel = on_cancel, .reload = sonde_work_reload,
-	.beat = on_beat, .fatal = on_fatal, .order = sonde_life_order,
+	.beat = on_beat, .fatal = on_fatal, .schedules = on_schedules, .order = sonde_life_order,
 };

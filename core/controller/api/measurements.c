@@ -244,11 +244,15 @@ static void refuse(struct call *call, int rc, const struct sonde_error *e)
 
 void api_create_measurement(struct call *call)
 {
-	struct sonde_error e = { .path = "", .text = "" };
 	json_t *body = call_body(call);
 
-	if (!body)
-		return;
+	if (body)
+		measurements_submit(call, body);
+}
+
+void measurements_submit(struct call *call, json_t *body)
+{
+	struct sonde_error e = { .path = "", .text = "" };
 	bool batch = json_is_array(body);
 	size_t n = batch ? json_array_size(body) : 1;
 	int rc = SONDE_OK;

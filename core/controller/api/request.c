@@ -59,6 +59,8 @@ static int read_target(struct reading *rd, const json_t *v)
 {
 	const char *text = json_string_value(v);
 
+	if (rd->untargeted)
+		return request_wrong(rd, "target", "\"target\" is not allowed where nodes are the targets");
 	if (!text || !*text)
 		return request_wrong(rd, "target", "\"target\" must be a text that is not empty");
 	rd->r->target = request_keep(rd, text);
@@ -201,7 +203,8 @@ static int read_members(struct reading *rd, const json_t *body)
 		rd->policy_given |= members[i].read == read_policy;
 	}
 	for (unsigned i = 0; i < MEMBERS; i++)
-		if (members[i].required && !(seen & 1u << i))
+		if (members[i].required && !(seen & 1u << i) &&
+		    !(rd->untargeted && members[i].read == read_target))
 			return sonde_fail(rd->e, SONDE_EINVAL, members[i].name, "\"%s\" is required",
 			                  members[i].name);
 	return SONDE_OK;
@@ -264,6 +267,10 @@ static int check_node(struct reading *rd)
 
 static int check_target(struct reading *rd)
 {
+	if (rd->untargeted)
+		return rd->r->type->target == TYPE_TARGET_HOST ||
+		       rd->r->type->target == TYPE_TARGET_NODE ? SONDE_OK :
+			request_wrong(rd, "type", "\"type\" must be one whose target is a host or a node");
 	switch (rd->r->type->target) {
 	case TYPE_TARGET_TEXT:
 		return SONDE_OK;
@@ -372,10 +379,10 @@ static uint32_t default_timeout_ms(const struct reading *rd)
 	return (uint32_t)(seconds > 10 ? seconds > TIMEOUT_MAX_S ? TIMEOUT_MAX_S : seconds : 10) * 1000;
 }
 
-int request_parse(struct controller *c, const json_t *body, struct measurement_request *r,
-                  struct sonde_error *e)
+static int parse(struct controller *c, const json_t *body, struct measurement_request *r,
+                 bool untargeted, struct sonde_error *e)
 {
-	struct reading rd = { .c = c, .r = r, .e = e };
+	struct reading rd = { .c = c, .r = r, .e = e, .untargeted = untargeted };
 
 	/* Locations are cleared one by one as they are read: the array is large. */
 	memset(r, 0, offsetof(struct measurement_request, locations));
@@ -396,6 +403,31 @@ int request_parse(struct controller *c, const json_t *body, struct measurement_r
 	if (rc == SONDE_OK && !r->timeout_given)
 		r->timeout_ms = default_timeout_ms(&rd);
 	return rc;
+}
+
+int request_parse(struct controller *c, const json_t *body, struct measurement_request *r,
+                  struct sonde_error *e)
+{
+	return parse(c, body, r, false, e);
+}
+
+int request_parse_untargeted(struct controller *c, const json_t *body,
+                             struct measurement_request *r, struct sonde_error *e)
+{
+	return parse(c, body, r, true, e);
+}
+
+int request_check_host(struct controller *c, const char *target, struct sonde_error *e)
+{
+	struct sonde_target t;
+
+	int rc = sonde_target_parse(target, strlen(target), &t, e);
+	if (rc != SONDE_OK)
+		return rc;
+	bool allowed = t.kind == SONDE_TARGET_NAME ?
+		sonde_guard_allows_name(c->guard, t.text) :
+		sonde_guard_allows(c->guard, (const struct sockaddr *)&t.sa, t.len);
+	return allowed ? SONDE_OK : sonde_fail(e, SONDE_EDENIED, "target", "is private");
 }
 
 void request_deinit(struct measurement_request *r)

@@ -50,6 +50,19 @@ const struct route api_routes[] = {
 	{ SONDE_GET, "/v1/registration-tokens", ROLE_ADMIN, api_list_tokens, "Registration tokens" },
 	{ SONDE_DELETE, "/v1/registration-tokens/{id}", ROLE_ADMIN, api_delete_token,
 	  "Revoke a registration token" },
+	{ SONDE_POST, "/v1/schedules", ROLE_ADMIN, api_create_schedule, "Create a schedule" },
+	{ SONDE_GET, "/v1/schedules", ROLE_ADMIN, api_list_schedules, "All schedules" },
+	{ SONDE_POST, "/v1/schedules/{id}/run", ROLE_ADMIN, api_run_schedule,
+	  "Measure now, once, as the schedule would" },
+	{ SONDE_POST, "/v1/schedules/{id}/pause", ROLE_ADMIN, api_pause_schedule, "Pause a schedule" },
+	{ SONDE_POST, "/v1/schedules/{id}/resume", ROLE_ADMIN, api_resume_schedule,
+	  "Resume a schedule" },
+	{ SONDE_GET, "/v1/schedules/{id}", ROLE_ADMIN, api_get_schedule,
+	  "A schedule: its nodes, what was expected and received" },
+	{ SONDE_PATCH, "/v1/schedules/{id}", ROLE_ADMIN, api_patch_schedule,
+	  "Change a schedule; null takes a member away" },
+	{ SONDE_DELETE, "/v1/schedules/{id}", ROLE_ADMIN, api_delete_schedule, "End a schedule" },
+	{ SONDE_GET, "/v1/events", ROLE_ADMIN, api_list_events, "The newest events" },
 	{ SONDE_GET, "/health", ROLE_PUBLIC, api_health, "The process lives" },
 	{ SONDE_GET, "/ready", ROLE_PUBLIC, api_ready, "The service can take work" },
 	{ SONDE_GET, "/metrics", ROLE_PUBLIC, api_metrics, "Prometheus metrics" },
@@ -67,9 +80,7 @@ static bool path_matches(const char *pattern, const char *path, char *param)
 		return false;
 	const char *value = path + head;
 	size_t len = strcspn(value, "/");
-	if (!len || len >= PATH_PARAM_MAX)
-		return false;
-	if (strcmp(value + len, strchr(brace, '}') + 1))
+	if (!len || len >= PATH_PARAM_MAX || strcmp(value + len, strchr(brace, '}') + 1))
 		return false;
 	memcpy(param, value, len);
 	param[len] = '\0';
