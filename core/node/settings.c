@@ -166,11 +166,13 @@ bool sonde_node_settings_adjust(const struct sonde_node_settings *s, int64_t pac
 	json_t *params = packets_per_second ? params_of(s->described, task->type) : NULL;
 	if (!set && !params)
 		return false;
-	json_t *options = task->options.len ?
+	json_t *given = task->options.len ?
 		sonde_json_load(task->options.s, task->options.len, NULL) : json_object();
-	bool changed = set && json_object_update_missing(options, set) == 0;
+	json_t *options = set ? json_deep_copy(set) : json_incref(given);
+	bool changed = set && given && json_object_update_recursive(options, given) == 0;
 	changed |= params && slow_down(options, params, packets_per_second);
 	changed = changed && write_options(options, out);
 	json_decref(options);
+	json_decref(given);
 	return changed;
 }

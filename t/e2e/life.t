@@ -69,9 +69,11 @@ subtest 'settings' => sub {
   is($s->patch('/v1/nodes/alpha/config', { capacity => 10_000 })->{status}, 200, 'more than the owner');
   ok(node_becomes('alpha', sub { $_[0]{config}{acknowledged} == 2 }), 'acknowledged');
   ok(node_becomes('alpha', sub { $_[0]{live}{capacity} == 8 }), "the owner's own limit wins");
+  is($s->patch('/v1/nodes/beta/config', { plugins => { dns => { query => { type => 'AAAA' } } } })
+    ->{status}, 200, 'an option in a group');
   is($s->patch('/v1/nodes/alpha/config', $_)->{status}, 400, encode_json($_) . ' is refused')
     for { colour => 1 }, { capacity => -1 }, { plugins => { nosuch => {} } },
-    { plugins => { echo => { nosuch => 1 } } }, { plugins => { echo => { delay => 'soon' } } };
+    { plugins => { echo => { nosuch => 1 } } }, { plugins => { dns => { query => { type => 'nosuch' } } } }, { plugins => { echo => { delay => 'soon' } } };
   is($s->patch('/v1/nodes/alpha/config', { plugins => undef, beat => '500ms' })->{json}{config}{settings}
     {plugins}, undef, 'null takes a setting away');
   ok(node_becomes('alpha', sub { $_[0]{config}{acknowledged} == 3 }), 'acknowledged');

@@ -88,6 +88,10 @@ static void packets_are_limited(void)
 	EXPECT_STR(adjusted(&s, 0, "{\"other\":1,\"rate\":7}"), "{\"other\":1,\"rate\":7}");
 	EXPECT_STR(adjusted(&s, 0, "{\"other\":1}"), "{\"other\":1,\"rate\":500}");
 	EXPECT_STR(adjusted(&s, 100, "{\"other\":1}"), "{\"other\":1,\"rate\":100}");
+	json_decref(s.plugins);
+	s.plugins = json_loads("{\"sweep\":{\"query\":{\"a\":1,\"b\":2}}}", 0, NULL);
+	EXPECT_STR(adjusted(&s, 0, "{\"query\":{\"b\":3}}"), "{\"query\":{\"a\":1,\"b\":3}}");
+	EXPECT_STR(adjusted(&s, 0, "{broken"), "as it was");
 	sonde_node_settings_deinit(&s);
 }
 

@@ -44,7 +44,9 @@ static void answer_status(struct controller *c, struct sonde_req *req, int statu
 
 /* ---- settings ---- */
 
-/* RFC 7386 on one level and on plugins.TYPE: null takes away. */
+enum { SETTINGS_DEPTH = 3 }; /* plugins.TYPE.GROUP */
+
+/* RFC 7386 down to the options' groups: null takes away. */
 static void put_over(json_t *settings, const json_t *patch, int depth)
 {
 	const char *key;
@@ -64,38 +66,68 @@ static void put_over(json_t *settings, const json_t *patch, int depth)
 	}
 }
 
+/* doc holds the one option `name`, in its group when it has one. */
+static int check_option(const struct type *type, const char *name, const json_t *doc,
+                        struct sonde_error *e)
+{
+	union { double number; int64_t integer; const void *pointer; } slot = { 0 };
+	struct sonde_param rows[2] = { { 0 } };
+	struct sonde_pool pool;
+
+	/* A secret would be shown with the settings. */
+	if (!sonde_row_find(type->params, name, &rows[0]) ||
+	    rows[0].flags & (SONDE_PARAM_INTERNAL | SONDE_PARAM_SECRET))
+		return sonde_fail(e, SONDE_EINVAL, "plugins", "%.64s has no option %.64s that can be set",
+		                  type->name, name);
+	rows[0].offset = 0;
+	rows[0].flags &= ~(uint32_t)SONDE_PARAM_REQUIRED;
+	sonde_pool_init(&pool, 1 << 16);
+	int rc = doc ? sonde_rows_fill(SONDE_ROWS(rows), doc, &slot, &pool, e) : SONDE_ENOMEM;
+	sonde_pool_deinit(&pool);
+	if (rc != SONDE_OK)
+		sonde_error_nest(e, "plugins", -1);
+	return rc;
+}
+
+static int check_group(const struct type *type, const char *name, json_t *value,
+                       struct sonde_error *e)
+{
+	struct sonde_param row;
+	char full[130];
+	const char *inner;
+	json_t *one;
+
+	if (!json_is_object(value) || sonde_row_find(type->params, name, &row)) {
+		json_t *doc = json_pack("{s:O}", name, value);
+		int rc = check_option(type, name, doc, e);
+		json_decref(doc);
+		return rc;
+	}
+	json_object_foreach(value, inner, one) {
+		snprintf(full, sizeof(full), "%.64s.%.64s", name, inner);
+		json_t *doc = json_pack("{s:{s:O}}", name, inner, one);
+		int rc = check_option(type, full, doc, e);
+		json_decref(doc);
+		if (rc != SONDE_OK)
+			return rc;
+	}
+	return SONDE_OK;
+}
+
 /* The options of each type as the type's own rows take them. */
 static int check_options(const struct controller *c, const json_t *plugins, struct sonde_error *e)
 {
-	const char *name;
-	json_t *options;
+	const char *name, *option;
+	json_t *options, *value;
 
 	json_object_foreach((json_t *)plugins, name, options) {
 		const struct type *type = types_find(&c->types, name, strlen(name));
-		const char *option;
-		json_t *value;
-		struct sonde_param row;
 		if (!type)
 			return sonde_fail(e, SONDE_EINVAL, "plugins", "there is no type %.64s", name);
 		json_object_foreach(options, option, value) {
-			struct sonde_pool pool;
-			if (!sonde_row_find(type->params, option, &row) ||
-			    row.flags & SONDE_PARAM_INTERNAL)
-				return sonde_fail(e, SONDE_EINVAL, "plugins", "%.64s has no option %.64s",
-				                  name, option);
-			row.offset = 0;
-			row.flags &= ~(uint32_t)SONDE_PARAM_REQUIRED;
-			struct sonde_param rows[2] = { row, { 0 } };
-			union { double number; int64_t integer; const char *text; } slot = { 0 };
-			json_t *one = json_pack("{s:O}", option, value);
-			sonde_pool_init(&pool, 1 << 16);
-			int rc = one ? sonde_rows_fill(SONDE_ROWS(rows), one, &slot, &pool, e) : SONDE_ENOMEM;
-			sonde_pool_deinit(&pool);
-			json_decref(one);
-			if (rc != SONDE_OK) {
-				sonde_error_nest(e, "plugins", -1);
+			int rc = check_group(type, option, value, e);
+			if (rc != SONDE_OK)
 				return rc;
-			}
 		}
 	}
 	return SONDE_OK;
@@ -133,7 +165,7 @@ void api_configure_node(struct call *call)
 	const char *have = node->facts.settings;
 	json_t *next = have && *have ? sonde_json_load(have, strlen(have), &e) : json_object();
 	if (json_is_object(body))
-		put_over(next, body, 2);
+		put_over(next, body, SETTINGS_DEPTH);
 	int rc = json_is_object(body) ? sonde_settings_read(next, &settings, &e) :
 					sonde_fail(&e, SONDE_EINVAL, "", "must be an object");
 	if (rc == SONDE_OK)
