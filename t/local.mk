@@ -24,3 +24,6 @@ t_e2e_shift_2_shift_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DSHIFT_VERSION=2
 t_e2e_shift_2_shift_la_CFLAGS = $(PLUGIN_CFLAGS)
 t_e2e_shift_2_shift_la_LDFLAGS = $(SHIFT_LDFLAGS)
 SCRIPT_TESTS += t/e2e/reload.t t/e2e/contain.t
+
+# The life of a node.
+SCRIPT_TESTS += t/e2e/life.t

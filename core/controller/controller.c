@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controller/api/api.h"
+#include "controller/life.h"
 #include "controller/link.h"
 
 enum { STORE_QUEUE = 65536, MESSAGE_MAX = 4 << 20, SEND_QUEUE = 8 << 20, TICK_MS = 500,
@@ -229,6 +230,8 @@ static void on_tick(uv_timer_t *timer)
 	int64_t now = sonde_boottime_ns();
 
 	link_tick(c, now);
+	commands_tick(&c->commands, now);
+	life_tick(c, now);
 	tasks_tick(&c->tasks, now);
 	decisions_flush(&c->decisions);
 	policies_tick(&c->changes);
@@ -384,6 +387,9 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	nodes_init(&c->nodes, c->policies, &c->bus);
 	c->nodes.beat_ns = c->options.beat_s * SONDE_NS_PER_S;
 	c->nodes.deregistered_ms = c->options.deregistered_ns / SONDE_NS_PER_MS;
+	c->nodes.latitude = c->options.latitude;
+	c->nodes.longitude = c->options.longitude;
+	c->nodes.newest = c->options.node_version_newest;
 	placement_init(&c->placement, &c->nodes, c->policies);
 	c->placement.trace_nodes = (unsigned)c->options.explain_nodes;
 	c->decisions.store = c->store;
@@ -414,6 +420,7 @@ static void net_closed(void *arg)
 {
 	struct controller *c = arg;
 
+	commands_deinit(&c->commands);
 	decisions_flush(&c->decisions);
 	/* What waits is committed; nobody is left to be answered. */
 	sonde_store_close(c->store);

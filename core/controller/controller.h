@@ -5,6 +5,7 @@
 
 #include "controller/api/wait.h"
 #include "controller/bus.h"
+#include "controller/commands.h"
 #include "controller/decisions.h"
 #include "controller/events.h"
 #include "controller/ingest.h"
@@ -70,6 +71,7 @@ struct controller {
 	struct request_count requests;
 	int64_t started_ns;
 	struct silent_links silent; /* node websockets before hello */
+	struct commands commands;   /* sent to nodes, not answered yet */
 	int64_t retained_ns;        /* when old results were last asked to be deleted */
 	unsigned connections; /* node websockets, also before hello */
 	bool stopping;

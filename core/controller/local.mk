@@ -3,6 +3,7 @@ noinst_LIBRARIES += core/controller/libcontroller.a
 core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/api.h \
 	core/controller/api/enrol.c \
+	core/controller/api/life.c \
 	core/controller/api/explain.c \
 	core/controller/api/locations.c \
 	core/controller/api/measurement_list.c \
@@ -24,12 +25,15 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/tokens.c \
 	core/controller/api/wait.c core/controller/api/wait.h \
 	core/controller/bus.c core/controller/bus.h \
+	core/controller/change.c core/controller/change.h \
+	core/controller/commands.c core/controller/commands.h \
 	core/controller/controller.c core/controller/controller.h \
 	core/controller/decisions.c core/controller/decisions.h \
 	core/controller/events.c core/controller/events.h \
 	core/controller/describe.c core/controller/describe.h \
 	core/controller/histogram.c core/controller/histogram.h \
 	core/controller/ingest.c core/controller/ingest.h \
+	core/controller/life.c core/controller/life.h \
 	core/controller/link.c core/controller/link.h \
 	core/controller/live.c core/controller/live.h \
 	core/controller/magic.c core/controller/magic.h \
@@ -69,3 +73,7 @@ C_TESTS += t/controller/facts_test
 t_controller_facts_test_SOURCES = t/controller/facts_test.c
 t_controller_facts_test_LDADD = t/libtap.a core/controller/libcontroller.a core/base/libbase.a \
 	$(SODIUM_LIBS) -lm
+C_TESTS += t/controller/life_test
+t_controller_life_test_SOURCES = t/controller/life_test.c
+t_controller_life_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_controller_life_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)

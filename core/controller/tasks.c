@@ -378,6 +378,12 @@ void tasks_node_gone(struct tasks *ts, struct node *node)
 	}
 }
 
+void tasks_node_idle(struct tasks *ts, struct node *node, const char *why)
+{
+	while (node->queued.first)
+		retry(ts, node->queued.first, SONDE_FAIL_NODE_LOST, why);
+}
+
 void tasks_node_removed(struct tasks *ts, struct node *node)
 {
 	while (node->active.first)

@@ -91,6 +91,8 @@ void tasks_progress(struct tasks *, struct node *, const struct sonde_msg_progre
 void tasks_done(struct tasks *, const struct sonde_id *, uint32_t index);
 /* The node's connection is gone (or the node is to be given nothing more). */
 void tasks_node_gone(struct tasks *, struct node *);
+/* The node is to be given nothing new: what it has not been sent is queued elsewhere or closed. */
+void tasks_node_idle(struct tasks *, struct node *, const char *why);
 /* The node will not come back: everything it holds is queued elsewhere or closed. */
 void tasks_node_removed(struct tasks *, struct node *);
 /* Deadlines and leases; about once a second. */

@@ -12,7 +12,8 @@ enum {
 	TX_BYTES = 1 << 20,     /* given to the kernel at once */
 	HEADER_BYTES = 8192,    /* all headers of a request */
 	KEEP_BODY = 16384,      /* a connection keeps this much body memory between requests */
-	HANDSHAKE_S = 5,        /* TLS, headers, gaps in a body, closing handshake */
+	HANDSHAKE_S = 5,        /* TLS, headers, gaps in a body, what is queued before a close */
+	CLOSE_ACK_MS = 750,     /* a peer may take to answer a close; the tick adds up to a second */
 	STALL_S = 30,           /* a peer that reads nothing for so long is dropped */
 	GOODBYE_MS = 500,       /* how long close frames may take when the net closes */
 	MAX_FRAGMENTS = 4096,   /* pieces of one message */

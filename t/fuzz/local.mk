@@ -160,3 +160,6 @@ t_fuzz_facts_fuzz_LDADD = core/controller/libcontroller.a core/base/libbase.a $(
 t_fuzz_facts_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/facts/ping
+EXTRA_DIST += t/fuzz/seeds/wire/answer t/fuzz/seeds/wire/beat t/fuzz/seeds/wire/command \
+	t/fuzz/seeds/wire/config t/fuzz/seeds/wire/configured t/fuzz/seeds/wire/health \
+	t/fuzz/seeds/wire/hello t/fuzz/seeds/wire/key t/fuzz/seeds/wire/keyed t/fuzz/seeds/wire/welcome

@@ -104,7 +104,7 @@ sub start_node {
     chmod 0600, $file;
   }
   my %flags = (name => $name, region => 'eu-west', country => 'DE', city => 'Frankfurt',
-    continent => 'EU', 'link-backoff-min' => '50ms', 'link-backoff-max' => '500ms',
+    continent => 'EU', 'api-listen' => '', 'link-backoff-min' => '50ms', 'link-backoff-max' => '500ms',
     %{ $o{flags} || {} });
   my @argv = (program('sonde-node'), '--controller', $self->url, '--state', "$self->{dir}/$name",
     '--token-file', $file, '--plugins', $self->{plugins}, '--runner', program('sonde-runner'),
