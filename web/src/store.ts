@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known of the controller, kept fresh by polling; views read signals. Observations are
+// bounded: the oldest of a pair of node and target go first.
+import { batch, computed, signal } from '@preact/signals';
+import { ApiError, get, message, Missing, refused, token } from './api.ts';
+import { observations } from './observe.ts';
+import { metricsOf } from './prom.ts';
+import type { Measurement, Node, Observation, Plugin, Schedule, SonEvent } from './types.ts';
+
+const EVERY_MS = 2000;
+const PER_PAIR = 120;
+const REMEMBERED = 40;
+const KEY = 'sonde.measurements';
+
+export type Role = 'unknown' | 'guest' | 'admin';
+
+export const role = signal<Role>('unknown');
+export const nodes = signal<Node[]>([]);
+export const plugins = signal<Plugin[]>([]);
+export const metrics = signal<Map<string, number>>(new Map());
+export const resultRate = signal<number | null>(null);
+export const schedules = signal<Schedule[] | null>(null); // null = the controller has none
+export const events = signal<SonEvent[] | null>(null);
+export const contact = signal<'starting' | 'ok' | 'lost'>('starting');
+export const contactError = signal('');
+export const contactAt = signal(0);
+export const now = signal(Date.now());
+export const version = signal(0); // rises with every new observation
+
+const pairs = new Map<string, Observation[]>();
+const seen = new Set<string>();
+const failures = new Map<string, number>();
+
+export function* allObservations(): Iterable<Observation> {
+  for (const list of pairs.values()) yield* list;
+}
+
+export const observed = computed(() => {
+  void version.value;
+  return [...allObservations()].sort((a, b) => a.at - b.at);
+});
+
+export function add(list: Observation[]): void {
+  let news = false;
+  for (const o of list) {
+    const id = `${o.measurement} ${o.nodeId}`;
+    if (seen.has(id)) continue;
+    seen.add(id);
+    news = true;
+    const key = `${o.nodeId}\t${o.type}\t${o.target}`;
+    const known = pairs.get(key) ?? [];
+    known.push(o);
+    if (known.length > PER_PAIR)
+      for (const old of known.splice(0, known.length - PER_PAIR)) seen.delete(`${old.measurement} ${old.nodeId}`);
+    pairs.set(key, known);
+  }
+  if (news) version.value++;
+}
+
+// ---- measurements that this tab follows ----
+
+function remembered(): string[] {
+  try {
+    const ids: unknown = JSON.parse(sessionStorage.getItem(KEY) ?? '[]');
+    return Array.isArray(ids) ? ids.filter((i): i is string => typeof i === 'string') : [];
+  } catch {
+    return [];
+  }
+}
+
+export function remember(id: string): void {
+  const ids = [id, ...remembered().filter((i) => i !== id)].slice(0, REMEMBERED);
+  sessionStorage.setItem(KEY, JSON.stringify(ids));
+}
+
+const finished = new Set<string>();
+const asked = new Set<string>();
+
+export async function follow(id: string): Promise<void> {
+  if (finished.has(id) || asked.has(id)) return;
+  asked.add(id);
+  try {
+    const m = await get<Measurement>(`/v1/measurements/${encodeURIComponent(id)}`);
+    add(observations(m));
+    if (m.status === 'finished') finished.add(id);
+  } catch (e) {
+    if (e instanceof ApiError && e.status < 500) finished.add(id);
+  } finally {
+    asked.delete(id);
+  }
+}
+
+// The newest run of each member of each schedule is a measurement like any other.
+async function followSchedules(): Promise<void> {
+  const list = await optional<Schedule[]>('/v1/schedules');
+  schedules.value = list;
+  if (!list) return;
+  for (const s of list.slice(0, 50)) {
+    const full = await get<Schedule>(`/v1/schedules/${encodeURIComponent(s.id)}`);
+    const runs = (full.members ?? []).map((m) => m.lastRun).filter((r): r is string => !!r);
+    await Promise.all(runs.slice(0, 100).map(follow));
+  }
+}
+
+// null where the controller does not have it; asked again once a minute, as it may be renewed.
+const absentUntil = new Map<string, number>();
+export async function optional<T>(path: string): Promise<T | null> {
+  const key = path.split('?')[0] as string;
+  if ((absentUntil.get(key) ?? 0) > Date.now()) return null;
+  try {
+    return await get<T>(path);
+  } catch (e) {
+    if (!(e instanceof Missing)) throw e;
+    absentUntil.set(key, Date.now() + 60000);
+    return null;
+  }
+}
+
+// ---- polling ----
+
+interface PublicProbe {
+  version: string;
+  location: Node['location'];
+  tags: string[];
+}
+
+function publicNode(p: PublicProbe, i: number): Node {
+  const l = p.location;
+  return { id: `probe ${i}`, name: l.city || l.region || `node ${i + 1}`, status: 'online', ...p };
+}
+
+async function pollNodes(): Promise<void> {
+  if (token.value && !refused.value) {
+    try {
+      nodes.value = await get<Node[]>('/v1/nodes');
+      role.value = 'admin';
+      return;
+    } catch (e) {
+      if (!(e instanceof ApiError) || (e.status !== 401 && e.status !== 403)) throw e;
+    }
+  }
+  nodes.value = (await get<PublicProbe[]>('/v1/probes')).map(publicNode);
+  role.value = 'guest';
+}
+
+let before: { at: number; stored: number } | null = null;
+async function pollMetrics(): Promise<void> {
+  const m = metricsOf(await get<string>('/metrics'));
+  const stored = m.get('sonde_results_stored_total') ?? 0;
+  const at = performance.now();
+  if (before && stored >= before.stored) resultRate.value = (1000 * (stored - before.stored)) / (at - before.at);
+  before = { at, stored };
+  metrics.value = m;
+}
+
+async function quietly(name: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+    failures.delete(name);
+  } catch {
+    failures.set(name, (failures.get(name) ?? 0) + 1);
+  }
+}
+
+async function round(): Promise<void> {
+  try {
+    await pollNodes();
+    if (!plugins.value.length) plugins.value = await get<Plugin[]>('/v1/plugins');
+    batch(() => {
+      contact.value = 'ok';
+      contactAt.value = Date.now();
+    });
+  } catch (e) {
+    batch(() => {
+      contact.value = 'lost';
+      contactError.value = message(e);
+    });
+    return;
+  }
+  await quietly('metrics', pollMetrics);
+  await Promise.all(remembered().map(follow));
+  if (role.value !== 'admin') return;
+  await quietly('schedules', followSchedules);
+  await quietly('events', async () => {
+    events.value = await optional<SonEvent[]>('/v1/events?limit=200');
+  });
+}
+
+let kick: (() => void) | null = null;
+export function refresh(): void {
+  kick?.();
+}
+
+export async function run(): Promise<never> {
+  setInterval(() => (now.value = Date.now()), 1000);
+  for (;;) {
+    await round();
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, document.hidden ? 5 * EVERY_MS : EVERY_MS);
+      kick = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
