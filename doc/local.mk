@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+EXTRA_DIST += doc/decisions.md doc/policies.md
+EXTRA_DIST += doc/decisions.md doc/schedules.md
 EXTRA_DIST += doc/decisions.md
 EXTRA_DIST += doc/plugins.md
 EXTRA_DIST += doc/performance.md

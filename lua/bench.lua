@@ -10,10 +10,16 @@
 -- fallback = true (the built-in decided; otherwise that is a failure), and [3] = "c" alone.
 -- `picks = { { when, expect }, ... }` makes several decisions on one policy, in order.
 -- `times = n, share = { a = 0.5 }, within = 0.05` decides n times with seeds 1..n and compares
--- each node's share of all places. `route = { "r1" }` expects the answer of route().
+-- each node's share of all places.
 --
--- C gives: bench.new(nodes), bench.pick(request) -> names, reason, fallback, bench.route(request)
--- -> regions, bench.ok(passed, name, why). A case never sees another's state.
+-- Instead of expect, the answers of the other entries:
+--   route = { "r1", "r2" }, narrow = { names }, assign = { names }, retry = { names },
+--   admit = false or a number of nodes, peers = { a = { "b", "c" }, ... }
+-- where `when` may have tier, schedule, current = { names }, attempt, failure, failed = "name".
+--
+-- C gives: bench.new(nodes), bench.ok(passed, name, why), and for each entry a function of the
+-- request: pick, narrow, assign and retry answer names, reason, fallback; route regions; admit a
+-- number or false; peers a table of lists. A case never sees another's state.
 
 local function show(list)
   local out = {}
@@ -101,6 +107,41 @@ local function check_route(case)
   end
 end
 
+local function check_admit(case)
+  local got, reason = bench.admit(with_seed(case.when, 1))
+  local wanted = case.admit == true and (case.when.want or 1) or case.admit
+  if got ~= wanted then
+    return string.format("admit is %s, expected %s: %s", tostring(got), tostring(wanted), reason)
+  end
+end
+
+local function show_peers(t)
+  local out = {}
+  for name, list in pairs(t) do table.insert(out, name .. " -> " .. show(list)) end
+  return table.concat(out, ", ")
+end
+
+local function check_peers(case)
+  local got, reason, fallback = bench.peers(with_seed(case.when, 1))
+  if fallback then return "fell back: " .. reason end
+  if show_peers(got) ~= show_peers(case.peers) then
+    return string.format("peers are %s, expected %s", show_peers(got), show_peers(case.peers))
+  end
+end
+
+-- The entries that answer with nodes, each asked through the function of its name.
+local function check_nodes(case)
+  for _, entry in ipairs({ "narrow", "assign", "retry" }) do
+    if case[entry] then
+      local got, reason, fallback = bench[entry](with_seed(case.when, 1))
+      if fallback then return "fell back: " .. reason end
+      if show(got) ~= show(case[entry]) then
+        return string.format("%s is %s, expected %s", entry, show(got), show(case[entry]))
+      end
+    end
+  end
+end
+
 local function check_picks(picks)
   for i, step in ipairs(picks) do
     local why = mismatch(step.expect, bench.pick(with_seed(step.when, i)))
@@ -108,17 +149,27 @@ local function check_picks(picks)
   end
 end
 
+local fields = { name = true, given = true, when = true, expect = true, picks = true, times = true,
+                 share = true, within = true, route = true, admit = true, narrow = true,
+                 assign = true, retry = true, peers = true }
+
 local function check(case)
+  for k in pairs(case) do
+    if not fields[k] then return "the case has an unknown field " .. k end
+  end
   if case.picks then return check_picks(case.picks) end
   if case.share then return check_shares(case) end
   if case.route then return check_route(case) end
+  if case.admit ~= nil then return check_admit(case) end
+  if case.peers then return check_peers(case) end
+  if not case.expect then return check_nodes(case) end
   return check_picks({ { when = case.when, expect = case.expect } })
 end
 
 return function(cases)
   for _, case in ipairs(cases) do
-    bench.new(case.given)
+    bench.new(case.given or {})
     local why = check(case)
-    bench.ok(not why, case.name, why or "")
+    bench.ok(not why, case.name or "a case without a name", why or "")
   end
 end

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 luadir = $(pkgdatadir)/lua
-dist_lua_DATA = lua/bench.lua lua/sonde.meta.lua
+dist_lua_DATA = lua/bench.lua lua/luacheckrc lua/sonde.meta.lua

@@ -1,13 +1,13 @@
 ---@meta
 -- SPDX-License-Identifier: Apache-2.0
 -- What a policy can call, for the Lua language server: put the folder of this file into
--- "workspace.library" of .luarc.json. It is never run.
+-- "workspace.library" of .luarc.json. It is never run. Written by `sonde-policy reference meta`.
 
 ---A position of a node in the columns, from 1 on. Only good within one decision.
 ---@alias position integer
 
----A list of positions: the candidates, or what a helper returned. It may be read, changed, sorted;
----it belongs to the one decision.
+---A list of positions: the candidates, or what a helper returned. It may be read, changed,
+---sorted; it belongs to the one decision.
 ---@alias set position[]
 
 ---A column of numbers, indexed by position. Read-only. An unknown value is not a number: every
@@ -25,42 +25,54 @@
 ---@field priority numbers 1..100
 ---@field active numbers tasks now on it
 ---@field capacity numbers tasks it takes at once
+---@field latitude numbers degrees, north is positive
+---@field longitude numbers degrees, east is positive
+---@field asn numbers number of its autonomous system, 0 = unknown
+---@field region texts such as "europe"
+---@field continent texts AF, AN, AS, EU, NA, OC or SA
+---@field country texts two letters
+---@field city texts name
+---@field name texts of the node
 ---@field pressure numbers load + active / capacity
 ---@field capabilities numbers how many tags and types it has
----@field latitude numbers
----@field longitude numbers
----@field asn numbers
----@field region texts
----@field country texts
----@field city texts
----@field name texts
 ---@field tags texts separated by commas; ask with lb.has
 ---@field types texts separated by commas; ask with lb.has
 
 ---@class request
----@field type string name of the plugin
----@field target string?
+---@field type string measurement type, such as "ping"
+---@field target string? what is probed, nil when it has none
 ---@field region string? the one asked for, nil = anywhere
----@field want integer how many nodes, at most as many as there are candidates
----@field seed integer the only randomness
+---@field tier string? tier of who asks, nil = none
+---@field want integer how many nodes; never more than there are candidates
+---@field seed integer the only randomness; lb.random draws from it
 ---@field params table<string, any> the policy's own, checked; durations in ms
+---@field schedule string? id of the schedule
+---@field current set nodes that run the schedule now
+---@field attempt integer how many there were, from 1 on
+---@field failure string? why the last one failed, such as "node_lost"
+---@field failed position? the node that failed, nil when it is gone
 
 ---@class param
----@field type "bool"|"int"|"number"|"string"|"enum"|"duration"
----@field default any
----@field help string?
----@field unit string?
----@field min integer?
----@field max integer?
----@field names string[]? of an enum
+---@field type "bool"|"int"|"number"|"string"|"enum"|"duration" durations are ms in Lua
+---@field default any as a user would write it: "80ms"
+---@field help string? one line
+---@field unit string? shown behind the value
+---@field min integer? least value; shortest length of a string
+---@field max integer? greatest value; longest length of a string
+---@field names string[]? the values of an enum
 
 ---What a policy file returns.
 ---@class policy
----@field api 1
----@field summary string one line
----@field params table<string, param>?
----@field pick string|fun(req: request, set: set, view: view): set|position, string? the second is the reason, at most 159 bytes
----@field route (fun(req: request, view: view): string[])? regions that stand in for req.region
+---@field api 1 version of this contract
+---@field summary string one line, shown in lists
+---@field params table<string, param>? what a request may set; see param
+---@field pick (string|fun(req: request, set: set, view: view): set|position, string?)? Which nodes take the measurement: at most req.want of the set, best first. May also be the name of a rule ("least_load"): then it never enters Lua. The second answer is the reason, at most 159 bytes. Without it the built-in decides among what the other entries left: highest priority, then least load.
+---@field narrow (fun(req: request, set: set, view: view): set, string?)? Which candidates the next policy of a chain shall see. Answer with at least req.want where there are so many. Only a policy with narrow can stand before another one.
+---@field route (fun(req: request, view: view): string[])? Which regions stand in for req.region when it has too few nodes, best first.
+---@field admit (fun(req: request, view: view): boolean|integer, string?)? Whether the measurement is taken: true, false, or a number of nodes that is less than req.want. It can only narrow. When it fails the measurement is refused.
+---@field retry (fun(req: request, set: set, view: view): position|set|false, string?)? Which node takes a task whose node failed; false gives up. The node that failed is not in the set. Asked only for causes on the node's side, at most twice a task. Without it pick is asked for one node.
+---@field assign (fun(req: request, set: set, view: view): set, string?)? Which nodes run a schedule. req.current are those that run it now: keep them where you can, each change costs a gap. Without it pick is asked.
+---@field peers (fun(req: request, set: set, view: view): table<position, set>, string?)? Who probes whom in a mesh: from each node to a list of others. A node never probes itself. Without it everybody probes everybody.
 
 ---Helpers in C. Those that choose answer with at most `want` positions of the set.
 lb = {}
@@ -100,6 +112,7 @@ function lb.cidr_match(address, network) end
 ---@return number
 function lb.distance(lat1, lon1, lat2, lon2) end
 
+---Whether the text ends with the suffix.
 ---@param text string
 ---@param suffix string
 ---@return boolean
@@ -111,6 +124,12 @@ function lb.ends_with(text, suffix) end
 ---@param text string
 ---@return set
 function lb.equal(set, column, text) end
+
+---The first n of the list.
+---@param set set
+---@param n integer
+---@return set
+function lb.first(set, n) end
 
 ---Whether the whole text fits a pattern with * and ?, of at most 256 bytes.
 ---@param text string
@@ -147,10 +166,16 @@ function lb.join(a, b, max) end
 ---@return set
 function lb.least(set, column, want, ties) end
 
+---An answer of peers(): each node probes the next one of a ring and others at random, `degree` in all.
+---@param set set
+---@param degree integer
+---@return table<position, set>
+function lb.mesh(set, degree) end
+
 ---Least weighted sum: each column is scaled to 0..1 over the set. A negative weight makes more better.
 ---@param set set
 ---@param want integer
----@param ... numbers|number column, weight, column, weight, ...
+---@param ... numbers|number
 ---@return set
 function lb.mix(set, want, ...) end
 
@@ -195,11 +220,12 @@ function lb.split(text, separator) end
 
 ---As many different texts as possible: widely spread over cities, regions, countries.
 ---@param set set
----@param column texts
+---@param column texts|numbers
 ---@param want integer
 ---@return set
 function lb.spread_by(set, column, want) end
 
+---Whether the text begins with the prefix.
 ---@param text string
 ---@param prefix string
 ---@return boolean
@@ -218,6 +244,19 @@ function lb.top(set, column, k) end
 ---@param want integer
 ---@return set
 function lb.two_choices(set, column, want) end
+
+---One node of each value, in the order of the set: the one with the smallest `by`, or the first.
+---@param set set
+---@param column texts|numbers
+---@param by? numbers
+---@return set
+function lb.unique(set, column, by) end
+
+---The different texts, in the order of their first node.
+---@param set set
+---@param column texts
+---@return string[]
+function lb.values(set, column) end
 
 ---At random, in proportion to the column; never one with 0 or less.
 ---@param set set

@@ -30,4 +30,8 @@ return {
     end
     return chosen, string.format("%d of %d have %s", #able, #set, req.params.require)
   end,
+
+  narrow = function(req, set, view)
+    return qualified(set, view, lb.split(req.params.require))
+  end,
 }

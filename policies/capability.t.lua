@@ -27,4 +27,6 @@ return {
     when = { want = 1, params = { require = "x" } }, expect = { "b" } },
   { name = "says how many qualify", given = nodes, when = { want = 1, params = { require = "ipv6" } },
     expect = { "six", reason = "2 of 3 have ipv6" } },
+  { name = "narrow leaves those that qualify", given = nodes,
+    when = { want = 1, params = { require = "ipv6" } }, narrow = { "six", "all" } },
 }

@@ -7,11 +7,12 @@
 -- receive first and the mix decides among them; above 0 it is one more part of the mix.
 return {
   api = 1,
-  summary = "weighted mix of load, rtt, error rate and priority",
+  summary = "weighted mix of load, rtt, error rate, task time and priority",
   params = {
     load = { type = "number", default = 1, min = 0, max = 1000, help = "weight of load" },
     rtt = { type = "number", default = 1, min = 0, max = 1000, help = "weight of round-trip time" },
     error_rate = { type = "number", default = 2, min = 0, max = 1000, help = "weight of failures" },
+    response = { type = "number", default = 0, min = 0, max = 1000, help = "weight of task time" },
     priority = { type = "number", default = 0, min = 0, max = 1000,
                  help = "weight of priority; 0 = higher priority strictly first" },
   },
@@ -19,7 +20,8 @@ return {
     local w = req.params
     local function mix(group, want)
       return lb.mix(group, want, view.pressure, w.load, view.rtt, w.rtt,
-                    view.error_rate, w.error_rate, view.priority, -w.priority)
+                    view.error_rate, w.error_rate, view.response, w.response,
+                    view.priority, -w.priority)
     end
     if w.priority > 0 then
       return mix(set, req.want)

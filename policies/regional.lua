@@ -59,6 +59,18 @@ return {
                                  near, #chosen - at_home - near)
   end,
 
+  -- The region alone where it has enough nodes, else with as many neighbours as it takes.
+  narrow = function(req, set, view)
+    if not req.region then return set, "no region was asked for" end
+    local near = lb.equal(set, view.region, req.region)
+    if req.params.strict or #near >= req.want then return near, #near .. " in " .. req.region end
+    for _, region in ipairs(stand_ins(req.region)) do
+      near = lb.join(near, lb.equal(set, view.region, region))
+      if #near >= req.want then return near, "with neighbours" end
+    end
+    return set, "everywhere"
+  end,
+
   route = function(req, view)
     return stand_ins(req.region or "")
   end,

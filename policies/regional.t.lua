@@ -32,4 +32,10 @@ return {
     route = { "middle-east", "africa", "north-america" } },
   { name = "route of a region nobody knows", given = nodes, when = { want = 1, region = "moon" },
     route = {} },
+  { name = "narrow: the region while it has enough", given = nodes,
+    when = { want = 2, region = "europe" }, narrow = { "paris", "berlin" } },
+  { name = "narrow: with as many neighbours as it takes", given = nodes,
+    when = { want = 3, region = "europe" }, narrow = { "paris", "berlin", "dubai" } },
+  { name = "narrow: strict", given = nodes,
+    when = { want = 3, region = "asia", params = { strict = true } }, narrow = { "tokyo" } },
 }

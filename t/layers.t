@@ -21,6 +21,7 @@ my %ROOMS = (
   net        => [qw(base loop)],
   fetch      => [qw(base)],
   script     => [qw(base param)],
+  author     => [qw(base param script)],
   jail       => [qw(base)],
   plug       => [qw(base param)],
   fakehost   => [qw(base param plug)],
@@ -56,7 +57,7 @@ my @LIBRARIES = (
   [qr{^seccomp\.h$},                    qw(jail)],
   [qr{^uv(\.h$|/)},                     qw(loop net node runner controller)],
   [qr{^openssl/},                       qw(net fetch controller)],
-  [qr{^jansson\.h$}, qw(param config plug check script controller node runner cli)],
+  [qr{^jansson\.h$}, qw(param config plug check script author controller node runner cli)],
 );
 
 my @LIBC = qw(

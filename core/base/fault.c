@@ -2,7 +2,7 @@
 /* The environment is read once; edges are passed by several threads. */
 #include "base/fault.h"
 
-#ifdef SONDE_FAULTS
+#ifdef SONDE_FAULT_POINTS
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>

@@ -8,7 +8,7 @@
 #pragma once
 #include <stdbool.h>
 
-#ifdef SONDE_FAULTS
+#ifdef SONDE_FAULT_POINTS
 void sonde_edge(const char *name);
 bool sonde_bug(int number);
 #define SONDE_EDGE(name) sonde_edge(name)

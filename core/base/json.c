@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The JSON writer. Keys are trusted (string constants of ours); text is not and is escaped. */
+/* The JSON writer. Keys are mostly constants of ours, but the names of a map are foreign: whatever is
+ * not plain is escaped, in keys as in text. */
 #include "base/json.h"
 
 #include <math.h>
@@ -11,9 +12,73 @@ void sonde_json_init(struct sonde_json *j, struct sonde_buf *buf)
 	*j = (struct sonde_json){ .buf = buf };
 }
 
+static unsigned utf8_len(const unsigned char *s, size_t n)
+{
+	if (s[0] < 0x80)
+		return 1;
+	unsigned want = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+	if (s[0] < 0xc2 || s[0] > 0xf4 || want > n)
+		return 0;
+	for (unsigned i = 1; i < want; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return want;
+}
+
+static size_t plain_run(const unsigned char *s, size_t n)
+{
+	size_t i = 0;
+	while (i < n && s[i] >= 0x20 && s[i] < 0x7f && s[i] != '"' && s[i] != '\\')
+		i++;
+	return i;
+}
+
+static void quote_one(struct sonde_buf *b, unsigned char c)
+{
+	static const char letter[] = "\"\"\\\\\nn\tt\rr\bb\ff";
+
+	for (const char *l = letter; *l; l += 2) {
+		if ((unsigned char)*l == c) {
+			sonde_buf_char(b, '\\');
+			sonde_buf_char(b, l[1]);
+			return;
+		}
+	}
+	sonde_buf_printf(b, "\\u%04x", c);
+}
+
+void sonde_json_quote(struct sonde_buf *b, const char *text, size_t n)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	sonde_buf_char(b, '"');
+	while (n) {
+		size_t run = plain_run(s, n);
+		sonde_buf_add(b, s, run);
+		s += run;
+		n -= run;
+		if (!n)
+			break;
+		unsigned width = utf8_len(s, n);
+		if (width > 1)
+			sonde_buf_add(b, s, width);
+		else if (width == 1)
+			quote_one(b, *s);
+		else
+			sonde_buf_str(b, "\xef\xbf\xbd");
+		s += width ? width : 1;
+		n -= width ? width : 1;
+	}
+	sonde_buf_char(b, '"');
+}
+
 static void lead(struct sonde_json *j, const char *key)
 {
 	size_t n = key ? strlen(key) : 0;
+	bool plain = plain_run((const unsigned char *)key, n) == n;
 	char *p = sonde_buf_reserve(j->buf, n + 4);
 
 	if (!p)
@@ -21,7 +86,7 @@ static void lead(struct sonde_json *j, const char *key)
 	char *start = p;
 	if (j->comma)
 		*p++ = ',';
-	if (key) {
+	if (key && plain) {
 		*p++ = '"';
 		memcpy(p, key, n);
 		p += n;
@@ -29,6 +94,10 @@ static void lead(struct sonde_json *j, const char *key)
 		*p++ = ':';
 	}
 	j->buf->len += p - start;
+	if (!plain) {
+		sonde_json_quote(j->buf, key, n);
+		sonde_buf_char(j->buf, ':');
+	}
 	j->comma = true;
 }
 
@@ -117,69 +186,6 @@ void sonde_json_number(struct sonde_json *j, const char *key, double v, int digi
 }
 
 /* Length of the valid UTF-8 sequence at s (1..4), 0 when broken (RFC 3629). */
-static unsigned utf8_len(const unsigned char *s, size_t n)
-{
-	if (s[0] < 0x80)
-		return 1;
-	unsigned want = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-	if (s[0] < 0xc2 || s[0] > 0xf4 || want > n)
-		return 0;
-	for (unsigned i = 1; i < want; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return want;
-}
-
-static size_t plain_run(const unsigned char *s, size_t n)
-{
-	size_t i = 0;
-	while (i < n && s[i] >= 0x20 && s[i] < 0x7f && s[i] != '"' && s[i] != '\\')
-		i++;
-	return i;
-}
-
-static void quote_one(struct sonde_buf *b, unsigned char c)
-{
-	static const char letter[] = "\"\"\\\\\nn\tt\rr\bb\ff";
-
-	for (const char *l = letter; *l; l += 2) {
-		if ((unsigned char)*l == c) {
-			sonde_buf_char(b, '\\');
-			sonde_buf_char(b, l[1]);
-			return;
-		}
-	}
-	sonde_buf_printf(b, "\\u%04x", c);
-}
-
-void sonde_json_quote(struct sonde_buf *b, const char *text, size_t n)
-{
-	const unsigned char *s = (const unsigned char *)text;
-
-	sonde_buf_char(b, '"');
-	while (n) {
-		size_t run = plain_run(s, n);
-		sonde_buf_add(b, s, run);
-		s += run;
-		n -= run;
-		if (!n)
-			break;
-		unsigned width = utf8_len(s, n);
-		if (width > 1)
-			sonde_buf_add(b, s, width);
-		else if (width == 1)
-			quote_one(b, *s);
-		else
-			sonde_buf_str(b, "\xef\xbf\xbd");
-		s += width ? width : 1;
-		n -= width ? width : 1;
-	}
-	sonde_buf_char(b, '"');
-}
-
 void sonde_json_text(struct sonde_json *j, const char *key, const char *text, size_t len)
 {
 	lead(j, key);

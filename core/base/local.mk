@@ -3,6 +3,7 @@ noinst_LIBRARIES += core/base/libbase.a
 core_base_libbase_a_SOURCES = \
 	core/base/buf.c core/base/buf.h \
 	core/base/clock.c core/base/clock.h \
+	core/base/cron.c core/base/cron.h \
 	core/base/error.c core/base/error.h \
 	core/base/fault.c core/base/fault.h \
 	core/base/heap.c core/base/heap.h \
@@ -10,6 +11,7 @@ core_base_libbase_a_SOURCES = \
 	core/base/json.c core/base/json.h \
 	core/base/log.c core/base/log.h \
 	core/base/map.c core/base/map.h \
+	core/base/plan.c core/base/plan.h \
 	core/base/pool.c core/base/pool.h \
 	core/base/rng.c core/base/rng.h \
 	core/base/secret.c core/base/secret.h \
@@ -25,6 +27,9 @@ C_TESTS += t/base/base_test
 t_base_base_test_SOURCES = t/base/base_test.c
 t_base_base_test_LDADD = t/libtap.a core/base/libbase.a $(SODIUM_LIBS)
 
+C_TESTS += t/base/plan_test
+t_base_plan_test_SOURCES = t/base/plan_test.c
+t_base_plan_test_LDADD = t/libtap.a core/base/libbase.a $(SODIUM_LIBS)
 C_TESTS += t/base/spans_test
 t_base_spans_test_SOURCES = t/base/spans_test.c
 t_base_spans_test_LDADD = t/libtap.a core/base/libbase.a $(SODIUM_LIBS)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nodes, registration tokens, plugins and policies: one request each, and its answer printed. */
+/* Nodes, registration tokens and plugins: one request each, and its answer printed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +36,7 @@ static bool print_one(const struct cli *cli, const json_t *object, const struct 
 	return true;
 }
 
-/* ---- plugins and policies ---- */
+/* ---- plugins ---- */
 
 static const struct cli_column plugin_columns[] = {
 	{ "TYPE", "type", "name" },
@@ -64,15 +64,6 @@ int cli_plugin_ls(struct cli *cli, const struct cli_args *a)
 	if (cli_option(a, "node"))
 		return list_of_node(cli, cli_option(a, "node"));
 	return list(cli, "/v1/plugins", plugin_columns, COUNT(plugin_columns));
-}
-
-int cli_policy_ls(struct cli *cli, const struct cli_args *a)
-{
-	static const struct cli_column columns[] = { { "POLICY", "policy", "name" },
-		                                     { "VERSION", "version", "version" },
-		                                     { "SUMMARY", "summary", "summary" } };
-
-	return list(cli, "/v1/policies", columns, COUNT(columns));
 }
 
 static void show_plugin(const struct cli *cli, const json_t *plugin)

@@ -65,7 +65,7 @@ struct cli {
 };
 
 struct cli_command {
-	const char *group, *verb; /* NULL ends the table */
+	const char *group, *verb; /* NULL ends the table; verb "" = the group is the command */
 	const char *arguments;    /* for help */
 	const char *summary;
 	const struct cli_option *options; /* NULL = only the global ones */
@@ -165,7 +165,26 @@ int cli_token_rm(struct cli *, const struct cli_args *);
 int cli_plugin_ls(struct cli *, const struct cli_args *);
 int cli_plugin_reload(struct cli *, const struct cli_args *);
 int cli_plugin_show(struct cli *, const struct cli_args *);
+int cli_measurement_explain(struct cli *, const struct cli_args *);
 int cli_plugin_new(struct cli *, const struct cli_args *);
 int cli_plugin_check(struct cli *, const struct cli_args *);
 extern const struct cli_option cli_plugin_new_options[], cli_plugin_check_options[];
 int cli_policy_ls(struct cli *, const struct cli_args *);
+int cli_policy_show(struct cli *, const struct cli_args *);
+int cli_policy_new(struct cli *, const struct cli_args *);
+int cli_policy_check(struct cli *, const struct cli_args *);
+int cli_policy_test(struct cli *, const struct cli_args *);
+int cli_policy_simulate(struct cli *, const struct cli_args *);
+int cli_policy_diff(struct cli *, const struct cli_args *);
+int cli_policy_apply(struct cli *, const struct cli_args *);
+int cli_policy_rollback(struct cli *, const struct cli_args *);
+int cli_schedule_ls(struct cli *, const struct cli_args *);
+int cli_schedule_show(struct cli *, const struct cli_args *);
+int cli_schedule_add(struct cli *, const struct cli_args *);
+int cli_schedule_edit(struct cli *, const struct cli_args *);
+int cli_schedule_pause(struct cli *, const struct cli_args *);
+int cli_schedule_resume(struct cli *, const struct cli_args *);
+int cli_schedule_rm(struct cli *, const struct cli_args *);
+int cli_schedule_run(struct cli *, const struct cli_args *);
+int cli_event_ls(struct cli *, const struct cli_args *);
+int cli_apply(struct cli *, const struct cli_args *);

@@ -15,6 +15,59 @@ static const struct cli_option token_create_options[] = {
 	{ NULL },
 };
 
+static const struct cli_option version_options[] = {
+	{ "version", 0, "N", "this version" },
+	{ NULL },
+};
+
+static const struct cli_option schedule_add_options[] = {
+	{ "interval", 'i', "DURATION", "time from one run to the next" },
+	{ "cron", 0, "EXPR", "cron expression, instead of an interval" },
+	{ "zone", 0, "ZONE", "UTC (default) or an offset such as +02:00, for cron" },
+	{ "start", 0, "TIME", "first moment, RFC 3339" },
+	{ "until", 0, "TIME", "end, RFC 3339" },
+	{ "spread", 0, "DURATION", "nodes are spread over this time" },
+	{ "from", 'F', "LOCATION", "locations, as of a measurement" },
+	{ "limit", 'L', "N", "how many nodes" },
+	{ "node", 0, "NODE", "this node; may be repeated" },
+	{ "to-region", 0, "REGION", "mesh: only nodes of it; may be repeated" },
+	{ "to-tag", 0, "TAG", "mesh: only nodes with it; may be repeated" },
+	{ "option", 'O', "KEY=VALUE", "option of the type; may be repeated" },
+	{ "timeout", 0, "SECONDS", "time of a run" },
+	{ "retries", 0, "N", "more attempts when it could not be measured" },
+	{ "priority", 0, "N", "1 to 100: who goes first on a full node" },
+	{ "grace", 0, "DURATION", "how long a node may be lost before another stands in" },
+	{ "policy", 0, "NAME", "placement policy" },
+	{ "description", 0, "TEXT", "what it is for" },
+	{ "exclusive", 0, NULL, "never two of these at once on a node" },
+	{ "paused", 0, NULL, "do not run it yet" },
+	{ NULL },
+};
+
+static const struct cli_option apply_options[] = {
+	{ "file", 'f', "FILE", "YAML file with a list named schedules; - reads stdin" },
+	{ "dry-run", 'n', NULL, "show the difference, change nothing" },
+	{ "prune", 0, NULL, "remove the schedules that the file does not name" },
+	{ NULL },
+};
+
+static const struct cli_option policy_apply_options[] = {
+	{ "dry-run", 0, NULL, "compile and test only" },
+	{ NULL },
+};
+
+static const struct cli_option simulate_options[] = {
+	{ "nodes", 0, "N", "with so many invented nodes" },
+	{ "from-store", 0, NULL, "with the requests that the controller recorded" },
+	{ "since", 0, "DURATION", "how far back (default 1h)" },
+	{ "count", 0, "N", "invented requests (default 1000)" },
+	{ "want", 0, "N", "nodes a request (default 1)" },
+	{ "region", 0, "REGION", "asked for by invented requests" },
+	{ "type", 0, "TYPE", "of invented requests (default ping)" },
+	{ "params", 0, "JSON", "parameters of the policy" },
+	{ NULL },
+};
+
 static const struct cli_option plugin_options[] = {
 	{ "node", 0, "NODE", "of this node only" },
 	{ NULL },
@@ -35,6 +88,8 @@ const struct cli_command cli_commands[] = {
 	{ "token", "rm", "ID", "revoke a registration token", NULL, cli_token_rm, 1, 1 },
 	{ "measurement", "show", "ID", "a measurement: its placement and results", NULL,
 	  cli_measurement_show, 1, 1 },
+	{ "measurement", "explain", "ID", "why these nodes: filters, policy, answer", NULL,
+	  cli_measurement_explain, 1, 1 },
 	{ "plugin", "ls", "", "list the measurement types", plugin_options, cli_plugin_ls, 0, 0 },
 	{ "plugin", "show", "TYPE", "options and fields of a type", NULL, cli_plugin_show, 1, 1 },
 	{ "plugin", "new", "DIR", "write a first plugin that works", cli_plugin_new_options,
@@ -44,6 +99,33 @@ const struct cli_command cli_commands[] = {
 	{ "plugin", "reload", "", "look at the plugin directories again: new and changed types are live",
 	  plugin_options, cli_plugin_reload, 0, 0 },
 	{ "policy", "ls", "", "list the placement policies", NULL, cli_policy_ls, 0, 0 },
+	{ "policy", "show", "NAME", "its source and versions", version_options, cli_policy_show, 1, 1 },
+	{ "policy", "new", "NAME", "write NAME.lua with its tests", NULL, cli_policy_new, 1, 1 },
+	{ "policy", "check", "FILE...", "syntax, parameters, unknown names", NULL, cli_policy_check, 1,
+	  32 },
+	{ "policy", "test", "DIR|FILE...", "run the tests beside each policy (TAP)", NULL,
+	  cli_policy_test, 1, 32 },
+	{ "policy", "simulate", "FILE", "decide many times and count", simulate_options,
+	  cli_policy_simulate, 1, 1 },
+	{ "policy", "diff", "FILE", "against the active version", NULL, cli_policy_diff, 1, 1 },
+	{ "policy", "apply", "FILE", "compile, test and swap it in", policy_apply_options, cli_policy_apply, 1,
+	  1 },
+	{ "policy", "rollback", "NAME", "back to the version before", version_options,
+	  cli_policy_rollback, 1, 1 },
+	{ "schedule", "add", "NAME TYPE [TARGET]", "measure again and again; without a target: a mesh",
+	  schedule_add_options, cli_schedule_add, 2, 3 },
+	{ "schedule", "ls", "", "list the schedules", NULL, cli_schedule_ls, 0, 0 },
+	{ "schedule", "show", "NAME", "its nodes, what was expected and received", NULL,
+	  cli_schedule_show, 1, 1 },
+	{ "schedule", "edit", "NAME KEY=VALUE...", "change it; KEY= takes a member away", NULL,
+	  cli_schedule_edit, 2, 32 },
+	{ "schedule", "pause", "NAME", "run it no more", NULL, cli_schedule_pause, 1, 1 },
+	{ "schedule", "resume", "NAME", "run it again", NULL, cli_schedule_resume, 1, 1 },
+	{ "schedule", "run", "NAME", "measure now, once", NULL, cli_schedule_run, 1, 1 },
+	{ "schedule", "rm", "NAME", "remove it", NULL, cli_schedule_rm, 1, 1 },
+	{ "event", "ls", "", "the newest events", NULL, cli_event_ls, 0, 0 },
+	{ "apply", "", "-f FILE", "make the schedules what a YAML file says", apply_options, cli_apply,
+	  0, 0 },
 	{ NULL },
 };
 
@@ -90,8 +172,8 @@ static int run_command(struct cli *cli, const struct cli_command *c, int argc, c
 	if (help || cli_option(&args, "help"))
 		return cli_help_command(c);
 	if (args.word_count < c->min_words || args.word_count > c->max_words)
-		return cli_fail(EXIT_USAGE, "usage: sonde %s %s%s%s", c->group, c->verb,
-		                *c->arguments ? " " : "", c->arguments);
+		return cli_fail(EXIT_USAGE, "usage: sonde %s%s%s%s%s", c->group, *c->verb ? " " : "",
+		                c->verb, *c->arguments ? " " : "", c->arguments);
 	rc = cli_set_up(cli, &args);
 	return rc == EXIT_OK ? c->run(cli, &args) : rc;
 }
@@ -103,6 +185,9 @@ static int dispatch(struct cli *cli, int argc, char **argv, bool help)
 
 	if (c)
 		return run_command(cli, c, argc - 2, argv + 2, help);
+	c = find(argv[0], "");
+	if (c)
+		return run_command(cli, c, argc - 1, argv + 1, help);
 	if (find(argv[0], NULL))
 		return run_group(argv[0], verb, help);
 	if (argv[0][0] == '-')

@@ -112,7 +112,8 @@ static void help_line(const struct cli_command *c)
 {
 	char left[64];
 
-	snprintf(left, sizeof(left), "%s %s %s", c->group, c->verb, c->arguments);
+	snprintf(left, sizeof(left), "%s%s%s %s", c->group, *c->verb ? " " : "", c->verb,
+	         c->arguments);
 	printf("  %-30s %s\n", left, c->summary);
 }
 
@@ -146,7 +147,7 @@ int cli_help_group(const char *group)
 
 int cli_help_command(const struct cli_command *c)
 {
-	printf("usage: sonde %s %s%s%s [options]\n%s\n", c->group, c->verb,
+	printf("usage: sonde %s%s%s%s%s [options]\n%s\n", c->group, *c->verb ? " " : "", c->verb,
 	       *c->arguments ? " " : "", c->arguments, c->summary);
 	if (c->options)
 		puts("\noptions:");

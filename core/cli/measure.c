@@ -19,7 +19,8 @@ static const struct cli_option own_options[] = {
 	{ "deadline", 0, "SECONDS", "time for each node" },
 	{ "ipv4", '4', NULL, "IPv4 only" },
 	{ "ipv6", '6', NULL, "IPv6 only" },
-	{ "policy", 0, "NAME", "placement policy" },
+	{ "policy", 0, "NAME", "placement policy, or several: regional,least_load" },
+	{ "policy-params", 0, "JSON", "its parameters" },
 	{ "latency", 0, NULL, "only the average latency of each node" },
 	{ "no-wait", 0, NULL, "print the id and leave" },
 	{ "max-wait", 0, "SECONDS", "print what arrived by then (default 320), exit code 124" },
@@ -176,6 +177,18 @@ static void add_options(const struct measure *m, json_t *request)
 	json_decref(options);
 }
 
+static int add_params(const struct measure *m, json_t *request)
+{
+	const char *text = cli_option(&m->args, "policy-params");
+	json_t *params = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+
+	if (text && !params)
+		return cli_fail(EXIT_USAGE, "--policy-params must be JSON, such as {\"strict\":true}");
+	if (params)
+		json_object_set_new(request, "policyParams", params);
+	return EXIT_OK;
+}
+
 static void fill(const struct measure *m, const char *from, json_t *request)
 {
 	static const char *const texts[][2] = { { "limit", "limit" }, { "deadline", "timeout" },
@@ -220,6 +233,9 @@ static json_t *create(struct measure *m, int *code)
 	*code = join_from(&m->args, &from);
 	if (*code == EXIT_OK) {
 		fill(m, sonde_buf_cstr(&from), request);
+		*code = add_params(m, request);
+	}
+	if (*code == EXIT_OK) {
 		created = cli_send(m->cli, "POST", "/v1/measurements", NULL, request, code);
 	}
 	if (created && *cli_str(created, "id"))

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += core/config/libconfig.a
 core_config_libconfig_a_SOURCES = \
 	core/config/config.c core/config/config.h \
+	core/config/document.c core/config/document.h \
 	core/config/help.c \
 	core/config/yaml.c core/config/yaml.h
 core_config_libconfig_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS)

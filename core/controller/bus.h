@@ -11,6 +11,8 @@ enum topic {
 	TOPIC_NODE,     /* a node changed: struct node * */
 	TOPIC_FINISHED, /* a measurement is over: struct measurement * */
 	TOPIC_RESULT,   /* a result was stored: struct stored_result * */
+	TOPIC_POLICY,   /* a policy was quarantined: struct policy_event * */
+	TOPIC_EVENT,    /* something to be told: struct event * (events.h) */
 	TOPIC_COUNT
 };
 
@@ -19,6 +21,12 @@ struct stored_result {
 	uint32_t task;
 	uint8_t failure;
 	int late;
+	struct sonde_id schedule; /* zero when it is of none */
+	int64_t due_ms;
+};
+
+struct policy_event {
+	const char *name, *why;
 };
 
 typedef void bus_fn(void *arg, enum topic, const void *what);

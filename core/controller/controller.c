@@ -14,7 +14,8 @@
 #include "controller/api/api.h"
 #include "controller/link.h"
 
-enum { STORE_QUEUE = 65536, MESSAGE_MAX = 4 << 20, SEND_QUEUE = 8 << 20, TICK_MS = 500 };
+enum { STORE_QUEUE = 65536, MESSAGE_MAX = 4 << 20, SEND_QUEUE = 8 << 20, TICK_MS = 500,
+       TRACE_MAX = 256 << 10 };
 enum { RETAIN_EVERY_S = 3600 };
 enum { OPEN_WINDOW_MS = 600000 }; /* a measurement lives at most 305 s; this is how far back a
                                      start looks for unfinished ones */
@@ -68,6 +69,10 @@ static int reopen_one(void *arg, struct sonde_slice key, struct sonde_slice valu
 	struct measurement *m = measurement_new(&id, bytes, value.len);
 	if (!m) {
 		free(bytes);
+		return 0;
+	}
+	if (m->record.schedule.len && !m->record.pairs) { /* a run of a node's own: it came with its result */
+		measurement_free(m);
 		return 0;
 	}
 	for (uint32_t i = 0; i < m->record.count; i++) {
@@ -181,23 +186,41 @@ static int make_admin_token(struct controller *c)
 
 /* ---- start ---- */
 
-static struct node *replace(void *arg, const struct task *t)
+static const char *failure_text(unsigned failure)
+{
+	const char *name = sonde_failure_name((enum sonde_failure)failure);
+
+	return name ? name : "";
+}
+
+static struct node *same_again(struct controller *c, const struct task *t)
+{
+	return t->node && node_is_ready(&c->nodes, t->node) ? t->node : NULL;
+}
+
+static struct node *replace(void *arg, const struct task *t, unsigned failure)
 {
 	struct controller *c = arg;
 	const struct record *r = &t->measurement->record;
 	static struct placement_answer a;
-	char type[65], target[257], policy[65];
+	char type[65], target[257], policy[513], params[4097];
 
 	snprintf(type, sizeof(type), "%.*s", (int)r->type.len, r->type.s);
 	snprintf(target, sizeof(target), "%.*s", (int)r->target.len, r->target.s);
 	snprintf(policy, sizeof(policy), "%.*s", (int)r->policy.len, r->policy.s);
+	snprintf(params, sizeof(params), "%.*s", (int)r->params.len, r->params.s);
+	struct placement_failure failed = { t->node, failure_text(failure), t->attempt };
 	struct placement_request pr = { .type = types_find(&c->types, type, strlen(type)),
 		                        .target = target, .policy = policy,
+		                        .params = *params ? params : NULL,
 		                        .seed = r->seed + t->attempt, .limit = 1 };
 	/* Only where the user asked for no place: another region is not a replacement. */
-	if (!pr.type || r->locations.len || placement_choose(&c->placement, &pr, &a) != SONDE_OK)
-		return t->node && node_is_ready(&c->nodes, t->node) ? t->node : NULL;
-	return a.nodes[0];
+	if (!pr.type || r->locations.len)
+		return same_again(c, t);
+	int rc = placement_retry(&c->placement, &pr, &failed, &a);
+	if (rc == SONDE_EDENIED)
+		return NULL;
+	return rc == SONDE_OK ? a.nodes[0] : same_again(c, t);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -207,9 +230,14 @@ static void on_tick(uv_timer_t *timer)
 
 	link_tick(c, now);
 	tasks_tick(&c->tasks, now);
+	decisions_flush(&c->decisions);
+	policies_tick(&c->changes);
+	schedules_tick(&c->schedules, now);
 	if (now - c->retained_ns > RETAIN_EVERY_S * SONDE_NS_PER_S) {
 		c->retained_ns = now;
 		sonde_store_retain(c->store, (unsigned)c->options.retain_days);
+		decisions_retain(&c->decisions,
+		                 sonde_wall_ms() - c->options.retain_days * INT64_C(86400000));
 	}
 }
 
@@ -231,6 +259,28 @@ static int open_store(struct controller *c, struct sonde_error *e)
 	return sonde_store_open(&o, &c->store, e);
 }
 
+static void on_quarantine(void *arg, const char *name, const char *why)
+{
+	struct controller *c = arg;
+	struct policy_event event = { name, why };
+
+	c->changes.quarantined++;
+	bus_publish(&c->bus, TOPIC_POLICY, &event);
+}
+
+/* What the API or the files changed since; then the default must be there. */
+static int start_changes(struct controller *c, struct sonde_error *e)
+{
+	c->changes.loop = &c->loop;
+	c->changes.store = c->store;
+	c->changes.live = c->policies;
+	c->changes.dir = c->options.policies;
+	c->changes.lua = c->options.lua;
+	if (policies_start(&c->changes) != SONDE_OK)
+		return sonde_fail(e, SONDE_EIO, "policies", "cannot read the stored policies");
+	return sonde_policy_check_params(c->policies, c->options.policy, NULL, e);
+}
+
 static int load_policies(struct controller *c, struct sonde_error *e)
 {
 	int rc = sonde_policies_new(NULL, &c->policies);
@@ -239,9 +289,7 @@ static int load_policies(struct controller *c, struct sonde_error *e)
 		return sonde_fail(e, rc, "policies", "no memory for the policies");
 	if (sonde_policy_load_dir(c->policies, c->options.policies, e) != SONDE_OK)
 		sonde_log(SONDE_LOG_ERROR, "policies", "%s", e->text);
-	if (!sonde_policy_exists(c->policies, c->options.policy))
-		return sonde_fail(e, SONDE_ENOENT, "policy", "there is no policy named %s in %s",
-		                  c->options.policy, c->options.policies);
+	sonde_policies_on_quarantine(c->policies, on_quarantine, c);
 	return SONDE_OK;
 }
 
@@ -253,6 +301,10 @@ static int load_state(struct controller *c, struct sonde_error *e)
 		rc = tokens_load(&c->tokens, c->store, e);
 	if (rc == SONDE_OK)
 		rc = nodes_load(&c->nodes, c->store, e);
+	if (rc == SONDE_OK)
+		rc = events_load(&c->events, c, e);
+	if (rc == SONDE_OK)
+		rc = schedules_load(&c->schedules, c, e);
 	if (rc == SONDE_OK && ingest_init(&c->ingest, c) != SONDE_OK)
 		rc = sonde_fail(e, SONDE_EIO, "state", "cannot read the store");
 	if (rc == SONDE_OK && reopen(c) != SONDE_OK)
@@ -315,6 +367,8 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	c->retained_ns = INT64_MIN / 2; /* the first tick asks */
 	uv_loop_init(&c->loop);
 	tokens_init(&c->tokens);
+	decisions_init(&c->decisions);
+	sonde_buf_init(&c->trace, TRACE_MAX);
 	if (sonde_decoder_new(&c->decoder) != SONDE_OK)
 		return SONDE_ENOMEM;
 	int rc = make_guard(c, e);
@@ -322,12 +376,16 @@ int controller_start(struct controller *c, struct sonde_error *e)
 		rc = load_policies(c, e);
 	if (rc == SONDE_OK)
 		rc = open_store(c, e);
+	if (rc == SONDE_OK)
+		rc = start_changes(c, e);
 	if (rc != SONDE_OK)
 		return rc;
 	nodes_init(&c->nodes, c->policies, &c->bus);
 	c->nodes.beat_ns = c->options.beat_s * SONDE_NS_PER_S;
 	c->nodes.deregistered_ms = c->options.deregistered_ns / SONDE_NS_PER_MS;
 	placement_init(&c->placement, &c->nodes, c->policies);
+	c->placement.trace_nodes = (unsigned)c->options.explain_nodes;
+	c->decisions.store = c->store;
 	tasks_init(&c->tasks, &c->nodes);
 	c->tasks.send = link_send_tasks;
 	c->tasks.close = ingest_close_task;
@@ -352,6 +410,7 @@ static void net_closed(void *arg)
 {
 	struct controller *c = arg;
 
+	decisions_flush(&c->decisions);
 	/* What waits is committed; nobody is left to be answered. */
 	sonde_store_close(c->store);
 	c->store = NULL;
@@ -365,13 +424,18 @@ void controller_stop(struct controller *c)
 {
 	if (c->stopping)
 		return;
-	c->stopping = true;
+	c->stopping = c->changes.stopping = true;
 	sonde_net_close(c->net, net_closed, c);
 }
 
 void controller_deinit(struct controller *c)
 {
+	schedules_deinit(&c->schedules);
+	events_deinit(&c->events);
 	tasks_deinit(&c->tasks);
+	decisions_deinit(&c->decisions);
+	policies_deinit(&c->changes);
+	sonde_buf_deinit(&c->trace);
 	placement_deinit(&c->placement);
 	nodes_deinit(&c->nodes);
 	tokens_deinit(&c->tokens);

@@ -4,10 +4,14 @@
 #include <uv.h>
 
 #include "controller/bus.h"
+#include "controller/decisions.h"
+#include "controller/events.h"
 #include "controller/ingest.h"
 #include "controller/nodes.h"
 #include "controller/options.h"
 #include "controller/placement.h"
+#include "controller/policies.h"
+#include "controller/schedules.h"
 #include "controller/tasks.h"
 #include "controller/tokens.h"
 #include "controller/types.h"
@@ -51,7 +55,12 @@ struct controller {
 	struct tokens tokens;
 	struct tasks tasks;
 	struct placement placement;
+	struct decisions decisions;
+	struct policies changes; /* of policies */
+	struct sonde_buf trace; /* of the placement now being made */
 	struct ingest ingest;
+	struct events events;
+	struct schedules schedules;
 	struct request_count requests;
 	int64_t started_ns;
 	struct silent_links silent; /* node websockets before hello */

@@ -14,10 +14,17 @@
 #include "controller/link.h"
 #include "controller/quarantine.h"
 
+enum { RECORD_MAX = 200 << 10 }; /* options and target at their longest, with room */
+
 struct item {
 	struct sonde_result result;
 	enum sonde_ingest what;
 	size_t at; /* of the body in the job's bytes */
+	size_t record_at, record_len; /* of a run's measurement; length 0: it is no run */
+	struct sonde_id schedule;
+	int64_t due_ms;
+	bool booked; /* the run was opened here, with its record */
+	bool fresh;  /* the run had no result before */
 };
 
 struct ingest_job {
@@ -59,7 +66,8 @@ static const char *failure_source(unsigned failure)
 }
 
 /* The object the API serves: status and facts first, then the members of the plugin's object. */
-static void compose(struct sonde_buf *b, const struct sonde_msg_result *r)
+static void compose(struct sonde_buf *b, const struct sonde_msg_result *r,
+                    const struct run_facts *run)
 {
 	char when[SONDE_TIME_TEXT];
 	struct sonde_json j;
@@ -76,6 +84,13 @@ static void compose(struct sonde_buf *b, const struct sonde_msg_result *r)
 	sonde_json_str(&j, "startedAt", when);
 	sonde_json_number(&j, "durationMs", (double)r->took_us / 1000.0, 3);
 	sonde_json_int(&j, "attempt", r->attempt);
+	if (run) {
+		char id[SONDE_ID_TEXT];
+		sonde_id_format(&run->schedule, id);
+		sonde_json_str(&j, "schedule", id);
+		sonde_format_time(when, run->run.due_ms);
+		sonde_json_str(&j, "dueAt", when);
+	}
 	/* The body is a checked object: what stands between its braces is members, or nothing. */
 	const char *first = memchr(r->body.s, '{', r->body.len);
 	const char *p = first + 1, *end = r->body.s + r->body.len;
@@ -105,6 +120,44 @@ static void compose_loss(struct sonde_buf *b, const struct sonde_msg_result *r)
 
 /* ---- the job ---- */
 
+/* The measurement of a run, when the run is new, and the count of what came with it: in one
+ * transaction, so that a result counts once however often it is sent. */
+static int apply_run(struct sonde_write *w, struct ingest_job *ij, struct item *item)
+{
+	const struct sonde_id *run = &item->result.measurement;
+	struct sonde_slice value = { NULL, 0 };
+	int rc = SONDE_OK;
+	struct {
+		uint64_t received;
+		int64_t last_due_ms;
+	} count = { 0, 0 };
+	uint8_t key[33];
+
+	item->fresh = false;
+	if (item->booked && (item->what != SONDE_INGEST_STORED || item->result.late))
+		return SONDE_OK;
+	if (!item->booked)
+		rc = sonde_write_insert(w, SONDE_TABLE_MEASUREMENTS,
+	                            (struct sonde_slice){ run->b, sizeof(run->b) },
+	                            (struct sonde_slice){ ij->bytes.data + item->record_at,
+	                                                  item->record_len });
+	if (rc != SONDE_OK)
+		return rc == SONDE_EEXIST ? SONDE_OK : rc;
+	memcpy(key, item->schedule.b, 16);
+	memcpy(key + 16, ij->node.b, 16);
+	key[32] = 'r';
+	const struct sonde_slice at = { key, sizeof(key) };
+	if (sonde_write_get(w, SONDE_TABLE_MEMBERS, at, &value) == SONDE_OK &&
+	    value.len == sizeof(count))
+		memcpy(&count, value.data, sizeof(count));
+	count.received++;
+	if (item->due_ms > count.last_due_ms)
+		count.last_due_ms = item->due_ms;
+	item->fresh = true;
+	return sonde_write_put(w, SONDE_TABLE_MEMBERS, at,
+	                       (struct sonde_slice){ &count, sizeof(count) });
+}
+
 static int apply(struct sonde_write *w, struct sonde_job *job)
 {
 	struct ingest_job *ij = (struct ingest_job *)job;
@@ -115,6 +168,10 @@ static int apply(struct sonde_write *w, struct sonde_job *job)
 			return rc;
 		if (ij->items[i].what == SONDE_INGEST_GAP)
 			break;
+		if (ij->items[i].record_len || ij->items[i].booked)
+			rc = apply_run(w, ij, &ij->items[i]);
+		if (rc != SONDE_OK)
+			return rc;
 	}
 	uint64_t epoch;
 	return sonde_write_mark(w, &ij->node, &epoch, &ij->mark);
@@ -129,7 +186,8 @@ static void job_free(struct ingest_job *ij)
 static void settle(struct ingest *in, struct node *node, const struct item *item)
 {
 	const struct sonde_result *r = &item->result;
-	struct stored_result said = { r->node, r->measurement, r->task, r->failure, r->late };
+	struct stored_result said = { r->node, r->measurement, r->task, r->failure, r->late,
+		                      item->schedule, item->due_ms };
 
 	if (r->lost) {
 		in->lost += r->lost;
@@ -186,6 +244,9 @@ static void done(struct sonde_job *job, int status)
 			in->refused++;
 			break;
 		}
+		if (item->fresh)
+			schedules_received(&in->c->schedules, &item->schedule, &ij->node,
+			                   &item->result.measurement, item->due_ms);
 		if (item->what == SONDE_INGEST_DUPLICATE) {
 			in->duplicates++;
 			compare(in, &item->result);
@@ -221,12 +282,13 @@ static struct ingest_job *job_new(struct ingest *in, const struct sonde_id *node
 	ij->node = *node;
 	ij->epoch = epoch;
 	ij->count = count;
-	/* A message is bounded; composing adds less than 1 KiB an item. */
-	sonde_buf_init(&ij->bytes, SONDE_MSG_MAX + (size_t)count * 2048);
+	/* A message is bounded; composing adds less than 1 KiB an item, a run's record at most this. */
+	sonde_buf_init(&ij->bytes, SONDE_MSG_MAX + (size_t)count * (2048 + RECORD_MAX));
 	return ij;
 }
 
-static void add_item(struct ingest_job *ij, unsigned i, const struct sonde_msg_result *r, bool late)
+static void add_item(struct ingest_job *ij, unsigned i, const struct sonde_msg_result *r, bool late,
+                     const struct run_facts *run, bool booked)
 {
 	struct item *item = &ij->items[i];
 
@@ -239,8 +301,16 @@ static void add_item(struct ingest_job *ij, unsigned i, const struct sonde_msg_r
 	if (r->lost)
 		compose_loss(&ij->bytes, r);
 	else
-		compose(&ij->bytes, r);
+		compose(&ij->bytes, r, run);
 	item->result.body.len = ij->bytes.len - item->at;
+	if (!run || r->lost)
+		return;
+	item->schedule = run->schedule;
+	item->due_ms = run->run.due_ms;
+	item->booked = booked;
+	item->record_at = ij->bytes.len;
+	if (!booked && schedules_record(&ij->ingest->c->schedules, run, &ij->bytes) == SONDE_OK)
+		item->record_len = ij->bytes.len - item->record_at;
 }
 
 static int submit(struct ingest_job *ij)
@@ -271,7 +341,12 @@ int ingest_results(struct ingest *in, struct node *node, uint64_t epoch,
 			record_node(&t->measurement->record, t->index, &planned);
 			counts = sonde_id_equal(&planned, &node->id) && t->attempt == 1;
 		}
-		add_item(ij, i, r, !counts && !SONDE_BUG(9));
+		struct run_facts facts, *run = NULL;
+		bool booked = t && t->measurement->record.schedule.len && !t->index;
+		if ((!t || booked) &&
+		    schedules_resolve(&in->c->schedules, node, &r->measurement, &facts))
+			run = &facts;
+		add_item(ij, i, r, !counts && (!run || booked) && !SONDE_BUG(9), run, booked && run);
 	}
 	SONDE_EDGE("ingest.received");
 	if (SONDE_BUG(1) && count) {
@@ -302,7 +377,7 @@ void ingest_close_task(void *controller, struct task *t, unsigned failure, const
 		.attempt = t->attempt, .failure = (uint8_t)failure, .started_ms = sonde_wall_ms(),
 		.why = { why, strlen(why) }, .body = { body.data, body.len },
 	};
-	add_item(ij, 0, &r, false);
+	add_item(ij, 0, &r, false, NULL, false);
 	sonde_buf_deinit(&body);
 	int rc = submit(ij);
 	if (rc != SONDE_OK)

@@ -152,6 +152,7 @@ static void welcome(struct controller *c, struct node *node, const struct sonde_
 }
 
 static void set_goodbye(struct controller *, struct node *, bool);
+static void keep_address(struct controller *, struct node *, struct sonde_text);
 
 static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde_msg_hello *h)
 {
@@ -185,7 +186,9 @@ static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde
 	if (node->facts.goodbye)
 		set_goodbye(c, node, false);
 	welcome(c, node, h);
+	keep_address(c, node, h->address);
 	node_announce(&c->nodes, node);
+	schedules_node_up(&c->schedules, node, h);
 	tasks_touch(&c->tasks, node);
 	tasks_flush(&c->tasks);
 }
@@ -217,12 +220,10 @@ static void facts_done(struct sonde_job *job, int status)
 	free(f);
 }
 
-static void set_goodbye(struct controller *c, struct node *node, bool goodbye)
+static void store_facts(struct controller *c, const struct node *node)
 {
 	struct facts_job *f = calloc(1, sizeof(*f));
 
-	node->facts.goodbye = goodbye;
-	node->facts.goodbye_ms = goodbye ? sonde_wall_ms() : 0;
 	if (!f)
 		return;
 	f->job.apply = facts_apply;
@@ -232,6 +233,27 @@ static void set_goodbye(struct controller *c, struct node *node, bool goodbye)
 	node_write(&node->facts, &f->value);
 	if (sonde_store_submit(c->store, &f->job) != SONDE_OK)
 		facts_done(&f->job, SONDE_EFULL);
+}
+
+static void set_goodbye(struct controller *c, struct node *node, bool goodbye)
+{
+	node->facts.goodbye = goodbye;
+	node->facts.goodbye_ms = goodbye ? sonde_wall_ms() : 0;
+	store_facts(c, node);
+}
+
+/* What other nodes are given as its address; kept, because it is needed while the node is away. */
+static void keep_address(struct controller *c, struct node *node, struct sonde_text address)
+{
+	struct node_facts facts = node->facts;
+	char text[256];
+
+	snprintf(text, sizeof(text), "%.*s", (int)address.len, address.s ? address.s : "");
+	if (!strcmp(text, facts.address ? facts.address : ""))
+		return;
+	facts.address = text;
+	node_set_facts(&c->nodes, node, &facts);
+	store_facts(c, node);
 }
 
 /* ---- the other messages ---- */
@@ -299,6 +321,9 @@ static void on_message(struct sonde_conn *conn, void *arg, char *text, size_t le
 	case SONDE_MSG_RESULTS:
 		on_results(l, conn, &m);
 		break;
+	case SONDE_MSG_SCHEDULED:
+		schedules_acked(&l->c->schedules, l->node, &m.scheduled);
+		break;
 	case SONDE_MSG_PROGRESS:
 		tasks_progress(&l->c->tasks, l->node, &m.progress);
 		break;
@@ -340,6 +365,7 @@ static void on_drain(struct sonde_conn *conn, void *arg)
 	if (l && l->node) {
 		tasks_touch(&l->c->tasks, l->node);
 		tasks_flush(&l->c->tasks);
+		schedules_drained(&l->c->schedules, l->node);
 	}
 }
 

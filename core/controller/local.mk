@@ -3,11 +3,14 @@ noinst_LIBRARIES += core/controller/libcontroller.a
 core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/api.h \
 	core/controller/api/enrol.c \
+	core/controller/api/explain.c \
 	core/controller/api/locations.c \
 	core/controller/api/measurement_view.c \
 	core/controller/api/measurements.c \
 	core/controller/api/nodes.c \
 	core/controller/api/answer.c \
+	core/controller/api/policies.c \
+	core/controller/api/schedules.c core/controller/api/schedule_view.c \
 	core/controller/api/reading.h \
 	core/controller/api/request.c core/controller/api/request.h \
 	core/controller/api/route.c \
@@ -15,6 +18,8 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/tokens.c \
 	core/controller/bus.c core/controller/bus.h \
 	core/controller/controller.c core/controller/controller.h \
+	core/controller/decisions.c core/controller/decisions.h \
+	core/controller/events.c core/controller/events.h \
 	core/controller/describe.c core/controller/describe.h \
 	core/controller/ingest.c core/controller/ingest.h \
 	core/controller/link.c core/controller/link.h \
@@ -23,8 +28,13 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/nodes.c core/controller/nodes.h \
 	core/controller/options.c core/controller/options.h \
 	core/controller/placement.c core/controller/placement.h \
+	core/controller/policies.c core/controller/policies.h \
 	core/controller/quarantine.c core/controller/quarantine.h \
 	core/controller/record.c core/controller/record.h \
+	core/controller/schedule.c core/controller/schedule.h \
+	core/controller/schedule_booked.c core/controller/schedule_nodes.c core/controller/schedule_push.c \
+	core/controller/schedule_runs.c core/controller/schedule_store.c \
+	core/controller/schedules.c core/controller/schedules.h \
 	core/controller/slots.c core/controller/slots.h \
 	core/controller/tasks.c core/controller/tasks.h core/controller/tasks_private.h \
 	core/controller/tokens.c core/controller/tokens.h \

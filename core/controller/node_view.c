@@ -125,6 +125,7 @@ void node_describe(const struct nodes *n, const struct node *node, struct sonde_
 		sonde_json_bool(j, "disabled", node->facts.disabled);
 		sonde_json_str(j, "registrationToken", node->facts.token);
 		describe_reload(node, j);
+		sonde_json_str(j, "advertised", node->facts.address);
 		describe_live(node, j);
 	}
 }

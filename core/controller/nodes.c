@@ -37,6 +37,7 @@ const struct sonde_param node_rows[] = {
 	ROW("goodbye", BOOL, goodbye, ""),
 	ROW("keyHash", STRING, key_hash, "", .max = 64),
 	ROW("token", STRING, token, "", .max = 26),
+	ROW("address", STRING, address, "", .max = 255),
 	ROW("createdMs", INT, created_ms, "", .max = INT64_MAX),
 	ROW("goodbyeMs", INT, goodbye_ms, "", .max = INT64_MAX),
 	{ 0 },
@@ -298,6 +299,8 @@ static void refresh_facts(struct nodes *n, struct node *node)
 	sonde_column_number(n->policies, node->row, SONDE_COL_LONGITUDE, f->longitude);
 	sonde_column_number(n->policies, node->row, SONDE_COL_ASN, (double)f->asn);
 	sonde_column_text(n->policies, node->row, SONDE_COL_REGION, f->region ? f->region : "");
+	sonde_column_text(n->policies, node->row, SONDE_COL_CONTINENT,
+	                  f->continent ? f->continent : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_COUNTRY, f->country ? f->country : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_CITY, f->city ? f->city : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_NAME, f->name ? f->name : "");

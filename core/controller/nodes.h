@@ -33,6 +33,7 @@ struct node_facts {
 	uint8_t approved, disabled, removed, goodbye;
 	const char *key_hash; /* hex of SHA-256 */
 	const char *token;    /* id of the registration token it came with */
+	const char *address;  /* for other nodes, as it told last */
 	int64_t created_ms, goodbye_ms;
 };
 

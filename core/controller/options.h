@@ -11,7 +11,9 @@ struct controller_options {
 	const char *plugins;     /* directories, colon separated */
 	const char *runner;      /* program asked what the plugins offer */
 	const char *policies;    /* directory */
-	const char *policy;      /* name of the default */
+	const char *policy;      /* the default, a name or a chain */
+	const char *lua;         /* directory of the test bench of policies */
+	int64_t explain_nodes;   /* candidates an explanation names */
 	const char *web;         /* directory of the pages, NULL = none */
 	const char *guard_allow, *guard_deny;
 	uint32_t log_level;      /* index in controller_log_levels */

@@ -8,14 +8,28 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/json.h"
 #include "base/status.h"
+#include "script/replay.h"
 
 enum { CACHE_MAX = 1024, SIGNATURE_MAX = 4096, REGIONS_MAX = 16 };
+
+enum { DROPPED_MAX = 64 };
+
+/* Why a node is not among the candidates. */
+enum drop { DROP_STATUS, DROP_TYPE, DROP_LOCATION, DROP_TAKEN, DROP_COUNT };
+static const char *const drop_names[] = { "status", "type", "location", "taken" };
 
 struct candidates {
 	uint64_t generation, id; /* id: for policies, another for each content */
 	unsigned count, cap;
 	unsigned *rows;
+	unsigned dropped[DROP_COUNT];
+	unsigned named; /* of the first dropped ones */
+	struct {
+		unsigned row;
+		enum drop why;
+	} drop[DROPPED_MAX];
 };
 
 void placement_init(struct placement *p, struct nodes *nodes, struct sonde_policies *policies)
@@ -171,18 +185,34 @@ static int add_row(struct candidates *c, unsigned row)
 	return SONDE_OK;
 }
 
+static void drop(struct candidates *c, unsigned row, enum drop why)
+{
+	c->dropped[why]++;
+	if (c->named == DROPPED_MAX)
+		return;
+	c->drop[c->named].row = row;
+	c->drop[c->named++].why = why;
+}
+
 static void collect(struct placement *p, const struct type *type, const struct location *l,
                     struct candidates *c)
 {
 	size_t len = strlen(type->name);
 
-	c->count = 0;
+	c->count = c->named = 0;
+	memset(c->dropped, 0, sizeof(c->dropped));
 	for (unsigned i = 0; i < p->nodes->len; i++) {
 		struct node *n = p->nodes->all[i];
-		if (n && node_is_ready(p->nodes, n) && node_status(p->nodes, n) == NODE_ONLINE &&
-		    node_has_type(n, type->name, len) && location_matches(l, n))
-			if (add_row(c, i) != SONDE_OK)
-				return;
+		if (!n)
+			continue;
+		if (!node_is_ready(p->nodes, n) || node_status(p->nodes, n) != NODE_ONLINE)
+			drop(c, i, DROP_STATUS);
+		else if (!node_has_type(n, type->name, len))
+			drop(c, i, DROP_TYPE);
+		else if (!location_matches(l, n))
+			drop(c, i, DROP_LOCATION);
+		else if (add_row(c, i) != SONDE_OK)
+			return;
 	}
 	c->generation = p->nodes->generation;
 	c->id = ++p->last_set;
@@ -288,31 +318,146 @@ static void leave_out_taken(struct placement *p, struct set *set)
 	*set = (struct set){ p->scratch, left, 0 };
 }
 
+/* ---- traces ---- */
+
+static void put_id(struct sonde_json *j, const char *key, const struct node *n)
+{
+	char id[SONDE_ID_TEXT];
+
+	sonde_id_format(&n->id, id);
+	sonde_json_text(j, key, id, SONDE_ID_TEXT - 1);
+}
+
+static void put_dropped(const struct placement *p, struct sonde_json *j, const struct candidates *c,
+                        unsigned taken)
+{
+	unsigned count[DROP_COUNT];
+
+	memcpy(count, c->dropped, sizeof(count));
+	count[DROP_TAKEN] = taken;
+	sonde_json_open(j, "dropped", '{');
+	for (unsigned i = 0; i < DROP_COUNT; i++)
+		if (count[i])
+			sonde_json_int(j, drop_names[i], count[i]);
+	sonde_json_close(j);
+	sonde_json_open(j, "droppedNodes", '[');
+	for (unsigned i = 0; i < c->named && i < p->trace_nodes; i++) {
+		const struct node *n = p->nodes->all[c->drop[i].row];
+		if (!n)
+			continue;
+		sonde_json_open(j, NULL, '{');
+		put_id(j, "id", n);
+		sonde_json_str(j, "name", n->facts.name);
+		sonde_json_str(j, "by", drop_names[c->drop[i].why]);
+		if (c->drop[i].why == DROP_STATUS)
+			sonde_json_str(j, "status", node_status_name(node_status(p->nodes, n)));
+		sonde_json_close(j);
+	}
+	sonde_json_close(j);
+}
+
+/* One question to the policy: what it was, what was left out before, what it answered. */
+static void put_step(const struct placement *p, const struct placement_request *r,
+                     const struct location *l, const struct candidates *c, const struct set *set,
+                     unsigned taken, const struct sonde_request *req,
+                     const struct sonde_decision *d)
+{
+	struct sonde_json j;
+
+	if (r->trace->len)
+		sonde_buf_char(r->trace, ',');
+	sonde_json_init(&j, r->trace);
+	sonde_json_open(&j, NULL, '{');
+	if (r->location_count)
+		sonde_json_int(&j, "location", l - r->locations);
+	sonde_json_int(&j, "candidates", set->count);
+	put_dropped(p, &j, c, taken);
+	sonde_json_open(&j, "decision", '{');
+	sonde_decision_record(p->policies, &j, r->policy, req, set->rows, set->count,
+	                      p->trace_nodes, d);
+	sonde_json_close(&j);
+	sonde_json_open(&j, "chosen", '[');
+	for (unsigned i = 0; i < d->count; i++)
+		put_id(&j, NULL, p->nodes->all[d->rows[i]]);
+	sonde_json_close(&j);
+	sonde_json_close(&j);
+}
+
+/* ---- asking the policy ---- */
+
+static struct sonde_request question(const struct placement_request *r, const struct location *l,
+                                     unsigned want, unsigned chosen)
+{
+	return (struct sonde_request){ .type = r->type->name, .target = r->target,
+		                       .region = l->region, .want = want,
+		                       .seed = r->seed + chosen, .params_json = r->params };
+}
+
+static void note(struct placement *p, const struct sonde_decision *d, struct placement_answer *a)
+{
+	p->decisions++;
+	p->fallbacks += d->fallback;
+	a->fallback |= d->fallback;
+	a->version = d->version;
+	a->took_us += d->took_us;
+	if (d->reason[0])
+		memcpy(a->reason, d->reason, sizeof(a->reason));
+}
+
+static unsigned current_rows(const struct placement_request *r, unsigned rows[CURRENT_MAX])
+{
+	unsigned n = 0;
+
+	for (; n < r->current_count && n < CURRENT_MAX; n++)
+		rows[n] = r->current[n]->row;
+	return n;
+}
+
+static void ask(struct placement *p, const struct placement_request *r, struct sonde_request *req,
+                const struct set *set, struct sonde_decision *d)
+{
+	unsigned current[CURRENT_MAX];
+
+	if (!r->schedule) {
+		sonde_policy_pick(p->policies, r->policy, req, set->rows, set->count, d);
+		return;
+	}
+	req->schedule = r->schedule;
+	req->current = current;
+	req->current_n = current_rows(r, current);
+	sonde_policy_assign(p->policies, r->policy, req, set->rows, set->count, d);
+	req->current = NULL;
+	req->current_n = 0;
+}
+
 static unsigned choose_from(struct placement *p, const struct placement_request *r,
                             const struct location *l, unsigned want, struct placement_answer *a)
 {
 	const struct candidates *c = candidates_of(p, r->type, l);
 	struct set set = { c ? c->rows : NULL, c ? c->count : 0, c ? c->id : 0 };
-	struct sonde_request req = { .type = r->type->name, .target = r->target,
-		                     .region = l->region, .want = want, .seed = r->seed + a->count };
+	struct sonde_request req = question(r, l, want, a->count);
 	unsigned rows[PLACE_MAX];
+	struct sonde_decision d = { .rows = rows };
 
-	if (l->region && set.count < want)
+	if (l->region && set.count < want) {
 		widen(p, r, l, &req, &set);
-	if (a->count || r->except) /* by an earlier location, or never to be chosen */
+		/* Looking for the stand-ins may have cleared the cache. */
+		if (set.rows == p->scratch)
+			c = candidates_of(p, r->type, l);
+	}
+	unsigned before = set.count;
+	/* By an earlier location, or before, or never to be chosen. */
+	if (a->count || r->leave_out_count || r->except)
 		leave_out_taken(p, &set);
-	if (!set.count || !want)
+	if (!want || !c)
 		return 0;
 	req.set_id = set.id;
-	struct sonde_decision d = { .rows = rows };
-	sonde_policy_pick(p->policies, r->policy, &req, set.rows, set.count, &d);
-	p->decisions++;
-	p->fallbacks += d.fallback;
-	a->fallback |= d.fallback;
-	a->version = d.version;
-	a->took_us += d.took_us;
-	if (d.reason[0])
-		memcpy(a->reason, d.reason, sizeof(a->reason));
+	if (set.count) {
+		ask(p, r, &req, &set, &d);
+		note(p, &d, a);
+	}
+	if (r->trace)
+		put_step(p, r, l, c, &set, before - set.count, &req, &d);
 	for (unsigned i = 0; i < d.count; i++) {
 		p->taken[rows[i] / 64] |= UINT64_C(1) << (rows[i] % 64);
 		a->nodes[a->count++] = p->nodes->all[rows[i]];
@@ -320,16 +465,21 @@ static unsigned choose_from(struct placement *p, const struct placement_request 
 	return d.count;
 }
 
+static unsigned at_most(unsigned n, unsigned limit)
+{
+	return n < limit ? n : limit;
+}
+
 /* Equal shares of the limit; what one location cannot fill goes to the others. */
-static void choose_shared(struct placement *p, const struct placement_request *r,
+static void choose_shared(struct placement *p, const struct placement_request *r, unsigned limit,
                           struct placement_answer *a)
 {
 	bool dry[LOCATIONS_MAX] = { false };
 	unsigned open = r->location_count;
 
-	while (a->count < r->limit && open) {
-		unsigned left = r->limit - a->count, share = left / open, extra = left % open;
-		for (unsigned i = 0; i < r->location_count && a->count < r->limit; i++) {
+	while (a->count < limit && open) {
+		unsigned left = limit - a->count, share = left / open, extra = left % open;
+		for (unsigned i = 0; i < r->location_count && a->count < limit; i++) {
 			if (dry[i])
 				continue;
 			unsigned want = share + (extra > 0);
@@ -342,30 +492,106 @@ static void choose_shared(struct placement *p, const struct placement_request *r
 	}
 }
 
-int placement_choose(struct placement *p, const struct placement_request *r,
-                     struct placement_answer *a)
-{
-	static const struct location anywhere;
+static const struct location anywhere;
 
+static void clear(struct placement_answer *a)
+{
 	a->count = 0;
 	a->took_us = a->version = 0;
 	a->reason[0] = '\0';
 	a->fallback = false;
+}
+
+int placement_choose(struct placement *p, const struct placement_request *r,
+                     struct placement_answer *a)
+{
+	unsigned most = r->admitted ? r->admitted : PLACE_MAX;
+
+	clear(a);
 	if (make_room(p) != SONDE_OK)
 		return SONDE_ENOMEM;
+	for (unsigned i = 0; i < r->leave_out_count; i++)
+		p->taken[r->leave_out[i]->row / 64] |= UINT64_C(1) << (r->leave_out[i]->row % 64);
 	if (r->except)
 		p->taken[r->except->row / 64] |= UINT64_C(1) << (r->except->row % 64);
 	if (!r->location_count)
-		choose_from(p, r, &anywhere, r->limit ? r->limit : 1, a);
+		choose_from(p, r, &anywhere, at_most(r->limit ? r->limit : 1, most), a);
 	else if (r->limit)
-		choose_shared(p, r, a);
+		choose_shared(p, r, at_most(r->limit, most), a);
 	else
 		for (unsigned i = 0; i < r->location_count; i++)
 			choose_from(p, r, &r->locations[i],
-			            r->locations[i].limit ? r->locations[i].limit : 1, a);
+			            at_most(r->locations[i].limit ? r->locations[i].limit : 1,
+			                    most - a->count), a);
 	for (unsigned i = 0; i < a->count; i++)
 		p->taken[a->nodes[i]->row / 64] = 0;
+	for (unsigned i = 0; i < r->leave_out_count; i++)
+		p->taken[r->leave_out[i]->row / 64] = 0;
 	if (r->except)
 		p->taken[r->except->row / 64] = 0;
 	return a->count ? SONDE_OK : SONDE_ENOENT;
+}
+
+static unsigned wanted(const struct placement_request *r)
+{
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < r->location_count; i++)
+		sum += r->locations[i].limit ? r->locations[i].limit : 1;
+	return r->limit ? r->limit : sum ? sum : 1;
+}
+
+void placement_admit(struct placement *p, const struct placement_request *r,
+                     struct sonde_admission *out)
+{
+	const struct location *l = r->location_count == 1 ? &r->locations[0] : &anywhere;
+	struct sonde_request req = question(r, l, wanted(r), 0);
+
+	sonde_policy_admit(p->policies, r->policy, &req, out);
+}
+
+int placement_retry(struct placement *p, const struct placement_request *r,
+                    const struct placement_failure *f, struct placement_answer *a)
+{
+	const struct candidates *c = candidates_of(p, r->type, &anywhere);
+	struct sonde_request req = question(r, &anywhere, 1, 0);
+	unsigned row, left = 0;
+	struct sonde_decision d = { .rows = &row };
+
+	clear(a);
+	if (!c || make_room(p) != SONDE_OK)
+		return SONDE_ENOMEM;
+	for (unsigned i = 0; i < c->count; i++)
+		if (!f->node || c->rows[i] != f->node->row)
+			p->scratch[left++] = c->rows[i];
+	if (!left)
+		return SONDE_ENOENT;
+	req.attempt = f->attempt;
+	req.failure = f->failure;
+	req.failed = f->node ? f->node->row + 1 : 0;
+	sonde_policy_retry(p->policies, r->policy, &req, p->scratch, left, &d);
+	note(p, &d, a);
+	if (!d.count)
+		return SONDE_EDENIED;
+	a->nodes[a->count++] = p->nodes->all[row];
+	return SONDE_OK;
+}
+
+unsigned placement_peers(struct placement *p, const struct placement_request *r,
+                         struct node *const *nodes, unsigned n, struct sonde_peering *out, unsigned max,
+                         struct sonde_decision *d)
+{
+	struct sonde_request req = question(r, &anywhere, n, 0);
+	unsigned current[CURRENT_MAX];
+
+	if (make_room(p) != SONDE_OK || n > p->scratch_cap) {
+		*d = (struct sonde_decision){ .fallback = true, .reason = "out of memory" };
+		return 0;
+	}
+	for (unsigned i = 0; i < n; i++)
+		p->scratch[i] = nodes[i]->row;
+	req.schedule = r->schedule;
+	req.current = current;
+	req.current_n = current_rows(r, current);
+	return sonde_policy_peers(p->policies, r->policy, &req, p->scratch, n, out, max, d);
 }

@@ -6,7 +6,7 @@
 #include "controller/nodes.h"
 #include "controller/types.h"
 
-enum { LOCATIONS_MAX = 128, LOCATION_TAGS = 32, PLACE_MAX = 500 };
+enum { LOCATIONS_MAX = 128, LOCATION_TAGS = 32, PLACE_MAX = 500, CURRENT_MAX = 4096 };
 
 /* One entry of `locations`; empty texts ask nothing. Texts are borrowed from the request. */
 struct location {
@@ -24,9 +24,18 @@ struct placement_request {
 	const struct location *locations;
 	unsigned location_count;
 	unsigned limit; /* nodes in all; 0 = the sum of the locations' own limits */
-	const char *policy;
+	const char *policy; /* a chain */
+	const char *params; /* JSON of the policy's params, NULL = {} */
+	unsigned admitted;  /* nodes the policy admits; 0 = all */
 	const struct node *except; /* never chosen; NULL = none */
+	/* Of a schedule: the policy is asked to assign, and sees which nodes have it. */
+	const char *schedule; /* id; NULL = a measurement */
+	struct node *const *current;
+	unsigned current_count;
 	uint64_t seed;
+	struct sonde_buf *trace; /* JSON of how it came about is appended; NULL = not asked for */
+	struct node *const *leave_out; /* have it already */
+	unsigned leave_out_count;
 };
 
 struct placement_answer {
@@ -35,6 +44,13 @@ struct placement_answer {
 	char reason[160];
 	uint32_t version, took_us;
 	bool fallback;
+};
+
+/* A task whose node failed. */
+struct placement_failure {
+	const struct node *node; /* NULL = gone */
+	const char *failure;
+	unsigned attempt;
 };
 
 struct placement {
@@ -48,6 +64,7 @@ struct placement {
 	unsigned scratch_cap;
 	uint64_t decisions, fallbacks;
 	uint64_t last_set; /* id of the newest candidate list */
+	unsigned trace_nodes; /* candidates and others a trace names, each; 0 = none */
 };
 
 void placement_init(struct placement *, struct nodes *, struct sonde_policies *);
@@ -55,4 +72,16 @@ void placement_deinit(struct placement *);
 /* SONDE_OK with count >= 1, SONDE_ENOENT when no node fits. */
 int placement_choose(struct placement *, const struct placement_request *,
                      struct placement_answer *);
+/* Whether the policy takes it: at most admission->want nodes. */
+void placement_admit(struct placement *, const struct placement_request *,
+                     struct sonde_admission *);
+/* Another node for one task, by the policy's retry(). SONDE_OK with count 1; SONDE_EDENIED: the
+ * policy gives up; SONDE_ENOENT: no other node fits. */
+int placement_retry(struct placement *, const struct placement_request *,
+                    const struct placement_failure *, struct placement_answer *);
+/* Who of these nodes probes whom, by the policy's peers(): at most max pairs of rows into `out`,
+ * see sonde_policy_peers. Locations and limit of the request are not looked at. */
+unsigned placement_peers(struct placement *, const struct placement_request *,
+                         struct node *const *nodes, unsigned n, struct sonde_peering *out, unsigned max,
+                         struct sonde_decision *);
 bool location_matches(const struct location *, const struct node *);

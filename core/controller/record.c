@@ -6,11 +6,12 @@
 
 #include "base/status.h"
 
-enum { VERSION = 2, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
+enum { VERSION = 3, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
 
 static const struct {
 	size_t offset;
 	int kind;
+	int since; /* version */
 } rows[] = {
 	{ offsetof(struct record, type), TEXT },
 	{ offsetof(struct record, target), TEXT },
@@ -27,8 +28,11 @@ static const struct {
 	{ offsetof(struct record, ip_version), U8 },
 	{ offsetof(struct record, progress), U8 },
 	{ offsetof(struct record, fallback), U8 },
-	{ offsetof(struct record, pairs), U8 },
+	{ offsetof(struct record, pairs), U8, 2 },
 	{ offsetof(struct record, count), U32 },
+	{ offsetof(struct record, params), TEXT, 3 },
+	{ offsetof(struct record, schedule), TEXT, 3 },
+	{ offsetof(struct record, due_ms), U64, 3 },
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
@@ -93,9 +97,12 @@ int record_read(struct record *r, const void *data, size_t len)
 	struct cursor c = { data, (const uint8_t *)data + len };
 
 	memset(r, 0, sizeof(*r));
-	if (!len || *c.p++ != VERSION)
+	int version = len ? *c.p++ : 0;
+	if (version < 1 || version > VERSION)
 		return SONDE_EINVAL;
 	for (int i = 0; i < ROWS; i++) {
+		if (rows[i].since > version)
+			continue;
 		void *to = (char *)r + rows[i].offset;
 		int rc = rows[i].kind == TEXT ? get_text(&c, to) : get_number(&c, to, rows[i].kind);
 		if (rc != SONDE_OK)

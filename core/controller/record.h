@@ -18,7 +18,10 @@ struct record {
 	uint32_t timeout_ms;
 	uint8_t timeout_given, ip_version, progress, fallback;
 	uint8_t pairs;               /* the second half of the tasks answers the first half */
+	struct sonde_text schedule;  /* 16 bytes of id, empty when it is no run of a schedule */
+	uint64_t due_ms;             /* of such a run */
 	uint32_t count;              /* tasks */
+	struct sonde_text params;    /* JSON of the policy's params, empty when none */
 	const uint8_t *nodes;        /* count ids of 16 bytes */
 };
 

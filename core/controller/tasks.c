@@ -267,7 +267,7 @@ void tasks_flush(struct tasks *ts)
 static void retry(struct tasks *ts, struct task *t, unsigned failure, const char *why)
 {
 	bool again = t->attempt < ATTEMPTS && !t->measurement->record.pairs;
-	struct node *other = again ? ts->replace(ts->arg, t) : NULL;
+	struct node *other = again ? ts->replace(ts->arg, t, failure) : NULL;
 
 	if (!other) {
 		task_close(ts, t, failure, why);

@@ -45,7 +45,7 @@ typedef void tasks_close_fn(void *arg, struct task *, unsigned failure, const ch
 /* Sends a list of tasks to a node's connection; false when it cannot be sent now. */
 typedef bool tasks_send_fn(void *arg, struct node *, const struct sonde_msg *);
 /* Another node for a task whose node failed; NULL when none fits. */
-typedef struct node *tasks_replace_fn(void *arg, const struct task *);
+typedef struct node *tasks_replace_fn(void *arg, const struct task *, unsigned failure);
 
 struct tasks {
 	struct sonde_map open;

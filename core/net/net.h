@@ -112,6 +112,9 @@ void sonde_conn_close(struct sonde_conn *, unsigned code, const char *reason);
 void sonde_conn_set_arg(struct sonde_conn *, void *arg);
 void *sonde_conn_arg(struct sonde_conn *);
 const char *sonde_conn_peer(struct sonde_conn *);
+/* The address this end has in the connection, as text without a port; "" when there is none. */
+enum { SONDE_NET_ADDRESS = 64 };
+void sonde_conn_local(struct sonde_conn *, char out[SONDE_NET_ADDRESS]);
 size_t sonde_conn_queued(struct sonde_conn *); /* bytes */
 
 /* One websocket endpoint of a server. `path` is exact. */

@@ -8,8 +8,14 @@
  * callback, killing by a timer of lws. */
 #include "net/private.h"
 
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <sys/socket.h>
 
 #include "base/clock.h"
 
@@ -299,6 +305,22 @@ void *sonde_conn_arg(struct sonde_conn *c)
 const char *sonde_conn_peer(struct sonde_conn *c)
 {
 	return c->peer;
+}
+
+void sonde_conn_local(struct sonde_conn *c, char out[SONDE_NET_ADDRESS])
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	char text[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
+
+	out[0] = '\0';
+	if (!c->wsi || getsockname(lws_get_socket_fd(c->wsi), (struct sockaddr *)&sa, &len) ||
+	    getnameinfo((struct sockaddr *)&sa, len, text, sizeof(text), NULL, 0, NI_NUMERICHOST))
+		return;
+	/* A scope means something on this machine only. */
+	text[strcspn(text, "%")] = '\0';
+	bool mapped = !strncmp(text, "::ffff:", 7) && strchr(text, '.');
+	snprintf(out, SONDE_NET_ADDRESS, "%s", text + (mapped ? 7 : 0));
 }
 
 size_t sonde_conn_queued(struct sonde_conn *c)

@@ -103,6 +103,8 @@ static void on_message(struct sonde_conn *conn, void *arg, char *text, size_t le
 		l->events.cancel(l->arg, m.list.tasks, m.list.count);
 	else if (m.kind == SONDE_MSG_RELOAD)
 		l->events.reload(l->arg);
+	else if (m.kind == SONDE_MSG_SCHEDULES && l->events.schedules)
+		l->events.schedules(l->arg, &m);
 }
 
 static void on_open(struct sonde_conn *conn, void *arg)
@@ -266,6 +268,11 @@ int sonde_link_new(uv_loop_t *loop, struct sonde_net *net, struct sonde_spool *s
 	uv_timer_start(&l->redial, on_redial, 0, 0);
 	*out = l;
 	return SONDE_OK;
+}
+
+void sonde_link_set_schedules(struct sonde_link *l, uint64_t version)
+{
+	l->schedules = version;
 }
 
 void sonde_link_bye(struct sonde_link *l, const char *reason)

@@ -19,6 +19,7 @@ struct sonde_link_options {
 	const struct sonde_identity *identity;
 	struct sonde_text plugins; /* JSON object for hello */
 	uint32_t capacity;
+	const char *advertise;     /* address for other nodes; NULL or "" = the socket's own */
 };
 
 struct sonde_link_events {
@@ -29,6 +30,7 @@ struct sonde_link_events {
 	void (*reload)(void *arg); /* the controller wants the plugins looked at again */
 	void (*beat)(void *arg, struct sonde_msg_beat *); /* fill it; the link adds the clocks */
 	void (*fatal)(void *arg);                         /* the spool could not be written */
+	void (*schedules)(void *arg, const struct sonde_msg *); /* NULL: this node runs none */
 };
 
 int sonde_link_new(uv_loop_t *, struct sonde_net *, struct sonde_spool *,
@@ -47,6 +49,10 @@ void sonde_link_progress(struct sonde_link *, const struct sonde_msg *);
 /* What the plugins are from now on: for the hellos to come (borrowed until the next call), and told
  * at once when it is connected. */
 void sonde_link_types(struct sonde_link *, const struct sonde_msg_types *);
+/* The version of the schedules that hello tells. */
+void sonde_link_set_schedules(struct sonde_link *, uint64_t version);
+/* Tell that this version is kept, or why not; dropped while the link is down: hello tells it. */
+void sonde_link_scheduled(struct sonde_link *, uint64_t version, unsigned failure);
 /* Say goodbye, close, and do not come back. */
 void sonde_link_bye(struct sonde_link *, const char *reason);
 /* No callback comes after this. Freed once the loop has run; before the net is closed. */

@@ -41,6 +41,7 @@ struct sonde_link {
 	struct sonde_msg_welcome welcome;
 	int64_t state_ns, seen_ns, beat_ns; /* entered the state; last message; last beat sent */
 	int64_t server_ms, server_ns;       /* the controller's clock, and when it came */
+	uint64_t schedules;                 /* version */
 	struct sonde_spans have;            /* stored there, of the spool's epoch */
 	struct sonde_lane lanes[SONDE_LANES];
 	unsigned turn;

@@ -33,6 +33,10 @@ int sonde_link_send_hello(struct sonde_link *l)
 {
 	struct sonde_spool_state spool = sonde_spool_state(l->spool);
 	const char *key = l->options.identity->key;
+	const char *advertise = l->options.advertise;
+	char address[SONDE_NET_ADDRESS] = "";
+	if (!advertise || !*advertise)
+		sonde_conn_local(l->conn, address);
 	struct sonde_msg m = {
 		.kind = SONDE_MSG_HELLO,
 		.hello = {
@@ -45,8 +49,11 @@ int sonde_link_send_hello(struct sonde_link *l)
 			.wall_ms = sonde_wall_ms(),
 			.capacity = l->options.capacity,
 			.plugins = l->options.plugins,
+			.schedules = l->schedules,
+			.address = { advertise && *advertise ? advertise : address },
 		},
 	};
+	m.hello.address.len = strlen(m.hello.address.s);
 	int rc = sonde_link_send(l, &m);
 
 	sonde_secret_wipe(l->out.data, l->out.len);
@@ -73,6 +80,15 @@ void sonde_link_send_beat(struct sonde_link *l)
 	m.beat.echo_ms = l->server_ms;
 	m.beat.held_ms = (l->beat_ns - l->server_ns) / SONDE_NS_PER_MS;
 	sonde_link_send(l, &m);
+}
+
+void sonde_link_scheduled(struct sonde_link *l, uint64_t version, unsigned failure)
+{
+	struct sonde_msg m = { .kind = SONDE_MSG_SCHEDULED,
+		               .scheduled = { version, (uint8_t)failure } };
+
+	if (sonde_link_is_up(l))
+		sonde_link_send(l, &m);
 }
 
 int sonde_link_accept(struct sonde_link *l, struct sonde_msg_accept *items, unsigned count)

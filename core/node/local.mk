@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LIBRARIES += core/node/libnode.a
 core_node_libnode_a_SOURCES = \
+	core/node/agenda.c core/node/agenda.h \
 	core/node/backoff.c core/node/backoff.h \
 	core/node/child.c core/node/child.h \
 	core/node/crashes.c core/node/crashes.h \
@@ -15,6 +16,7 @@ core_node_libnode_a_SOURCES = \
 	core/node/options.c core/node/options.h \
 	core/node/own.c core/node/own.h \
 	core/node/record.c core/node/record.h \
+	core/node/schedule.c core/node/schedule.h \
 	core/node/spawn.c core/node/spawn.h \
 	core/node/spool.c core/node/spool.h core/node/spool_private.h \
 	core/node/spool_epoch.c core/node/spool_open.c core/node/spool_read.c \
@@ -43,6 +45,9 @@ t_node_spool_test_LDADD = t/libtap.a core/node/libnode.a core/base/libbase.a $(S
 t_node_journal_test_SOURCES = t/node/journal_test.c
 t_node_journal_test_LDADD = t/libtap.a core/node/libnode.a core/base/libbase.a $(SODIUM_LIBS)
 
+C_TESTS += t/node/agenda_test
+t_node_agenda_test_SOURCES = t/node/agenda_test.c
+t_node_agenda_test_LDADD = t/libtap.a core/node/libnode.a core/base/libbase.a $(SODIUM_LIBS)
 C_TESTS += t/node/types_test
 t_node_types_test_SOURCES = t/node/types_test.c
 t_node_types_test_LDADD = t/libtap.a core/node/libnode.a core/wire/libwire.a core/param/libparam.a \

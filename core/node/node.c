@@ -75,6 +75,8 @@ void sonde_node_finish(struct sonde_node *node, int exit_code)
 	uv_close((uv_handle_t *)&node->step, NULL);
 	if (node->sync)
 		sonde_sync_close(node->sync);
+	if (node->schedule)
+		sonde_schedule_close(node->schedule);
 	if (node->link)
 		sonde_link_close(node->link);
 	if (node->super)
@@ -191,7 +193,7 @@ static int start_net(struct sonde_node *node, const struct sonde_identity *ident
 		.backoff_min_ms = o->backoff_min / SONDE_NS_PER_MS,
 		.backoff_max_ms = o->backoff_max / SONDE_NS_PER_MS,
 		.identity = identity, .plugins = { node->plugins.data, node->plugins.len },
-		.capacity = (uint32_t)o->capacity,
+		.capacity = (uint32_t)o->capacity, .advertise = o->advertise,
 	};
 
 	int rc = sonde_net_new(&node->loop, &net, &node->net, e);
@@ -213,10 +215,14 @@ static int start(struct sonde_node *node, const struct sonde_identity *identity,
 	                   &node->sync) ||
 	    sonde_super_new(&node->loop, &super, &sonde_work_super_events, node, &node->super))
 		return sonde_fail(e, SONDE_ENOMEM, NULL, "out of memory");
+	if (sonde_schedule_new(node, &identity->id, &node->schedule))
+		return sonde_fail(e, SONDE_ENOMEM, NULL, "out of memory");
 	int rc = start_net(node, identity, e);
 	if (rc)
 		return rc;
+	sonde_link_set_schedules(node->link, sonde_schedule_version(node->schedule));
 	sonde_work_recall(node);
+	sonde_schedule_start(node->schedule);
 	uv_signal_start(&node->term, on_signal, SIGTERM);
 	uv_signal_start(&node->interrupt, on_signal, SIGINT);
 	uv_signal_start(&node->hangup, on_hangup, SIGHUP);

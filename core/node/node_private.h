@@ -4,6 +4,7 @@
 #include "guard/guard.h"
 #include "node/link.h"
 #include "node/node.h"
+#include "node/schedule.h"
 #include "node/stats.h"
 #include "node/super.h"
 #include "node/sync.h"
@@ -36,6 +37,7 @@ struct sonde_node {
 	struct sonde_net *net;
 	struct sonde_super *super;
 	struct sonde_link *link;
+	struct sonde_schedule *schedule;
 	struct sonde_buf plugins, packed;
 	struct sonde_accepts accepts;
 	struct sonde_stats stats;
@@ -51,6 +53,8 @@ void sonde_work_recall(struct sonde_node *);
 void sonde_work_visit(void *node, const struct sonde_record *); /* of each record at open */
 
 void sonde_work_reload(void *node); /* look at the plugin directory again */
+/* Into the spool, and over in the journal. */
+void sonde_work_keep(struct sonde_node *, const struct sonde_msg_result *);
 
 extern const struct sonde_sync_events sonde_work_sync_events;
 extern const struct sonde_super_events sonde_work_super_events;

@@ -13,6 +13,7 @@ struct sonde_node_options {
 	int64_t asn;                /* 0: not told */
 	const char *token, *token_file, *ca_file;
 	const char *plugins, *runner;
+	const char *advertise; /* address other nodes use for this one; NULL = as the link sees it */
 	int64_t capacity; /* tasks at once */
 	const char *guard_allow, *guard_deny;
 	uint32_t log_level; /* index into error, warn, info, debug */

@@ -51,7 +51,7 @@ static int append(struct sonde_node *node, struct sonde_msg_result *r)
 	return sonde_spool_append(node->spool, node->packed.data, node->packed.len, &seq);
 }
 
-static void keep_result(struct sonde_node *node, const struct sonde_msg_result *outcome)
+void sonde_work_keep(struct sonde_node *node, const struct sonde_msg_result *outcome)
 {
 	struct sonde_msg_result r = *outcome;
 	struct sonde_task_key key = { r.measurement, r.task, r.attempt };
@@ -73,8 +73,10 @@ static void on_outcome(void *arg, const struct sonde_msg_result *outcome)
 {
 	struct sonde_node *node = arg;
 
-	keep_result(node, outcome);
+	if (!sonde_schedule_outcome(node->schedule, outcome))
+		sonde_work_keep(node, outcome);
 	sonde_sync_request(node->sync);
+	sonde_schedule_poke(node->schedule);
 }
 
 static void on_progress(void *arg, const struct sonde_msg *m)
@@ -134,7 +136,7 @@ void sonde_work_recall(struct sonde_node *node)
 			.started_ms = line.wall_ms, .body = SONDE_TEXT("{}"),
 			.why = SONDE_TEXT("the node restarted while the probe ran"),
 		};
-		keep_result(node, &r);
+		sonde_work_keep(node, &r);
 		if (sonde_journal_find(node->journal, &line.key) == SONDE_JOURNAL_TAKEN)
 			break;
 	}
@@ -304,6 +306,13 @@ static void on_beat(void *arg, struct sonde_msg_beat *beat)
 	beat->spool_count = spool.count;
 }
 
+static void on_schedules(void *arg, const struct sonde_msg *m)
+{
+	struct sonde_node *node = arg;
+
+	sonde_schedule_take(node->schedule, m);
+}
+
 const struct sonde_link_events sonde_work_link_events = {
-	on_up, on_tasks, on_cancel, sonde_work_reload, on_beat, on_fatal,
+	on_up, on_tasks, on_cancel, sonde_work_reload, on_beat, on_fatal, on_schedules,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SONDE_TYPE_MAP: names and texts of the user's own choice, as HTTP headers are. Input is a JSON
  * object of strings, or lines "name: text" as people type them. Refuses anything but strings, empty
- * names, and what is over its limits. The pairs live in the caller's pool. */
+ * names, names given twice, and what is over its limits. The pairs live in the caller's pool. */
 #include "param/value.h"
 
 #include <stdio.h>
@@ -51,6 +51,9 @@ static int add(struct pairs *p, const char *name, size_t name_len, const char *v
 		                     sonde_pool_strndup(p->pool, value, len) };
 	if (!pair->name || !pair->value)
 		return sonde_fail(p->err, SONDE_ENOMEM, p->row->name, "does not fit into memory");
+	for (unsigned i = 0; i < p->n; i++)
+		if (!strcmp(p->list[i].name, pair->name))
+			return refuse(p, name, name_len, "is given twice");
 	p->n++;
 	return SONDE_OK;
 }

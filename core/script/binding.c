@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "script/lib.h"
 
@@ -46,6 +47,13 @@ static unsigned column_at(lua_State *L, int idx)
 	return (unsigned)(info - sonde_column_infos);
 }
 
+enum sonde_column_kind sonde_binding_column_kind(lua_State *L, int idx)
+{
+	unsigned column = column_at(L, lua_absindex(L, idx));
+
+	return column < SONDE_COL_ALL ? sonde_column_infos[column].kind : SONDE_KIND_LIST;
+}
+
 unsigned sonde_binding_check_column(lua_State *L, int idx, enum sonde_column_kind kind)
 {
 	static const char *const what[] = {
@@ -67,6 +75,7 @@ static void fill_column(lua_State *L, unsigned column)
 
 	if (b->mirrored[column])
 		return;
+	int64_t start = sonde_boottime_ns();
 	sonde_sandbox_charge(L, c->rows / 4);
 	lua_createtable(L, (int)c->rows, 0);
 	for (unsigned i = 0; i < c->rows; i++) {
@@ -81,6 +90,7 @@ static void fill_column(lua_State *L, unsigned column)
 	lua_pop(L, 1);
 	b->mirror[column] = luaL_ref(L, LUA_REGISTRYINDEX);
 	b->mirrored[column] = true;
+	sonde_sandbox_forgive(L, start); /* once in a policy's life */
 }
 
 static int column_fill(lua_State *L)
@@ -160,11 +170,24 @@ void sonde_binding_changed(struct sonde_binding *b, unsigned column, unsigned at
 
 /* Lists */
 
+static bool more_lists(struct sonde_binding *b)
+{
+	unsigned cap = b->lists_cap ? b->lists_cap * 2 : 64;
+	struct sonde_set *more = cap <= SONDE_BINDING_LISTS
+					 ? realloc(b->list, cap * sizeof(*more)) : NULL;
+
+	if (!more)
+		return false;
+	b->list = more;
+	b->lists_cap = cap;
+	return true;
+}
+
 void sonde_binding_push_list(lua_State *L, struct sonde_set set)
 {
 	struct sonde_binding *b = binding_of(L);
 
-	if (b->lists >= SONDE_BINDING_LISTS)
+	if (b->lists == b->lists_cap && !more_lists(b))
 		luaL_error(L, "more than %d lists in one decision", SONDE_BINDING_LISTS);
 	lua_createtable(L, 0, 1);
 	lua_pushinteger(L, ((lua_Integer)b->generation << 16) | b->lists);
@@ -310,9 +333,9 @@ int sonde_binding_init(struct sonde_binding *b, size_t memory_max,
 {
 	char why[64];
 
-	*b = (struct sonde_binding){ .choice = { columns, scratch, turns, 0, 0, 0 } };
-	b->list = calloc(SONDE_BINDING_LISTS, sizeof(*b->list));
-	int rc = b->list ? sonde_sandbox_init(&b->sandbox, memory_max, b) : SONDE_ENOMEM;
+	*b = (struct sonde_binding){ .choice = { .columns = columns, .scratch = scratch,
+	                                             .turns = turns } };
+	int rc = sonde_sandbox_init(&b->sandbox, memory_max, b);
 	if (rc == SONDE_OK)
 		rc = sonde_sandbox_call(&b->sandbox, build, NULL, why, sizeof(why));
 	if (rc != SONDE_OK)

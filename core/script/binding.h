@@ -13,15 +13,16 @@
 #include "script/choose.h"
 #include "script/sandbox.h"
 
-enum { SONDE_BINDING_LISTS = 1024 };
+enum { SONDE_BINDING_LISTS = 8192 };
 
 struct sonde_binding {
 	struct sonde_sandbox sandbox;
 	struct sonde_choice choice; /* of the running decision */
 	uint32_t generation;        /* of decisions */
-	unsigned lists;
-	struct sonde_set *list;     /* SONDE_BINDING_LISTS */
+	unsigned lists, lists_cap;
+	struct sonde_set *list;     /* grows to SONDE_BINDING_LISTS */
 	bool mirrored[SONDE_COL_ALL];
+	bool littered;              /* a decision left more garbage than one slice sweeps */
 	bool broken;                /* a change did not fit into the state: see it as full */
 	int mirror[SONDE_COL_ALL];  /* registry reference */
 };
@@ -42,13 +43,16 @@ void sonde_binding_push_view(lua_State *);
  * decision. */
 struct sonde_set sonde_binding_check_list(lua_State *, int idx);
 /* Index of the column at idx, which must be of that kind; raises otherwise. */
+enum sonde_column_kind sonde_binding_column_kind(lua_State *, int idx); /* LIST when none */
 unsigned sonde_binding_check_column(lua_State *, int idx, enum sonde_column_kind);
 
 struct sonde_lb_row {
 	const char *name;
 	lua_CFunction fn;
 	const char *rule; /* that `pick = lb.name` stands for, NULL = none */
-	const char *usage;
+	const char *args;    /* "set: set, column: numbers, ties?: numbers" */
+	const char *returns; /* type, as LuaLS writes it */
+	const char *doc;
 };
 extern const struct sonde_lb_row sonde_lb_rows[]; /* ends with a NULL name */
 /* Push the table of helpers. */

@@ -37,6 +37,8 @@ struct sonde_choice {
 	uint64_t seed;
 	uint64_t draws; /* helper calls of this decision that used randomness */
 	uint64_t shape; /* hash of type and region */
+	struct sonde_turns_tape *tape;         /* where round robin stood; NULL = not of interest */
+	const struct sonde_turns_tape *replay; /* where it shall stand; NULL = where it does */
 };
 
 /* least: the smallest values first. sign -1 = the greatest first. NaN is last either way. Equal
@@ -54,9 +56,26 @@ int sonde_choose_round_robin(struct sonde_choice *, struct sonde_set, unsigned w
 /* Chance in proportion to the column; rows of weight <= 0 or NaN never. */
 int sonde_choose_weighted(struct sonde_choice *, struct sonde_set, const double *column,
                           unsigned want, unsigned *out);
-/* As many different texts as possible, evenly. */
-int sonde_choose_spread(struct sonde_choice *, struct sonde_set, const uint32_t *texts,
+/* A mesh: the node at place i of `ring` (set.n rows) probes `degree` others, out[i * degree] and on:
+ * the next of the ring, and others at random without repeats. degree < set.n. */
+int sonde_choose_mesh(struct sonde_choice *, struct sonde_set, unsigned degree, unsigned *ring,
+                      unsigned *out);
+
+/* Nodes that belong together have the same id, below `count`; indexed by row. */
+struct sonde_groups {
+	const uint32_t *id;
+	uint32_t count;
+	bool texts; /* ids are those of the columns' texts */
+};
+/* Groups of equal numbers, for the rows of the set. NaN is one group. */
+int sonde_groups_of_numbers(struct sonde_choice *, struct sonde_set, const double *column,
+                            struct sonde_groups *);
+/* As many different groups as possible, evenly. */
+int sonde_choose_spread(struct sonde_choice *, struct sonde_set, struct sonde_groups,
                         unsigned want, unsigned *out);
+/* Of each group the node with the least value (NULL = the first), in the order of the set. */
+int sonde_filter_unique(struct sonde_choice *, struct sonde_set, struct sonde_groups,
+                        const double *column, unsigned *out);
 struct sonde_share {
 	const double *column;
 	double weight;

@@ -11,27 +11,28 @@
 
 enum { ROWS_MAX = 1 << 20, TEXT_MAX = 1024, WORDS_MAX = 256, PRIORITY_DEFAULT = 50 };
 
-#define NUMBER(id, label, at, value) [id] = { label, SONDE_KIND_NUMBER, at, value }
-#define TEXT(id, label, at) [id] = { label, SONDE_KIND_TEXT, at, 0 }
+#define NUMBER(id, label, at, value, ...) [id] = { label, SONDE_KIND_NUMBER, at, value, __VA_ARGS__ }
+#define TEXT(id, label, at, ...) [id] = { label, SONDE_KIND_TEXT, at, 0, __VA_ARGS__ }
 const struct sonde_column_info sonde_column_infos[SONDE_COL_ALL] = {
-	NUMBER(SONDE_COL_LOAD, "load", 0, 0),
-	NUMBER(SONDE_COL_RTT, "rtt", 1, NAN),
-	NUMBER(SONDE_COL_ERROR_RATE, "error_rate", 2, 0),
-	NUMBER(SONDE_COL_RESPONSE, "response", 3, NAN),
-	NUMBER(SONDE_COL_PRIORITY, "priority", 4, PRIORITY_DEFAULT),
-	NUMBER(SONDE_COL_ACTIVE, "active", 5, 0),
-	NUMBER(SONDE_COL_CAPACITY, "capacity", 6, 1),
-	NUMBER(SONDE_COL_LATITUDE, "latitude", 7, NAN),
-	NUMBER(SONDE_COL_LONGITUDE, "longitude", 8, NAN),
-	NUMBER(SONDE_COL_ASN, "asn", 9, 0),
-	NUMBER(SONDE_COL_PRESSURE, "pressure", 10, 0),
-	NUMBER(SONDE_COL_CAPABILITIES, "capabilities", 11, 0),
-	TEXT(SONDE_COL_REGION, "region", 0),
-	TEXT(SONDE_COL_COUNTRY, "country", 1),
-	TEXT(SONDE_COL_CITY, "city", 2),
-	TEXT(SONDE_COL_NAME, "name", 3),
-	[SONDE_COL_TAGS] = { "tags", SONDE_KIND_LIST, 0, 0 },
-	[SONDE_COL_TYPES] = { "types", SONDE_KIND_LIST, 1, 0 },
+	NUMBER(SONDE_COL_LOAD, "load", 0, 0, "0..1 and above"),
+	NUMBER(SONDE_COL_RTT, "rtt", 1, NAN, "controller to node, ms"),
+	NUMBER(SONDE_COL_ERROR_RATE, "error_rate", 2, 0, "0..1"),
+	NUMBER(SONDE_COL_RESPONSE, "response", 3, NAN, "average time of a task, ms"),
+	NUMBER(SONDE_COL_PRIORITY, "priority", 4, PRIORITY_DEFAULT, "1..100"),
+	NUMBER(SONDE_COL_ACTIVE, "active", 5, 0, "tasks now on it"),
+	NUMBER(SONDE_COL_CAPACITY, "capacity", 6, 1, "tasks it takes at once"),
+	NUMBER(SONDE_COL_LATITUDE, "latitude", 7, NAN, "degrees, north is positive"),
+	NUMBER(SONDE_COL_LONGITUDE, "longitude", 8, NAN, "degrees, east is positive"),
+	NUMBER(SONDE_COL_ASN, "asn", 9, 0, "number of its autonomous system, 0 = unknown"),
+	NUMBER(SONDE_COL_PRESSURE, "pressure", 10, 0, "load + active / capacity"),
+	NUMBER(SONDE_COL_CAPABILITIES, "capabilities", 11, 0, "how many tags and types it has"),
+	TEXT(SONDE_COL_REGION, "region", 0, "such as \"europe\""),
+	TEXT(SONDE_COL_COUNTRY, "country", 1, "two letters"),
+	TEXT(SONDE_COL_CITY, "city", 2, "name"),
+	TEXT(SONDE_COL_NAME, "name", 3, "of the node"),
+	TEXT(SONDE_COL_CONTINENT, "continent", 4, "AF, AN, AS, EU, NA, OC or SA"),
+	[SONDE_COL_TAGS] = { "tags", SONDE_KIND_LIST, 0, 0, "separated by commas; ask with lb.has" },
+	[SONDE_COL_TYPES] = { "types", SONDE_KIND_LIST, 1, 0, "separated by commas; ask with lb.has" },
 };
 
 uint64_t sonde_hash_mix(uint64_t z)
@@ -195,6 +196,12 @@ static int set_priority(struct sonde_columns *c, unsigned at, double v)
 	return SONDE_OK;
 }
 
+/* No finer than a record of a decision can say, so that a replay sees the same. */
+static double rounded(double v)
+{
+	return fabs(v) < 1e9 ? rint(v * 1e6) / 1e6 : v;
+}
+
 int sonde_columns_number(struct sonde_columns *c, unsigned at, enum sonde_column column, double v)
 {
 	if (column >= SONDE_COL_FIRST_TEXT)
@@ -204,7 +211,7 @@ int sonde_columns_number(struct sonde_columns *c, unsigned at, enum sonde_column
 		return rc;
 	if (column == SONDE_COL_PRIORITY)
 		return set_priority(c, at, v);
-	*cell(c, column, at) = v;
+	*cell(c, column, at) = rounded(v);
 	if (column == SONDE_COL_LOAD || column == SONDE_COL_ACTIVE || column == SONDE_COL_CAPACITY)
 		derive_pressure(c, at);
 	if (column == SONDE_COL_LATITUDE || column == SONDE_COL_LONGITUDE)

@@ -23,10 +23,11 @@ struct sonde_column_info {
 	enum sonde_column_kind kind;
 	unsigned slot;    /* in the arrays of its kind */
 	double unset;     /* value of a number in a row that was cleared or never set */
+	const char *doc;
 };
 extern const struct sonde_column_info sonde_column_infos[SONDE_COL_ALL];
 
-enum { SONDE_NUMBERS = 12, SONDE_TEXTS = 4, SONDE_LISTS = 2, SONDE_PRIORITIES = 101 };
+enum { SONDE_NUMBERS = 12, SONDE_TEXTS = 5, SONDE_LISTS = 2, SONDE_PRIORITIES = 101 };
 
 struct sonde_id_list {
 	uint32_t n, joined; /* joined: interned "a,b" */

@@ -148,6 +148,19 @@ static uint64_t turn_key(const struct sonde_choice *ch, struct sonde_set set)
 	return sonde_hash_mix(h + set.n);
 }
 
+/* Noted, or taken from a recording. */
+static unsigned turn_of(struct sonde_choice *ch, unsigned turn)
+{
+	if (!ch->tape)
+		return turn;
+	unsigned k = ch->tape->n++;
+	if (ch->replay && k < ch->replay->n && k < SONDE_TAPE)
+		turn = ch->replay->at[k];
+	if (k < SONDE_TAPE)
+		ch->tape->at[k] = turn;
+	return turn;
+}
+
 int sonde_choose_round_robin(struct sonde_choice *ch, struct sonde_set set, unsigned want,
                              unsigned *out)
 {
@@ -163,34 +176,12 @@ int sonde_choose_round_robin(struct sonde_choice *ch, struct sonde_set set, unsi
 		t->slot[at].next = t->last;
 		t->slot[at].used = true;
 	}
-	unsigned i = set.sorted || ascending(set) ? first_from(set, t->slot[at].next)
-						  : t->slot[at].next % set.n;
+	unsigned turn = turn_of(ch, t->slot[at].next);
+	unsigned i = set.sorted || ascending(set) ? first_from(set, turn)
+						  : turn % set.n;
 	for (unsigned k = 0; k < want; k++, i++)
 		out[k] = set.rows[i >= set.n ? i -= set.n : i];
 	t->slot[at].next = t->last = out[want - 1] + 1;
 	return (int)want;
 }
 
-/* Rank = how many of the same text stand before it in a shuffle; the least ranks are the widest
- * spread. Texts of one rank compete by a hash, so that a large group has no advantage. */
-int sonde_choose_spread(struct sonde_choice *ch, struct sonde_set set, const uint32_t *texts,
-                        unsigned want, unsigned *out)
-{
-	uint32_t groups = ch->columns->intern.count;
-	double *rank = sonde_scratch_take(ch->scratch, (size_t)ch->columns->rows * sizeof(*rank));
-	unsigned *mixed = sonde_scratch_take(ch->scratch, (size_t)set.n * sizeof(*mixed));
-	uint32_t *seen = sonde_scratch_take(ch->scratch, (size_t)groups * sizeof(*seen));
-
-	if (!rank || !mixed || !seen)
-		return SONDE_ENOMEM;
-	int rc = sonde_choose_sample(ch, set, set.n, mixed);
-	if (rc < 0)
-		return rc;
-	memset(seen, 0, (size_t)groups * sizeof(*seen));
-	for (unsigned i = 0; i < set.n; i++) {
-		uint32_t id = texts[mixed[i]];
-		double part = (double)(sonde_hash_mix(ch->seed ^ id) >> 40) * 0x1p-24;
-		rank[mixed[i]] = seen[id]++ + part;
-	}
-	return sonde_choose_least(ch, set, rank, 1, NULL, want, out);
-}

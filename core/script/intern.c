@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "script/columns.h"
 
 struct sonde_intern_item {
 	char *text;
 	size_t len;
+	uint64_t hash;
 	uint32_t users;
 	uint32_t next; /* of the spare chain */
 };
@@ -85,7 +87,8 @@ uint32_t sonde_intern_take(struct sonde_intern *t, const char *text, size_t len)
 	}
 	memcpy(copy, text, len);
 	copy[len] = 0;
-	t->items[id] = (struct sonde_intern_item){ .text = copy, .len = len, .users = 1 };
+	t->items[id] = (struct sonde_intern_item){ .text = copy, .len = len, .users = 1,
+	                                          .hash = sonde_hash_text(copy, len) };
 	return id;
 }
 
@@ -106,4 +109,9 @@ const char *sonde_intern_text(const struct sonde_intern *t, uint32_t id, size_t 
 	}
 	*len = t->items[id].len;
 	return t->items[id].text;
+}
+
+uint64_t sonde_intern_hash(const struct sonde_intern *t, uint32_t id)
+{
+	return id == SONDE_INTERN_EMPTY || id >= t->count ? 0 : t->items[id].hash;
 }

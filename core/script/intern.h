@@ -23,5 +23,7 @@ uint32_t sonde_intern_take(struct sonde_intern *, const char *text, size_t len);
 void sonde_intern_drop(struct sonde_intern *, uint32_t id);
 /* Id of a text that somebody uses, SONDE_INTERN_NONE when nobody does. */
 uint32_t sonde_intern_find(const struct sonde_intern *, const char *text, size_t len);
+/* Of the text: the same in every process. */
+uint64_t sonde_intern_hash(const struct sonde_intern *, uint32_t id);
 /* Borrowed until the id's last user drops it. */
 const char *sonde_intern_text(const struct sonde_intern *, uint32_t id, size_t *len);

@@ -10,7 +10,7 @@
 #include "base/status.h"
 #include "script/text.h"
 
-enum { SHARES_MAX = 16, PARTS_MAX = 256 };
+enum { SHARES_MAX = 16, PARTS_MAX = 256, MESH_DEGREE_MAX = 64 };
 
 static struct sonde_choice *choice_of(lua_State *L)
 {
@@ -176,13 +176,109 @@ static int lb_hash(lua_State *L)
 	return give(L, out, sonde_choose_hash(choice_of(L), set, key, len, want, out), false);
 }
 
+/* Groups by a column of texts or of numbers. */
+static struct sonde_groups groups(lua_State *L, int idx, struct sonde_set set)
+{
+	struct sonde_choice *ch = choice_of(L);
+	struct sonde_groups g = { .texts = true };
+
+	if (sonde_binding_column_kind(L, idx) == SONDE_KIND_NUMBER) {
+		if (sonde_groups_of_numbers(ch, set, numbers(L, idx), &g) != SONDE_OK)
+			luaL_error(L, "too many or too large lists");
+	} else {
+		g.id = texts(L, idx);
+		g.count = ch->columns->intern.count;
+	}
+	return g;
+}
+
 static int lb_spread_by(lua_State *L)
 {
 	struct sonde_set set = sonde_binding_check_list(L, 1);
-	const uint32_t *column = texts(L, 2);
+	struct sonde_groups g = groups(L, 2, set);
 	unsigned want = wanted(L, 3, set), *out = room_for(L, want);
 
-	return give(L, out, sonde_choose_spread(choice_of(L), set, column, want, out), false);
+	return give(L, out, sonde_choose_spread(choice_of(L), set, g, want, out), false);
+}
+
+/* Everybody's others, each beginning with its neighbour, so that a part of them is a mesh, too. */
+static void all_others(struct sonde_set set, unsigned *ring, unsigned *out)
+{
+	for (unsigned i = 0; i < set.n; i++) {
+		ring[i] = set.rows[i];
+		for (unsigned k = 1; k < set.n; k++)
+			*out++ = set.rows[(i + k) % set.n];
+	}
+}
+
+/* The whole answer of peers(). Drawing without repeats is quick while the degree is at most half. */
+static int lb_mesh(lua_State *L)
+{
+	struct sonde_set set = sonde_binding_check_list(L, 1);
+	lua_Integer asked = luaL_checkinteger(L, 2);
+
+	luaL_argcheck(L, asked >= 1 && asked <= MESH_DEGREE_MAX, 2, "a degree of 1 to 64 expected");
+	lua_createtable(L, 0, (int)set.n);
+	if (set.n < 2)
+		return 1;
+	unsigned degree = asked < (lua_Integer)set.n ? (unsigned)asked : set.n - 1;
+	bool full = degree > set.n / 2;
+	if (full)
+		degree = set.n - 1;
+	sonde_sandbox_charge(L, (size_t)set.n * degree);
+	unsigned *ring = room_for(L, set.n), *out = room_for(L, set.n * degree);
+	if (full)
+		all_others(set, ring, out);
+	else if (sonde_choose_mesh(choice_of(L), set, degree, ring, out) < 0)
+		return luaL_error(L, "too many or too large lists");
+	unsigned keep = asked < (lua_Integer)degree ? (unsigned)asked : degree;
+	for (unsigned i = 0; i < set.n; i++) {
+		sonde_binding_push_list(L, (struct sonde_set){ out + (size_t)i * degree, keep, false });
+		lua_rawseti(L, -2, (lua_Integer)ring[i] + 1);
+	}
+	return 1;
+}
+
+static int lb_unique(lua_State *L)
+{
+	struct sonde_set set = sonde_binding_check_list(L, 1);
+	struct sonde_groups g = groups(L, 2, set);
+	const double *by = lua_isnoneornil(L, 3) ? NULL : numbers(L, 3);
+	unsigned *out = room_for(L, set.n + 1);
+
+	return give(L, out, sonde_filter_unique(choice_of(L), set, g, by, out), set.sorted);
+}
+
+static int lb_first(lua_State *L)
+{
+	struct sonde_set set = sonde_binding_check_list(L, 1);
+	unsigned n = wanted(L, 2, set);
+
+	sonde_binding_push_list(L, (struct sonde_set){ set.rows, n, set.sorted });
+	return 1;
+}
+
+/* The values of a column among the set, in the order of their first node. */
+static int lb_values(lua_State *L)
+{
+	struct sonde_set set = sonde_binding_check_list(L, 1);
+	const uint32_t *column = texts(L, 2);
+	struct sonde_choice *ch = choice_of(L);
+	struct sonde_groups g = { column, ch->columns->intern.count, true };
+	unsigned *first = room_for(L, set.n + 1);
+	int n = sonde_filter_unique(ch, set, g, NULL, first);
+
+	if (n < 0)
+		return luaL_error(L, "too many or too large lists");
+	sonde_sandbox_charge(L, set.n + (size_t)n * 4);
+	lua_createtable(L, n, 0);
+	for (int i = 0; i < n; i++) {
+		size_t len;
+		const char *text = sonde_intern_text(&ch->columns->intern, column[first[i]], &len);
+		lua_pushlstring(L, text, len);
+		lua_rawseti(L, -2, i + 1);
+	}
+	return 1;
 }
 
 static int lb_mix(lua_State *L)
@@ -386,33 +482,78 @@ static int lb_split(lua_State *L)
 }
 
 const struct sonde_lb_row sonde_lb_rows[] = {
-	{ "above", lb_above, NULL, "above(set, column, limit)" },
-	{ "below", lb_below, NULL, "below(set, column, limit)" },
-	{ "by_priority", lb_by_priority, NULL, "by_priority(set, want, fn)" },
-	{ "cidr_match", lb_cidr_match, NULL, "cidr_match(address, network)" },
-	{ "distance", lb_distance, NULL, "distance(lat1, lon1, lat2, lon2)" },
-	{ "ends_with", lb_ends_with, NULL, "ends_with(text, suffix)" },
-	{ "equal", lb_equal, NULL, "equal(set, column, text)" },
-	{ "glob", lb_glob, NULL, "glob(text, pattern)" },
-	{ "has", lb_has, NULL, "has(set, column, word)" },
-	{ "hash", lb_hash, "hash", "hash(set, key, want)" },
-	{ "join", lb_join, NULL, "join(a, b, max)" },
-	{ "least", lb_least, NULL, "least(set, column, want, ties)" },
-	{ "mix", lb_mix, NULL, "mix(set, want, ...)" },
-	{ "most", lb_most, NULL, "most(set, column, want, ties)" },
-	{ "nearest", lb_nearest, NULL, "nearest(set, lat, lon, want)" },
-	{ "random", lb_random, NULL, "random(n)" },
-	{ "round_robin", lb_round_robin, "round_robin", "round_robin(set, want)" },
-	{ "sample", lb_sample, "sample", "sample(set, want)" },
-	{ "split", lb_split, NULL, "split(text, separator)" },
-	{ "spread_by", lb_spread_by, NULL, "spread_by(set, column, want)" },
-	{ "starts_with", lb_starts_with, NULL, "starts_with(text, prefix)" },
-	{ "top", lb_top, NULL, "top(set, column, k)" },
-	{ "two_choices", lb_two_choices, "two_choices", "two_choices(set, column, want)" },
-	{ "weighted", lb_weighted, NULL, "weighted(set, column, want)" },
-	{ "within", lb_within, NULL, "within(set, lat, lon, km)" },
-	{ "without", lb_without, NULL, "without(set, other)" },
-	{ NULL, NULL, NULL, NULL },
+	{ "above", lb_above, NULL, "set: set, column: numbers, limit: number", "set",
+	  "Those whose value is above the limit, in the order of the set." },
+	{ "below", lb_below, NULL, "set: set, column: numbers, limit: number", "set",
+	  "Those whose value is below the limit, in the order of the set." },
+	{ "by_priority", lb_by_priority, NULL,
+	  "set: set, want: integer, fn: fun(group: set, want: integer): set", "set",
+	  "Calls fn for the nodes of the highest priority, then for the next, until there "
+	  "are enough." },
+	{ "cidr_match", lb_cidr_match, NULL, "address: string, network: string", "boolean",
+	  "Whether an address lies in a network such as \"10.0.0.0/8\"; false when either "
+	  "is malformed." },
+	{ "distance", lb_distance, NULL, "lat1: number, lon1: number, lat2: number, lon2: number", "number",
+	  "Great-circle distance in km." },
+	{ "ends_with", lb_ends_with, NULL, "text: string, suffix: string", "boolean",
+	  "Whether the text ends with the suffix." },
+	{ "equal", lb_equal, NULL, "set: set, column: texts, text: string", "set",
+	  "Those with this text, in the order of the set." },
+	{ "first", lb_first, NULL, "set: set, n: integer", "set",
+	  "The first n of the list." },
+	{ "glob", lb_glob, NULL, "text: string, pattern: string", "boolean",
+	  "Whether the whole text fits a pattern with * and ?, of at most 256 bytes." },
+	{ "has", lb_has, NULL, "set: set, column: texts, word: string", "set",
+	  "Those with this word in view.tags or view.types, in the order of the set." },
+	{ "hash", lb_hash, "hash", "set: set, key: string, want: integer", "set",
+	  "Rendezvous hashing over node names: the same key gets the same nodes, and few "
+	  "move when one comes or goes." },
+	{ "join", lb_join, NULL, "a: set, b: set, max?: integer", "set",
+	  "The first list, then what the second has besides; at most max." },
+	{ "least", lb_least, NULL, "set: set, column: numbers, want: integer, ties?: numbers", "set",
+	  "Smallest values first; equal ones by the column `ties`, then by the seed." },
+	{ "mesh", lb_mesh, NULL, "set: set, degree: integer", "table<position, set>",
+	  "An answer of peers(): each node probes the next one of a ring and others at random, "
+	  "`degree` in all." },
+	{ "mix", lb_mix, NULL, "set: set, want: integer, ...: numbers|number", "set",
+	  "Least weighted sum: each column is scaled to 0..1 over the set. A negative "
+	  "weight makes more better." },
+	{ "most", lb_most, NULL, "set: set, column: numbers, want: integer, ties?: numbers", "set",
+	  "Greatest values first; equal ones by the smallest of the column `ties`, then "
+	  "by the seed." },
+	{ "nearest", lb_nearest, NULL, "set: set, lat: number, lon: number, want: integer", "set",
+	  "Nearest to a place first; nodes without a place are last." },
+	{ "random", lb_random, NULL, "n?: integer", "number",
+	  "From the request's seed: 0 <= x < 1, or an integer of 1..n." },
+	{ "round_robin", lb_round_robin, "round_robin", "set: set, want: integer", "set",
+	  "Each node in turn; each kind of request (type, region, set) has a position of "
+	  "its own." },
+	{ "sample", lb_sample, "sample", "set: set, want: integer", "set",
+	  "At random, all alike." },
+	{ "split", lb_split, NULL, "text: string, separator?: string", "string[]",
+	  "The parts of a text, without blanks around them and without empty ones; "
+	  "separated by commas when nothing else is given." },
+	{ "spread_by", lb_spread_by, NULL, "set: set, column: texts|numbers, want: integer", "set",
+	  "As many different texts as possible: widely spread over cities, regions, "
+	  "countries." },
+	{ "starts_with", lb_starts_with, NULL, "text: string, prefix: string", "boolean",
+	  "Whether the text begins with the prefix." },
+	{ "top", lb_top, NULL, "set: set, column: numbers, k: integer", "set",
+	  "The k greatest values, greatest first: a short list to go on with in Lua." },
+	{ "two_choices", lb_two_choices, "two_choices", "set: set, column: numbers, want: integer", "set",
+	  "Of two at random the one with the smaller value, `want` times." },
+	{ "unique", lb_unique, NULL, "set: set, column: texts|numbers, by?: numbers", "set",
+	  "One node of each value, in the order of the set: the one with the smallest `by`, or the "
+	  "first." },
+	{ "values", lb_values, NULL, "set: set, column: texts", "string[]",
+	  "The different texts, in the order of their first node." },
+	{ "weighted", lb_weighted, NULL, "set: set, column: numbers, want: integer", "set",
+	  "At random, in proportion to the column; never one with 0 or less." },
+	{ "within", lb_within, NULL, "set: set, lat: number, lon: number, km: number", "set",
+	  "Those at most km away from a place, in the order of the set." },
+	{ "without", lb_without, NULL, "set: set, other: set", "set",
+	  "Those of the first list that the second lacks." },
+	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };
 
 void sonde_lb_push(lua_State *L)

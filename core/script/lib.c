@@ -69,6 +69,18 @@ static int list_sort(lua_State *L)
 	return original(L);
 }
 
+/* Bytes of the list's texts; a number counts as its longest text. */
+static size_t list_bytes(lua_State *L, lua_Integer n)
+{
+	size_t bytes = 0;
+
+	for (lua_Integer i = 1; i <= n; i++) {
+		bytes += lua_geti(L, 1, i) == LUA_TSTRING ? lua_rawlen(L, -1) : 32;
+		lua_pop(L, 1);
+	}
+	return bytes;
+}
+
 static int list_concat(lua_State *L)
 {
 	lua_Integer n = list_length(L);
@@ -76,6 +88,17 @@ static int list_concat(lua_State *L)
 
 	luaL_argcheck(L, first >= 1 && last <= LIST_MAX, 3, "out of the list");
 	sonde_sandbox_charge(L, (size_t)n);
+	size_t between = lua_type(L, 2) == LUA_TSTRING ? lua_rawlen(L, 2) : 0;
+	if (list_bytes(L, n) + between * (size_t)n > SONDE_SANDBOX_STRING)
+		return luaL_error(L, "table.concat: longer than %d bytes", SONDE_SANDBOX_STRING);
+	return original(L);
+}
+
+/* Work in proportion to the text that comes first. */
+static int of_text(lua_State *L)
+{
+	if (lua_type(L, 1) == LUA_TSTRING)
+		sonde_sandbox_charge(L, lua_rawlen(L, 1) / 2);
 	return original(L);
 }
 
@@ -226,7 +249,12 @@ static const struct wrapper wrappers[] = {
 	{ "assert", check },
 	{ "error", raise },
 	{ "tostring", text_of },
+	{ "tonumber", of_text },
+	{ "string.byte", of_text },
 	{ "string.format", format },
+	{ "string.lower", of_text },
+	{ "string.reverse", of_text },
+	{ "string.upper", of_text },
 	{ "table.concat", list_concat },
 	{ "table.insert", list_insert },
 	{ "table.remove", list_remove },

@@ -46,11 +46,50 @@ int sonde_policy_load(struct sonde_policies *ps, const char *name, const char *f
 			sonde_policies_remove(ps, p);
 		return rc;
 	}
+	char *copy = malloc(len + 1);
+	if (!copy) {
+		sonde_program_free(program);
+		if (fresh)
+			sonde_policies_remove(ps, p);
+		return sonde_fail(err, SONDE_ENOMEM, NULL, "out of memory");
+	}
+	memcpy(copy, text, len);
+	copy[len] = '\0';
 	sonde_program_free(p->program);
+	free(p->text);
 	p->program = program;
+	p->text = copy;
+	p->text_len = len;
 	p->version++;
 	p->off = false;
-	p->faults_in_row = 0;
+	p->recent = 0;
+	return SONDE_OK;
+}
+
+int sonde_policy_adopt(struct sonde_policies *ps, struct sonde_policies *from, const char *name,
+                       uint32_t version)
+{
+	struct sonde_policy *source = sonde_policies_find(from, name);
+	struct sonde_policy *p = sonde_policies_find(ps, name);
+
+	if (!source)
+		return SONDE_ENOENT;
+	if (!p && !(p = add_policy(ps, name)))
+		return SONDE_ENOMEM;
+	struct sonde_program *old = p->program;
+	char *old_text = p->text;
+	p->program = source->program;
+	p->text = source->text;
+	p->text_len = source->text_len;
+	p->version = version;
+	p->off = false;
+	p->recent = 0;
+	p->program->binding.choice.columns = &ps->columns;
+	p->program->binding.choice.scratch = &ps->scratch;
+	p->program->binding.choice.turns = &p->turns;
+	/* Freed with `from`: closing a large state takes a moment, too. */
+	source->program = old;
+	source->text = old_text;
 	return SONDE_OK;
 }
 

@@ -4,18 +4,27 @@
 #include "base/map.h"
 #include "script/program.h"
 
-enum { SONDE_POLICY_NAME = 63 };
+enum { SONDE_POLICY_NAME = 63, SONDE_CHAIN = 8, SONDE_FAULTS = 8 };
 
 struct sonde_policy {
 	char name[SONDE_POLICY_NAME + 1];
 	struct sonde_program *program;
 	struct sonde_turns turns;
+	char *text; /* source of the program */
+	size_t text_len;
 	uint32_t version;
-	unsigned faults_in_row;
-	bool off;
+	int64_t fault_ns[SONDE_FAULTS]; /* a ring of the last ones */
+	unsigned recent;                /* faults of this version */
+	bool off;                       /* quarantined */
 	uint64_t decisions, fallbacks, faults, took_us;
 	int64_t logged_ns; /* 0 = never */
-	char last_error[160];
+	char last_error[SONDE_REASON];
+};
+
+/* Rows in ascending order without duplicates. */
+struct sonde_rows_copy {
+	unsigned *rows;
+	unsigned n, cap;
 };
 
 struct sonde_policies {
@@ -26,11 +35,30 @@ struct sonde_policies {
 	struct sonde_turns turns; /* of the built-in */
 	uint64_t set_id;          /* the set looked at last */
 	unsigned set_n;
-	unsigned *copy;           /* it in order, when the caller's was not */
-	unsigned copy_cap, copy_n;
+	struct sonde_rows_copy copy;  /* it in order, when the caller's was not */
+	struct sonde_rows_copy stage; /* what the policies before the last left */
 	bool copied;
+	sonde_quarantine_fn *quarantined;
+	void *arg;
 };
 
 /* NULL when there is none. */
 struct sonde_policy *sonde_policies_find(const struct sonde_policies *, const char *name);
 void sonde_policies_remove(struct sonde_policies *, struct sonde_policy *);
+
+/* The policies of a chain, each with its params. */
+struct sonde_chain {
+	struct sonde_policy *policy[SONDE_CHAIN];
+	char *params[SONDE_CHAIN]; /* of a chain of several; freed by close */
+	const char *single;        /* params of a single policy, borrowed */
+	unsigned n;
+};
+
+/* SONDE_ENOENT and SONDE_EINVAL with a sentence; close it in any case. */
+int sonde_chain_open(const struct sonde_policies *, const char *names, const char *params_json,
+                     struct sonde_chain *, struct sonde_error *);
+void sonde_chain_close(struct sonde_chain *);
+static inline const char *sonde_chain_params(const struct sonde_chain *c, unsigned i)
+{
+	return c->n == 1 ? c->single : c->params[i];
+}

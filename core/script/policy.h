@@ -3,10 +3,15 @@
  * sonde_policies holds all policies of a controller, each in a lua_State of its own; the node
  * columns are shared C arrays mirrored into each state when a node changes.
  *
- * A policy file returns a table: api, summary, params, pick(req, set, view) and optionally
- * route(req, view). It sees positions, 1-based; it answers with positions, which are checked
- * again. An error, a breach of a budget or a bad answer makes the caller use the built-in order:
- * see sonde_decision.fallback. */
+ * A policy file returns a table: api, summary, params, and functions for some of the entries below.
+ * It sees positions, 1-based; it answers with positions, which are checked again. An error, a
+ * breach of a budget or a bad answer is a fault, and the built-in decides: see
+ * sonde_decision.fallback. A policy with limits.faults faults in a minute is quarantined: it is
+ * not asked again until it is loaded again.
+ *
+ * Wherever a policy is named, `names` may be a chain: "regional,least_load". Each but the last
+ * narrows the candidates for the next one, and must have narrow(); the last decides. The params of
+ * a chain are an object by policy name: {"regional": {"strict": true}}. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,6 +35,7 @@ enum sonde_column {
 	SONDE_COL_LONGITUDE,
 	SONDE_COL_ASN,
 	SONDE_COL_REGION,     /* text from here on */
+	SONDE_COL_CONTINENT,
 	SONDE_COL_COUNTRY,
 	SONDE_COL_CITY,
 	SONDE_COL_NAME,
@@ -37,11 +43,24 @@ enum sonde_column {
 	SONDE_COL_FIRST_TEXT = SONDE_COL_REGION,
 };
 
+/* The questions a policy may answer; sonde_entry_rows (script/names.h) says their contracts. */
+enum sonde_entry {
+	SONDE_ENTRY_PICK,
+	SONDE_ENTRY_NARROW,
+	SONDE_ENTRY_ROUTE,
+	SONDE_ENTRY_ADMIT,
+	SONDE_ENTRY_RETRY,
+	SONDE_ENTRY_ASSIGN,
+	SONDE_ENTRY_PEERS,
+	SONDE_ENTRY_COUNT
+};
+
 struct sonde_policy_limits {
-	size_t memory;         /* bytes a state may hold; 0 = 16 MiB */
+	size_t memory;         /* bytes a state may hold, a decision up to half; 0 = 16 MiB */
 	uint64_t instructions; /* a decision; 0 = 1,000,000 */
-	unsigned wall_ms;      /* a decision; 0 = 10 */
-	unsigned faults;       /* in a row that switch a policy off; 0 = 3 */
+	unsigned wall_ms;      /* a decision, all policies of a chain together; 0 = 2. Time in which
+	                          the thread did not run does not count */
+	unsigned faults;       /* in a minute that quarantine a policy, at most 8; 0 = 3 */
 };
 
 int sonde_policies_new(const struct sonde_policy_limits *, struct sonde_policies **out);
@@ -51,11 +70,37 @@ void sonde_policies_free(struct sonde_policies *);
  * version, if any, stays. */
 int sonde_policy_load(struct sonde_policies *, const char *name, const char *file, const char *text,
                       size_t len, struct sonde_error *);
+/* Take policy `name` over from another set, where it was loaded on another thread: what its text does
+ * while it loads then never holds up the decisions of this one. It becomes `version`; `from` has it
+ * no more. SONDE_ENOENT, SONDE_ENOMEM. */
+int sonde_policy_adopt(struct sonde_policies *, struct sonde_policies *from, const char *name,
+                       uint32_t version);
 /* Every *.lua of a directory but *.t.lua; an error names the first bad file, the rest load. */
 int sonde_policy_load_dir(struct sonde_policies *, const char *dir, struct sonde_error *);
 bool sonde_policy_exists(const struct sonde_policies *, const char *name);
+/* Whether one policy (no chain) has a function, or for pick a rule, of its own. */
+bool sonde_policy_has(const struct sonde_policies *, const char *name, enum sonde_entry);
+/* Its source as loaded, borrowed until it is loaded again; NULL when there is none. */
+const char *sonde_policy_peek_text(const struct sonde_policies *, const char *name, size_t *len,
+                                   uint32_t *version);
+/* Count versions from here on: after a restart they go on where they ended. */
+void sonde_policy_set_version(struct sonde_policies *, const char *name, uint32_t version);
+/* Called when a policy is quarantined; `why` is its last fault. */
+typedef void sonde_quarantine_fn(void *arg, const char *name, const char *why);
+void sonde_policies_on_quarantine(struct sonde_policies *, sonde_quarantine_fn *, void *arg);
 /* {"name","summary","version","params":[...],"stats":{...}} rows into an open array. */
 void sonde_policies_describe(const struct sonde_policies *, struct sonde_json *);
+
+/* Counters of each policy, by name. */
+struct sonde_policy_stats {
+	const char *name;
+	uint32_t version;
+	uint64_t decisions, fallbacks, faults, took_us;
+	size_t memory; /* bytes of its state now */
+	bool quarantined;
+};
+void sonde_policies_each(const struct sonde_policies *,
+                         void (*fn)(void *, const struct sonde_policy_stats *), void *arg);
 
 /* Row `at` (0-based) of the columns; rows grow as needed. Unknown numbers are NAN: rtt, response
  * and the place are so until set; capacity starts at 1, priority at 50 (1..100, else
@@ -70,6 +115,7 @@ void sonde_column_clear(struct sonde_policies *, unsigned at);
 /* Borrowed until the row changes; "" when not set. */
 const char *sonde_column_peek_text(const struct sonde_policies *, unsigned at, enum sonde_column);
 
+/* What a policy is asked about. Texts may be NULL. */
 struct sonde_request {
 	const char *type, *target;
 	const char *region;      /* asked for, NULL = anywhere */
@@ -79,32 +125,83 @@ struct sonde_request {
 	/* The caller's name for this very set of candidates: while it stays the same (and not 0) so
 	 * do the rows, and what was found out about them is used again. 0 = look at them. */
 	uint64_t set_id;
+	const char *tier;        /* of who asks */
+	const char *schedule;    /* id; assign and peers */
+	const unsigned *current; /* rows that have the schedule now; assign and peers */
+	unsigned current_n;
+	unsigned attempt;        /* retry: how many there were, from 1 on */
+	const char *failure;     /* retry: name of the last one's failure */
+	unsigned failed;         /* retry: row of its node + 1, 0 = gone */
+	const struct sonde_turns_tape *replay; /* turns of the recorded decision, NULL = live */
 };
+
+/* Where round robin stood, in the order it was asked: part of what a replay needs. */
+enum { SONDE_TAPE = 8 };
+struct sonde_turns_tape {
+	unsigned n; /* may be more than SONDE_TAPE: then the decision cannot be replayed */
+	unsigned at[SONDE_TAPE];
+};
+
+enum { SONDE_REASON = 160 };
 
 struct sonde_decision {
 	unsigned count;
 	unsigned *rows;        /* 0-based; caller's array of at least `want` */
 	bool fallback;         /* the built-in decided; reason says why */
-	char reason[160];
+	char reason[SONDE_REASON];
 	uint32_t took_us;
-	uint32_t version;      /* of the policy, counts up on each load */
+	uint32_t version;      /* of the last policy of the chain, counts up on each load */
+	struct sonde_turns_tape turns;
 };
 
-/* Whether `params_json` (NULL = {}) is right for the policy; the error's path is in it. To be asked
- * before a request is accepted: a pick with wrong params falls back. */
-int sonde_policy_check_params(struct sonde_policies *, const char *name, const char *params_json,
+/* Whether the names are policies that can stand so, and `params_json` (NULL = {}) is right for
+ * them; the error's path is in it. To be asked before a request is accepted: a decision with wrong
+ * params falls back. */
+int sonde_policy_check_params(struct sonde_policies *, const char *names, const char *params_json,
                               struct sonde_error *);
 
-/* Let policy `name` choose at most req->want of the candidates `set` (0-based rows, any order).
- * The answer has no duplicates and only members of the set; it may be empty where the policy finds
- * no node good enough. Never fails: the built-in is highest priority first, then least load, ties
- * broken by the seed. After limits.faults faults in a row the policy is off until it is loaded
- * again. */
-void sonde_policy_pick(struct sonde_policies *, const char *name, const struct sonde_request *,
+/* pick: at most req->want of the candidates `set` (0-based rows, any order). The answer has no
+ * duplicates and only members of the set; it may be empty where the policy finds no node good
+ * enough. Never fails: the built-in is highest priority first, then least load, ties broken by the
+ * seed. */
+void sonde_policy_pick(struct sonde_policies *, const char *names, const struct sonde_request *,
                        const unsigned *set, unsigned n, struct sonde_decision *);
 
-/* Regions that stand in for req->region, best first, by the policy's route(); 0 when it has none,
- * is switched off or failed. */
+/* assign: the nodes that shall run a schedule, as pick. A policy without assign() is asked to
+ * pick; then nodes of req->current stay where the seed is the schedule's own and nothing changed. */
+void sonde_policy_assign(struct sonde_policies *, const char *names, const struct sonde_request *,
+                         const unsigned *set, unsigned n, struct sonde_decision *);
+
+/* retry: another node for a task whose node failed, from the candidates; the caller leaves the
+ * failed one out. count 0 without fallback: give up. A policy without retry() picks one. */
+void sonde_policy_retry(struct sonde_policies *, const char *names, const struct sonde_request *,
+                        const unsigned *set, unsigned n, struct sonde_decision *);
+
+/* Regions that stand in for req->region, best first, by the first route() of the chain; 0 when
+ * there is none, its policy is quarantined or failed. */
 enum { SONDE_REGION_TEXT = 64 };
-unsigned sonde_policy_route(struct sonde_policies *, const char *name, const struct sonde_request *,
-                            char (*out)[SONDE_REGION_TEXT], unsigned max);
+unsigned sonde_policy_route(struct sonde_policies *, const char *names,
+                            const struct sonde_request *, char (*out)[SONDE_REGION_TEXT],
+                            unsigned max);
+
+/* admit: every admit() of the chain is asked, and each may only narrow. A fault, or a quarantined
+ * policy that has admit(), refuses. */
+struct sonde_admission {
+	bool refused;
+	unsigned want; /* at most req->want */
+	char reason[SONDE_REASON];
+	uint32_t took_us;
+};
+void sonde_policy_admit(struct sonde_policies *, const char *names, const struct sonde_request *,
+                        struct sonde_admission *);
+
+/* peers: who probes whom among the nodes `set`, as pairs in the order of `from` then of the
+ * answer, without repeats and without a node that probes itself. Returns how many were written, at
+ * most max. A policy without peers() or with a fault gives every ordered pair (d->fallback then);
+ * what is over max is left out and d->reason says so. d->rows is not used and may be NULL. */
+struct sonde_peering {
+	unsigned from, to; /* rows */
+};
+unsigned sonde_policy_peers(struct sonde_policies *, const char *names,
+                            const struct sonde_request *, const unsigned *set, unsigned n,
+                            struct sonde_peering *out, unsigned max, struct sonde_decision *d);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From text to a decision. Owns the state, the parameter rows and the cached parameter values.
- * Refuses a file that is not of api 1, has unknown fields, or answers with anything but
- * candidates. Everything that may raise runs inside sonde_sandbox_call. */
+/* From text to a program that can be asked. Owns the state, the parameter rows and the cached
+ * parameter values. Refuses a file that is not of api 1 or has unknown fields. Everything that may
+ * raise runs inside sonde_sandbox_call. */
 #include "script/program.h"
 
 #include <lauxlib.h>
@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { API = 1, LOAD_FACTOR = 10, LOAD_WALL_MS = 500, FILE_SHOWN = 56 };
+#include "base/clock.h"
+#include "script/names.h"
+
+enum { API = 1, LOAD_FACTOR = 10, LOAD_WALL_MS = 200, FILE_SHOWN = 56 };
 
 /* Loading */
 
@@ -19,22 +22,18 @@ struct loading {
 	size_t len;
 };
 
-static const char *const fields[] = { "api", "params", "pick", "route", "summary", NULL };
-
 static void check_fields(lua_State *L, int table)
 {
 	for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+		bool known;
 		if (lua_type(L, -2) != LUA_TSTRING)
 			luaL_error(L, "a policy has named fields only");
 		const char *name = lua_tostring(L, -2);
-		unsigned i = 0;
-		while (fields[i] && strcmp(fields[i], name))
-			i++;
-		if (fields[i])
-			continue;
-		const char *near = sonde_nearest(name, fields);
-		luaL_error(L, "unknown field '%s'%s%s%s", name, near ? "; did you mean '" : "",
-		           near ? near : "", near ? "'?" : "");
+		const char *near = sonde_names_nearest("policy", name, &known);
+		if (!known)
+			luaL_error(L, "unknown field '%s'%s%s%s", name,
+			           near ? "; did you mean '" : "", near ? near : "",
+			           near ? "'?" : "");
 	}
 }
 
@@ -66,19 +65,33 @@ static const struct sonde_rule *rule_of_helper(lua_State *L, lua_CFunction fn)
 	return NULL;
 }
 
-static void read_pick(lua_State *L, int table, struct sonde_program *p)
+static void read_pick(lua_State *L, struct sonde_program *p)
 {
-	int type = lua_getfield(L, table, "pick");
-
-	if (type == LUA_TSTRING)
+	if (lua_type(L, -1) == LUA_TSTRING)
 		p->rule = rule_named(L, lua_tostring(L, -1));
 	else if (lua_iscfunction(L, -1))
 		p->rule = rule_of_helper(L, lua_tocfunction(L, -1));
-	else if (type == LUA_TFUNCTION)
-		p->pick = luaL_ref(L, LUA_REGISTRYINDEX);
 	else
 		luaL_error(L, "pick must be a function or the name of a rule");
-	lua_settop(L, table);
+}
+
+static void read_entries(lua_State *L, int table, struct sonde_program *p)
+{
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < SONDE_ENTRY_COUNT; i++) {
+		int type = lua_getfield(L, table, sonde_entry_rows[i].name);
+		found += type != LUA_TNIL;
+		if (type == LUA_TFUNCTION && !lua_iscfunction(L, -1))
+			p->entry[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+		else if (type != LUA_TNIL && i == SONDE_ENTRY_PICK)
+			read_pick(L, p);
+		else if (type != LUA_TNIL)
+			luaL_error(L, "%s must be a function of the file", sonde_entry_rows[i].name);
+		lua_settop(L, table);
+	}
+	if (!found)
+		luaL_error(L, "pick must be a function or the name of a rule");
 }
 
 static void read_policy(lua_State *L, int table, struct sonde_program *p)
@@ -96,12 +109,7 @@ static void read_policy(lua_State *L, int table, struct sonde_program *p)
 	if (sonde_params_read(L, lua_gettop(L), &p->params, &err) != SONDE_OK)
 		luaL_error(L, "params%s%s: %s", err.path[0] ? " " : "", err.path, err.text);
 	lua_settop(L, table);
-	read_pick(L, table, p);
-	int type = lua_getfield(L, table, "route");
-	if (type == LUA_TFUNCTION)
-		p->route = luaL_ref(L, LUA_REGISTRYINDEX);
-	else if (type != LUA_TNIL)
-		luaL_error(L, "route must be a function");
+	read_entries(L, table, p);
 }
 
 static int run_load(lua_State *L)
@@ -140,7 +148,9 @@ int sonde_program_new(const struct sonde_program_env *env, struct sonde_turns *t
 	struct sonde_program *p = calloc(1, sizeof(*p));
 	if (!p)
 		return sonde_fail(err, SONDE_ENOMEM, NULL, "out of memory");
-	p->pick = p->route = p->params_ref = LUA_NOREF;
+	for (unsigned i = 0; i < SONDE_ENTRY_COUNT; i++)
+		p->entry[i] = LUA_NOREF;
+	p->params_ref = LUA_NOREF;
 	sonde_params_init(&p->params);
 	if (sonde_binding_init(&p->binding, env->limits.memory, env->columns, env->scratch,
 	                       turns) != SONDE_OK) {
@@ -152,7 +162,8 @@ int sonde_program_new(const struct sonde_program_env *env, struct sonde_turns *t
 	         file + (file_len > FILE_SHOWN ? file_len - FILE_SHOWN + 3 : 0));
 	struct loading l = { p, chunkname, text, len };
 	sonde_binding_begin(&p->binding, 0, 0);
-	sonde_sandbox_arm(&p->binding.sandbox, env->limits.instructions * LOAD_FACTOR, LOAD_WALL_MS);
+	sonde_sandbox_arm(&p->binding.sandbox, env->limits.instructions * LOAD_FACTOR,
+	                  LOAD_WALL_MS * SONDE_NS_PER_MS);
 	int rc = sonde_sandbox_call(&p->binding.sandbox, run_load, &l, why, sizeof(why));
 	sonde_sandbox_disarm(&p->binding.sandbox);
 	if (rc != SONDE_OK) {
@@ -173,6 +184,11 @@ void sonde_program_free(struct sonde_program *p)
 	sonde_params_deinit(&p->params);
 	free(p->params_text);
 	free(p);
+}
+
+bool sonde_program_has(const struct sonde_program *p, enum sonde_entry entry)
+{
+	return p->entry[entry] != LUA_NOREF || (entry == SONDE_ENTRY_PICK && p->rule);
 }
 
 /* Parameters */
@@ -225,197 +241,4 @@ int sonde_program_params(struct sonde_program *p, const char *json, struct sonde
 	free(p->params_text);
 	p->params_text = copy;
 	return SONDE_OK;
-}
-
-/* Deciding */
-
-struct decision {
-	struct sonde_program *program;
-	const struct sonde_request *req;
-	struct sonde_set set;
-	unsigned want;
-	struct sonde_answer *answer;
-	char (*regions)[SONDE_REGION_TEXT];
-	unsigned max;
-};
-
-static void set_text(lua_State *L, const char *key, const char *text)
-{
-	if (!text)
-		return;
-	lua_pushstring(L, text);
-	lua_setfield(L, -2, key);
-}
-
-static void push_request(lua_State *L, const struct decision *d)
-{
-	lua_createtable(L, 0, 6);
-	set_text(L, "type", d->req->type);
-	set_text(L, "target", d->req->target);
-	set_text(L, "region", d->req->region);
-	lua_pushinteger(L, d->want);
-	lua_setfield(L, -2, "want");
-	lua_pushinteger(L, (lua_Integer)d->req->seed);
-	lua_setfield(L, -2, "seed");
-	lua_rawgeti(L, LUA_REGISTRYINDEX, d->program->params_ref);
-	lua_setfield(L, -2, "params");
-}
-
-static bool is_member(struct sonde_set set, unsigned row)
-{
-	unsigned low = 0, high = set.n;
-
-	while (low < high) {
-		unsigned mid = low + (high - low) / 2;
-		if (set.rows[mid] < row)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < set.n && set.rows[low] == row;
-}
-
-/* One bit a row. */
-static uint64_t *no_rows(struct sonde_binding *b)
-{
-	size_t size = (b->choice.columns->rows / 64 + 1) * sizeof(uint64_t);
-	uint64_t *bits = sonde_scratch_take(b->choice.scratch, size);
-
-	return bits ? memset(bits, 0, size) : NULL;
-}
-
-static void take_rows(lua_State *L, struct decision *d, struct sonde_set given)
-{
-	uint64_t *seen = no_rows(&d->program->binding);
-
-	if (!seen)
-		luaL_error(L, "too many or too large lists");
-	unsigned n = given.n < d->want ? given.n : d->want;
-	for (unsigned i = 0; i < n; i++) {
-		unsigned row = given.rows[i];
-		if (!is_member(d->set, row))
-			luaL_error(L, "pick answered %d, which is not a candidate", (int)row + 1);
-		if (seen[row / 64] & (UINT64_C(1) << row % 64))
-			luaL_error(L, "pick answered %d twice", (int)row + 1);
-		seen[row / 64] |= UINT64_C(1) << row % 64;
-		d->answer->rows[i] = row;
-	}
-	d->answer->count = n;
-}
-
-static void take_answer(lua_State *L, struct decision *d, int idx)
-{
-	int is_int;
-	unsigned row;
-
-	if (lua_type(L, idx) == LUA_TTABLE) {
-		take_rows(L, d, sonde_binding_check_list(L, idx));
-		return;
-	}
-	if (lua_type(L, idx) != LUA_TNUMBER)
-		luaL_error(L, "pick must answer with positions, not %s", luaL_typename(L, idx));
-	lua_Integer at = lua_tointegerx(L, idx, &is_int);
-	if (!is_int || at < 1 || at > d->program->binding.choice.columns->rows)
-		luaL_error(L, "pick answered a number that is not a position");
-	row = (unsigned)at - 1;
-	take_rows(L, d, (struct sonde_set){ &row, 1, true });
-}
-
-static int run_pick(lua_State *L)
-{
-	struct decision *d = lua_touserdata(L, 1);
-
-	lua_settop(L, 0);
-	lua_rawgeti(L, LUA_REGISTRYINDEX, d->program->pick);
-	push_request(L, d);
-	sonde_binding_push_list(L, d->set);
-	sonde_binding_push_view(L);
-	lua_call(L, 3, 2);
-	take_answer(L, d, 1);
-	if (lua_type(L, 2) == LUA_TSTRING)
-		snprintf(d->answer->reason, sizeof(d->answer->reason), "%s", lua_tostring(L, 2));
-	else if (!lua_isnil(L, 2))
-		return luaL_error(L, "the reason must be a text");
-	return 0;
-}
-
-static int run_route(lua_State *L)
-{
-	struct decision *d = lua_touserdata(L, 1);
-
-	lua_settop(L, 0);
-	lua_rawgeti(L, LUA_REGISTRYINDEX, d->program->route);
-	push_request(L, d);
-	sonde_binding_push_view(L);
-	lua_call(L, 2, 1);
-	if (!lua_istable(L, 1))
-		return luaL_error(L, "route must answer with a list of regions");
-	for (unsigned i = 0; i < d->max && i < lua_rawlen(L, 1); i++) {
-		size_t len = 0;
-		const char *region = lua_rawgeti(L, 1, i + 1) == LUA_TSTRING
-					     ? lua_tolstring(L, -1, &len) : NULL;
-		if (!region || !len || len >= SONDE_REGION_TEXT)
-			return luaL_error(L, "route answered something that is not a region");
-		memcpy(d->regions[i], region, len + 1);
-		d->answer->count = i + 1;
-		lua_pop(L, 1);
-	}
-	return 0;
-}
-
-static uint64_t shape_of(const struct sonde_request *req)
-{
-	uint64_t h = req->type ? sonde_hash_text(req->type, strlen(req->type)) : 0;
-
-	return req->region ? h ^ sonde_hash_text(req->region, strlen(req->region)) * 3 : h;
-}
-
-static int run(struct sonde_program *p, const struct sonde_program_env *env, lua_CFunction fn,
-               struct decision *d)
-{
-	struct sonde_binding *b = &p->binding;
-
-	d->answer->reason[0] = '\0';
-	d->answer->count = 0;
-	if (b->broken) {
-		snprintf(d->answer->reason, sizeof(d->answer->reason), "memory limit reached");
-		return SONDE_EDENIED;
-	}
-	sonde_sandbox_arm(&b->sandbox, env->limits.instructions, env->limits.wall_ms);
-	int rc = sonde_sandbox_call(&b->sandbox, fn, d, d->answer->reason,
-	                            sizeof(d->answer->reason));
-	sonde_sandbox_disarm(&b->sandbox);
-	if (rc == SONDE_OK)
-		return rc;
-	d->answer->count = 0;
-	/* What the failed decision left shall not be the next one's burden. */
-	if (b->sandbox.stop == SONDE_STOP_MEMORY)
-		lua_gc(b->sandbox.L, LUA_GCCOLLECT);
-	return rc;
-}
-
-int sonde_program_pick(struct sonde_program *p, const struct sonde_program_env *env,
-                       const struct sonde_request *req, struct sonde_set set, unsigned want,
-                       struct sonde_answer *answer)
-{
-	struct decision d = { p, req, set, want, answer, NULL, 0 };
-
-	sonde_binding_begin(&p->binding, req->seed, shape_of(req));
-	if (!p->rule)
-		return run(p, env, run_pick, &d);
-	int n = sonde_rule_apply(p->rule, &p->binding.choice, set, req->target, want,
-	                         p->ignore_priority, answer->rows);
-	answer->count = n < 0 ? 0 : (unsigned)n;
-	snprintf(answer->reason, sizeof(answer->reason), "%s", n < 0 ? "out of memory" : p->rule->name);
-	return n < 0 ? SONDE_EDENIED : SONDE_OK;
-}
-
-int sonde_program_route(struct sonde_program *p, const struct sonde_program_env *env,
-                        const struct sonde_request *req, char (*out)[SONDE_REGION_TEXT],
-                        unsigned max, struct sonde_answer *answer)
-{
-	struct decision d = { p, req, { 0 }, req->want, answer, out, max };
-
-	sonde_binding_begin(&p->binding, req->seed, shape_of(req));
-	return run(p, env, run_route, &d);
 }

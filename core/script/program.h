@@ -8,8 +8,8 @@
 struct sonde_program {
 	struct sonde_binding binding;
 	struct sonde_params params;
-	const struct sonde_rule *rule; /* decides without Lua; NULL = pick does */
-	int pick, route;               /* registry references, LUA_NOREF = none */
+	const struct sonde_rule *rule; /* picks without Lua; NULL = entry[SONDE_ENTRY_PICK] does */
+	int entry[SONDE_ENTRY_COUNT];  /* registry references, LUA_NOREF = none */
 	char summary[200];
 	char *params_text;             /* the JSON whose values are in params_ref; NULL = {} */
 	int params_ref;                /* LUA_NOREF = none made yet */
@@ -28,21 +28,29 @@ int sonde_program_new(const struct sonde_program_env *, struct sonde_turns *, co
                       const char *text, size_t len, struct sonde_program **,
                       struct sonde_error *);
 void sonde_program_free(struct sonde_program *); /* NULL is fine */
+/* It answers this itself; pick may be a rule. */
+bool sonde_program_has(const struct sonde_program *, enum sonde_entry);
 
 /* Make the values of params_json current. SONDE_EINVAL: the request's fault, not the policy's. */
 int sonde_program_params(struct sonde_program *, const char *params_json, struct sonde_error *);
 
 struct sonde_answer {
 	unsigned count;
-	unsigned *rows;   /* room for `want` */
-	char reason[160]; /* the policy's own, "" = none; on failure what went wrong */
+	unsigned *rows;   /* room for `want`; of peers unused */
+	bool refused;     /* admit, retry: false was answered */
+	unsigned want;    /* admit: how many nodes */
+	char (*regions)[SONDE_REGION_TEXT]; /* route: room for `max` */
+	struct sonde_peering *pairs;           /* peers: room for `max` */
+	unsigned max;
+	unsigned over;                      /* pairs that had no room */
+	char reason[SONDE_REASON]; /* the policy's own, "" = none; on failure what went wrong */
+	struct sonde_turns_tape *tape;      /* NULL = not of interest */
 };
 
-/* Decide; params are current. The set is sorted and within the columns; want <= set.n. The rows
- * are checked. SONDE_EDENIED: error, limit, or bad answer. */
-int sonde_program_pick(struct sonde_program *, const struct sonde_program_env *,
-                       const struct sonde_request *, struct sonde_set, unsigned want,
-                       struct sonde_answer *);
-int sonde_program_route(struct sonde_program *, const struct sonde_program_env *,
-                        const struct sonde_request *, char (*out)[SONDE_REGION_TEXT], unsigned max,
-                        struct sonde_answer *);
+/* Ask the entry, which it has; params are current. The set is sorted and within the columns;
+ * want <= set.n where the entry answers with nodes, which are at most so many (narrow: all). What it
+ * answered is checked. left_ns is the time
+ * it may take. SONDE_EDENIED: error, limit, or bad answer. */
+int sonde_program_ask(struct sonde_program *, const struct sonde_program_env *, enum sonde_entry,
+                      const struct sonde_request *, struct sonde_set, unsigned want,
+                      int64_t left_ns, struct sonde_answer *);

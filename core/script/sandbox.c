@@ -10,11 +10,12 @@
 #include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "script/lib.h"
 
-enum { HOOK_STEP = 1000, LOOK = 65536 };
+enum { HOOK_STEP = 1000, LOOK = 65536, SWEEP_KB = 64 };
 
 static const char *const stop_text[] = {
 	[SONDE_STOP_MEMORY] = "memory limit reached",
@@ -34,15 +35,31 @@ void *sonde_sandbox_owner(lua_State *L)
 	return sandbox_of(L)->owner;
 }
 
+static int64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * SONDE_NS_PER_S + t.tv_nsec;
+}
+
+/* The thread's own clock costs a system call, so that short decisions never read it: the first look
+ * comes within a thousand instructions of the start. */
 static bool late(struct sonde_sandbox *s)
 {
 	s->unseen = 0;
-	if (sonde_boottime_ns() <= s->deadline_ns)
+	if (!s->cpu_end_ns)
+		s->cpu_end_ns = cpu_ns() + s->wall_ns;
+	if (sonde_boottime_ns() <= s->deadline_ns || cpu_ns() <= s->cpu_end_ns)
 		return false;
 	s->stop = SONDE_STOP_TIME;
 	return true;
 }
 
+static void hook(lua_State *L, lua_Debug *ar);
+
+/* An allocation that fails makes Lua collect everything at once, which takes longer than a decision
+ * may. So the limit is announced at half of it: the next instruction raises. */
 static bool refuse_growth(struct sonde_sandbox *s, size_t fresh, size_t more)
 {
 	if (s->memory + more > s->memory_max) {
@@ -51,6 +68,10 @@ static bool refuse_growth(struct sonde_sandbox *s, size_t fresh, size_t more)
 	}
 	if (!s->armed)
 		return false;
+	if (s->memory + more > s->memory_max / 2 && s->stop == SONDE_STOP_NONE) {
+		s->stop = SONDE_STOP_MEMORY;
+		lua_sethook(s->L, hook, LUA_MASKCOUNT, 1);
+	}
 	s->unseen += fresh < LOOK ? (uint32_t)fresh : LOOK;
 	return s->stop == SONDE_STOP_TIME || (s->unseen >= LOOK && late(s));
 }
@@ -83,9 +104,9 @@ static void hook(lua_State *L, lua_Debug *ar)
 	struct sonde_sandbox *s = sandbox_of(L);
 
 	s->spent += HOOK_STEP;
-	if (s->spent > s->spent_max)
+	if (s->stop == SONDE_STOP_NONE && s->spent > s->spent_max)
 		s->stop = SONDE_STOP_INSTRUCTIONS;
-	else if (!late(s))
+	else if (s->stop == SONDE_STOP_NONE && !late(s))
 		return;
 	/* Should anything ever catch this error, the next instruction raises it again. */
 	lua_sethook(L, hook, LUA_MASKCOUNT, 1);
@@ -102,18 +123,40 @@ void sonde_sandbox_charge(lua_State *L, size_t n)
 	s->unseen += n < LOOK ? (uint32_t)n * 8 : LOOK;
 	if (!s->armed)
 		return;
-	if (s->spent > s->spent_max)
+	if (s->stop == SONDE_STOP_NONE && s->spent > s->spent_max)
 		s->stop = SONDE_STOP_INSTRUCTIONS;
-	else if (s->unseen < LOOK || !late(s))
+	else if (s->stop == SONDE_STOP_NONE && (s->unseen < LOOK || !late(s)))
 		return;
 	luaL_error(L, "%s", stop_text[s->stop]);
 }
 
-void sonde_sandbox_arm(struct sonde_sandbox *s, uint64_t instructions, unsigned wall_ms)
+void sonde_sandbox_forgive(lua_State *L, int64_t start_ns)
+{
+	struct sonde_sandbox *s = sandbox_of(L);
+	int64_t took = sonde_boottime_ns() - start_ns;
+
+	s->deadline_ns += took;
+	if (s->cpu_end_ns)
+		s->cpu_end_ns += took;
+}
+
+bool sonde_sandbox_sweep(struct sonde_sandbox *s)
+{
+	int64_t end = sonde_boottime_ns() + SONDE_NS_PER_MS;
+
+	while (sonde_boottime_ns() < end)
+		if (lua_gc(s->L, LUA_GCSTEP, SWEEP_KB))
+			return s->memory < s->memory_max / 2;
+	return false;
+}
+
+void sonde_sandbox_arm(struct sonde_sandbox *s, uint64_t instructions, int64_t wall_ns)
 {
 	s->spent = 0;
 	s->spent_max = instructions;
-	s->deadline_ns = sonde_boottime_ns() + wall_ms * SONDE_NS_PER_MS;
+	s->wall_ns = wall_ns;
+	s->deadline_ns = sonde_boottime_ns() + wall_ns;
+	s->cpu_end_ns = 0;
 	s->unseen = 0;
 	s->stop = SONDE_STOP_NONE;
 	s->armed = true;

@@ -26,10 +26,10 @@ enum sonde_stop {
 struct sonde_sandbox {
 	lua_State *L;
 	void *owner;              /* for the functions of the embedder */
-	size_t memory, memory_max;
+	size_t memory, memory_max; /* a decision ends at half of it */
 	uint64_t spent, spent_max; /* instructions, and what C functions charged */
-	int64_t deadline_ns;
-	unsigned wall_ms;
+	int64_t deadline_ns;       /* wall; late only when the thread also ran that long */
+	int64_t wall_ns, cpu_end_ns; /* cpu_end_ns: 0 = not looked at yet */
 	uint32_t unseen;           /* bytes and charges since the last look at the clock */
 	enum sonde_stop stop;
 	bool armed, sealed;
@@ -40,12 +40,18 @@ int sonde_sandbox_init(struct sonde_sandbox *, size_t memory_max, void *owner);
 void sonde_sandbox_deinit(struct sonde_sandbox *);
 void *sonde_sandbox_owner(lua_State *);
 
-/* Limits hold from arm to disarm. */
-void sonde_sandbox_arm(struct sonde_sandbox *, uint64_t instructions, unsigned wall_ms);
+/* Limits hold from arm to disarm. Time in which this thread did not run is not counted: a busy
+ * machine is not the policy's fault. */
+void sonde_sandbox_arm(struct sonde_sandbox *, uint64_t instructions, int64_t wall_ns);
 void sonde_sandbox_disarm(struct sonde_sandbox *);
 /* Run a C function with one light pointer under the limits armed before; a Lua error becomes one
  * sentence in `why`. The stack is empty afterwards. */
 int sonde_sandbox_call(struct sonde_sandbox *, lua_CFunction, void *arg, char *why, size_t room);
+
+/* Time since start_ns (boottime) was not the policy's own. */
+void sonde_sandbox_forgive(lua_State *, int64_t start_ns);
+/* Collect garbage for about a millisecond; false when there is more to do. */
+bool sonde_sandbox_sweep(struct sonde_sandbox *);
 
 /* For functions called from Lua: n units of work are about to be done; raises when that is over
  * a limit. */

@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "script/columns.h"
-#include "script/policy.h"
+#include "script/policies.h"
 #include "script/sandbox.h"
 
 enum {
@@ -20,21 +21,17 @@ enum {
 	WALL_MS = 15000,
 	POLICY_WALL_MS = 2000, /* a test shall not fail because the machine is busy */
 	REGIONS_MAX = 32,
+	PAIRS_MAX = 65536,
 };
 static const uint64_t instructions_max = UINT64_C(2000000000);
-
-struct text_file {
-	char *text;
-	size_t len;
-};
 
 struct trial {
 	struct sonde_sandbox sandbox;
 	struct sonde_policies *policies;
-	struct text_file bench, policy, test;
-	const char *policy_path, *test_path;
+	struct sonde_trial_text bench, policy, test;
 	unsigned nodes;
-	unsigned *all; /* rows 0..nodes-1 */
+	unsigned all[NODES_MAX], rows[NODES_MAX], current[NODES_MAX];
+	struct sonde_peering pairs[PAIRS_MAX];
 	struct sonde_buf params;
 	sonde_trial_fn *report;
 	void *arg;
@@ -100,7 +97,7 @@ static int bench_new(lua_State *L)
 	t->policies = NULL;
 	if (sonde_policies_new(&limits, &t->policies) != SONDE_OK)
 		return luaL_error(L, "out of memory");
-	if (sonde_policy_load(t->policies, "policy", t->policy_path, t->policy.text, t->policy.len,
+	if (sonde_policy_load(t->policies, "policy", t->policy.name, t->policy.text, t->policy.len,
 	                      &err) != SONDE_OK)
 		return luaL_error(L, "%s", err.text);
 	lua_Unsigned n = lua_rawlen(L, 1);
@@ -161,35 +158,169 @@ static const char *params_of(lua_State *L, struct trial *t)
 	return sonde_buf_cstr(&t->params);
 }
 
+static const char *name_of(struct trial *t, unsigned row)
+{
+	return sonde_column_peek_text(t->policies, row, SONDE_COL_NAME);
+}
+
+/* Row of the node whose name is on top; pops it. */
+static unsigned row_named(lua_State *L, struct trial *t)
+{
+	const char *name = luaL_checkstring(L, -1);
+	unsigned i = 0;
+
+	while (i < t->nodes && strcmp(name_of(t, i), name))
+		i++;
+	if (i == t->nodes)
+		luaL_error(L, "no node of the case is named %s", name);
+	lua_pop(L, 1);
+	return i;
+}
+
+static void read_current(lua_State *L, struct trial *t, struct sonde_request *req)
+{
+	if (lua_getfield(L, 1, "current") == LUA_TTABLE)
+		for (unsigned n = (unsigned)lua_rawlen(L, -1); req->current_n < n;) {
+			lua_rawgeti(L, -1, req->current_n + 1);
+			t->current[req->current_n++] = row_named(L, t);
+			if (req->current_n == NODES_MAX)
+				break;
+		}
+	req->current = t->current;
+	if (lua_getfield(L, 1, "failed") == LUA_TSTRING)
+		req->failed = row_named(L, t) + 1;
+}
+
 static struct sonde_request read_request(lua_State *L, struct trial *t)
 {
 	luaL_checktype(L, 1, LUA_TTABLE);
 	if (!t->policies)
 		luaL_error(L, "no nodes were given");
-	return (struct sonde_request){
+	struct sonde_request req = {
 		.type = text_field(L, "type"),
 		.target = text_field(L, "target"),
 		.region = text_field(L, "region"),
+		.tier = text_field(L, "tier"),
+		.schedule = text_field(L, "schedule"),
+		.failure = text_field(L, "failure"),
+		.attempt = (unsigned)int_field(L, "attempt", 1),
 		.want = (unsigned)int_field(L, "want", 1),
 		.seed = (uint64_t)int_field(L, "seed", 1),
 		.params_json = params_of(L, t),
 	};
+	luaL_argcheck(L, req.want <= NODES_MAX, 1, "too many nodes wanted");
+	read_current(L, t, &req);
+	return req;
+}
+
+static int give_nodes(lua_State *L, struct trial *t, const unsigned *rows, unsigned n,
+                      const char *reason, bool fallback)
+{
+	lua_createtable(L, (int)n, 0);
+	for (unsigned i = 0; i < n; i++) {
+		lua_pushstring(L, name_of(t, rows[i]));
+		lua_rawseti(L, -2, i + 1);
+	}
+	lua_pushstring(L, reason);
+	lua_pushboolean(L, fallback);
+	return 3;
+}
+
+typedef void choose_fn(struct sonde_policies *, const char *, const struct sonde_request *,
+                       const unsigned *, unsigned, struct sonde_decision *);
+
+static int bench_choose(lua_State *L, choose_fn *choose, bool keep_failed)
+{
+	struct trial *t = trial_of(L);
+	struct sonde_request req = read_request(L, t);
+	struct sonde_decision d = { .rows = t->rows };
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < t->nodes; i++)
+		if (keep_failed || i + 1 != req.failed)
+			t->all[n++] = i;
+	choose(t->policies, "policy", &req, t->all, n, &d);
+	return give_nodes(L, t, t->rows, d.count, d.reason, d.fallback);
 }
 
 static int bench_pick(lua_State *L)
 {
+	return bench_choose(L, sonde_policy_pick, true);
+}
+
+static int bench_assign(lua_State *L)
+{
+	return bench_choose(L, sonde_policy_assign, true);
+}
+
+static int bench_retry(lua_State *L)
+{
+	return bench_choose(L, sonde_policy_retry, false);
+}
+
+/* What the next policy of a chain would see. */
+static int bench_narrow(lua_State *L)
+{
 	struct trial *t = trial_of(L);
 	struct sonde_request req = read_request(L, t);
-	unsigned rows[NODES_MAX];
-	struct sonde_decision d = { .rows = rows };
+	struct sonde_answer a = { .rows = t->rows };
+	struct sonde_set set = { t->all, t->nodes, true };
+	struct sonde_program *p = sonde_policies_find(t->policies, "policy")->program;
+	unsigned want = req.want < set.n ? req.want : set.n;
 
-	luaL_argcheck(L, req.want <= NODES_MAX, 1, "too many nodes wanted");
-	sonde_policy_pick(t->policies, "policy", &req, t->all, t->nodes, &d);
-	lua_createtable(L, (int)d.count, 0);
-	for (unsigned i = 0; i < d.count; i++) {
-		lua_pushstring(L, sonde_column_peek_text(t->policies, rows[i], SONDE_COL_NAME));
-		lua_rawseti(L, -2, i + 1);
+	for (unsigned i = 0; i < t->nodes; i++)
+		t->all[i] = i;
+	if (!sonde_program_has(p, SONDE_ENTRY_NARROW))
+		return luaL_error(L, "the policy has no narrow");
+	int rc = sonde_program_params(p, req.params_json, NULL);
+	if (rc == SONDE_OK)
+		rc = sonde_program_ask(p, &t->policies->env, SONDE_ENTRY_NARROW, &req, set, want,
+		                       POLICY_WALL_MS * SONDE_NS_PER_MS, &a);
+	return give_nodes(L, t, t->rows, a.count, a.reason, rc != SONDE_OK);
+}
+
+static int bench_admit(lua_State *L)
+{
+	struct trial *t = trial_of(L);
+	struct sonde_request req = read_request(L, t);
+	struct sonde_admission a;
+
+	sonde_policy_admit(t->policies, "policy", &req, &a);
+	if (a.refused)
+		lua_pushboolean(L, 0);
+	else
+		lua_pushinteger(L, a.want);
+	lua_pushstring(L, a.reason);
+	return 2;
+}
+
+static int bench_peers(lua_State *L)
+{
+	struct trial *t = trial_of(L);
+	struct sonde_request req = read_request(L, t);
+	struct sonde_decision d = { 0 };
+	struct sonde_peering *pairs = t->pairs;
+	unsigned from = UINT32_MAX, k = 0;
+
+	for (unsigned i = 0; i < t->nodes; i++)
+		t->all[i] = i;
+	unsigned n = sonde_policy_peers(t->policies, "policy", &req, t->all, t->nodes, pairs,
+	                                PAIRS_MAX, &d);
+	lua_createtable(L, 0, (int)t->nodes);
+	lua_newtable(L);
+	for (unsigned i = 0; i < n; i++) {
+		if (pairs[i].from != from) {
+			lua_pop(L, 1);
+			lua_newtable(L);
+			lua_pushvalue(L, -1);
+			lua_setfield(L, -3, name_of(t, pairs[i].from));
+			k = 0;
+		}
+		from = pairs[i].from;
+		lua_pushstring(L, name_of(t, pairs[i].to));
+		lua_rawseti(L, -2, ++k);
 	}
+	lua_pop(L, 1);
 	lua_pushstring(L, d.reason);
 	lua_pushboolean(L, d.fallback);
 	return 3;
@@ -219,17 +350,19 @@ static int bench_ok(lua_State *L)
 }
 
 static const luaL_Reg bench_functions[] = {
-	{ "new", bench_new },     { "pick", bench_pick }, { "route", bench_route },
-	{ "ok", bench_ok },       { NULL, NULL },
+	{ "new", bench_new },       { "pick", bench_pick },   { "route", bench_route },
+	{ "narrow", bench_narrow }, { "admit", bench_admit }, { "retry", bench_retry },
+	{ "assign", bench_assign }, { "peers", bench_peers }, { "ok", bench_ok },
+	{ NULL, NULL },
 };
 
 /* Running */
 
-static void run_text(lua_State *L, const char *path, const struct text_file *f)
+static void run_text(lua_State *L, const struct sonde_trial_text *f)
 {
-	const char *name = strrchr(path, '/');
+	const char *name = strrchr(f->name, '/');
 
-	lua_pushfstring(L, "=%s", name ? name + 1 : path);
+	lua_pushfstring(L, "=%s", name ? name + 1 : f->name);
 	if (sonde_sandbox_compile(L, lua_tostring(L, -1), f->text, f->len) != LUA_OK)
 		lua_error(L);
 	lua_call(L, 0, 1);
@@ -243,23 +376,11 @@ static int run_all(lua_State *L)
 	luaL_newlib(L, bench_functions);
 	sonde_sandbox_freeze(L, "bench");
 	sonde_sandbox_global(L, "bench");
-	run_text(L, "bench.lua", &t->bench);
-	run_text(L, t->test_path, &t->test);
+	run_text(L, &t->bench);
+	run_text(L, &t->test);
 	luaL_checktype(L, -1, LUA_TTABLE);
 	lua_call(L, 1, 0);
 	return 0;
-}
-
-static int read_text(const char *path, struct text_file *out, struct sonde_error *err)
-{
-	FILE *f = fopen(path, "rbe");
-
-	out->text = f ? malloc(SONDE_SANDBOX_TEXT) : NULL;
-	out->len = out->text ? fread(out->text, 1, SONDE_SANDBOX_TEXT, f) : 0;
-	bool ok = out->text && !ferror(f) && feof(f);
-	if (f)
-		fclose(f);
-	return ok ? SONDE_OK : sonde_fail(err, SONDE_EIO, NULL, "%s: cannot be read", path);
 }
 
 static int run(struct trial *t, struct sonde_error *err)
@@ -269,41 +390,64 @@ static int run(struct trial *t, struct sonde_error *err)
 
 	if (rc != SONDE_OK)
 		return sonde_fail(err, rc, NULL, "out of memory");
-	sonde_sandbox_arm(&t->sandbox, instructions_max, WALL_MS);
+	sonde_sandbox_arm(&t->sandbox, instructions_max, WALL_MS * SONDE_NS_PER_MS);
 	rc = sonde_sandbox_call(&t->sandbox, run_all, t, why, sizeof(why));
 	sonde_sandbox_disarm(&t->sandbox);
 	return rc == SONDE_OK ? SONDE_OK : sonde_fail(err, SONDE_EINVAL, NULL, "%s", why);
 }
 
-int sonde_policy_trial(const char *bench_file, const char *policy_file, const char *test_file,
-                       sonde_trial_fn *report, void *arg, struct sonde_error *err)
+int sonde_policy_trial_texts(const struct sonde_trial_text *bench,
+                             const struct sonde_trial_text *policy,
+                             const struct sonde_trial_text *test, sonde_trial_fn *report, void *arg,
+                             struct sonde_error *err)
 {
 	struct trial *t = calloc(1, sizeof(*t));
-	int rc = SONDE_ENOMEM;
 
-	if (!t || !(t->all = calloc(NODES_MAX, sizeof(*t->all)))) {
-		free(t);
-		return sonde_fail(err, rc, NULL, "out of memory");
-	}
+	if (!t)
+		return sonde_fail(err, SONDE_ENOMEM, NULL, "out of memory");
 	t->report = report;
 	t->arg = arg;
-	t->policy_path = policy_file;
-	t->test_path = test_file;
+	t->bench = *bench;
+	t->policy = *policy;
+	t->test = *test;
 	sonde_buf_init(&t->params, 65536);
-	rc = read_text(bench_file, &t->bench, err);
-	if (rc == SONDE_OK)
-		rc = read_text(policy_file, &t->policy, err);
-	if (rc == SONDE_OK)
-		rc = read_text(test_file, &t->test, err);
-	if (rc == SONDE_OK)
-		rc = run(t, err);
+	int rc = run(t, err);
 	sonde_sandbox_deinit(&t->sandbox);
 	sonde_policies_free(t->policies);
 	sonde_buf_deinit(&t->params);
-	free(t->bench.text);
-	free(t->policy.text);
-	free(t->test.text);
-	free(t->all);
 	free(t);
+	return rc;
+}
+
+/* text is the caller's to free. */
+static int read_text(const char *path, struct sonde_trial_text *out, struct sonde_error *err)
+{
+	FILE *f = fopen(path, "rbe");
+	char *text = f ? malloc(SONDE_SANDBOX_TEXT) : NULL;
+
+	out->name = path;
+	out->text = text;
+	out->len = text ? fread(text, 1, SONDE_SANDBOX_TEXT, f) : 0;
+	bool ok = text && !ferror(f) && feof(f);
+	if (f)
+		fclose(f);
+	return ok ? SONDE_OK : sonde_fail(err, SONDE_EIO, NULL, "%s: cannot be read", path);
+}
+
+int sonde_policy_trial(const char *bench_file, const char *policy_file, const char *test_file,
+                       sonde_trial_fn *report, void *arg, struct sonde_error *err)
+{
+	struct sonde_trial_text bench = { 0 }, policy = { 0 }, test = { 0 };
+
+	int rc = read_text(bench_file, &bench, err);
+	if (rc == SONDE_OK)
+		rc = read_text(policy_file, &policy, err);
+	if (rc == SONDE_OK)
+		rc = read_text(test_file, &test, err);
+	if (rc == SONDE_OK)
+		rc = sonde_policy_trial_texts(&bench, &policy, &test, report, arg, err);
+	free((char *)bench.text);
+	free((char *)policy.text);
+	free((char *)test.text);
 	return rc;
 }

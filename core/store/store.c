@@ -25,6 +25,11 @@ static const char *const table_names[TABLE_COUNT] = {
 	[SONDE_TABLE_MEASUREMENTS] = "measurements",
 	[SONDE_TABLE_OPEN] = "open",
 	[SONDE_TABLE_QUARANTINE] = "quarantine",
+	[SONDE_TABLE_DECISIONS] = "decisions",
+	[SONDE_TABLE_POLICIES] = "policies",
+	[SONDE_TABLE_SCHEDULES] = "schedules",
+	[SONDE_TABLE_MEMBERS] = "members",
+	[SONDE_TABLE_EVENTS] = "events",
 	[TABLE_STORE] = "store",
 	[TABLE_MARKS] = "marks",
 };

@@ -40,6 +40,11 @@ enum sonde_table {
 	SONDE_TABLE_MEASUREMENTS, /* measurement id */
 	SONDE_TABLE_OPEN,         /* measurement id: not finished yet */
 	SONDE_TABLE_QUARANTINE,   /* node id, epoch, seq (big-endian): a result that contradicts */
+	SONDE_TABLE_DECISIONS,    /* measurement id: why its nodes, JSON */
+	SONDE_TABLE_POLICIES,     /* name, NUL, version as 4 bytes big-endian: source, JSON */
+	SONDE_TABLE_SCHEDULES,    /* schedule id; and id + revision (4 bytes, big-endian): as it was */
+	SONDE_TABLE_MEMBERS,      /* schedule id + node id; and that + 'r': what was received */
+	SONDE_TABLE_EVENTS,       /* event id */
 	SONDE_TABLE_COUNT
 };
 

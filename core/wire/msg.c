@@ -22,6 +22,8 @@ static const struct field hello_rows[] = {
 	{ "wallMs", FIELD_I64, AT(sonde_msg_hello, wall_ms) },
 	{ "capacity", FIELD_U32, AT(sonde_msg_hello, capacity) },
 	{ "plugins", FIELD_OBJECT, AT(sonde_msg_hello, plugins), 1 << 18 },
+	{ "schedules", FIELD_U64, AT(sonde_msg_hello, schedules), 0, true },
+	{ "address", FIELD_TEXT, AT(sonde_msg_hello, address), 255, true },
 	{ NULL },
 };
 
@@ -93,6 +95,41 @@ static const struct field result_rows[] = {
 	{ NULL },
 };
 
+static const struct field schedule_rows[] = {
+	{ "s", FIELD_ID, AT(sonde_msg_schedule, schedule) },
+	{ "peer", FIELD_ID, AT(sonde_msg_schedule, peer), 0, true },
+	{ "rev", FIELD_U32, AT(sonde_msg_schedule, revision) },
+	{ "type", FIELD_TEXT, AT(sonde_msg_schedule, type), 64 },
+	{ "target", FIELD_TEXT, AT(sonde_msg_schedule, target), 65536 },
+	{ "options", FIELD_OBJECT, AT(sonde_msg_schedule, options), 1 << 17, true },
+	{ "timeoutMs", FIELD_U32, AT(sonde_msg_schedule, timeout_ms) },
+	{ "ipVersion", FIELD_U32, AT(sonde_msg_schedule, ip_version), 0, true },
+	{ "retries", FIELD_U32, AT(sonde_msg_schedule, retries), 0, true },
+	{ "priority", FIELD_U32, AT(sonde_msg_schedule, priority) },
+	{ "exclusive", FIELD_BOOL, AT(sonde_msg_schedule, exclusive), 0, true },
+	{ "everyMs", FIELD_U64, AT(sonde_msg_schedule, every_ms), 0, true },
+	{ "startMs", FIELD_U64, AT(sonde_msg_schedule, start_ms), 0, true },
+	{ "untilMs", FIELD_U64, AT(sonde_msg_schedule, until_ms), 0, true },
+	{ "phaseMs", FIELD_U64, AT(sonde_msg_schedule, phase_ms), 0, true },
+	{ "zoneMinutes", FIELD_I64, AT(sonde_msg_schedule, zone_minutes), 0, true },
+	{ "cron", FIELD_TEXT, AT(sonde_msg_schedule, cron), 128, true },
+	{ "windows", FIELD_TEXT, AT(sonde_msg_schedule, windows), 2048, true },
+	{ NULL },
+};
+
+static const struct field schedules_rows[] = {
+	{ "version", FIELD_U64, AT(sonde_msg, list.version) },
+	{ "part", FIELD_U32, AT(sonde_msg, list.part) },
+	{ "parts", FIELD_U32, AT(sonde_msg, list.parts) },
+	{ NULL },
+};
+
+static const struct field scheduled_rows[] = {
+	{ "version", FIELD_U64, AT(sonde_msg_scheduled, version) },
+	{ "failure", FIELD_FAILURE, AT(sonde_msg_scheduled, failure), 0, true },
+	{ NULL },
+};
+
 static const struct field ack_rows[] = {
 	{ "epoch", FIELD_U64, AT(sonde_msg_ack, epoch) },
 	{ "seq", FIELD_U64, AT(sonde_msg_ack, seq) },
@@ -151,6 +188,9 @@ static const struct kind kinds[] = {
 	[SONDE_MSG_READY] = { "ready", reason_rows, 0 },
 	[SONDE_MSG_OUTCOME] = { "outcome", result_rows, AT(sonde_msg, outcome) },
 	[SONDE_MSG_QUIT] = { "quit", reason_rows, 0 },
+	[SONDE_MSG_SCHEDULES] = { "schedules", schedules_rows, 0, schedule_rows,
+	                          sizeof(struct sonde_msg_schedule) },
+	[SONDE_MSG_SCHEDULED] = { "scheduled", scheduled_rows, AT(sonde_msg, scheduled) },
 	[SONDE_MSG_RELOAD] = { "reload", no_rows, 0 },
 	[SONDE_MSG_TYPES] = { "types", types_rows, AT(sonde_msg, types) },
 };
@@ -159,11 +199,12 @@ enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 struct sonde_decoder {
 	struct scan *scan;
-	/* One array serves every kind of item: the largest, a result, fits all. */
+	/* One array serves every kind of item. */
 	union {
 		struct sonde_msg_task task;
 		struct sonde_msg_accept accept;
 		struct sonde_msg_result result;
+		struct sonde_msg_schedule schedule;
 	} items[SONDE_MSG_ITEMS];
 };
 

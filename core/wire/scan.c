@@ -229,7 +229,9 @@ static bool store_text(const struct field *f, struct sonde_text t, void *to)
 	struct sonde_text *out = to;
 	size_t len;
 
-	if (t.len > f->max || !unescape((char *)t.s, t.len, &len))
+	/* The maximum is of the text itself: what was taken must fit when it is written again, and the
+	 * writer may need six bytes where one came. */
+	if (t.len > 6 * f->max || !unescape((char *)t.s, t.len, &len) || len > f->max)
 		return false;
 	*out = (struct sonde_text){ t.s, len };
 	return true;

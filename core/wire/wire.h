@@ -4,8 +4,8 @@
  * (escapes are undone in place).
  *
  * node <-> controller (websocket /v1/nodes/connect, subprotocol sonde.node.v1):
- *   node       hello, beat, accept, results, types, bye
- *   controller welcome, tasks, ack, cancel, reload
+ *   node       hello, beat, accept, results, scheduled, types, bye
+ *   controller welcome, tasks, ack, cancel, schedules, reload
  * node <-> runner (stream socket, each message after a 4-byte little-endian length):
  *   node       tasks, cancel, quit        runner  types, ready, progress, outcome */
 #pragma once
@@ -40,6 +40,8 @@ enum sonde_msg_kind {
 	                        asks for another runner in its place */
 	SONDE_MSG_OUTCOME,   /* runner: one task is over */
 	SONDE_MSG_QUIT,      /* node -> runner: finish what runs, take nothing new */
+	SONDE_MSG_SCHEDULES, /* controller: one part of all that the node runs by itself */
+	SONDE_MSG_SCHEDULED, /* node: that version is kept and runs */
 	SONDE_MSG_RELOAD,    /* controller -> node: look at the plugin directory again */
 	SONDE_MSG_TYPES,     /* runner: first message; node: its plugins are others now, or the
 	                        answer to reload */
@@ -54,6 +56,8 @@ struct sonde_msg_hello {
 	int64_t wall_ms;       /* the node's clock as it sends */
 	uint32_t capacity;     /* tasks at once */
 	struct sonde_text plugins; /* raw JSON: what `sonde-runner --describe` printed */
+	uint64_t schedules;        /* version of the schedules it runs, 0 = none */
+	struct sonde_text address; /* that other nodes should use for it, "" = not known */
 };
 
 struct sonde_msg_welcome {
@@ -106,6 +110,27 @@ struct sonde_msg_result {
 	struct sonde_text body;
 };
 
+/* One schedule as one node runs it; for a mesh one for each peer. Times are wall clock ms; every 0 =
+ * by cron; until 0 = for ever. windows as in base/plan.h. */
+struct sonde_msg_schedule {
+	struct sonde_id schedule;
+	struct sonde_id peer;  /* zero: the target is no node */
+	uint32_t revision;
+	struct sonde_text type, target, options;
+	uint32_t timeout_ms, ip_version;
+	uint32_t retries;      /* more attempts when it could not be measured */
+	uint32_t priority;     /* 1..100: who waits when the node is full */
+	bool exclusive;        /* never two of these at once */
+	uint64_t every_ms, start_ms, until_ms, phase_ms;
+	int64_t zone_minutes;
+	struct sonde_text cron, windows;
+};
+
+struct sonde_msg_scheduled {
+	uint64_t version;
+	uint8_t failure;       /* 0 = kept; else it could not be */
+};
+
 struct sonde_msg_ack {
 	uint64_t epoch, seq; /* stored without holes */
 	struct sonde_text also; /* stretches stored above seq */
@@ -137,13 +162,17 @@ struct sonde_msg {
 		struct sonde_msg_progress progress;
 		struct sonde_msg_types types;
 		struct sonde_msg_result outcome; /* seq 0 */
+		struct sonde_msg_scheduled scheduled;
 		struct {
 			uint64_t epoch; /* results */
+			uint64_t version;     /* schedules: of the whole; never 0 */
+			uint32_t part, parts; /* schedules: this one, from 0, of how many */
 			unsigned count;
 			union {
 				struct sonde_msg_task *tasks; /* tasks; cancel uses ids and attempt only */
 				struct sonde_msg_accept *accepts;
 				struct sonde_msg_result *results;
+				struct sonde_msg_schedule *schedules;
 			};
 		} list;
 		struct sonde_text reason; /* bye, quit, ready */

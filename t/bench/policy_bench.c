@@ -12,7 +12,8 @@
 
 static const unsigned sizes[] = { 20, 200, 2000, 10000 };
 static const char *const shipped[] = { "round_robin", "least_load", "capability", "regional",
-	                               "hybrid", NULL };
+	                               "hybrid", "priority", "tiers", "diverse", "sticky", "world",
+	                               "regional,least_load", NULL };
 static const struct {
 	const char *name, *pick;
 } helpers[] = {
@@ -27,6 +28,10 @@ static const struct {
 	{ "lua_sample16_scan",
 	  "local best, low = nil, math.huge local load = view.load\n"
 	  "for _, i in ipairs(lb.sample(set, 16)) do local l = load[i]\n"
+	  "if l < low then best, low = i, l end end return best" },
+	{ "lua_top16",
+	  "local best, low = nil, math.huge local rtt = view.rtt\n"
+	  "for _, i in ipairs(lb.top(set, view.load, 16)) do local l = rtt[i]\n"
 	  "if l < low then best, low = i, l end end return best" },
 	{ "lua_scan",
 	  "local best, low = set[1], math.huge local load = view.load\n"
@@ -45,6 +50,8 @@ static double cpu_now(void)
 static void fill(struct sonde_policies *ps, unsigned n)
 {
 	static const char *const regions[] = { "europe", "asia", "africa", "north-america" };
+	static const char *const continents[] = { "EU", "AS", "AF", "NA" };
+	static const char *const countries[] = { "DE", "FR", "JP", "US", "ZA", "BR", "AU" };
 	struct sonde_rng rng;
 	char name[32];
 
@@ -56,6 +63,8 @@ static void fill(struct sonde_policies *ps, unsigned n)
 		snprintf(name, sizeof(name), "city-%u", i % 97);
 		sonde_column_text(ps, i, SONDE_COL_CITY, name);
 		sonde_column_text(ps, i, SONDE_COL_REGION, regions[i % 4]);
+		sonde_column_text(ps, i, SONDE_COL_CONTINENT, continents[i % 4]);
+		sonde_column_text(ps, i, SONDE_COL_COUNTRY, countries[i % 7]);
 		sonde_column_number(ps, i, SONDE_COL_LOAD, (double)sonde_rng_below(&rng, 1000) / 1e3);
 		sonde_column_number(ps, i, SONDE_COL_RTT, (double)sonde_rng_below(&rng, 200));
 		sonde_column_number(ps, i, SONDE_COL_CAPACITY, 100);
@@ -83,7 +92,7 @@ static void measure(struct sonde_policies *ps, const char *name, const unsigned 
 			}
 		}
 		spent = cpu_now() - start;
-	} while (spent < 0.1);
+	} while (spent < 0.05);
 	printf("{\"bench\":\"policy.%s\",\"nodes\":%u,\"set\":\"%s\",\"unit\":\"decisions/s\","
 	       "\"value\":%.0f,\"cpu_us_per\":%.3f}\n",
 	       name, n, same ? "same" : "new", count / spent, spent * 1e6 / count);
@@ -99,10 +108,33 @@ static void measure_updates(struct sonde_policies *ps, unsigned n)
 		for (unsigned i = 0; i < 1000; i++, count++)
 			sonde_column_number(ps, count % n, SONDE_COL_LOAD, i / 1e3);
 		spent = cpu_now() - start;
-	} while (spent < 0.1);
+	} while (spent < 0.05);
 	printf("{\"bench\":\"policy.column_update\",\"nodes\":%u,\"unit\":\"updates/s\","
 	       "\"value\":%.0f,\"cpu_us_per\":%.3f}\n",
 	       n, count / spent, spent * 1e6 / count);
+}
+
+/* Bytes a policy's state holds: all of them, as describe says. */
+static void measure_memory(struct sonde_policies *ps, unsigned n)
+{
+	struct sonde_buf b;
+	struct sonde_json j;
+	unsigned long long sum = 0, most = 0;
+	unsigned count = 0;
+
+	sonde_buf_init(&b, 1 << 20);
+	sonde_json_init(&j, &b);
+	sonde_json_open(&j, NULL, '[');
+	sonde_policies_describe(ps, &j);
+	sonde_json_close(&j);
+	for (const char *at = sonde_buf_cstr(&b); (at = strstr(at, "\"memory\":")); count++) {
+		unsigned long long v = strtoull(at += 9, NULL, 10);
+		sum += v;
+		most = v > most ? v : most;
+	}
+	sonde_buf_deinit(&b);
+	printf("{\"bench\":\"policy.memory\",\"nodes\":%u,\"unit\":\"bytes/policy\",\"value\":%llu,"
+	       "\"max\":%llu}\n", n, sum / count, most);
 }
 
 static int load_all(struct sonde_policies *ps)
@@ -141,6 +173,7 @@ int main(void)
 				measure(ps, helpers[i].name, all, n, same);
 		}
 		measure_updates(ps, n);
+		measure_memory(ps, n);
 		sonde_policies_free(ps);
 		free(all);
 	}

@@ -13,20 +13,26 @@ my $bld = $ENV{top_builddir} || '.';
 sub new {
   my ($class, %o) = @_;
   my $self = bless { sonde => Sonde->new(%{ $o{sonde} || {} }), nodes => $o{nodes} || 4,
-    rate => $o{rate} || 200, flags => $o{flags} || [] }, $class;
+    rate => $o{rate} || 200, flags => $o{flags} || [], prefix => $o{prefix} }, $class;
   $self->{log} = "$self->{sonde}{dir}/fleet.log.lines";
   mkdir "$self->{sonde}{dir}/fleet";
   return $self;
 }
 
-sub start_fleet {
-  my ($self, @prefix) = @_;
+sub spawn_fleet {
+  my ($self) = @_;
   my $s = $self->{sonde};
   $self->{token} //= $s->registration_token(uses => 10_000);
-  my $runs = $self->lines('R');
-  $s->spawn('fleet', @prefix, "$bld/t/delivery/fleet", '-u', $s->url, '-t', $self->{token}, '-d',
+  $s->spawn('fleet', @{ $self->{prefix} || [] }, "$bld/t/delivery/fleet", '-u', $s->url, '-t', $self->{token}, '-d',
     "$s->{dir}/fleet", '-l', $self->{log}, '-n', $self->{nodes}, '-r', $self->{rate},
     @{ $self->{flags} });
+}
+
+sub start_fleet {
+  my ($self) = @_;
+  my $s = $self->{sonde};
+  my $runs = $self->lines('R');
+  $self->spawn_fleet;
   $s->until(60, sub { $self->lines('R') > $runs }) or die "no fleet: " . $s->log('fleet');
 }
 
@@ -69,7 +75,9 @@ sub check {
   my %open;
   while (<$f>) {
     my ($kind, $node, @v) = split;
-    if ($kind eq 'P') { $made{$node}{ $v[0] } = 1; push @{ $open{$node} }, $v[0] }
+    # What an earlier run made and did not make durable was never promised.
+    if ($kind eq 'R') { %open = () }
+    elsif ($kind eq 'P') { $made{$node}{ $v[0] } = 1; push @{ $open{$node} }, $v[0] }
     elsif ($kind eq 'S') { $durable{$node}{$_} = 1 for @{ delete $open{$node} || [] } }
     elsif ($kind eq 'A') { $acked{$node}{ $v[0] } = $v[1] if ($acked{$node}{ $v[0] } // 0) < $v[1] }
   }

@@ -6,7 +6,7 @@ t_delivery_fleet_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
 t_delivery_fleet_LDADD = $(NODE_LIBS)
 t_delivery_dump_SOURCES = t/delivery/dump.c
 t_delivery_dump_LDADD = $(STORE_LIBS)
-SCRIPT_TESTS += t/delivery/delivery.t t/delivery/planted.t
+SCRIPT_TESTS += t/delivery/delivery.t t/delivery/edges.t t/delivery/partition.t t/delivery/planted.t
 EXTRA_DIST += t/delivery/Delivery.pm
 if FAULTS
 FAULTS_ENV = SONDE_FAULTS=1

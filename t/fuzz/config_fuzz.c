@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "config/document.h"
 
 struct settings {
 	int64_t limit, wait;
@@ -45,5 +46,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    (s.name && strlen(s.name) > 64))
 		abort();
 	sonde_pool_deinit(&pool);
+
+	struct sonde_error why = { "", "" };
+	json_t *document = sonde_yaml_document("fuzz", (const char *)data, size, &why);
+	if (!document != (why.text[0] != '\0'))
+		abort();
+	json_decref(document);
 	return 0;
 }

@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
+EXTRA_DIST += t/fuzz/seeds/cron/alias t/fuzz/seeds/cron/list t/fuzz/seeds/cron/windows \
+	t/fuzz/seeds/wire/escapes t/fuzz/seeds/wire/scheduled t/fuzz/seeds/wire/schedules
 
 if FUZZERS
 noinst_PROGRAMS += t/fuzz/wire_fuzz
 t_fuzz_wire_fuzz_SOURCES = t/fuzz/wire_fuzz.c
 t_fuzz_wire_fuzz_LDADD = core/wire/libwire.a core/base/libbase.a
 t_fuzz_wire_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+# Schedules: cron expressions and windows; the seeds of wire are their messages.
+noinst_PROGRAMS += t/fuzz/cron_fuzz
+t_fuzz_cron_fuzz_SOURCES = t/fuzz/cron_fuzz.c
+t_fuzz_cron_fuzz_LDADD = core/base/libbase.a
+t_fuzz_cron_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 
 if FUZZERS
@@ -35,8 +43,10 @@ EXTRA_DIST += \
 	t/fuzz/seeds/config/odd.yaml \
 	t/fuzz/seeds/config/plain.yaml \
 	t/fuzz/seeds/measurement/map.json \
+	t/fuzz/seeds/measurement/odd-names.json \
 	t/fuzz/seeds/measurement/options.json \
 	t/fuzz/seeds/measurement/rows.json \
+	t/fuzz/seeds/measurement/twice.json \
 	t/fuzz/seeds/measurement/zero.json \
 	t/fuzz/seeds/target/carried \
 	t/fuzz/seeds/target/list \

@@ -70,7 +70,8 @@ sub controller_command {
   my ($self, @extra) = @_;
   return (program('sonde-controller'), '--listen', "$self->{host}:$self->{port}", '--state',
     "$self->{dir}/controller", '--plugins', $self->{plugins}, '--runner', program('sonde-runner'),
-    '--policies', "$src/policies", '--web', web_root(), '--guard-allow', 'private', '--beat', '1',
+    '--policies', $self->{policies} || "$src/policies", '--lua', "$src/lua", '--web', web_root(),
+    '--guard-allow', 'private', '--beat', '1',
     '--admin-token-file', "$self->{dir}/admin.token", @extra);
 }
 
@@ -142,6 +143,7 @@ sub request {
 
 sub get    { my ($s, $p, %o) = @_;     return $s->request('GET',    $p, undef, %o) }
 sub post   { my ($s, $p, $b, %o) = @_; return $s->request('POST',   $p, $b,    %o) }
+sub put    { my ($s, $p, $b, %o) = @_; return $s->request('PUT',    $p, $b,    %o) }
 sub patch  { my ($s, $p, $b, %o) = @_; return $s->request('PATCH',  $p, $b,    %o) }
 sub delete { my ($s, $p, %o) = @_;     return $s->request('DELETE', $p, undef, %o) }
 
@@ -205,6 +207,8 @@ sub cli {
   local $ENV{SONDE_URL}   = $self->url;
   local $ENV{SONDE_TOKEN} = $self->{token};
   local $ENV{NO_COLOR}    = 1;
+  local $ENV{SONDE_POLICY_TOOL} = abs_path(program('sonde-policy'));
+  local $ENV{SONDE_LUA}   = abs_path("$src/lua");
   my $err = "$self->{dir}/cli.err";
   my $pid = open(my $out, '-|') // die "fork: $!";
   if (!$pid) {

@@ -311,7 +311,7 @@ static void a_bad_reload_keeps_the_old(void)
 	sonde_policies_free(ps);
 }
 
-static void three_faults_switch_off(void)
+static void three_faults_quarantine(void)
 {
 	struct sonde_policies *ps = room_new(5000);
 	unsigned rows[1];
@@ -324,7 +324,7 @@ static void three_faults_switch_off(void)
 	for (int i = 4; i <= 6; i++)
 		EXPECT(strstr(room_pick(ps, "p", 1, rows).reason, ": fault "));
 	struct sonde_decision d = room_pick(ps, "p", 1, rows);
-	EXPECT(d.fallback && strstr(d.reason, "switched off"));
+	EXPECT(d.fallback && strstr(d.reason, "quarantined"));
 	load_pick(ps, "p", "", "return 2");
 	EXPECT(!room_pick(ps, "p", 1, rows).fallback);
 	sonde_policies_free(ps);
@@ -419,5 +419,5 @@ TAP_MAIN(CASE(columns_are_seen_when_they_change), CASE(columns_grow_under_a_poli
          CASE(a_cleared_row_is_as_new), CASE(helpers_choose_what_they_say), CASE(texts_match),
          CASE(the_answer_is_of_the_set), CASE(the_same_seed_gives_the_same_answer),
          CASE(turns_of_different_sets_do_not_disturb), CASE(few_move_when_a_node_goes),
-         CASE(a_bad_reload_keeps_the_old), CASE(three_faults_switch_off), CASE(params_are_checked),
+         CASE(a_bad_reload_keeps_the_old), CASE(three_faults_quarantine), CASE(params_are_checked),
          CASE(the_built_in_decides_without_a_policy), CASE(the_shipped_directory_loads))

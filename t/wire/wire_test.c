@@ -144,6 +144,45 @@ static void strict_json_check(void)
 	EXPECT(sonde_json_valid(deep + 68, 64, false));
 }
 
+static void schedules_survive_a_round_trip(void)
+{
+	struct sonde_msg_schedule items[2] = {
+		{ .schedule = { { 1 } }, .peer = { { 2 } }, .revision = 3, .type = SONDE_TEXT("ping"),
+		  .target = SONDE_TEXT("a.example"), .options = SONDE_TEXT("{\"packets\":3}"),
+		  .timeout_ms = 9000, .retries = 2, .priority = 7, .exclusive = true,
+		  .every_ms = 30000, .phase_ms = 12, .zone_minutes = -90,
+		  .windows = SONDE_TEXT("60000@* * * * *") },
+		{ .schedule = { { 4 } }, .type = SONDE_TEXT("echo"), .target = SONDE_TEXT("x"),
+		  .priority = 50, .cron = SONDE_TEXT("*/5 * * * *"), .until_ms = 99 },
+	};
+	struct sonde_msg m = { .kind = SONDE_MSG_SCHEDULES }, back;
+
+	setup();
+	m.list.version = 77;
+	m.list.part = 1;
+	m.list.parts = 2;
+	m.list.count = 2;
+	m.list.schedules = items;
+	sonde_msg_encode(&buf, &m);
+	EXPECT_INT(sonde_msg_decode(decoder, buf.data, buf.len, &back, &error), 0);
+	EXPECT(back.list.version == 77 && back.list.part == 1 && back.list.parts == 2);
+	const struct sonde_msg_schedule *s = back.list.schedules;
+	EXPECT_INT(back.list.count, 2);
+	EXPECT(sonde_id_equal(&s[0].peer, &items[0].peer) && s[0].exclusive && s[0].retries == 2);
+	EXPECT(s[0].zone_minutes == -90 && s[0].every_ms == 30000 && s[0].phase_ms == 12);
+	EXPECT(s[0].windows.len == 15 && s[0].options.len == 13);
+	EXPECT(sonde_id_is_zero(&s[1].peer) && !s[1].every_ms && s[1].until_ms == 99);
+	EXPECT(s[1].cron.len == 11 && !memcmp(s[1].cron.s, "*/5 * * * *", 11));
+
+	struct sonde_msg said = { .kind = SONDE_MSG_SCHEDULED,
+		                  .scheduled = { 77, SONDE_FAIL_INTERNAL } };
+	sonde_buf_reset(&buf);
+	sonde_msg_encode(&buf, &said);
+	EXPECT_INT(sonde_msg_decode(decoder, buf.data, buf.len, &back, &error), 0);
+	EXPECT(back.scheduled.version == 77 && back.scheduled.failure == SONDE_FAIL_INTERNAL);
+	teardown();
+}
+
 static void large_bodies_are_linear(void)
 {
 	struct sonde_msg m;
@@ -202,4 +241,4 @@ static void types_and_reload(void)
 TAP_MAIN(CASE(results_survive_a_round_trip), CASE(tasks_and_frames),
          CASE(types_and_reload),
          CASE(bad_messages_name_their_place), CASE(strict_json_check),
-         CASE(large_bodies_are_linear))
+         CASE(schedules_survive_a_round_trip), CASE(large_bodies_are_linear))

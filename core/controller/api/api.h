@@ -52,7 +52,22 @@ json_t *call_body(struct call *);
 /* Value of a query parameter, percent-decoded, into out; false when absent. */
 bool call_query(const struct call *, const char *name, char *out, size_t room);
 
+/* As POST /v1/measurements with this body, which is taken: one measurement, or an array of them. */
+void measurements_submit(struct call *, json_t *body);
+
+/* A schedule as an object: `full` with its nodes. */
+void schedule_describe(struct controller *, struct schedule *, bool full, struct sonde_json *);
+
 /* ---- handlers, by file ---- */
+void api_create_schedule(struct call *);
+void api_list_schedules(struct call *);
+void api_get_schedule(struct call *);
+void api_patch_schedule(struct call *);
+void api_delete_schedule(struct call *);
+void api_run_schedule(struct call *);
+void api_pause_schedule(struct call *);
+void api_resume_schedule(struct call *);
+void api_list_events(struct call *);
 void api_register_node(struct call *);
 void api_list_nodes(struct call *);
 void api_get_node(struct call *);
@@ -63,10 +78,15 @@ void api_list_tokens(struct call *);
 void api_delete_token(struct call *);
 void api_create_measurement(struct call *);
 void api_get_measurement(struct call *);
+void api_explain_measurement(struct call *);
 void api_list_probes(struct call *);
 void api_list_plugins(struct call *);
 void api_reload_plugins(struct call *);
 void api_list_policies(struct call *);
+void api_get_policy(struct call *);
+void api_put_policy(struct call *);
+void api_rollback_policy(struct call *);
+void api_simulate_policy(struct call *);
 void api_health(struct call *);
 void api_ready(struct call *);
 void api_metrics(struct call *);

@@ -128,6 +128,13 @@ static void put_all(struct view *v, struct sonde_json *j)
 		sonde_json_int(j, "timeout", r->timeout_ms / 1000);
 	if (r->options.len > 2)
 		sonde_json_raw(j, "measurementOptions", r->options.s, r->options.len);
+	if (r->schedule.len == sizeof(struct sonde_id)) {
+		struct sonde_id schedule;
+		memcpy(&schedule, r->schedule.s, sizeof(schedule));
+		sonde_id_format(&schedule, id);
+		sonde_json_str(j, "schedule", id);
+		put_time(j, "dueAt", (int64_t)r->due_ms);
+	}
 	put_decision(r, j);
 	put_results(v, j);
 	put_time(j, "updatedAt", v->updated_ms);

@@ -18,7 +18,11 @@ struct submission {
 	struct sonde_req *req;
 	bool batch;
 	unsigned count;
-	struct measurement *measurements[];
+	struct made {
+		struct measurement *m;
+		char *trace; /* why these nodes */
+		size_t trace_len;
+	} made[];
 };
 
 static int apply(struct sonde_write *w, struct sonde_job *job)
@@ -26,7 +30,7 @@ static int apply(struct sonde_write *w, struct sonde_job *job)
 	struct submission *s = (struct submission *)job;
 
 	for (unsigned i = 0; i < s->count; i++) {
-		const struct measurement *m = s->measurements[i];
+		const struct measurement *m = s->made[i].m;
 		int rc = sonde_write_put(w, SONDE_TABLE_MEASUREMENTS,
 		                         (struct sonde_slice){ m->id.b, sizeof(m->id.b) },
 		                         (struct sonde_slice){ m->bytes, m->bytes_len });
@@ -38,8 +42,10 @@ static int apply(struct sonde_write *w, struct sonde_job *job)
 
 static void submission_free(struct submission *s)
 {
-	for (unsigned i = 0; i < s->count; i++)
-		measurement_free(s->measurements[i]);
+	for (unsigned i = 0; i < s->count; i++) {
+		measurement_free(s->made[i].m);
+		free(s->made[i].trace);
+	}
 	free(s);
 }
 
@@ -67,11 +73,11 @@ static void answer(struct submission *s)
 	if (s->batch)
 		sonde_json_open(&j, NULL, '[');
 	for (unsigned i = 0; i < s->count; i++)
-		put_created(&j, s->measurements[i]);
+		put_created(&j, s->made[i].m);
 	if (s->batch)
 		sonde_json_close(&j);
 	else
-		sonde_id_format(&s->measurements[0]->id, location + strlen(location));
+		sonde_id_format(&s->made[0].m->id, location + strlen(location));
 	answer_json(s->c, s->req, 202, &b, s->batch ? NULL : headers);
 }
 
@@ -87,9 +93,14 @@ static void done(struct sonde_job *job, int status)
 	SONDE_EDGE("measurement.stored");
 	answer(s);
 	SONDE_EDGE("measurement.answered");
-	for (unsigned i = 0; i < s->count; i++)
-		if (tasks_open(&s->c->tasks, s->measurements[i]) != SONDE_OK)
-			measurement_free(s->measurements[i]);
+	for (unsigned i = 0; i < s->count; i++) {
+		struct made *one = &s->made[i];
+		if (one->trace)
+			decisions_put(&s->c->decisions, &one->m->id, one->trace, one->trace_len);
+		free(one->trace);
+		if (tasks_open(&s->c->tasks, one->m) != SONDE_OK)
+			measurement_free(one->m);
+	}
 	free(s);
 }
 
@@ -121,6 +132,7 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 		.timeout_given = r->timeout_given, .ip_version = r->ip_version,
 		.progress = r->progress, .fallback = a->fallback, .pairs = r->peer != NULL,
 		.count = r->peer ? 2 * a->count : a->count, .nodes = nodes,
+		.params = { r->policy_params, r->policy_params ? strlen(r->policy_params) : 0 },
 	};
 	sonde_buf_init(&bytes, 1 << 20);
 	record_write(&bytes, &record);
@@ -139,16 +151,34 @@ static bool reuse_magic(struct controller *c, struct measurement_request *r)
 	       request_reuse(c, r, r->locations[0].magic) == SONDE_OK;
 }
 
-static int place(struct controller *c, struct measurement_request *r, uint64_t seed,
-                 struct placement_answer *a)
+/* The policy may refuse the measurement or give it fewer nodes. */
+static int admit(struct controller *c, struct placement_request *pr, struct sonde_error *e)
 {
-	struct placement_request pr = { .type = r->type, .target = r->target,
-		                        .policy = r->policy, .except = r->peer, .seed = seed };
+	struct sonde_admission admission;
+
+	placement_admit(&c->placement, pr, &admission);
+	if (admission.refused)
+		return sonde_fail(e, SONDE_EDENIED, "", "%s",
+		                  *admission.reason ? admission.reason : "The policy refused it.");
+	pr->admitted = admission.want;
+	return SONDE_OK;
+}
+
+static int place(struct controller *c, struct measurement_request *r, uint64_t seed,
+                 struct placement_answer *a, struct sonde_buf *trace, struct sonde_error *e)
+{
+	struct placement_request pr = { .type = r->type, .target = r->target, .policy = r->policy,
+		                        .params = r->policy_params, .except = r->peer, .seed = seed,
+		                        .trace = trace };
 
 	for (int again = 0; again < 2; again++) {
 		pr.locations = r->locations;
 		pr.location_count = r->location_count;
 		pr.limit = r->limit_given ? r->limit : 0;
+		if (admit(c, &pr, e) != SONDE_OK)
+			return SONDE_EDENIED;
+		if (trace)
+			sonde_buf_reset(trace);
 		int rc = placement_choose(&c->placement, &pr, a);
 		if (rc != SONDE_ENOENT || !reuse_magic(c, r))
 			return rc;
@@ -165,21 +195,35 @@ static uint64_t next_seed(struct seeds *s)
 	return s->left[--s->count] >> 11; /* fits a JSON number */
 }
 
-static int create_one(struct controller *c, const json_t *body, struct measurement **out,
+static void keep_trace(const struct sonde_buf *trace, struct made *out)
+{
+	if (!trace->len || trace->failed)
+		return;
+	out->trace = malloc(trace->len);
+	if (!out->trace)
+		return;
+	memcpy(out->trace, trace->data, trace->len);
+	out->trace_len = trace->len;
+}
+
+static int create_one(struct controller *c, const json_t *body, struct made *out,
                       struct sonde_error *e)
 {
 	/* Large, and the loop has one thread: kept off the stack. */
 	static struct measurement_request r;
 	static struct placement_answer a;
 	uint64_t seed = next_seed(&c->seeds);
+	bool explained = c->placement.trace_nodes && decisions_wanted(&c->decisions);
 
 	int rc = request_parse(c, body, &r, e);
 	if (rc == SONDE_OK)
-		rc = place(c, &r, seed, &a);
+		rc = place(c, &r, seed, &a, explained ? &c->trace : NULL, e);
 	if (rc == SONDE_OK) {
-		*out = make(c, &r, &a, seed);
-		rc = *out ? SONDE_OK : SONDE_ENOMEM;
+		out->m = make(c, &r, &a, seed);
+		rc = out->m ? SONDE_OK : SONDE_ENOMEM;
 	}
+	if (rc == SONDE_OK && explained)
+		keep_trace(&c->trace, out);
 	if (rc == SONDE_ENOENT)
 		sonde_fail(e, rc, "", "No matching IPv%d probes available.", r.ip_version == 6 ? 6 : 4);
 	request_deinit(&r);
@@ -192,17 +236,23 @@ static void refuse(struct call *call, int rc, const struct sonde_error *e)
 		answer_invalid(call, e);
 	else if (rc == SONDE_ENOENT)
 		answer_error(call->c, call->req, 422, "no_probes_found", e->text, NULL, NULL);
+	else if (rc == SONDE_EDENIED)
+		answer_error(call->c, call->req, 403, "policy_refused", e->text, NULL, NULL);
 	else
 		answer_busy(call->c, call->req, rc);
 }
 
 void api_create_measurement(struct call *call)
 {
-	struct sonde_error e = { .path = "", .text = "" };
 	json_t *body = call_body(call);
 
-	if (!body)
-		return;
+	if (body)
+		measurements_submit(call, body);
+}
+
+void measurements_submit(struct call *call, json_t *body)
+{
+	struct sonde_error e = { .path = "", .text = "" };
 	bool batch = json_is_array(body);
 	size_t n = batch ? json_array_size(body) : 1;
 	int rc = SONDE_OK;
@@ -211,14 +261,14 @@ void api_create_measurement(struct call *call)
 	else if (call->c->tasks.waiting + n > (uint64_t)call->c->options.queue_max)
 		rc = SONDE_EFULL;
 	/* Not calloc: glibc's has no per-thread cache and costs a twelfth of a request here. */
-	struct submission *s = rc == SONDE_OK ? malloc(sizeof(*s) + n * sizeof(s->measurements[0])) :
+	struct submission *s = rc == SONDE_OK ? malloc(sizeof(*s) + n * sizeof(s->made[0])) :
 						NULL;
 	if (s)
-		memset(s, 0, sizeof(*s));
+		memset(s, 0, sizeof(*s) + n * sizeof(s->made[0]));
 	else if (rc == SONDE_OK)
 		rc = SONDE_ENOMEM;
 	for (size_t i = 0; rc == SONDE_OK && i < n; i++) {
-		rc = create_one(call->c, batch ? json_array_get(body, i) : body, &s->measurements[i], &e);
+		rc = create_one(call->c, batch ? json_array_get(body, i) : body, &s->made[i], &e);
 		if (rc == SONDE_OK)
 			s->count++;
 		else if (batch)

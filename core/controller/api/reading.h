@@ -7,6 +7,8 @@ struct reading {
 	struct controller *c;
 	struct measurement_request *r;
 	const json_t *options;
+	bool policy_given;
+	bool untargeted;
 	const void *args; /* of the type, once they were checked */
 	struct sonde_error *e;
 };

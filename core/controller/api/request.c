@@ -3,12 +3,14 @@
  * Texts live in the request's pool. */
 #include "controller/api/reading.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/clock.h"
 
 enum { REQUEST_POOL = 1 << 18, OPTIONS_MAX = 1 << 17 };
+enum { POLICY_NAMES_MAX = 512, POLICY_PARAMS_MAX = 4096 };
 enum { TIMEOUT_MAX_S = 300 };
 
 int request_wrong(struct reading *rd, const char *path, const char *text)
@@ -57,6 +59,8 @@ static int read_target(struct reading *rd, const json_t *v)
 {
 	const char *text = json_string_value(v);
 
+	if (rd->untargeted)
+		return request_wrong(rd, "target", "\"target\" is not allowed where nodes are the targets");
 	if (!text || !*text)
 		return request_wrong(rd, "target", "\"target\" must be a text that is not empty");
 	rd->r->target = request_keep(rd, text);
@@ -97,14 +101,58 @@ static int read_options(struct reading *rd, const json_t *v)
 		request_wrong(rd, "measurementOptions", "\"measurementOptions\" must be an object");
 }
 
+/* "regional,least_load" or ["regional","least_load"]. */
 static int read_policy(struct reading *rd, const json_t *v)
 {
-	const char *text = json_string_value(v);
+	struct sonde_buf names;
+	const json_t *one;
+	size_t i;
 
-	if (!text || !sonde_policy_exists(rd->c->policies, text))
-		return request_wrong(rd, "policy", "\"policy\" is not the name of a policy here");
-	rd->r->policy = request_keep(rd, text);
-	return SONDE_OK;
+	if (json_is_string(v) && json_string_length(v) < POLICY_NAMES_MAX) {
+		rd->r->policy = request_keep(rd, json_string_value(v));
+		return SONDE_OK;
+	}
+	sonde_buf_init(&names, POLICY_NAMES_MAX);
+	bool ok = json_is_array(v) && json_array_size(v);
+	json_array_foreach((json_t *)v, i, one) {
+		ok &= json_is_string(one) && !strchr(json_string_value(one), ',');
+		if (i)
+			sonde_buf_char(&names, ',');
+		if (ok)
+			sonde_buf_str(&names, json_string_value(one));
+	}
+	rd->r->policy = ok && !names.failed ? request_keep(rd, sonde_buf_cstr(&names)) : NULL;
+	sonde_buf_deinit(&names);
+	return rd->r->policy ? SONDE_OK :
+		request_wrong(rd, "policy", "\"policy\" must be a name or an array of names");
+}
+
+static int read_policy_params(struct reading *rd, const json_t *v)
+{
+	char *text = json_is_object(v) ? json_dumps(v, JSON_COMPACT) : NULL;
+
+	if (text && strlen(text) <= POLICY_PARAMS_MAX)
+		rd->r->policy_params = request_keep(rd, text);
+	free(text);
+	return rd->r->policy_params ? SONDE_OK :
+		request_wrong(rd, "policyParams", "\"policyParams\" must be an object of at most 4096 bytes");
+}
+
+/* Of the policy that will decide, given or not. */
+static int check_policy(struct reading *rd)
+{
+	struct sonde_error why = { { 0 }, { 0 } };
+
+	/* The default chain was checked at the start, and most requests name nothing. */
+	if (!rd->policy_given && !rd->r->policy_params)
+		return SONDE_OK;
+	int rc = sonde_policy_check_params(rd->c->policies, rd->r->policy, rd->r->policy_params, &why);
+	if (rc == SONDE_OK)
+		return rc;
+	if (!strcmp(why.path, "policy"))
+		return sonde_fail(rd->e, SONDE_EINVAL, "policy", "\"policy\": %s", why.text);
+	return sonde_fail(rd->e, SONDE_EINVAL, "policyParams", "\"policyParams%s%s\" %s",
+	                  *why.path ? "." : "", why.path, why.text);
 }
 
 static const struct {
@@ -120,6 +168,7 @@ static const struct {
 	{ "inProgressUpdates", read_updates },
 	{ "measurementOptions", read_options },
 	{ "policy", read_policy },
+	{ "policyParams", read_policy_params },
 };
 
 enum { MEMBERS = sizeof(members) / sizeof(members[0]) };
@@ -151,9 +200,11 @@ static int read_members(struct reading *rd, const json_t *body)
 		if (rc != SONDE_OK)
 			return rc;
 		seen |= 1u << i;
+		rd->policy_given |= members[i].read == read_policy;
 	}
 	for (unsigned i = 0; i < MEMBERS; i++)
-		if (members[i].required && !(seen & 1u << i))
+		if (members[i].required && !(seen & 1u << i) &&
+		    !(rd->untargeted && members[i].read == read_target))
 			return sonde_fail(rd->e, SONDE_EINVAL, members[i].name, "\"%s\" is required",
 			                  members[i].name);
 	return SONDE_OK;
@@ -216,6 +267,10 @@ static int check_node(struct reading *rd)
 
 static int check_target(struct reading *rd)
 {
+	if (rd->untargeted)
+		return rd->r->type->target == TYPE_TARGET_HOST ||
+		       rd->r->type->target == TYPE_TARGET_NODE ? SONDE_OK :
+			request_wrong(rd, "type", "\"type\" must be one whose target is a host or a node");
 	switch (rd->r->type->target) {
 	case TYPE_TARGET_TEXT:
 		return SONDE_OK;
@@ -324,10 +379,10 @@ static uint32_t default_timeout_ms(const struct reading *rd)
 	return (uint32_t)(seconds > 10 ? seconds > TIMEOUT_MAX_S ? TIMEOUT_MAX_S : seconds : 10) * 1000;
 }
 
-int request_parse(struct controller *c, const json_t *body, struct measurement_request *r,
-                  struct sonde_error *e)
+static int parse(struct controller *c, const json_t *body, struct measurement_request *r,
+                 bool untargeted, struct sonde_error *e)
 {
-	struct reading rd = { .c = c, .r = r, .e = e };
+	struct reading rd = { .c = c, .r = r, .e = e, .untargeted = untargeted };
 
 	/* Locations are cleared one by one as they are read: the array is large. */
 	memset(r, 0, offsetof(struct measurement_request, locations));
@@ -343,9 +398,36 @@ int request_parse(struct controller *c, const json_t *body, struct measurement_r
 		rc = check_target(&rd);
 	if (rc == SONDE_OK)
 		rc = check_limits(&rd);
+	if (rc == SONDE_OK)
+		rc = check_policy(&rd);
 	if (rc == SONDE_OK && !r->timeout_given)
 		r->timeout_ms = default_timeout_ms(&rd);
 	return rc;
+}
+
+int request_parse(struct controller *c, const json_t *body, struct measurement_request *r,
+                  struct sonde_error *e)
+{
+	return parse(c, body, r, false, e);
+}
+
+int request_parse_untargeted(struct controller *c, const json_t *body,
+                             struct measurement_request *r, struct sonde_error *e)
+{
+	return parse(c, body, r, true, e);
+}
+
+int request_check_host(struct controller *c, const char *target, struct sonde_error *e)
+{
+	struct sonde_target t;
+
+	int rc = sonde_target_parse(target, strlen(target), &t, e);
+	if (rc != SONDE_OK)
+		return rc;
+	bool allowed = t.kind == SONDE_TARGET_NAME ?
+		sonde_guard_allows_name(c->guard, t.text) :
+		sonde_guard_allows(c->guard, (const struct sockaddr *)&t.sa, t.len);
+	return allowed ? SONDE_OK : sonde_fail(e, SONDE_EDENIED, "target", "is private");
 }
 
 void request_deinit(struct measurement_request *r)

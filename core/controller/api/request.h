@@ -9,7 +9,8 @@
 struct measurement_request {
 	const struct type *type;
 	const char *target;  /* normalised */
-	const char *policy;
+	const char *policy;  /* a chain: "regional,least_load" */
+	const char *policy_params; /* JSON, NULL = none */
 	struct node *peer;   /* the target, where a type's target is a node */
 	unsigned location_count;
 	const json_t *locations_json; /* as given, borrowed */
@@ -26,6 +27,11 @@ struct measurement_request {
  * SONDE_ENOENT when an earlier measurement named in locations is not known. */
 int request_parse(struct controller *, const json_t *body, struct measurement_request *r,
                   struct sonde_error *);
+/* The same for what has no target of its own yet: `target` must not be there. */
+int request_parse_untargeted(struct controller *, const json_t *body, struct measurement_request *,
+                             struct sonde_error *);
+/* Whether a host may be measured, as for a request; one sentence when not. */
+int request_check_host(struct controller *, const char *target, struct sonde_error *);
 void request_deinit(struct measurement_request *);
 /* Replace the locations by the nodes of an earlier measurement. */
 int request_reuse(struct controller *, struct measurement_request *, const char *id);

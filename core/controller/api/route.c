@@ -7,6 +7,8 @@
 const struct route api_routes[] = {
 	{ SONDE_POST, "/v1/measurements", ROLE_MEASURE, api_create_measurement,
 	  "Create a measurement, or up to 1,000 as an array" },
+	{ SONDE_GET, "/v1/measurements/{id}/explain", ROLE_ADMIN, api_explain_measurement,
+	  "Why these nodes: candidates, filters, policy, seed, answer" },
 	{ SONDE_GET, "/v1/measurements/{id}", ROLE_PUBLIC, api_get_measurement,
 	  "A measurement and its results" },
 	{ SONDE_GET, "/v1/probes", ROLE_PUBLIC, api_list_probes, "Nodes that are ready" },
@@ -16,6 +18,14 @@ const struct route api_routes[] = {
 	{ SONDE_POST, "/v1/plugins/reload/{id}", ROLE_ADMIN, api_reload_plugins,
 	  "The same, on one node" },
 	{ SONDE_GET, "/v1/policies", ROLE_ADMIN, api_list_policies, "Placement policies" },
+	{ SONDE_GET, "/v1/policies/{id}", ROLE_ADMIN, api_get_policy,
+	  "Source and versions of a policy" },
+	{ SONDE_PUT, "/v1/policies/{id}", ROLE_ADMIN, api_put_policy,
+	  "Compile, test and swap in a policy" },
+	{ SONDE_POST, "/v1/policies/{id}/rollback", ROLE_ADMIN, api_rollback_policy,
+	  "Make an earlier version the newest one" },
+	{ SONDE_POST, "/v1/policies/{id}/simulate", ROLE_ADMIN, api_simulate_policy,
+	  "Decide recorded or invented requests again and count" },
 	{ SONDE_POST, "/v1/nodes/register", ROLE_PUBLIC, api_register_node,
 	  "Enrol a node with a registration token" },
 	{ SONDE_GET, "/v1/nodes", ROLE_ADMIN, api_list_nodes, "All nodes" },
@@ -28,6 +38,19 @@ const struct route api_routes[] = {
 	{ SONDE_GET, "/v1/registration-tokens", ROLE_ADMIN, api_list_tokens, "Registration tokens" },
 	{ SONDE_DELETE, "/v1/registration-tokens/{id}", ROLE_ADMIN, api_delete_token,
 	  "Revoke a registration token" },
+	{ SONDE_POST, "/v1/schedules", ROLE_ADMIN, api_create_schedule, "Create a schedule" },
+	{ SONDE_GET, "/v1/schedules", ROLE_ADMIN, api_list_schedules, "All schedules" },
+	{ SONDE_POST, "/v1/schedules/{id}/run", ROLE_ADMIN, api_run_schedule,
+	  "Measure now, once, as the schedule would" },
+	{ SONDE_POST, "/v1/schedules/{id}/pause", ROLE_ADMIN, api_pause_schedule, "Pause a schedule" },
+	{ SONDE_POST, "/v1/schedules/{id}/resume", ROLE_ADMIN, api_resume_schedule,
+	  "Resume a schedule" },
+	{ SONDE_GET, "/v1/schedules/{id}", ROLE_ADMIN, api_get_schedule,
+	  "A schedule: its nodes, what was expected and received" },
+	{ SONDE_PATCH, "/v1/schedules/{id}", ROLE_ADMIN, api_patch_schedule,
+	  "Change a schedule; null takes a member away" },
+	{ SONDE_DELETE, "/v1/schedules/{id}", ROLE_ADMIN, api_delete_schedule, "End a schedule" },
+	{ SONDE_GET, "/v1/events", ROLE_ADMIN, api_list_events, "The newest events" },
 	{ SONDE_GET, "/health", ROLE_PUBLIC, api_health, "The process lives" },
 	{ SONDE_GET, "/ready", ROLE_PUBLIC, api_ready, "The service can take work" },
 	{ SONDE_GET, "/metrics", ROLE_PUBLIC, api_metrics, "Prometheus metrics" },
@@ -45,7 +68,7 @@ static bool path_matches(const char *pattern, const char *path, char *param)
 		return false;
 	const char *value = path + head;
 	size_t len = strcspn(value, "/");
-	if (!len || len >= PATH_PARAM_MAX || value[len] != strchr(brace, '}')[1])
+	if (!len || len >= PATH_PARAM_MAX || strcmp(value + len, strchr(brace, '}') + 1))
 		return false;
 	memcpy(param, value, len);
 	param[len] = '\0';
@@ -77,7 +100,7 @@ static bool may_pass(struct call *call, enum role role)
 static void preflight(struct call *call)
 {
 	static const struct sonde_header headers[] = {
-		{ "Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE, OPTIONS" },
+		{ "Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS" },
 		{ "Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match" },
 		{ "Access-Control-Max-Age", "600" },
 		{ NULL },

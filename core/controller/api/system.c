@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Health, readiness, metrics (Prometheus text 0.0.4), plugins and policies. */
+#include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +68,45 @@ static void request_metrics(const struct controller *c, struct sonde_buf *b)
 		                 (unsigned long long)c->requests.by_class[i]);
 }
 
+/* One family: the counter at an offset of the stats, for each policy. */
+struct family {
+	struct sonde_buf *b;
+	const char *name;
+	size_t offset;
+};
+
+static void put_sample(void *arg, const struct sonde_policy_stats *s)
+{
+	const struct family *f = arg;
+
+	sonde_buf_printf(f->b, "sonde_policy_%s{policy=\"%s\"} %" PRIu64 "\n", f->name,
+	                 s->name, *(const uint64_t *)((const char *)s + f->offset));
+}
+
+static void policy_metrics(const struct controller *c, struct sonde_buf *b)
+{
+	static const struct {
+		const char *name, *help;
+		size_t offset;
+	} rows[] = {
+		{ "decisions_total", "Decisions asked of a policy.",
+		  offsetof(struct sonde_policy_stats, decisions) },
+		{ "fallbacks_total", "Decisions the built-in had to make for it.",
+		  offsetof(struct sonde_policy_stats, fallbacks) },
+		{ "faults_total", "Errors, breaches of a limit and wrong answers.",
+		  offsetof(struct sonde_policy_stats, faults) },
+		{ "microseconds_total", "Time its decisions took.",
+		  offsetof(struct sonde_policy_stats, took_us) },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct family f = { b, rows[i].name, rows[i].offset };
+		sonde_buf_printf(b, "# HELP sonde_policy_%s %s\n# TYPE sonde_policy_%s counter\n",
+		                 rows[i].name, rows[i].help, rows[i].name);
+		sonde_policies_each(c->policies, put_sample, &f);
+	}
+}
+
 void api_metrics(struct call *call)
 {
 	const struct controller *c = call->c;
@@ -99,6 +140,19 @@ void api_metrics(struct call *call)
 		{ "decisions_total", "counter", "Placement decisions.", (double)c->placement.decisions },
 		{ "decision_fallbacks_total", "counter", "Decisions the built-in had to make.",
 		  (double)c->placement.fallbacks },
+		{ "policies_quarantined_total", "counter", "Policies quarantined for their faults.",
+		  (double)c->changes.quarantined },
+		{ "explanations_stored_total", "counter", "Explanations of placements stored in full.",
+		  (double)c->decisions.stored },
+		{ "explanations_skipped_total", "counter",
+		  "Placements of a flood, explained without their candidates.",
+		  (double)(c->decisions.skipped + c->decisions.lost) },
+		{ "schedules", "gauge", "Schedules that are not removed.",
+		  (double)c->schedules.by_name.len },
+		{ "schedule_runs_total", "counter", "Runs of schedules whose result came.",
+		  (double)c->schedules.runs },
+		{ "schedule_sets_total", "counter", "Sets of schedules sent to nodes.",
+		  (double)c->schedules.pushed },
 		{ "store_commits_total", "counter", "Group commits.", (double)s.commits },
 		{ "store_jobs_total", "counter", "Jobs committed.", (double)s.jobs },
 		{ "store_waiting", "gauge", "Jobs that wait for a commit.", s.waiting },
@@ -109,6 +163,7 @@ void api_metrics(struct call *call)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		metric(&b, rows[i].name, rows[i].kind, rows[i].help, rows[i].value);
 	node_metrics(c, &b);
+	policy_metrics(c, &b);
 	request_metrics(c, &b);
 	call->c->requests.by_class[2]++;
 	sonde_req_reply(call->req, &(struct sonde_reply){ .status = 200,
@@ -135,17 +190,4 @@ void api_reload_plugins(struct call *call)
 		answer_not_found(call, "node");
 	else
 		plugins_reload(call->c, call->req, node);
-}
-
-void api_list_policies(struct call *call)
-{
-	struct sonde_buf b;
-	struct sonde_json j;
-
-	sonde_buf_init(&b, REPLY_MAX);
-	sonde_json_init(&j, &b);
-	sonde_json_open(&j, NULL, '[');
-	sonde_policies_describe(call->c->policies, &j);
-	sonde_json_close(&j);
-	answer_json(call->c, call->req, 200, &b, NULL);
 }

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+pkglibexec_PROGRAMS += sonde-policy
+sonde_policy_SOURCES = \
+	core/author/author.h \
+	core/author/check.c \
+	core/author/files.c \
+	core/author/lint.c \
+	core/author/main.c \
+	core/author/new.c \
+	core/author/simulate.c
+sonde_policy_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
+sonde_policy_LDADD = $(SCRIPT_LINK)

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Schedules over REST. A change is checked, stored with its revision, and shows in memory after the
+ * commit. Changes to one schedule that cross are refused: the later one names an old revision. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "controller/api/api.h"
+
+enum { STORED_MAX = 1 << 18, RUN_MAX = 1000 };
+
+struct change {
+	struct sonde_job job;
+	struct controller *c;
+	struct sonde_req *req;
+	struct sonde_id id;
+	uint32_t revision;
+	int64_t created_ms;
+	bool removed;
+	json_t *spec; /* owned until it is put */
+	struct sonde_buf value;
+};
+
+static int apply(struct sonde_write *w, struct sonde_job *job)
+{
+	struct change *ch = (struct change *)job;
+	const struct sonde_slice value = { ch->value.data, ch->value.len };
+	uint8_t key[20];
+
+	memcpy(key, ch->id.b, 16);
+	for (int i = 0; i < 4; i++)
+		key[16 + i] = (uint8_t)(ch->revision >> (24 - 8 * i));
+	int rc = sonde_write_insert(w, SONDE_TABLE_SCHEDULES, (struct sonde_slice){ key, sizeof(key) },
+	                            value);
+	if (rc == SONDE_OK)
+		rc = sonde_write_put(w, SONDE_TABLE_SCHEDULES, (struct sonde_slice){ key, 16 }, value);
+	return rc;
+}
+
+static void answer_schedule(struct controller *c, struct sonde_req *req, unsigned status,
+                            struct schedule *s)
+{
+	char location[64] = "/v1/schedules/";
+	const struct sonde_header headers[] = { { "Location", location },
+		                                { "Cache-Control", "private, no-store" }, { NULL } };
+	struct sonde_buf b;
+	struct sonde_json j;
+
+	sonde_buf_init(&b, REPLY_MAX);
+	sonde_json_init(&j, &b);
+	schedule_describe(c, s, true, &j);
+	sonde_id_format(&s->id, location + strlen(location));
+	answer_json(c, req, status, &b, status == 201 ? headers : NULL);
+}
+
+static void change_free(struct change *ch)
+{
+	json_decref(ch->spec);
+	sonde_buf_deinit(&ch->value);
+	free(ch);
+}
+
+static void done(struct sonde_job *job, int status)
+{
+	struct change *ch = (struct change *)job;
+	struct controller *c = ch->c;
+	struct schedule *s = NULL;
+
+	if (status == SONDE_OK) {
+		s = schedules_put(&c->schedules, &ch->id, ch->revision, ch->created_ms, ch->spec,
+		                  ch->removed);
+		ch->spec = NULL;
+		status = s ? SONDE_OK : SONDE_ENOMEM;
+	}
+	if (status == SONDE_EEXIST)
+		answer_error(c, ch->req, 409, "conflict", "The schedule was changed meanwhile.", NULL,
+		             NULL);
+	else if (status != SONDE_OK)
+		answer_busy(c, ch->req, status);
+	else if (ch->removed)
+		answer_empty(c, ch->req, 204);
+	else
+		answer_schedule(c, ch->req, ch->revision == 1 ? 201 : 200, s);
+	change_free(ch);
+}
+
+/* Takes the spec. s NULL: a new one. */
+static void submit(struct call *call, const struct schedule *s, json_t *spec, bool removed)
+{
+	struct controller *c = call->c;
+	struct change *ch = calloc(1, sizeof(*ch));
+
+	if (!ch) {
+		json_decref(spec);
+		answer_busy(c, call->req, SONDE_ENOMEM);
+		return;
+	}
+	ch->job.apply = apply;
+	ch->job.done = done;
+	ch->c = c;
+	ch->req = call->req;
+	ch->spec = spec;
+	ch->removed = removed;
+	ch->revision = s ? s->revision + 1 : 1;
+	ch->created_ms = s ? s->created_ms : sonde_wall_ms();
+	if (s)
+		ch->id = s->id;
+	/* Runs tell their schedule by a tag of its id: it must be the only one with it. */
+	for (uint32_t tag; !s;) {
+		sonde_id_make(&c->ids, &ch->id);
+		tag = sonde_run_tag(&ch->id);
+		if (!sonde_map_get(&c->schedules.by_tag, &tag, sizeof(tag)))
+			break;
+	}
+	sonde_buf_init(&ch->value, STORED_MAX);
+	schedule_write(ch->revision, ch->created_ms, sonde_wall_ms(), removed, spec, &ch->value);
+	int rc = ch->value.failed ? SONDE_ENOMEM : sonde_store_submit(c->store, &ch->job);
+	if (rc != SONDE_OK)
+		done(&ch->job, rc);
+}
+
+/* The spec is good and its name free, or the request was answered. */
+static bool check(struct call *call, const json_t *spec, const struct schedule *self)
+{
+	struct sonde_error e = { "", "" };
+	struct schedule_facts facts;
+
+	int rc = schedule_facts_init(&facts, call->c, spec, true, &e);
+	const struct schedule *other =
+		rc == SONDE_OK ? schedules_find(&call->c->schedules, facts.name) : NULL;
+	schedule_facts_deinit(&facts);
+	if (rc == SONDE_OK && (!other || other == self))
+		return true;
+	if (rc == SONDE_OK)
+		answer_error(call->c, call->req, 409, "conflict",
+		             "There is a schedule of that name already.", "name",
+		             "\"name\" is taken");
+	else if (rc == SONDE_ENOMEM)
+		answer_busy(call->c, call->req, rc);
+	else
+		answer_invalid(call, &e);
+	return false;
+}
+
+static void drop_nulls(json_t *object)
+{
+	const char *key;
+	json_t *v;
+	void *next;
+
+	json_object_foreach_safe(object, next, key, v)
+		if (json_is_null(v))
+			json_object_del(object, key);
+}
+
+void api_create_schedule(struct call *call)
+{
+	json_t *spec = call_body(call);
+
+	if (!spec)
+		return;
+	if (json_is_object(spec))
+		drop_nulls(spec);
+	if (check(call, spec, NULL))
+		submit(call, NULL, spec, false);
+	else
+		json_decref(spec);
+}
+
+static struct schedule *find(struct call *call)
+{
+	struct schedule *s = schedules_find(&call->c->schedules, call->param);
+
+	if (!s)
+		answer_not_found(call, "schedule");
+	return s;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct schedule *const *x = a, *const *y = b;
+	const char *n = json_string_value(json_object_get((*x)->spec, "name"));
+	const char *m = json_string_value(json_object_get((*y)->spec, "name"));
+
+	return strcmp(n ? n : "", m ? m : "");
+}
+
+void api_list_schedules(struct call *call)
+{
+	const struct sonde_map *map = &call->c->schedules.by_tag;
+	struct schedule *s, **all = calloc(map->len + 1, sizeof(struct schedule *));
+	struct sonde_buf b;
+	struct sonde_json j;
+	size_t at = 0, n = 0;
+
+	while (all && (s = sonde_map_next(map, &at)))
+		if (!s->removed)
+			all[n++] = s;
+	sonde_buf_init(&b, REPLY_MAX);
+	b.failed = !all;
+	if (all)
+		qsort(all, n, sizeof(struct schedule *), by_name);
+	sonde_json_init(&j, &b);
+	sonde_json_open(&j, NULL, '[');
+	for (size_t i = 0; i < n; i++)
+		schedule_describe(call->c, all[i], false, &j);
+	sonde_json_close(&j);
+	free(all);
+	answer_json(call->c, call->req, 200, &b, NULL);
+}
+
+void api_get_schedule(struct call *call)
+{
+	struct schedule *s = find(call);
+
+	if (s)
+		answer_schedule(call->c, call->req, 200, s);
+}
+
+/* Takes the patch. */
+static void change_spec(struct call *call, struct schedule *s, json_t *patch)
+{
+	json_t *spec = json_deep_copy(s->spec);
+
+	json_object_update(spec, patch);
+	json_decref(patch);
+	drop_nulls(spec);
+	if (json_equal(spec, s->spec)) {
+		json_decref(spec);
+		answer_schedule(call->c, call->req, 200, s);
+	} else if (check(call, spec, s)) {
+		submit(call, s, spec, false);
+	} else {
+		json_decref(spec);
+	}
+}
+
+void api_patch_schedule(struct call *call)
+{
+	struct schedule *s = find(call);
+	json_t *patch = s ? call_body(call) : NULL;
+
+	if (!patch)
+		return;
+	if (json_is_object(patch)) {
+		change_spec(call, s, patch);
+		return;
+	}
+	json_decref(patch);
+	answer_error(call->c, call->req, 400, "api_error", "The body must be a JSON object.", NULL,
+	             NULL);
+}
+
+static void set_paused(struct call *call, bool paused)
+{
+	struct schedule *s = find(call);
+
+	if (s)
+		change_spec(call, s, json_pack("{s:o}", "paused", paused ? json_true() : json_null()));
+}
+
+void api_pause_schedule(struct call *call)
+{
+	set_paused(call, true);
+}
+
+void api_resume_schedule(struct call *call)
+{
+	set_paused(call, false);
+}
+
+void api_delete_schedule(struct call *call)
+{
+	struct schedule *s = find(call);
+
+	if (s)
+		submit(call, s, json_incref(s->spec), true);
+}
+
+/* ---- run now ---- */
+
+static json_t *at_node(const struct sonde_id *id)
+{
+	char text[SONDE_ID_TEXT];
+
+	sonde_id_format(id, text);
+	return json_pack("[{s:s}]", "node", text);
+}
+
+static json_t *one_run(const struct schedule *s)
+{
+	json_t *body = schedule_measurement(s->spec), *locations = json_array();
+	const struct member *m = s->members;
+
+	for (; m && json_array_size(locations) < LOCATIONS_MAX; m = m->next) {
+		json_t *at = m->role == MEMBER_LEFT ? NULL : at_node(&m->plan->node);
+		json_array_extend(locations, at);
+		json_decref(at);
+	}
+	json_object_del(body, "limit");
+	json_object_set_new(body, "locations", locations);
+	return body;
+}
+
+static json_t *mesh_runs(const struct controller *c, const struct schedule *s)
+{
+	json_t *list = json_array();
+
+	for (const struct member *m = s->members; m; m = m->next)
+		for (unsigned i = 0; i < m->peer_count && json_array_size(list) < RUN_MAX; i++) {
+			const struct node *peer = nodes_by_id(&c->nodes, &m->peers[i]);
+			const struct node *node = nodes_by_id(&c->nodes, &m->plan->node);
+			if (!peer || !peer->facts.address || !node || !node->conn)
+				continue;
+			json_t *body = schedule_measurement(s->spec);
+			char id[SONDE_ID_TEXT];
+			sonde_id_format(&peer->id, id);
+			json_object_set_new(body, "target",
+			                    json_string(s->facts.booked ? id : peer->facts.address));
+			json_object_set_new(body, "locations", at_node(&m->plan->node));
+			json_array_append_new(list, body);
+		}
+	return list;
+}
+
+void api_run_schedule(struct call *call)
+{
+	struct schedule *s = find(call);
+
+	if (!s)
+		return;
+	json_t *body = s->usable && s->facts.mesh ? mesh_runs(call->c, s) : one_run(s);
+	size_t n = json_is_array(body) ? json_array_size(body) :
+					 json_array_size(json_object_get(body, "locations"));
+	if (n) {
+		measurements_submit(call, body);
+		return;
+	}
+	json_decref(body);
+	answer_error(call->c, call->req, 422, "no_probes_found", "No node runs this schedule now.",
+	             NULL, NULL);
+}

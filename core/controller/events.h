@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an operator should know happened: stored, published on the bus (TOPIC_EVENT), logged. The
+ * newest EVENTS_KEPT stay. */
+#pragma once
+#include "base/id.h"
+#include "base/json.h"
+
+struct controller;
+struct sonde_error;
+
+enum { EVENTS_KEPT = 1000, EVENT_TEXT = 240 };
+
+struct event {
+	struct sonde_id id;          /* set by event_raise; tells when */
+	const char *kind;            /* "schedule.missed" */
+	const char *severity;        /* "info", "warning", "error" */
+	const struct sonde_id *schedule, *node; /* NULL = about none */
+	char text[EVENT_TEXT];       /* one sentence */
+};
+
+struct events {
+	struct controller *c;
+	struct kept_event *ring;     /* EVENTS_KEPT */
+	unsigned first, count;
+};
+
+int events_load(struct events *, struct controller *, struct sonde_error *);
+void events_deinit(struct events *);
+/* The event may be on the stack. */
+void event_raise(struct events *, struct event *);
+/* The newest `limit`, newest first, into an open array. kind NULL = any. */
+void events_describe(const struct events *, const char *kind, unsigned limit, struct sonde_json *);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a schedule says, checked: read from the JSON that the API takes, stores and shows. */
+#pragma once
+#include <jansson.h>
+
+#include "base/plan.h"
+#include "controller/placement.h"
+#include "controller/types.h"
+#include "wire/wire.h"
+
+struct controller;
+
+enum { SCHEDULE_NODES = 500, SCHEDULE_FILTERS = 32 };
+
+struct schedule_facts {
+	struct sonde_pool pool; /* owns all texts */
+	const char *name, *description, *cron, *zone, *start, *until;
+	int64_t interval_ns, spread_ns, grace_ns;
+	int64_t retries, priority;
+	uint8_t paused, exclusive;
+
+	/* of the measurement */
+	const char *type;   /* by name: types come and go */
+	const char *target; /* NULL: a mesh */
+	const char *policy;
+	struct sonde_text options;
+	uint32_t timeout_ms;
+	uint8_t ip_version;
+
+	/* where */
+	bool mesh;
+	bool booked; /* its runs take two nodes: the controller starts them */
+	const struct sonde_id *nodes; /* explicit */
+	unsigned node_count;
+	unsigned wanted;              /* nodes by location; 0 for explicit ones and a mesh */
+	const char *regions[SCHEDULE_FILTERS], *tags[SCHEDULE_FILTERS]; /* of a mesh */
+	unsigned region_count, tag_count, peers;
+
+	/* when */
+	struct sonde_plan plan; /* phase 0 */
+	struct sonde_plan_window windows[SONDE_PLAN_WINDOWS];
+	struct sonde_text windows_text;
+};
+
+/* Read and check. Call schedule_facts_deinit in any case. `strict`: explicit nodes must exist. */
+int schedule_facts_init(struct schedule_facts *, struct controller *, const json_t *spec,
+                        bool strict, struct sonde_error *);
+void schedule_facts_deinit(struct schedule_facts *);
+/* The members of spec that a measurement has too: type, target, options, locations ... A new one. */
+json_t *schedule_measurement(const json_t *spec);
+/* Due times on one node. Windows are borrowed from the facts. */
+struct sonde_plan schedule_plan_on(const struct schedule_facts *, const struct sonde_id *schedule,
+                                   const struct sonde_id *node);
+/* How long after a due time its result may come before it counts as missed. */
+int64_t schedule_patience_ms(const struct schedule_facts *);
