@@ -5,7 +5,7 @@ import { refused, setToken, takeTokenFromAddress, token } from './api.ts';
 import { clock, span } from './format.ts';
 import { said } from './parts.tsx';
 import { href, route } from './route.ts';
-import { contact, contactAt, contactError, events, now, nodes, refresh, role, run, schedules } from './store.ts';
+import { behind, contact, contactAt, contactError, events, now, nodes, refresh, role, run, schedules } from './store.ts';
 import { start as startTheme, theme, toggle } from './theme.ts';
 import { Admin } from './views/admin.tsx';
 import { Events } from './views/events.tsx';
@@ -14,8 +14,10 @@ import { MapView } from './views/map.tsx';
 import { Measure } from './views/measure.tsx';
 import { Nodes } from './views/nodes.tsx';
 import { Now } from './views/now.tsx';
+import { Paths } from './views/paths.tsx';
 import { Policies } from './views/policies.tsx';
 import { Schedules } from './views/schedules.tsx';
+import { Series } from './views/series.tsx';
 import './style.css';
 
 interface View {
@@ -30,6 +32,8 @@ const VIEWS: View[] = [
   { name: 'nodes', title: 'Nodes', show: Nodes },
   { name: 'map', title: 'Map', show: MapView },
   { name: 'measure', title: 'Measure', show: Measure },
+  { name: 'series', title: 'Series', show: Series },
+  { name: 'paths', title: 'Paths', show: Paths },
   { name: 'schedules', title: 'Schedules', show: Schedules, admin: true },
   { name: 'events', title: 'Events', show: Events, admin: true },
   { name: 'policies', title: 'Policies', show: Policies, admin: true },
@@ -50,6 +54,9 @@ function Contact(): JSX.Element | null {
   }
   if (refused.value)
     return <div class="bar warn" role="alert">The controller does not accept this token (any more). <a href="#/login">Log in again</a>.</div>;
+  const late = [...behind.value][0];
+  if (late)
+    return <div class="bar warn" role="alert">What you see of {late[0]} may be old: {late[1]} Trying again.</div>;
   return null;
 }
 

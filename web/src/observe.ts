@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Results turned into observations: what one node saw of one target at one time.
-import type { Hop, Measurement, Observation, Outcome, Result } from './types.ts';
+import type { Hop, Measurement, Observation, Outcome, Result, ResultRow } from './types.ts';
 
 // Reasons that say nothing about the target: the node, or we, could not measure.
 const OURS = new Set([
@@ -89,21 +89,38 @@ export function whyOf(r: Result): string | null {
   return [r.failure, line.slice(0, 160)].filter(Boolean).join(': ') || r.status;
 }
 
+function observation(r: Result, of: Pick<Observation, 'measurement' | 'type' | 'target' | 'nodeId' | 'nodeName' | 'at'>):
+  Observation | null {
+  const outcome = outcomeOf(r);
+  if (!outcome) return null;
+  const spread = rtts(r.timings).sort((a, b) => a - b);
+  return {
+    ...of, outcome,
+    latency: outcome === 'ok' ? latencyOf(r) : null,
+    loss: outcome === 'unmeasured' ? null : lossOf(r),
+    spread: spread.length ? spread : null,
+    mbit: mbitOf(r), hops: hopsOf(r), why: whyOf(r),
+  };
+}
+
+// A row of the list of results; null where it is not of a known node and measurement.
+export function observationOf(row: ResultRow): Observation | null {
+  if (!row.node || !row.measurement || !row.type) return null;
+  return observation(row.result, {
+    measurement: row.measurement, type: row.type, target: row.target ?? '', nodeId: row.node,
+    nodeName: row.nodeName ?? row.node, at: Date.parse(row.receivedAt),
+  });
+}
+
 export function observations(m: Measurement): Observation[] {
   const out: Observation[] = [];
   const when = Date.parse(m.dueAt ?? m.createdAt);
   for (const { probe, result } of m.results ?? []) {
-    const outcome = outcomeOf(result);
-    if (!outcome || !probe.id) continue;
-    const spread = rtts(result.timings).sort((a, b) => a - b);
-    out.push({
+    const o = probe.id ? observation(result, {
       measurement: m.id, type: m.type, target: m.target, nodeId: probe.id,
-      nodeName: probe.name ?? probe.id, at: when, outcome,
-      latency: outcome === 'ok' ? latencyOf(result) : null,
-      loss: outcome === 'unmeasured' ? null : lossOf(result),
-      spread: spread.length ? spread : null,
-      mbit: mbitOf(result), hops: hopsOf(result), why: whyOf(result),
-    });
+      nodeName: probe.name ?? probe.id, at: when,
+    }) : null;
+    if (o) out.push(o);
   }
   return out;
 }

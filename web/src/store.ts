@@ -3,12 +3,14 @@
 // bounded: the oldest of a pair of node and target go first.
 import { batch, computed, signal } from '@preact/signals';
 import { ApiError, get, message, Missing, refused, token } from './api.ts';
-import { observations } from './observe.ts';
+import { observationOf, observations } from './observe.ts';
 import { metricsOf } from './prom.ts';
-import type { Measurement, Node, Observation, Plugin, Schedule, SonEvent } from './types.ts';
+import type { Measurement, Node, Observation, Plugin, ResultRow, Schedule, SonEvent } from './types.ts';
 
 const EVERY_MS = 2000;
-const PER_PAIR = 120;
+const PER_PAIR = 240;
+const BACK_MS = 3600000; // how far results are read back at first
+const PAGES = 10; // of results, a round
 const REMEMBERED = 40;
 const KEY = 'sonde.measurements';
 
@@ -29,7 +31,6 @@ export const version = signal(0); // rises with every new observation
 
 const pairs = new Map<string, Observation[]>();
 const seen = new Set<string>();
-const failures = new Map<string, number>();
 
 export function* allObservations(): Iterable<Observation> {
   for (const list of pairs.values()) yield* list;
@@ -93,12 +94,38 @@ export async function follow(id: string): Promise<void> {
 // The newest run of each member of each schedule is a measurement like any other.
 async function followSchedules(): Promise<void> {
   const list = await optional<Schedule[]>('/v1/schedules');
-  schedules.value = list;
-  if (!list) return;
-  for (const s of list.slice(0, 50)) {
+  if (!list) {
+    schedules.value = null;
+    return;
+  }
+  const all = [...list];
+  for (const [i, s] of list.slice(0, 50).entries()) {
     const full = await get<Schedule>(`/v1/schedules/${encodeURIComponent(s.id)}`);
+    all[i] = full;
     const runs = (full.members ?? []).map((m) => m.lastRun).filter((r): r is string => !!r);
-    await Promise.all(runs.slice(0, 100).map(follow));
+    if (!listed.value) await Promise.all(runs.slice(0, 100).map(follow));
+  }
+  schedules.value = all;
+}
+
+// All results in the order they came in, where the controller lists them.
+interface ResultPage {
+  results: ResultRow[];
+  next: number;
+  more: boolean;
+}
+let cursor = 1;
+const since = Date.now() - BACK_MS;
+export const listed = signal(false);
+
+async function followResults(): Promise<void> {
+  for (let page = 0; page < PAGES; page++) {
+    const p = await optional<ResultPage>(`/v1/results?limit=1000&since=${since}&cursor=${cursor}`);
+    listed.value = p !== null;
+    if (!p) return;
+    cursor = p.next;
+    add(p.results.map(observationOf).filter((o): o is Observation => o !== null));
+    if (!p.more) return;
   }
 }
 
@@ -153,13 +180,18 @@ async function pollMetrics(): Promise<void> {
   metrics.value = m;
 }
 
+// What is missing besides nodes: the bar names it, so that nothing old passes for new.
+export const behind = signal<Map<string, string>>(new Map());
+
 async function quietly(name: string, work: () => Promise<void>): Promise<void> {
+  const next = new Map(behind.value);
   try {
     await work();
-    failures.delete(name);
-  } catch {
-    failures.set(name, (failures.get(name) ?? 0) + 1);
+    if (!next.delete(name)) return;
+  } catch (e) {
+    next.set(name, message(e));
   }
+  behind.value = next;
 }
 
 async function round(): Promise<void> {
@@ -178,7 +210,8 @@ async function round(): Promise<void> {
     return;
   }
   await quietly('metrics', pollMetrics);
-  await Promise.all(remembered().map(follow));
+  await quietly('results', followResults);
+  if (!listed.value) await Promise.all(remembered().map(follow));
   if (role.value !== 'admin') return;
   await quietly('schedules', followSchedules);
   await quietly('events', async () => {

@@ -126,6 +126,18 @@ export interface Measurement {
   results: ProbeResult[];
 }
 
+export interface ResultRow {
+  ingest: number;
+  receivedAt: string;
+  node: string | null;
+  nodeName: string | null;
+  measurement: string | null;
+  type?: string;
+  target?: string;
+  late: boolean;
+  result: Result;
+}
+
 export type Outcome = 'ok' | 'failed' | 'unmeasured';
 
 // One result of one node, as the matrix, the charts and the path graph use it.
