@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Builds the dashboard into dist/: readable, no line over 512 characters, the same bytes each time.
 import { build } from 'esbuild';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
 const here = new URL('.', import.meta.url).pathname;
 const out = `${here}dist.new`;
@@ -39,8 +39,7 @@ await build({
   charset: 'utf8',
   logLevel: 'warning',
 });
-const page = readFileSync(`${here}src/index.html`);
-writeFileSync(`${out}/index.html`, page);
+for (const name of ['index.html', 'icon.svg']) copyFileSync(`${here}src/${name}`, `${out}/${name}`);
 const world = readFileSync(`${here}node_modules/world-atlas/countries-110m.json`, 'utf8');
 const text = folded(world);
 if (JSON.stringify(JSON.parse(text)) !== JSON.stringify(JSON.parse(world)))

@@ -33,7 +33,8 @@ export function isBad(o: Observation): boolean {
 function badness(o: Observation): number {
   if (o.outcome === 'failed') return 3;
   if (o.outcome === 'unmeasured') return 2;
-  return (o.loss ?? 0) / 50 + Math.min(1, (o.latency ?? 0) / 2000);
+  // Coarse, so that the order does not change with every result.
+  return Math.ceil((o.loss ?? 0) / 10) / 5 + Math.floor(heat(o.latency) * 5) / 10;
 }
 
 export const cellKey = (node: string, column: string): string => `${node}\n${column}`;

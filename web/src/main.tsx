@@ -76,6 +76,12 @@ function logOut(): void {
   refresh();
 }
 
+// On a narrow screen the views scroll sideways.
+function showCurrent(nav: HTMLElement | null): void {
+  const link = nav?.querySelector<HTMLElement>('[aria-current]');
+  if (nav && link) nav.scrollLeft = link.offsetLeft - nav.offsetLeft - 40;
+}
+
 function Side({ current }: { current: string }): JSX.Element {
   return (
     <header class="side">
@@ -86,7 +92,7 @@ function Side({ current }: { current: string }): JSX.Element {
         </svg>
         Sonde
       </div>
-      <nav aria-label="Views">
+      <nav aria-label="Views" ref={showCurrent} key={current}>
         {VIEWS.filter((v) => !v.admin || role.value === 'admin').map((v) => (
           <a key={v.name} href={href(v.name)} aria-current={v.name === current ? 'page' : undefined}>
             <span>{v.title}</span><span class="muted small">{badge(v.name)}</span>

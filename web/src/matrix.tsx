@@ -66,7 +66,7 @@ function drawCell(c: CanvasRenderingContext2D, p: Paint, cell: Cell | undefined,
   } else if (o.outcome === 'unmeasured') {
     c.fillStyle = p.warn!;
     c.fillRect(cx - 5, cy - 1.5, 10, 3);
-  } else if (l.w >= 52 && l.h >= 20) {
+  } else if (l.w >= 56 && l.h >= 20) {
     c.fillStyle = p.text!;
     c.textAlign = 'center';
     c.fillText(loss ? percent(o.loss) : ms(o.latency), cx, cy);

@@ -60,6 +60,11 @@ function drawOver(u: uPlot, of: Observation[], events: Mark[]): void {
   c.restore();
 }
 
+function hour(seconds: number, all: number[]): string {
+  const text = new Date(seconds * 1000).toLocaleTimeString('en-GB');
+  return (all[1] ?? 0) - (all[0] ?? 0) < 60 ? text : text.slice(0, 5);
+}
+
 function axis(size: number): Partial<uPlot.Axis> {
   return { stroke: colour('muted'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false }, size, font: '11px system-ui, sans-serif' };
 }
@@ -80,7 +85,7 @@ function options(width: number, live: { current: Live }): uPlot.Options {
       x: { range: (_, lo, hi) => (live.current ? [live.current.from / 1000, live.current.to / 1000] : [lo, hi]) },
       y: { range: (_, __, hi) => [0, Math.max(hi * 1.1, 0.1)] },
     },
-    axes: [axis(28), { ...axis(62), values: (_, v) => v.map((n) => ms(n)) }],
+    axes: [{ ...axis(26), values: (_, v) => v.map((n) => hour(n, v)) }, { ...axis(62), values: (_, v) => v.map((n) => ms(n)) }],
     series: [{}, none, none, none, none, { stroke: colour('muted'), width: 1, points: { show: false }, spanGaps: false }],
     bands: [{ series: [1, 4], fill: `${colour('off')}2b` }, { series: [2, 3], fill: `${colour('off')}45` }],
     hooks: { draw: [(u) => drawOver(u, live.current.of, live.current.events)] },

@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { call, post } from '../api.ts';
-import { count, dateTime, span } from '../format.ts';
+import { count, dateTime, ms, span } from '../format.ts';
 import { isBad } from '../grid.ts';
 import { act, Beats, Csv, Empty, Login, Mark, Needs } from '../parts.tsx';
 import { href, param, set } from '../route.ts';
@@ -73,7 +73,7 @@ function Mesh({ members }: { members: ScheduleMember[] }): JSX.Element {
           const peer = m.peers?.find((p) => p.id === to.id);
           const o = peer && last(m.id, peer);
           return <td key={to.id}>{m.id === to.id ? <span class="muted">·</span> : !peer ? <span class="muted">no</span>
-            : !o ? <span class="muted">waiting</span> : <Mark status={isBad(o) ? (o.outcome === 'ok' ? 'warning' : o.outcome) : 'ok'} text={o.latency === null ? o.outcome : `${o.latency.toFixed(2)} ms`} />}</td>;
+            : !o ? <span class="muted">waiting</span> : <Mark status={isBad(o) ? (o.outcome === 'ok' ? 'warning' : o.outcome) : 'ok'} text={o.latency === null ? o.outcome : ms(o.latency)} />}</td>;
         })}</tr>)}</tbody>
       </table>
     </section>

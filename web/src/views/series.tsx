@@ -77,7 +77,9 @@ export function Series(): JSX.Element {
   void version.value;
   const all = targets();
   const chosen = all.find((t) => t.target === param('target') && (!param('type') || t.type === param('type'))) ?? all[0];
-  const range = RANGES.find((r) => r[0] === param('range')) ?? (RANGES[1] as (typeof RANGES)[number]);
+  const oldest = observed.value.find((o) => o.type === chosen?.type && o.target === chosen.target)?.at ?? now.value;
+  const range = RANGES.find((r) => r[0] === param('range')) ?? RANGES.find((r) => now.value - oldest < r[2]) ??
+    (RANGES[3] as (typeof RANGES)[number]);
   const step = Math.max(2000, range[2] / 900);
   const to = Math.ceil(now.value / step) * step;
   const from = to - range[2];
