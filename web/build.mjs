@@ -19,7 +19,11 @@ function folded(text) {
 }
 
 function checked(name) {
-  const longest = Math.max(...readFileSync(`${out}/${name}`, 'utf8').split('\n').map((l) => l.length));
+  const longest = Math.max(
+    ...readFileSync(`${out}/${name}`, 'utf8')
+      .split('\n')
+      .map((l) => l.length),
+  );
   if (longest > LONGEST) throw new Error(`${name} has a line of ${longest} characters`);
 }
 
@@ -45,10 +49,22 @@ const text = folded(world);
 if (JSON.stringify(JSON.parse(text)) !== JSON.stringify(JSON.parse(world)))
   throw new Error('the map changed in folding');
 writeFileSync(`${out}/world.json`, text);
-const bundled = ['preact', '@preact/signals', '@preact/signals-core', 'uplot', 'd3-geo', 'd3-array', 'internmap',
-  'topojson-client', 'world-atlas'];
+const bundled = [
+  'preact',
+  '@preact/signals',
+  '@preact/signals-core',
+  'uplot',
+  'd3-geo',
+  'd3-array',
+  'internmap',
+  'topojson-client',
+  'world-atlas',
+];
 const licence = (name) => readFileSync(`${here}node_modules/${name}/LICENSE`, 'utf8').trim();
-writeFileSync(`${out}/LICENSES.txt`, bundled.map((n) => `${n}\n\n${licence(n)}\n`).join('\n----\n\n'));
+writeFileSync(
+  `${out}/LICENSES.txt`,
+  bundled.map((n) => `${n}\n\n${licence(n)}\n`).join('\n----\n\n'),
+);
 for (const name of ['app.js', 'app.css', 'world.json', 'index.html', 'LICENSES.txt']) checked(name);
 rmSync(`${here}dist`, { recursive: true, force: true });
 renameSync(out, `${here}dist`);

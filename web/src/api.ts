@@ -9,8 +9,12 @@ export const token = signal(sessionStorage.getItem(KEY) ?? '');
 export const refused = signal(false); // the controller did not accept the token
 
 export class ApiError extends Error {
-  constructor(readonly status: number, message: string, readonly params: Record<string, string> = {},
-    readonly body: unknown = null) {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly params: Record<string, string> = {},
+    readonly body: unknown = null,
+  ) {
     super(message);
   }
 }
@@ -32,16 +36,28 @@ function headers(body: unknown): Record<string, string> {
 }
 
 function failure(status: number, body: unknown): ApiError {
-  const e = (body as { error?: { type?: string; message?: string; params?: Record<string, string> } })?.error;
+  const e = (
+    body as { error?: { type?: string; message?: string; params?: Record<string, string> } }
+  )?.error;
   const params = e?.params ?? {};
-  const text = [e?.message ?? `The controller answered ${status}.`, ...Object.values(params)].join(' ');
+  const text = [e?.message ?? `The controller answered ${status}.`, ...Object.values(params)].join(
+    ' ',
+  );
   const absent = status === 405 || (status === 404 && e?.message === 'No such path.');
   return new (absent ? Missing : ApiError)(status, text, params, body);
 }
 
-export async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+export async function call<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
   const answer = await fetch(path, {
-    method, headers: headers(body), signal: signal ?? AbortSignal.timeout(30000), credentials: 'omit',
+    method,
+    headers: headers(body),
+    signal: signal ?? AbortSignal.timeout(30000),
+    credentials: 'omit',
     body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
   });
   const text = await answer.text();
@@ -57,7 +73,8 @@ export async function call<T>(method: string, path: string, body?: unknown, sign
 }
 
 export const get = <T>(path: string): Promise<T> => call<T>('GET', path);
-export const post = <T>(path: string, body: unknown = {}): Promise<T> => call<T>('POST', path, body);
+export const post = <T>(path: string, body: unknown = {}): Promise<T> =>
+  call<T>('POST', path, body);
 
 // A link of the form ?token=… or #…?token=… is used once and taken out of the address at once.
 export function takeTokenFromAddress(): void {
@@ -74,7 +91,8 @@ export function takeTokenFromAddress(): void {
 }
 
 export function message(e: unknown): string {
-  if (e instanceof DOMException && e.name === 'TimeoutError') return 'The controller did not answer in time.';
+  if (e instanceof DOMException && e.name === 'TimeoutError')
+    return 'The controller did not answer in time.';
   if (e instanceof TypeError) return 'No contact with the controller.';
   return e instanceof Error ? e.message : String(e);
 }

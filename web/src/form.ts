@@ -19,12 +19,24 @@ export interface Field {
 
 function fieldOfRow(r: ParamRow): Field {
   const kinds: Record<string, Field['kind']> = {
-    bool: 'bool', int: 'int', number: 'number', enum: 'choice', duration: 'duration', map: 'map',
+    bool: 'bool',
+    int: 'int',
+    number: 'number',
+    enum: 'choice',
+    duration: 'duration',
+    map: 'map',
   };
   return {
-    path: r.name, kind: kinds[r.type] ?? 'text', help: r.help ?? '', unit: r.unit ?? '',
-    initial: r.default ?? '', choices: r.enum ?? [], min: r.min ?? null, max: r.max ?? null,
-    required: !!r.required, secret: !!r.secret,
+    path: r.name,
+    kind: kinds[r.type] ?? 'text',
+    help: r.help ?? '',
+    unit: r.unit ?? '',
+    initial: r.default ?? '',
+    choices: r.enum ?? [],
+    min: r.min ?? null,
+    max: r.max ?? null,
+    required: !!r.required,
+    secret: !!r.secret,
   };
 }
 
@@ -48,8 +60,15 @@ function fieldsOfSchema(s: Schema, prefix: string, depth: number): Field[] {
     const kind = kindOf(p);
     const initial = p.default === undefined || kind === 'map' ? '' : String(p.default);
     out.push({
-      path, kind, help: p.description ?? '', unit: p['x-unit'] ?? '', initial, choices: p.enum ?? [],
-      min: p.minimum ?? null, max: p.maximum ?? null, required: !!s.required?.includes(name),
+      path,
+      kind,
+      help: p.description ?? '',
+      unit: p['x-unit'] ?? '',
+      initial,
+      choices: p.enum ?? [],
+      min: p.minimum ?? null,
+      max: p.maximum ?? null,
+      required: !!s.required?.includes(name),
       secret: !!p.writeOnly,
     });
   }
@@ -74,7 +93,8 @@ export function valueOf(f: Field, text: string): unknown {
   if (f.kind === 'bool') return text === 'true';
   if (f.kind === 'map') return pairs(text);
   const number = Number(text);
-  if ((f.kind === 'int' || f.kind === 'number') && text.trim() && Number.isFinite(number)) return number;
+  if ((f.kind === 'int' || f.kind === 'number') && text.trim() && Number.isFinite(number))
+    return number;
   return text;
 }
 
@@ -131,11 +151,14 @@ export function asCli(a: Ask, fields: Field[], typed: Record<string, string>): s
   words.push('--limit', String(a.limit));
   if (a.policy) words.push('--policy', shellWord(a.policy));
   for (const f of fields)
-    if (changed(f, typed[f.path]) && !f.secret) words.push(...cliArguments(f, typed[f.path] as string));
+    if (changed(f, typed[f.path]) && !f.secret)
+      words.push(...cliArguments(f, typed[f.path] as string));
   return words.join(' ');
 }
 
 export function asCurl(origin: string, body: unknown): string {
-  return `curl -s -H "Authorization: Bearer $SONDE_TOKEN" -H 'Content-Type: application/json' \\\n` +
-    `  -d ${shellWord(JSON.stringify(body))} ${shellWord(`${origin}/v1/measurements`)}`;
+  return (
+    `curl -s -H "Authorization: Bearer $SONDE_TOKEN" -H 'Content-Type: application/json' \\\n` +
+    `  -d ${shellWord(JSON.stringify(body))} ${shellWord(`${origin}/v1/measurements`)}`
+  );
 }

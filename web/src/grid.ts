@@ -18,8 +18,13 @@ export const GROUPS = ['All', 'TCP', 'HTTP', 'Ping', 'DNS', 'Bandwidth', 'Tracer
 export type Group = (typeof GROUPS)[number];
 
 const MEMBERS: Record<Group, string[] | null> = {
-  All: null, TCP: ['tcp', 'tls'], HTTP: ['http'], Ping: ['ping', 'udp', 'sweep'], DNS: ['dns'],
-  Bandwidth: ['bandwidth'], Traceroute: ['traceroute', 'mtr'],
+  All: null,
+  TCP: ['tcp', 'tls'],
+  HTTP: ['http'],
+  Ping: ['ping', 'udp', 'sweep'],
+  DNS: ['dns'],
+  Bandwidth: ['bandwidth'],
+  Traceroute: ['traceroute', 'mtr'],
 };
 
 export function inGroup(type: string, group: Group): boolean {
@@ -53,18 +58,17 @@ function wanted(o: Observation, f: Filter): boolean {
   return inGroup(o.type, f.group) && o.target.toLowerCase().includes(f.target.toLowerCase());
 }
 
-function collect(all: Iterable<Observation>, f: Filter, keep: Set<string> | null): Map<string, Cell> {
+// Each list is of one pair, oldest first.
+function collect(
+  lists: Iterable<Observation[]>,
+  f: Filter,
+  keep: Set<string> | null,
+): Map<string, Cell> {
   const cells = new Map<string, Cell>();
-  for (const o of all) {
-    if (!wanted(o, f) || (keep && !keep.has(o.nodeId))) continue;
-    const key = cellKey(o.nodeId, columnKey(o.type, o.target));
-    const cell = cells.get(key);
-    if (!cell) {
-      cells.set(key, { last: o, recent: [o] });
-      continue;
-    }
-    cell.recent.push(o);
-    if (o.at >= cell.last.at) cell.last = o;
+  for (const recent of lists) {
+    const last = recent[recent.length - 1];
+    if (!last || !wanted(last, f) || (keep && !keep.has(last.nodeId))) continue;
+    cells.set(cellKey(last.nodeId, columnKey(last.type, last.target)), { last, recent });
   }
   return cells;
 }
@@ -73,14 +77,21 @@ function passes(c: Cell, f: Filter): boolean {
   return (!f.badOnly || isBad(c.last)) && (!f.over || (c.last.latency ?? Infinity) >= f.over);
 }
 
-export function grid(all: Iterable<Observation>, nodes: Node[], f: Filter): Grid {
+export function grid(lists: Iterable<Observation[]>, nodes: Node[], f: Filter): Grid {
   const known = new Map(nodes.map((n) => [n.id, n]));
   const text = f.node.toLowerCase();
-  const keep = new Set(nodes.filter((n) =>
-    (f.offline || n.status === 'online' || n.status === 'stale') &&
-    [n.name, n.location.region, n.location.country, n.location.city, ...n.tags]
-      .some((v) => (v ?? '').toLowerCase().includes(text))).map((n) => n.id));
-  const cells = collect(all, f, nodes.length ? keep : null);
+  const keep = new Set(
+    nodes
+      .filter(
+        (n) =>
+          (f.offline || n.status === 'online' || n.status === 'stale') &&
+          [n.name, n.location.region, n.location.country, n.location.city, ...n.tags].some((v) =>
+            (v ?? '').toLowerCase().includes(text),
+          ),
+      )
+      .map((n) => n.id),
+  );
+  const cells = collect(lists, f, nodes.length ? keep : null);
   const rows = new Map<string, number>();
   const columns = new Map<string, { type: string; target: string; badness: number }>();
   for (const [key, c] of cells) {
@@ -88,7 +99,6 @@ export function grid(all: Iterable<Observation>, nodes: Node[], f: Filter): Grid
       cells.delete(key);
       continue;
     }
-    c.recent.sort((a, b) => a.at - b.at);
     const b = badness(c.last);
     rows.set(c.last.nodeId, (rows.get(c.last.nodeId) ?? 0) + b);
     const k = columnKey(c.last.type, c.last.target);
@@ -97,9 +107,11 @@ export function grid(all: Iterable<Observation>, nodes: Node[], f: Filter): Grid
     columns.set(k, column);
   }
   return {
-    rows: [...rows].map(([id, b]) => ({ id, name: known.get(id)?.name ?? id, badness: b }))
+    rows: [...rows]
+      .map(([id, b]) => ({ id, name: known.get(id)?.name ?? id, badness: b }))
       .sort((a, b) => b.badness - a.badness || a.name.localeCompare(b.name)),
-    columns: [...columns].map(([key, c]) => ({ key, ...c }))
+    columns: [...columns]
+      .map(([key, c]) => ({ key, ...c }))
       .sort((a, b) => b.badness - a.badness || a.key.localeCompare(b.key)),
     cells,
   };

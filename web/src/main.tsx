@@ -5,7 +5,19 @@ import { refused, setToken, takeTokenFromAddress, token } from './api.ts';
 import { clock, span } from './format.ts';
 import { said } from './parts.tsx';
 import { href, route } from './route.ts';
-import { behind, contact, contactAt, contactError, events, now, nodes, refresh, role, run, schedules } from './store.ts';
+import {
+  behind,
+  contact,
+  contactAt,
+  contactError,
+  events,
+  now,
+  nodes,
+  refresh,
+  role,
+  run,
+  schedules,
+} from './store.ts';
 import { start as startTheme, theme, toggle } from './theme.ts';
 import { Admin } from './views/admin.tsx';
 import { Events } from './views/events.tsx';
@@ -49,14 +61,29 @@ function badge(name: string): string {
 
 function Contact(): JSX.Element | null {
   if (contact.value === 'lost') {
-    const old = contactAt.value ? ` What you see is from ${clock(contactAt.value)}, ${span(now.value - contactAt.value)} ago.` : '';
-    return <div class="bar warn" role="alert">{contactError.value}{old} Trying again.</div>;
+    const old = contactAt.value
+      ? ` What you see is from ${clock(contactAt.value)}, ${span(now.value - contactAt.value)} ago.`
+      : '';
+    return (
+      <div class="bar warn" role="alert">
+        {contactError.value}
+        {old} Trying again.
+      </div>
+    );
   }
   if (refused.value)
-    return <div class="bar warn" role="alert">The controller does not accept this token (any more). <a href="#/login">Log in again</a>.</div>;
+    return (
+      <div class="bar warn" role="alert">
+        The controller does not accept this token (any more). <a href="#/login">Log in again</a>.
+      </div>
+    );
   const late = [...behind.value][0];
   if (late)
-    return <div class="bar warn" role="alert">What you see of {late[0]} may be old: {late[1]} Trying again.</div>;
+    return (
+      <div class="bar warn" role="alert">
+        What you see of {late[0]} may be old: {late[1]} Trying again.
+      </div>
+    );
   return null;
 }
 
@@ -66,7 +93,9 @@ function Said(): JSX.Element | null {
   return (
     <div class={`note head ${s.bad ? 'bad' : ''}`} role="status">
       <span>{s.text}</span>
-      <button type="button" class="plain" onClick={() => (said.value = null)}>Close</button>
+      <button type="button" class="plain" onClick={() => (said.value = null)}>
+        Close
+      </button>
     </div>
   );
 }
@@ -88,21 +117,43 @@ function Side({ current }: { current: string }): JSX.Element {
       <div class="brand">
         <svg width="20" height="20" viewBox="0 0 20 20" aria-hidden="true">
           <circle cx="10" cy="10" r="2.6" fill="currentColor" />
-          <path d="M4.5 15.5a7.8 7.8 0 0 1 0-11M15.5 4.5a7.8 7.8 0 0 1 0 11" fill="none" stroke="currentColor" stroke-width="1.8" />
+          <path
+            d="M4.5 15.5a7.8 7.8 0 0 1 0-11M15.5 4.5a7.8 7.8 0 0 1 0 11"
+            fill="none"
+            stroke="currentColor"
+            stroke-width="1.8"
+          />
         </svg>
         Sonde
       </div>
       <nav aria-label="Views" ref={showCurrent} key={current}>
         {VIEWS.filter((v) => !v.admin || role.value === 'admin').map((v) => (
-          <a key={v.name} href={href(v.name)} aria-current={v.name === current ? 'page' : undefined}>
-            <span>{v.title}</span><span class="muted small">{badge(v.name)}</span>
+          <a
+            key={v.name}
+            href={href(v.name)}
+            aria-current={v.name === current ? 'page' : undefined}
+          >
+            <span>{v.title}</span>
+            <span class="muted small">{badge(v.name)}</span>
           </a>
         ))}
       </nav>
       <div class="foot">
-        <span class="long">{role.value === 'admin' ? 'Logged in as administrator' : 'Not logged in'}</span>
-        {token.value ? <button type="button" onClick={logOut}>Log out</button> : <a class="button" href="#/login">Log in</a>}
-        <button type="button" onClick={toggle}>{theme.value === 'dark' ? 'Light' : 'Dark'}</button>
+        <span class="long">
+          {role.value === 'admin' ? 'Logged in as administrator' : 'Not logged in'}
+        </span>
+        {token.value ? (
+          <button type="button" onClick={logOut}>
+            Log out
+          </button>
+        ) : (
+          <a class="button" href="#/login">
+            Log in
+          </a>
+        )}
+        <button type="button" onClick={toggle}>
+          {theme.value === 'dark' ? 'Light' : 'Dark'}
+        </button>
       </div>
     </header>
   );
@@ -119,7 +170,10 @@ function App(): JSX.Element {
       <Contact />
       <div class="shell">
         <Side current={view.name} />
-        <main id="main"><Said /><Show /></main>
+        <main id="main">
+          <Said />
+          <Show />
+        </main>
       </div>
     </>
   );

@@ -20,8 +20,22 @@ interface Layout {
 type Paint = Record<string, string>;
 
 function paints(): Paint {
-  const names = ['heat0', 'heat1', 'heat2', 'heat3', 'heat4', 'bad', 'warn', 'text', 'muted', 'panel',
-    'sunken', 'focus', 'bad-soft', 'warn-soft'];
+  const names = [
+    'heat0',
+    'heat1',
+    'heat2',
+    'heat3',
+    'heat4',
+    'bad',
+    'warn',
+    'text',
+    'muted',
+    'panel',
+    'sunken',
+    'focus',
+    'bad-soft',
+    'warn-soft',
+  ];
   return Object.fromEntries(names.map((n) => [n, colour(n)]));
 }
 
@@ -49,13 +63,25 @@ function cross(c: CanvasRenderingContext2D, x: number, y: number, r: number): vo
   c.stroke();
 }
 
-function drawCell(c: CanvasRenderingContext2D, p: Paint, cell: Cell | undefined, loss: boolean,
-  x: number, y: number, l: Layout): void {
+function drawCell(
+  c: CanvasRenderingContext2D,
+  p: Paint,
+  cell: Cell | undefined,
+  loss: boolean,
+  x: number,
+  y: number,
+  l: Layout,
+): void {
   const o = cell?.last;
   const level = !o ? -1 : loss ? Math.min(1, (o.loss ?? 0) / 25) : heat(o.latency);
   const step = Math.min(4, Math.floor(level * 5));
-  c.fillStyle = !o ? p.sunken! : o.outcome === 'failed' ? p['bad-soft']! :
-    o.outcome === 'unmeasured' ? p['warn-soft']! : p[`heat${step}`]!;
+  c.fillStyle = !o
+    ? p.sunken!
+    : o.outcome === 'failed'
+      ? p['bad-soft']!
+      : o.outcome === 'unmeasured'
+        ? p['warn-soft']!
+        : p[`heat${step}`]!;
   c.fillRect(x + 1, y + 1, l.w - 2, l.h - 2);
   if (!o) return;
   const cx = x + l.w / 2;
@@ -137,11 +163,17 @@ function step(g: Grid, chosen: string, dr: number, dc: number): string {
 }
 
 const KEYS: Record<string, [number, number]> = {
-  ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
+  ArrowUp: [-1, 0],
+  ArrowDown: [1, 0],
+  ArrowLeft: [0, -1],
+  ArrowRight: [0, 1],
 };
 
 export function Matrix(p: {
-  grid: Grid; loss: boolean; chosen: string; choose: (key: string) => void;
+  grid: Grid;
+  loss: boolean;
+  chosen: string;
+  choose: (key: string) => void;
 }): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -158,7 +190,9 @@ export function Matrix(p: {
   const pointed = (e: MouseEvent): string => {
     const row = p.grid.rows[Math.floor((e.offsetY - HEAD) / l.h)];
     const column = p.grid.columns[Math.floor((e.offsetX - l.side) / l.w)];
-    return row && column && e.offsetY > HEAD && e.offsetX > l.side ? cellKey(row.id, column.key) : '';
+    return row && column && e.offsetY > HEAD && e.offsetX > l.side
+      ? cellKey(row.id, column.key)
+      : '';
   };
   const key = (e: KeyboardEvent): void => {
     const d = KEYS[e.key];
@@ -170,14 +204,28 @@ export function Matrix(p: {
   return (
     <>
       <div class="matrix" ref={box}>
-        <canvas ref={canvas} tabIndex={0} role="application" aria-label={name} onKeyDown={key}
-          onClick={(e) => p.choose(pointed(e))} />
+        <canvas
+          ref={canvas}
+          tabIndex={0}
+          role="application"
+          aria-label={name}
+          onKeyDown={key}
+          onClick={(e) => p.choose(pointed(e))}
+        />
       </div>
       <div class="legend">
-        <span><span class="swatch" /> {p.loss ? '0 to 25 % loss' : '1 ms to 1 s'}</span>
-        <span><b class="s-failed">×</b> the target failed</span>
-        <span><b class="s-unmeasured">▬</b> could not measure</span>
-        <span><b class="s-failed">◥</b> some loss</span>
+        <span>
+          <span class="swatch" /> {p.loss ? '0 to 25 % loss' : '1 ms to 1 s'}
+        </span>
+        <span>
+          <b class="s-failed">×</b> the target failed
+        </span>
+        <span>
+          <b class="s-unmeasured">▬</b> could not measure
+        </span>
+        <span>
+          <b class="s-failed">◥</b> some loss
+        </span>
       </div>
     </>
   );

@@ -4,7 +4,13 @@ import type { Hop, Measurement, Observation, Outcome, Result, ResultRow } from '
 
 // Reasons that say nothing about the target: the node, or we, could not measure.
 const OURS = new Set([
-  'guard', 'overload', 'plugin_missing', 'crashed', 'node_lost', 'cancelled', 'internal',
+  'guard',
+  'overload',
+  'plugin_missing',
+  'crashed',
+  'node_lost',
+  'cancelled',
+  'internal',
 ]);
 
 type Json = Record<string, unknown>;
@@ -47,7 +53,9 @@ export function latencyOf(r: Result): number | null {
   }
   const hop = lastHop(r);
   const own = rtts(hop?.timings);
-  return number(at(hop, 'stats.avg')) ?? (own.length ? own.reduce((a, b) => a + b) / own.length : null);
+  return (
+    number(at(hop, 'stats.avg')) ?? (own.length ? own.reduce((a, b) => a + b) / own.length : null)
+  );
 }
 
 export function lossOf(r: Result): number | null {
@@ -79,27 +87,36 @@ function hopOf(v: unknown, index: number): Hop {
 }
 
 export function hopsOf(r: Result): Hop[] | null {
-  return Array.isArray(r.hops) && r.hops.length && at(r.hops[0], 'timings') ? r.hops.map(hopOf) : null;
+  return Array.isArray(r.hops) && r.hops.length && at(r.hops[0], 'timings')
+    ? r.hops.map(hopOf)
+    : null;
 }
 
 export function whyOf(r: Result): string | null {
   if (outcomeOf(r) === 'ok' || r.status === 'in-progress') return null;
-  const raw = String(r.rawOutput ?? '').trim().split('\n');
+  const raw = String(r.rawOutput ?? '')
+    .trim()
+    .split('\n');
   const line = raw[raw.length - 1] ?? '';
   return [r.failure, line.slice(0, 160)].filter(Boolean).join(': ') || r.status;
 }
 
-function observation(r: Result, of: Pick<Observation, 'measurement' | 'type' | 'target' | 'nodeId' | 'nodeName' | 'at'>):
-  Observation | null {
+function observation(
+  r: Result,
+  of: Pick<Observation, 'measurement' | 'type' | 'target' | 'nodeId' | 'nodeName' | 'at'>,
+): Observation | null {
   const outcome = outcomeOf(r);
   if (!outcome) return null;
   const spread = rtts(r.timings).sort((a, b) => a - b);
   return {
-    ...of, outcome,
+    ...of,
+    outcome,
     latency: outcome === 'ok' ? latencyOf(r) : null,
     loss: outcome === 'unmeasured' ? null : lossOf(r),
     spread: spread.length ? spread : null,
-    mbit: mbitOf(r), hops: hopsOf(r), why: whyOf(r),
+    mbit: mbitOf(r),
+    hops: hopsOf(r),
+    why: whyOf(r),
   };
 }
 
@@ -107,8 +124,12 @@ function observation(r: Result, of: Pick<Observation, 'measurement' | 'type' | '
 export function observationOf(row: ResultRow): Observation | null {
   if (!row.node || !row.measurement || !row.type) return null;
   return observation(row.result, {
-    measurement: row.measurement, type: row.type, target: row.target ?? '', nodeId: row.node,
-    nodeName: row.nodeName ?? row.node, at: Date.parse(row.receivedAt),
+    measurement: row.measurement,
+    type: row.type,
+    target: row.target ?? '',
+    nodeId: row.node,
+    nodeName: row.nodeName ?? row.node,
+    at: Date.parse(row.receivedAt),
   });
 }
 
@@ -116,10 +137,16 @@ export function observations(m: Measurement): Observation[] {
   const out: Observation[] = [];
   const when = Date.parse(m.dueAt ?? m.createdAt);
   for (const { probe, result } of m.results ?? []) {
-    const o = probe.id ? observation(result, {
-      measurement: m.id, type: m.type, target: m.target, nodeId: probe.id,
-      nodeName: probe.name ?? probe.id, at: when,
-    }) : null;
+    const o = probe.id
+      ? observation(result, {
+          measurement: m.id,
+          type: m.type,
+          target: m.target,
+          nodeId: probe.id,
+          nodeName: probe.name ?? probe.id,
+          at: when,
+        })
+      : null;
     if (o) out.push(o);
   }
   return out;

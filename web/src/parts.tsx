@@ -26,7 +26,9 @@ export function Mark({ status, text }: { status: string; text?: string }): JSX.E
   const shape = SHAPES[status] ?? SHAPES.disabled;
   return (
     <span class={`status s-${SHAPES[status] ? status : 'none'}`}>
-      <svg viewBox="0 0 16 16" aria-hidden="true"><path d={shape} fill="currentColor" fill-rule="evenodd" /></svg>
+      <svg viewBox="0 0 16 16" aria-hidden="true">
+        <path d={shape} fill="currentColor" fill-rule="evenodd" />
+      </svg>
       <span>{text ?? status}</span>
     </span>
   );
@@ -36,13 +38,28 @@ export function Beats({ of }: { of: Observation[] }): JSX.Element {
   const last = of.slice(-60);
   const well = last.filter((o) => o.outcome === 'ok' && !o.loss).length;
   return (
-    <div class="beats" role="img" aria-label={`${well} of the last ${last.length} rounds were well`}>
-      {last.map((o) => <i key={o.measurement + o.nodeId} class={o.outcome === 'ok' && o.loss ? 'loss' : o.outcome} />)}
+    <div
+      class="beats"
+      role="img"
+      aria-label={`${well} of the last ${last.length} rounds were well`}
+    >
+      {last.map((o) => (
+        <i
+          key={o.measurement + o.nodeId}
+          class={o.outcome === 'ok' && o.loss ? 'loss' : o.outcome}
+        />
+      ))}
     </div>
   );
 }
 
-export function Copy({ text, children }: { text: string; children: ComponentChildren }): JSX.Element {
+export function Copy({
+  text,
+  children,
+}: {
+  text: string;
+  children: ComponentChildren;
+}): JSX.Element {
   const [said, say] = useState('');
   const copy = async (): Promise<void> => {
     try {
@@ -53,7 +70,11 @@ export function Copy({ text, children }: { text: string; children: ComponentChil
     }
     setTimeout(() => say(''), 1500);
   };
-  return <button type="button" onClick={copy} aria-live="polite">{said || children}</button>;
+  return (
+    <button type="button" onClick={copy} aria-live="polite">
+      {said || children}
+    </button>
+  );
 }
 
 export function download(name: string, head: string[], rows: unknown[][]): void {
@@ -66,35 +87,69 @@ export function download(name: string, head: string[], rows: unknown[][]): void 
 }
 
 export function Csv(p: { name: string; head: string[]; rows: () => unknown[][] }): JSX.Element {
-  return <button type="button" onClick={() => download(p.name, p.head, p.rows())}>CSV</button>;
+  return (
+    <button type="button" onClick={() => download(p.name, p.head, p.rows())}>
+      CSV
+    </button>
+  );
 }
 
-export function Empty({ title, children }: { title: string; children?: ComponentChildren }): JSX.Element {
-  return <div class="empty"><h2>{title}</h2>{children}</div>;
+export function Empty({
+  title,
+  children,
+}: {
+  title: string;
+  children?: ComponentChildren;
+}): JSX.Element {
+  return (
+    <div class="empty">
+      <h2>{title}</h2>
+      {children}
+    </div>
+  );
 }
 
 export function Needs({ what, path }: { what: string; path: string }): JSX.Element {
   return (
     <div class="card">
       <Empty title={`This controller has no ${what} yet`}>
-        <p>The view needs <code>{path}</code>, which it does not answer. It appears here when it does.</p>
+        <p>
+          The view needs <code>{path}</code>, which it does not answer. It appears here when it
+          does.
+        </p>
       </Empty>
     </div>
   );
 }
 
 export function Login(): JSX.Element {
-  return <div class="card"><Empty title="Log in to see this"><p>It needs a token with the right role. <a href="#/login">Log in</a>.</p></Empty></div>;
+  return (
+    <div class="card">
+      <Empty title="Log in to see this">
+        <p>
+          It needs a token with the right role. <a href="#/login">Log in</a>.
+        </p>
+      </Empty>
+    </div>
+  );
 }
 
 export function Field(p: {
-  id: string; label: string; help?: string; wrong?: string | null; children: ComponentChildren;
+  id: string;
+  label: string;
+  help?: string;
+  wrong?: string | null;
+  children: ComponentChildren;
 }): JSX.Element {
   return (
     <div class="field">
       <label for={p.id}>{p.label}</label>
       {p.children}
-      {p.wrong ? <span class="wrong" role="alert" id={`${p.id}-wrong`}>{p.wrong}</span> : null}
+      {p.wrong ? (
+        <span class="wrong" role="alert" id={`${p.id}-wrong`}>
+          {p.wrong}
+        </span>
+      ) : null}
       {p.help ? <span class="help">{p.help}</span> : null}
     </div>
   );

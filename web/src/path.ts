@@ -27,7 +27,13 @@ export interface PathGraph {
   bottleneck: string | null;
 }
 
-function touch(g: PathGraph, key: string, layer: number, label: string, kind: Vertex['kind']): Vertex {
+function touch(
+  g: PathGraph,
+  key: string,
+  layer: number,
+  label: string,
+  kind: Vertex['kind'],
+): Vertex {
   let v = g.vertices.get(key);
   if (!v) {
     v = { key, layer, label, kind, loss: null, rtt: null, seen: 0, y: 0 };
@@ -57,7 +63,11 @@ function addPath(g: PathGraph, o: Observation): void {
   hops.forEach((h, i) => {
     const end = i === hops.length - 1 && o.outcome === 'ok' && h.address !== null;
     // A silent hop is its own for each way in: nobody knows whether two are the same.
-    const key = end ? `target ${h.address}` : h.address ? `${h.ttl} ${h.address}` : `${h.ttl} ? ${before}`;
+    const key = end
+      ? `target ${h.address}`
+      : h.address
+        ? `${h.ttl} ${h.address}`
+        : `${h.ttl} ? ${before}`;
     const v = touch(g, key, h.ttl, h.address ?? '*', end ? 'target' : h.address ? 'hop' : 'silent');
     v.layer = Math.max(v.layer, h.ttl);
     v.rtt = worse(v.rtt, h.rtt);
@@ -115,7 +125,10 @@ export function pathsAt(all: Observation[], at: number): Observation[] {
 }
 
 // What changed: addresses a node's path has now and had not, and the other way round.
-export function difference(now: Observation[], then: Observation[]): { node: string; text: string }[] {
+export function difference(
+  now: Observation[],
+  then: Observation[],
+): { node: string; text: string }[] {
   const out: { node: string; text: string }[] = [];
   for (const o of now) {
     const old = then.find((t) => t.nodeId === o.nodeId);
@@ -125,7 +138,10 @@ export function difference(now: Observation[], then: Observation[]): { node: str
     const came = a.filter((x) => x !== '*' && !b.includes(x));
     const went = b.filter((x) => x !== '*' && !a.includes(x));
     if (!came.length && !went.length) continue;
-    const parts = [came.length ? `now by ${came.join(', ')}` : '', went.length ? `no more by ${went.join(', ')}` : ''];
+    const parts = [
+      came.length ? `now by ${came.join(', ')}` : '',
+      went.length ? `no more by ${went.join(', ')}` : '',
+    ];
     out.push({ node: o.nodeName, text: parts.filter(Boolean).join('; ') });
   }
   return out;

@@ -17,10 +17,14 @@ interface Mark {
 type Columns = [number[], ...(number | null)[][]];
 
 export function columns(of: Observation[]): Columns {
-  const q = (o: Observation, p: number): number | null => (o.spread ? quantile(o.spread, p) : o.latency);
+  const q = (o: Observation, p: number): number | null =>
+    o.spread ? quantile(o.spread, p) : o.latency;
   return [
     of.map((o) => o.at / 1000),
-    of.map((o) => q(o, 1)), of.map((o) => q(o, 0.75)), of.map((o) => q(o, 0.25)), of.map((o) => q(o, 0)),
+    of.map((o) => q(o, 1)),
+    of.map((o) => q(o, 0.75)),
+    of.map((o) => q(o, 0.25)),
+    of.map((o) => q(o, 0)),
     of.map((o) => (o.outcome === 'ok' ? q(o, 0.5) : null)),
   ];
 }
@@ -66,7 +70,13 @@ function hour(seconds: number, all: number[]): string {
 }
 
 function axis(size: number): Partial<uPlot.Axis> {
-  return { stroke: colour('muted'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false }, size, font: '11px system-ui, sans-serif' };
+  return {
+    stroke: colour('muted'),
+    grid: { stroke: colour('line'), width: 1 },
+    ticks: { show: false },
+    size,
+    font: '11px system-ui, sans-serif',
+  };
 }
 
 interface Live {
@@ -79,15 +89,33 @@ interface Live {
 function options(width: number, live: { current: Live }): uPlot.Options {
   const none: uPlot.Series = { stroke: 'transparent', points: { show: false } };
   return {
-    width, height: 170, legend: { show: false },
+    width,
+    height: 170,
+    legend: { show: false },
     cursor: { sync: { key: 'sonde' }, drag: { x: true, y: false } },
     scales: {
-      x: { range: (_, lo, hi) => (live.current ? [live.current.from / 1000, live.current.to / 1000] : [lo, hi]) },
+      x: {
+        range: (_, lo, hi) =>
+          live.current ? [live.current.from / 1000, live.current.to / 1000] : [lo, hi],
+      },
       y: { range: (_, __, hi) => [0, Math.max(hi * 1.1, 0.1)] },
     },
-    axes: [{ ...axis(26), values: (_, v) => v.map((n) => hour(n, v)) }, { ...axis(62), values: (_, v) => v.map((n) => ms(n)) }],
-    series: [{}, none, none, none, none, { stroke: colour('muted'), width: 1, points: { show: false }, spanGaps: false }],
-    bands: [{ series: [1, 4], fill: `${colour('off')}2b` }, { series: [2, 3], fill: `${colour('off')}45` }],
+    axes: [
+      { ...axis(26), values: (_, v) => v.map((n) => hour(n, v)) },
+      { ...axis(62), values: (_, v) => v.map((n) => ms(n)) },
+    ],
+    series: [
+      {},
+      none,
+      none,
+      none,
+      none,
+      { stroke: colour('muted'), width: 1, points: { show: false }, spanGaps: false },
+    ],
+    bands: [
+      { series: [1, 4], fill: `${colour('off')}2b` },
+      { series: [2, 3], fill: `${colour('off')}45` },
+    ],
     hooks: { draw: [(u) => drawOver(u, live.current.of, live.current.events)] },
   };
 }
@@ -100,15 +128,30 @@ export function Smoke(p: Live): JSX.Element {
   useEffect(() => {
     const el = box.current;
     if (!el) return undefined;
-    plot.current = new uPlot(options(el.clientWidth || 300, live), columns(live.current.of) as uPlot.AlignedData, el);
-    const see = new ResizeObserver(() => plot.current?.setSize({ width: el.clientWidth, height: 170 }));
+    plot.current = new uPlot(
+      options(el.clientWidth || 300, live),
+      columns(live.current.of) as uPlot.AlignedData,
+      el,
+    );
+    const see = new ResizeObserver(() =>
+      plot.current?.setSize({ width: el.clientWidth, height: 170 }),
+    );
     see.observe(el);
     return () => {
       see.disconnect();
       plot.current?.destroy();
     };
   }, [theme.value]);
-  useEffect(() => plot.current?.setData(columns(p.of) as uPlot.AlignedData), [p.of.length, p.from, p.to]);
+  useEffect(
+    () => plot.current?.setData(columns(p.of) as uPlot.AlignedData),
+    [p.of.length, p.from, p.to],
+  );
   const last = p.of[p.of.length - 1];
-  return <div ref={box} role="img" aria-label={`${p.of.length} rounds; the last took ${ms(last?.latency)}`} />;
+  return (
+    <div
+      ref={box}
+      role="img"
+      aria-label={`${p.of.length} rounds; the last took ${ms(last?.latency)}`}
+    />
+  );
 }

@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known of the controller, kept fresh by polling; views read signals. Observations are
 // bounded: the oldest of a pair of node and target go first.
-import { batch, computed, signal } from '@preact/signals';
+import { batch, signal } from '@preact/signals';
 import { ApiError, get, message, Missing, refused, token } from './api.ts';
 import { observationOf, observations } from './observe.ts';
 import { metricsOf } from './prom.ts';
-import type { Measurement, Node, Observation, Plugin, ResultRow, Schedule, SonEvent } from './types.ts';
+import type {
+  Measurement,
+  Node,
+  Observation,
+  Plugin,
+  ResultRow,
+  Schedule,
+  SonEvent,
+} from './types.ts';
 
 const EVERY_MS = 2000;
 const PER_PAIR = 240;
+const MANY = 1000; // pairs, from which on fewer are kept of each
+const PER_PAIR_OF_MANY = 20;
 const BACK_MS = 3600000; // how far results are read back at first
 const PAGES = 10; // of results, a round
 const REMEMBERED = 40;
@@ -29,31 +39,54 @@ export const contactAt = signal(0);
 export const now = signal(Date.now());
 export const version = signal(0); // rises with every new observation
 
-const pairs = new Map<string, Observation[]>();
+// By node, then by type and target: each list is in the order of time.
+const byNode = new Map<string, Map<string, Observation[]>>();
 const seen = new Set<string>();
+let pairs = 0;
 
-export function* allObservations(): Iterable<Observation> {
-  for (const list of pairs.values()) yield* list;
+export function* pairLists(): Iterable<Observation[]> {
+  void version.value;
+  for (const own of byNode.values()) yield* own.values();
 }
 
-export const observed = computed(() => {
-  void version.value;
-  return [...allObservations()].sort((a, b) => a.at - b.at);
-});
+function inOrder(lists: Observation[][]): Observation[] {
+  return lists.flat().sort((a, b) => a.at - b.at);
+}
 
-export function add(list: Observation[]): void {
+export function observedBy(nodeId: string): Observation[] {
+  void version.value;
+  return inOrder([...(byNode.get(nodeId)?.values() ?? [])]);
+}
+
+// All of the pairs whose newest observation passes.
+export function observedWhere(passes: (newest: Observation) => boolean): Observation[] {
+  return inOrder([...pairLists()].filter((l) => passes(l[l.length - 1] as Observation)));
+}
+
+const idOf = (o: Observation): string => `${o.measurement} ${o.nodeId}`;
+
+function insert(list: Observation[], o: Observation): void {
+  let i = list.length;
+  while (i > 0 && (list[i - 1] as Observation).at > o.at) i--;
+  list.splice(i, 0, o);
+  const room = pairs < MANY ? PER_PAIR : PER_PAIR_OF_MANY;
+  if (list.length > room)
+    for (const old of list.splice(0, list.length - room)) seen.delete(idOf(old));
+}
+
+export function add(fresh: Observation[]): void {
   let news = false;
-  for (const o of list) {
-    const id = `${o.measurement} ${o.nodeId}`;
-    if (seen.has(id)) continue;
-    seen.add(id);
+  for (const o of fresh) {
+    if (seen.has(idOf(o))) continue;
+    seen.add(idOf(o));
     news = true;
-    const key = `${o.nodeId}\t${o.type}\t${o.target}`;
-    const known = pairs.get(key) ?? [];
-    known.push(o);
-    if (known.length > PER_PAIR)
-      for (const old of known.splice(0, known.length - PER_PAIR)) seen.delete(`${old.measurement} ${old.nodeId}`);
-    pairs.set(key, known);
+    const own = byNode.get(o.nodeId) ?? new Map<string, Observation[]>();
+    byNode.set(o.nodeId, own);
+    const key = `${o.type}\t${o.target}`;
+    const list = own.get(key) ?? [];
+    if (!list.length) pairs++;
+    own.set(key, list);
+    insert(list, o);
   }
   if (news) version.value++;
 }
@@ -175,7 +208,8 @@ async function pollMetrics(): Promise<void> {
   const m = metricsOf(await get<string>('/metrics'));
   const stored = m.get('sonde_results_stored_total') ?? 0;
   const at = performance.now();
-  if (before && stored >= before.stored) resultRate.value = (1000 * (stored - before.stored)) / (at - before.at);
+  if (before && stored >= before.stored)
+    resultRate.value = (1000 * (stored - before.stored)) / (at - before.at);
   before = { at, stored };
   metrics.value = m;
 }

@@ -9,7 +9,8 @@ export const theme = signal<'light' | 'dark'>('light');
 
 function apply(): void {
   const chosen = localStorage.getItem(KEY);
-  theme.value = chosen === 'light' || chosen === 'dark' ? chosen : system.matches ? 'dark' : 'light';
+  theme.value =
+    chosen === 'light' || chosen === 'dark' ? chosen : system.matches ? 'dark' : 'light';
   document.documentElement.dataset.theme = theme.value;
 }
 

@@ -6,11 +6,16 @@ import type { Node } from './types.ts';
 const WORLD = new Set(['', 'world', 'anywhere', '*']);
 
 export function parts(text: string): string[] {
-  return text.split(',').map((p) => p.trim()).filter(Boolean);
+  return text
+    .split(',')
+    .map((p) => p.trim())
+    .filter(Boolean);
 }
 
 function isTag(n: Node, t: string): boolean {
-  return n.tags.some((v) => v.toLowerCase() === t) || (n.location.asn > 0 && t === `as${n.location.asn}`);
+  return (
+    n.tags.some((v) => v.toLowerCase() === t) || (n.location.asn > 0 && t === `as${n.location.asn}`)
+  );
 }
 
 // As the controller does it: two letters are a code, anything longer may be a part of a name.
@@ -40,21 +45,38 @@ export function matching(nodes: Node[], text: string, type: string): Node[] {
 }
 
 export function locations(text: string): { magic: string }[] {
-  return parts(text).filter((p) => !WORLD.has(p.toLowerCase())).map((magic) => ({ magic }));
+  return parts(text)
+    .filter((p) => !WORLD.has(p.toLowerCase()))
+    .map((magic) => ({ magic }));
 }
 
 // What could be typed next, most common first.
 export function suggestions(nodes: Node[], text: string, max = 8): string[] {
-  const last = text.slice(Math.max(text.lastIndexOf(','), text.lastIndexOf('+')) + 1).trim().toLowerCase();
+  const last = text
+    .slice(Math.max(text.lastIndexOf(','), text.lastIndexOf('+')) + 1)
+    .trim()
+    .toLowerCase();
   const found = new Map<string, number>();
   for (const n of nodes) {
     const l = n.location;
     const asn = l.asn ? [`AS${l.asn}`] : [];
-    for (const v of [l.region, l.country, l.city, l.continent, l.network, n.name, ...n.tags, ...asn])
+    for (const v of [
+      l.region,
+      l.country,
+      l.city,
+      l.continent,
+      l.network,
+      n.name,
+      ...n.tags,
+      ...asn,
+    ])
       if (v && v.toLowerCase().startsWith(last) && v.toLowerCase() !== last)
         found.set(v, (found.get(v) ?? 0) + 1);
   }
-  return [...found].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0])).slice(0, max).map((f) => f[0]);
+  return [...found]
+    .sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]))
+    .slice(0, max)
+    .map((f) => f[0]);
 }
 
 export function complete(text: string, choice: string): string {

@@ -34,7 +34,9 @@ async function load(): Promise<void> {
 }
 
 async function revoke(t: Token): Promise<void> {
-  await act('Revoke the token', () => call('DELETE', `/v1/registration-tokens/${encodeURIComponent(t.id)}`));
+  await act('Revoke the token', () =>
+    call('DELETE', `/v1/registration-tokens/${encodeURIComponent(t.id)}`),
+  );
   await load();
 }
 
@@ -51,19 +53,50 @@ function Tokens(): JSX.Element {
     <section class="card" aria-label="Registration tokens">
       <h2>Registration tokens</h2>
       {trouble.value ? <p class="note warn">{trouble.value}</p> : null}
-      {!tokens.value.length ? <Empty title="No token"><p>“Add a node” in Nodes makes one.</p></Empty> :
-        <div class="scroll" tabIndex={0} role="region" aria-label="Table of tokens"><table>
-          <thead><tr><th>For</th><th>State</th><th class="num">Used</th><th>Expires</th><th>Approval</th><th><span class="sr">Actions</span></th></tr></thead>
-          <tbody>{[...usable, ...rest].map((t) => (
-            <tr key={t.id}>
-              <td>{t.description || t.id}</td>
-              <td><Mark status={stateOf(t)[0]} text={stateOf(t)[1]} /></td>
-              <td class="num">{count(t.used)} of {count(t.uses)}</td>
-              <td>{t.expiresAt ? dateTime(Date.parse(t.expiresAt)) : '–'}</td>
-              <td>{t.approve ? 'not needed' : 'needed'}</td>
-              <td class="right">{stateOf(t)[1] === 'usable' ? <button type="button" class="danger" onClick={() => revoke(t)}>Revoke</button> : null}</td>
-            </tr>))}</tbody>
-        </table></div>}
+      {!tokens.value.length ? (
+        <Empty title="No token">
+          <p>“Add a node” in Nodes makes one.</p>
+        </Empty>
+      ) : (
+        <div class="scroll" tabIndex={0} role="region" aria-label="Table of tokens">
+          <table>
+            <thead>
+              <tr>
+                <th>For</th>
+                <th>State</th>
+                <th class="num">Used</th>
+                <th>Expires</th>
+                <th>Approval</th>
+                <th>
+                  <span class="sr">Actions</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {[...usable, ...rest].map((t) => (
+                <tr key={t.id}>
+                  <td>{t.description || t.id}</td>
+                  <td>
+                    <Mark status={stateOf(t)[0]} text={stateOf(t)[1]} />
+                  </td>
+                  <td class="num">
+                    {count(t.used)} of {count(t.uses)}
+                  </td>
+                  <td>{t.expiresAt ? dateTime(Date.parse(t.expiresAt)) : '–'}</td>
+                  <td>{t.approve ? 'not needed' : 'needed'}</td>
+                  <td class="right">
+                    {stateOf(t)[1] === 'usable' ? (
+                      <button type="button" class="danger" onClick={() => revoke(t)}>
+                        Revoke
+                      </button>
+                    ) : null}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
     </section>
   );
 }
@@ -89,20 +122,50 @@ function Figures(): JSX.Element {
   return (
     <section class="card" aria-label="Controller">
       <h2>Controller</h2>
-      <dl class="facts">{FIGURES.filter(([k]) => metrics.value.has(k)).flatMap(([k, name, show]) => [
-        <dt key={k}>{name}</dt>, <dd key={`${k} v`}>{show(metrics.value.get(k) as number)}</dd>])}</dl>
-      <p class="small"><a href="/metrics">All metrics</a></p>
+      <dl class="facts">
+        {FIGURES.filter(([k]) => metrics.value.has(k)).flatMap(([k, name, show]) => [
+          <dt key={k}>{name}</dt>,
+          <dd key={`${k} v`}>{show(metrics.value.get(k) as number)}</dd>,
+        ])}
+      </dl>
+      <p class="small">
+        <a href="/metrics">All metrics</a>
+      </p>
     </section>
   );
 }
 
 function Types(): JSX.Element {
-  const reload = (): Promise<boolean> => act('Look for types again', () => post('/v1/plugins/reload'));
+  const reload = (): Promise<boolean> =>
+    act('Look for types again', () => post('/v1/plugins/reload'));
   return (
     <section class="card" aria-label="Types">
-      <div class="head"><h2>Types</h2><button type="button" onClick={reload}>Look again, here and on nodes</button></div>
-      <div class="scroll" tabIndex={0} role="region" aria-label="Table of types"><table><thead><tr><th>Type</th><th>Version</th><th>What it does</th></tr></thead>
-        <tbody>{plugins.value.map((p) => <tr key={p.name}><td>{p.name}</td><td>{p.version}</td><td>{p.summary}</td></tr>)}</tbody></table></div>
+      <div class="head">
+        <h2>Types</h2>
+        <button type="button" onClick={reload}>
+          Look again, here and on nodes
+        </button>
+      </div>
+      <div class="scroll" tabIndex={0} role="region" aria-label="Table of types">
+        <table>
+          <thead>
+            <tr>
+              <th>Type</th>
+              <th>Version</th>
+              <th>What it does</th>
+            </tr>
+          </thead>
+          <tbody>
+            {plugins.value.map((p) => (
+              <tr key={p.name}>
+                <td>{p.name}</td>
+                <td>{p.version}</td>
+                <td>{p.summary}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
     </section>
   );
 }
@@ -115,10 +178,17 @@ export function Admin(): JSX.Element {
   if (!may) return <Login />;
   return (
     <>
-      <div class="head"><h1>Admin</h1></div>
+      <div class="head">
+        <h1>Admin</h1>
+      </div>
       <Tokens />
-      <div class="split"><Figures /><Types /></div>
-      <p class="note">Users, tiers and the audit log appear here when the controller has accounts.</p>
+      <div class="split">
+        <Figures />
+        <Types />
+      </div>
+      <p class="note">
+        Users, tiers and the audit log appear here when the controller has accounts.
+      </p>
     </>
   );
 }

@@ -28,12 +28,28 @@ export function LoginPage(): JSX.Element {
     <main class="login">
       <form class="card" onSubmit={enter}>
         <h1>Log in to Sonde</h1>
-        <Field id="token" label="Token" wrong={wrong}
-          help="The controller wrote an admin token at its first start; it says where in its log.">
-          <input id="token" name="token" type="password" autocomplete="off" required spellcheck={false} autofocus />
+        <Field
+          id="token"
+          label="Token"
+          wrong={wrong}
+          help="The controller wrote an admin token at its first start; it says where in its log."
+        >
+          <input
+            id="token"
+            name="token"
+            type="password"
+            autocomplete="off"
+            required
+            spellcheck={false}
+            autofocus
+          />
         </Field>
-        <button type="submit" class="primary">Log in</button>
-        <p class="muted small">The token is kept for this tab only. <a href="#/now">Look without logging in</a></p>
+        <button type="submit" class="primary">
+          Log in
+        </button>
+        <p class="muted small">
+          The token is kept for this tab only. <a href="#/now">Look without logging in</a>
+        </p>
       </form>
     </main>
   );

@@ -3,7 +3,15 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError, message, post } from '../api.ts';
-import { type Ask, asCli, asCurl, type Field as FormField, fieldsOf, optionsOf, wrongWith } from '../form.ts';
+import {
+  type Ask,
+  asCli,
+  asCurl,
+  type Field as FormField,
+  fieldsOf,
+  optionsOf,
+  wrongWith,
+} from '../form.ts';
 import { plural } from '../format.ts';
 import { Copy, Empty, Field } from '../parts.tsx';
 import { param, set } from '../route.ts';
@@ -23,51 +31,127 @@ const HINTS: Record<string, [string, string]> = {
 
 function types(): string[] {
   const names = plugins.value.map((p) => p.name).filter((n) => !HIDDEN.has(n));
-  const rank = (n: string): number => (FIRST.indexOf(n) + 1 || FIRST.length + 1);
+  const rank = (n: string): number => FIRST.indexOf(n) + 1 || FIRST.length + 1;
   return names.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
 }
 
-function Input({ field, value, change }: { field: FormField; value: string; change: (v: string) => void }): JSX.Element {
+function Input({
+  field,
+  value,
+  change,
+}: {
+  field: FormField;
+  value: string;
+  change: (v: string) => void;
+}): JSX.Element {
   const id = `o-${field.path}`;
   const common = { id, 'aria-invalid': wrongWith(field, value) ? true : undefined };
   if (field.kind === 'choice')
-    return <select {...common} value={value} onChange={(e) => change(e.currentTarget.value)}>
-      {field.initial === '' ? <option value="">as the type decides</option> : null}
-      {field.choices.map((c) => <option key={c} value={c}>{c}</option>)}</select>;
+    return (
+      <select {...common} value={value} onChange={(e) => change(e.currentTarget.value)}>
+        {field.initial === '' ? <option value="">as the type decides</option> : null}
+        {field.choices.map((c) => (
+          <option key={c} value={c}>
+            {c}
+          </option>
+        ))}
+      </select>
+    );
   if (field.kind === 'map')
-    return <textarea {...common} rows={2} placeholder="Name: value" value={value} onInput={(e) => change(e.currentTarget.value)} />;
+    return (
+      <textarea
+        {...common}
+        rows={2}
+        placeholder="Name: value"
+        value={value}
+        onInput={(e) => change(e.currentTarget.value)}
+      />
+    );
   const typing = {
-    ...common, autocomplete: 'off', spellcheck: false, placeholder: field.initial, value,
+    ...common,
+    autocomplete: 'off',
+    spellcheck: false,
+    placeholder: field.initial,
+    value,
     onInput: (e: { currentTarget: HTMLInputElement }) => change(e.currentTarget.value),
   } as const;
   if (field.secret) return <input {...typing} type="password" />;
   return <input {...typing} inputMode={field.kind === 'int' ? 'numeric' : undefined} />;
 }
 
-function Option(p: { field: FormField; typed: Record<string, string>; change: (path: string, v: string) => void }): JSX.Element {
+function Option(p: {
+  field: FormField;
+  typed: Record<string, string>;
+  change: (path: string, v: string) => void;
+}): JSX.Element {
   const f = p.field;
   const value = p.typed[f.path] ?? (f.kind === 'choice' || f.kind === 'bool' ? f.initial : '');
   const change = (v: string): void => p.change(f.path, v);
   if (f.kind === 'bool')
-    return <label class="check"><input type="checkbox" checked={value === 'true'} onChange={(e) => change(String(e.currentTarget.checked))} />
-      <span><b>{f.path}</b> <span class="muted small">{f.help}</span></span></label>;
-  const range = f.min !== null && f.max !== null && f.kind === 'int' ? `, ${f.min} to ${f.max}` : '';
+    return (
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={value === 'true'}
+          onChange={(e) => change(String(e.currentTarget.checked))}
+        />
+        <span>
+          <b>{f.path}</b> <span class="muted small">{f.help}</span>
+        </span>
+      </label>
+    );
+  const range =
+    f.min !== null && f.max !== null && f.kind === 'int' ? `, ${f.min} to ${f.max}` : '';
   return (
-    <Field id={`o-${f.path}`} label={`${f.path}${f.unit && f.kind !== 'duration' ? ` (${f.unit})` : ''}`}
-      help={f.help + range} wrong={wrongWith(f, value)}>
+    <Field
+      id={`o-${f.path}`}
+      label={`${f.path}${f.unit && f.kind !== 'duration' ? ` (${f.unit})` : ''}`}
+      help={f.help + range}
+      wrong={wrongWith(f, value)}
+    >
       <Input field={f} value={value} change={change} />
     </Field>
   );
 }
 
-function From({ from, type, change }: { from: string; type: string; change: (v: string) => void }): JSX.Element {
+function From({
+  from,
+  type,
+  change,
+}: {
+  from: string;
+  type: string;
+  change: (v: string) => void;
+}): JSX.Element {
   const fit = matching(nodes.value, from, type);
   const ideas = suggestions(fit.length || !from ? nodes.value : nodes.value, from);
   return (
-    <Field id="from" label="From" help="Country, city, region, continent, network, AS number, tag or node; + means and, a comma means or. Empty is the whole world.">
-      <input id="from" autocomplete="off" spellcheck={false} placeholder="the world" value={from} onInput={(e) => change(e.currentTarget.value)} aria-describedby="fit" />
-      <span id="fit" role="status" class={fit.length ? 'small' : 'small s-failed'}>{fit.length ? `${plural(fit.length, 'node matches', 'nodes match')} now` : 'No node matches now'}</span>
-      <span class="suggest">{ideas.map((s) => <button key={s} type="button" onClick={() => change(complete(from, s))}>{s}</button>)}</span>
+    <Field
+      id="from"
+      label="From"
+      help="Country, city, region, continent, network, AS number, tag or node; + means and, a comma means or. Empty is the whole world."
+    >
+      <input
+        id="from"
+        autocomplete="off"
+        spellcheck={false}
+        placeholder="the world"
+        value={from}
+        onInput={(e) => change(e.currentTarget.value)}
+        aria-describedby="fit"
+      />
+      <span id="fit" role="status" class={fit.length ? 'small' : 'small s-failed'}>
+        {fit.length
+          ? `${plural(fit.length, 'node matches', 'nodes match')} now`
+          : 'No node matches now'}
+      </span>
+      <span class="suggest">
+        {ideas.map((s) => (
+          <button key={s} type="button" onClick={() => change(complete(from, s))}>
+            {s}
+          </button>
+        ))}
+      </span>
     </Field>
   );
 }
@@ -79,7 +163,13 @@ function wrongAt(e: unknown): Record<string, string> {
 }
 
 export function Measure(): JSX.Element {
-  const [ask, setAsk] = useState<Ask>({ type: param('type', 'ping'), target: param('target'), from: param('from'), limit: Number(param('limit')) || 3, policy: '' });
+  const [ask, setAsk] = useState<Ask>({
+    type: param('type', 'ping'),
+    target: param('target'),
+    from: param('from'),
+    limit: Number(param('limit')) || 3,
+    policy: '',
+  });
   const [typed, setTyped] = useState<Record<string, string>>({});
   const [wrong, setWrong] = useState<Record<string, string>>({});
   const [busy, setBusy] = useState(false);
@@ -90,8 +180,11 @@ export function Measure(): JSX.Element {
   const options = optionsOf(fields, typed);
   const where = locations(ask.from);
   const body = {
-    type: ask.type, target: ask.target.trim(), limit: ask.limit,
-    ...(where.length ? { locations: where } : {}), ...(ask.policy ? { policy: ask.policy } : {}),
+    type: ask.type,
+    target: ask.target.trim(),
+    limit: ask.limit,
+    ...(where.length ? { locations: where } : {}),
+    ...(ask.policy ? { policy: ask.policy } : {}),
     ...(Object.keys(options).length ? { measurementOptions: options } : {}),
   };
   const send = async (e: SubmitEvent): Promise<void> => {
@@ -99,7 +192,10 @@ export function Measure(): JSX.Element {
     if (fields.some((f) => wrongWith(f, typed[f.path] ?? f.initial))) return;
     setBusy(true);
     try {
-      const made = await post<{ id: string }>('/v1/measurements', { ...body, inProgressUpdates: true });
+      const made = await post<{ id: string }>('/v1/measurements', {
+        ...body,
+        inProgressUpdates: true,
+      });
       remember(made.id);
       setWrong({});
       set({ id: made.id });
@@ -112,30 +208,87 @@ export function Measure(): JSX.Element {
   const others = Object.entries(wrong).filter(([k]) => k !== 'target');
   return (
     <>
-      <div class="head"><h1>Measure</h1></div>
+      <div class="head">
+        <h1>Measure</h1>
+      </div>
       <div class="split">
         <form class="card fields" onSubmit={send} aria-label="Measurement">
           <Field id="type" label="Type" help={plugin?.summary}>
-            <select id="type" value={ask.type} onChange={(e) => setAsk({ ...ask, type: e.currentTarget.value })}>
-              {types().map((t) => <option key={t} value={t}>{t}</option>)}</select>
+            <select
+              id="type"
+              value={ask.type}
+              onChange={(e) => setAsk({ ...ask, type: e.currentTarget.value })}
+            >
+              {types().map((t) => (
+                <option key={t} value={t}>
+                  {t}
+                </option>
+              ))}
+            </select>
           </Field>
           <Field id="target" label="Target" help={hint} wrong={wrong.target}>
-            <input id="target" required autocomplete="off" spellcheck={false} placeholder={example} value={ask.target} onInput={(e) => setAsk({ ...ask, target: e.currentTarget.value })} />
+            <input
+              id="target"
+              required
+              autocomplete="off"
+              spellcheck={false}
+              placeholder={example}
+              value={ask.target}
+              onInput={(e) => setAsk({ ...ask, target: e.currentTarget.value })}
+            />
           </Field>
           <From from={ask.from} type={ask.type} change={(from) => setAsk({ ...ask, from })} />
-          <Field id="limit" label="Nodes at most"><input id="limit" type="number" min={1} max={500} value={ask.limit} onInput={(e) => setAsk({ ...ask, limit: Number(e.currentTarget.value) || 1 })} /></Field>
-          {fields.length ? <details open={Object.keys(options).length > 0}><summary>Options of {ask.type}{Object.keys(options).length ? ` (${Object.keys(options).length} set)` : ''}</summary>
-            <div class="options">{fields.map((f) => <Option key={`${ask.type} ${f.path}`} field={f} typed={typed} change={change} />)}</div></details> : null}
-          {others.length ? <div class="note bad" role="alert">{others.map(([k, v]) => <p key={k}>{v}</p>)}</div> : null}
+          <Field id="limit" label="Nodes at most">
+            <input
+              id="limit"
+              type="number"
+              min={1}
+              max={500}
+              value={ask.limit}
+              onInput={(e) => setAsk({ ...ask, limit: Number(e.currentTarget.value) || 1 })}
+            />
+          </Field>
+          {fields.length ? (
+            <details open={Object.keys(options).length > 0}>
+              <summary>
+                Options of {ask.type}
+                {Object.keys(options).length ? ` (${Object.keys(options).length} set)` : ''}
+              </summary>
+              <div class="options">
+                {fields.map((f) => (
+                  <Option key={`${ask.type} ${f.path}`} field={f} typed={typed} change={change} />
+                ))}
+              </div>
+            </details>
+          ) : null}
+          {others.length ? (
+            <div class="note bad" role="alert">
+              {others.map(([k, v]) => (
+                <p key={k}>{v}</p>
+              ))}
+            </div>
+          ) : null}
           <div class="row">
-            <button type="submit" class="primary" disabled={busy}>Measure</button>
+            <button type="submit" class="primary" disabled={busy}>
+              Measure
+            </button>
             <Copy text={asCli(ask, fields, typed)}>Copy as CLI</Copy>
             <Copy text={asCurl(location.origin, body)}>Copy as curl</Copy>
           </div>
-          {role.value === 'guest' ? <p class="muted small">Without a login the controller may refuse. <a href="#/login">Log in</a></p> : null}
+          {role.value === 'guest' ? (
+            <p class="muted small">
+              Without a login the controller may refuse. <a href="#/login">Log in</a>
+            </p>
+          ) : null}
         </form>
-        {param('id') ? <Results key={param('id')} id={param('id')} /> : (
-          <div class="card"><Empty title="Results appear here"><p>As they arrive, each with its text as the classic tool prints it.</p></Empty></div>
+        {param('id') ? (
+          <Results key={param('id')} id={param('id')} />
+        ) : (
+          <div class="card">
+            <Empty title="Results appear here">
+              <p>As they arrive, each with its text as the classic tool prints it.</p>
+            </Empty>
+          </div>
         )}
       </div>
     </>

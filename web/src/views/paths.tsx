@@ -7,7 +7,7 @@ import { clock, dateTime, ms, percent, plural } from '../format.ts';
 import { Empty } from '../parts.tsx';
 import { difference, type PathGraph, pathGraph, pathsAt, type Vertex } from '../path.ts';
 import { href, param, set } from '../route.ts';
-import { observed } from '../store.ts';
+import { observedWhere } from '../store.ts';
 import { colour, theme } from '../theme.ts';
 import type { Observation } from '../types.ts';
 
@@ -26,7 +26,8 @@ function places(g: PathGraph): { all: Map<string, Place>; width: number; height:
   for (const v of g.vertices.values()) sizes.set(v.layer, (sizes.get(v.layer) ?? 0) + 1);
   const height = Math.max(2, ...sizes.values()) * ROW + 20;
   const all = new Map<string, Place>();
-  for (const v of g.vertices.values()) all.set(v.key, { v, x: 70 + v.layer * COLUMN, y: 10 + v.y * (height - 20) });
+  for (const v of g.vertices.values())
+    all.set(v.key, { v, x: 70 + v.layer * COLUMN, y: 10 + v.y * (height - 20) });
   return { all, width: Math.max(1, g.layers) * COLUMN + 20, height };
 }
 
@@ -46,7 +47,12 @@ function edges(c: CanvasRenderingContext2D, g: PathGraph, at: Map<string, Place>
   c.globalAlpha = 1;
 }
 
-const FILL: Record<Vertex['kind'], string> = { node: 'accent', hop: 'off', silent: 'panel', target: 'ok' };
+const FILL: Record<Vertex['kind'], string> = {
+  node: 'accent',
+  hop: 'off',
+  silent: 'panel',
+  target: 'ok',
+};
 
 function vertex(c: CanvasRenderingContext2D, p: Place, slow: boolean, picked: boolean): void {
   const r = p.v.kind === 'node' || p.v.kind === 'target' ? 8 : 6;
@@ -96,8 +102,19 @@ function Graph({ g }: { g: PathGraph }): JSX.Element {
   const v = g.vertices.get(picked);
   return (
     <>
-      <div class="graph" tabIndex={0} role="region" aria-label="Path graph, scrolls sideways"><canvas ref={canvas} role="img" aria-label={`${g.vertices.size} places on the way`} onClick={find} /></div>
-      <p class="legend" role="status">{v ? `${v.label}: hop ${v.layer}, ${ms(v.rtt)}, loss ${percent(v.loss)}, on ${plural(v.seen, 'path')}` : 'Choose a place to read it; a red ring is loss, bold red is where most time is added, hollow is silent.'}</p>
+      <div class="graph" tabIndex={0} role="region" aria-label="Path graph, scrolls sideways">
+        <canvas
+          ref={canvas}
+          role="img"
+          aria-label={`${g.vertices.size} places on the way`}
+          onClick={find}
+        />
+      </div>
+      <p class="legend" role="status">
+        {v
+          ? `${v.label}: hop ${v.layer}, ${ms(v.rtt)}, loss ${percent(v.loss)}, on ${plural(v.seen, 'path')}`
+          : 'Choose a place to read it; a red ring is loss, bold red is where most time is added, hollow is silent.'}
+      </p>
     </>
   );
 }
@@ -105,21 +122,70 @@ function Graph({ g }: { g: PathGraph }): JSX.Element {
 function Hops({ of }: { of: Observation[] }): JSX.Element {
   return (
     <section class="card scroll" tabIndex={0} role="region" aria-label="Hops">
-      <table><thead><tr><th>Node</th><th class="num">Hop</th><th>Address</th><th class="num">Round trip</th><th class="num">Loss</th></tr></thead>
-        <tbody>{of.flatMap((o) => (o.hops ?? []).map((h, i) => (
-          <tr key={`${o.nodeId} ${i}`}><td>{i ? '' : <>{o.nodeName} <a class="small" href={href('measure', { id: o.measurement })}>{clock(o.at)}</a></>}</td>
-            <td class="num">{h.ttl}</td><td class="mono">{h.address ?? '*'}{h.asn.length ? ` AS${h.asn.join(', AS')}` : ''}</td><td class="num">{ms(h.rtt)}</td><td class="num">{percent(h.loss)}</td></tr>)))}</tbody></table>
+      <table>
+        <thead>
+          <tr>
+            <th>Node</th>
+            <th class="num">Hop</th>
+            <th>Address</th>
+            <th class="num">Round trip</th>
+            <th class="num">Loss</th>
+          </tr>
+        </thead>
+        <tbody>
+          {of.flatMap((o) =>
+            (o.hops ?? []).map((h, i) => (
+              <tr key={`${o.nodeId} ${i}`}>
+                <td>
+                  {i ? (
+                    ''
+                  ) : (
+                    <>
+                      {o.nodeName}{' '}
+                      <a class="small" href={href('measure', { id: o.measurement })}>
+                        {clock(o.at)}
+                      </a>
+                    </>
+                  )}
+                </td>
+                <td class="num">{h.ttl}</td>
+                <td class="mono">
+                  {h.address ?? '*'}
+                  {h.asn.length ? ` AS${h.asn.join(', AS')}` : ''}
+                </td>
+                <td class="num">{ms(h.rtt)}</td>
+                <td class="num">{percent(h.loss)}</td>
+              </tr>
+            )),
+          )}
+        </tbody>
+      </table>
     </section>
   );
 }
 
 export function Paths(): JSX.Element {
-  const all = observed.value.filter((o) => o.hops);
+  const all = observedWhere((o) => o.type === 'traceroute' || o.type === 'mtr').filter(
+    (o) => o.hops,
+  );
   const targets = [...new Set(all.map((o) => o.target))].sort();
   const target = targets.includes(param('target')) ? param('target') : targets[0];
   if (!target)
-    return <><div class="head"><h1>Paths</h1></div><div class="card"><Empty title="No path yet">
-      <p>Paths come from <a href={href('measure', { type: 'traceroute' })}>traceroute</a> and <a href={href('measure', { type: 'mtr' })}>mtr</a>, once or by a schedule.</p></Empty></div></>;
+    return (
+      <>
+        <div class="head">
+          <h1>Paths</h1>
+        </div>
+        <div class="card">
+          <Empty title="No path yet">
+            <p>
+              Paths come from <a href={href('measure', { type: 'traceroute' })}>traceroute</a> and{' '}
+              <a href={href('measure', { type: 'mtr' })}>mtr</a>, once or by a schedule.
+            </p>
+          </Empty>
+        </div>
+      </>
+    );
   const own = all.filter((o) => o.target === target);
   const times = [...new Set(own.map((o) => o.at))].sort((a, b) => a - b);
   const index = param('at') ? Math.min(times.length - 1, Number(param('at'))) : times.length - 1;
@@ -128,15 +194,59 @@ export function Paths(): JSX.Element {
   const changes = difference(shown, pathsAt(own, at - HOUR));
   return (
     <>
-      <div class="head"><h1>Paths</h1><p class="muted">{plural(shown.length, 'path')} to {target}</p></div>
-      <div class="row">
-        <select aria-label="Target" value={target} onChange={(e) => set({ target: e.currentTarget.value, at: '' })}>{targets.map((t) => <option key={t} value={t}>{t}</option>)}</select>
-        {times.length > 1 ? <label class="check"><span>At</span><input type="range" min={0} max={times.length - 1} value={index}
-          onInput={(e) => set({ at: Number(e.currentTarget.value) === times.length - 1 ? '' : e.currentTarget.value })} /></label> : null}
-        <span class="muted">{dateTime(at)}{index === times.length - 1 ? ', the newest' : ''}</span>
+      <div class="head">
+        <h1>Paths</h1>
+        <p class="muted">
+          {plural(shown.length, 'path')} to {target}
+        </p>
       </div>
-      <section class="card" aria-label="Graph"><Graph g={pathGraph(shown)} /></section>
-      {changes.length ? <section class="card" aria-label="Changes"><h2>Since an hour before</h2>{changes.map((c) => <p key={c.node}><b>{c.node}</b> {c.text}</p>)}</section> : null}
+      <div class="row">
+        <select
+          aria-label="Target"
+          value={target}
+          onChange={(e) => set({ target: e.currentTarget.value, at: '' })}
+        >
+          {targets.map((t) => (
+            <option key={t} value={t}>
+              {t}
+            </option>
+          ))}
+        </select>
+        {times.length > 1 ? (
+          <label class="check">
+            <span>At</span>
+            <input
+              type="range"
+              min={0}
+              max={times.length - 1}
+              value={index}
+              onInput={(e) =>
+                set({
+                  at:
+                    Number(e.currentTarget.value) === times.length - 1 ? '' : e.currentTarget.value,
+                })
+              }
+            />
+          </label>
+        ) : null}
+        <span class="muted">
+          {dateTime(at)}
+          {index === times.length - 1 ? ', the newest' : ''}
+        </span>
+      </div>
+      <section class="card" aria-label="Graph">
+        <Graph g={pathGraph(shown)} />
+      </section>
+      {changes.length ? (
+        <section class="card" aria-label="Changes">
+          <h2>Since an hour before</h2>
+          {changes.map((c) => (
+            <p key={c.node}>
+              <b>{c.node}</b> {c.text}
+            </p>
+          ))}
+        </section>
+      ) : null}
       <Hops of={shown} />
     </>
   );

@@ -38,8 +38,16 @@ export function lineOf(text: string): number {
 
 function Code({ source, wrong }: { source: string; wrong: number }): JSX.Element {
   return (
-    <pre class="code" tabIndex={0} aria-label="Source">{source.replace(/\n$/, '').split('\n').map((l, i) =>
-      <span key={i} class={`line ${i + 1 === wrong ? 'wrong' : ''}`} data-n={i + 1}>{l || ' '}</span>)}</pre>
+    <pre class="code" tabIndex={0} aria-label="Source">
+      {source
+        .replace(/\n$/, '')
+        .split('\n')
+        .map((l, i) => (
+          <span key={i} class={`line ${i + 1 === wrong ? 'wrong' : ''}`} data-n={i + 1}>
+            {l || ' '}
+          </span>
+        ))}
+    </pre>
   );
 }
 
@@ -59,27 +67,63 @@ function Editor({ of, done }: { of: Source; done: () => void }): JSX.Element {
     say(await what().catch(failed));
     work(false);
   };
-  const put = (dry: boolean) => run(async () => {
-    const a = await call<{ version?: number }>('PUT', path(of.name) + (dry ? '?dry=1' : ''), { source: text });
-    if (!dry) done();
-    return { bad: false, line: 0, text: dry ? 'It compiles and its tests pass.' : `Applied as version ${a.version}.` };
-  });
-  const simulate = () => run(async () => {
-    const more = await post(`${path(of.name)}/simulate`, { source: text, since: '1h' });
-    return { bad: false, line: 0, text: 'Decisions of the last hour, made again:', more };
-  });
+  const put = (dry: boolean) =>
+    run(async () => {
+      const a = await call<{ version?: number }>('PUT', path(of.name) + (dry ? '?dry=1' : ''), {
+        source: text,
+      });
+      if (!dry) done();
+      return {
+        bad: false,
+        line: 0,
+        text: dry ? 'It compiles and its tests pass.' : `Applied as version ${a.version}.`,
+      };
+    });
+  const simulate = () =>
+    run(async () => {
+      const more = await post(`${path(of.name)}/simulate`, { source: text, since: '1h' });
+      return { bad: false, line: 0, text: 'Decisions of the last hour, made again:', more };
+    });
   return (
     <div class="fields">
-      <label for="source" class="sr">Source of {of.name}</label>
-      <textarea id="source" rows={Math.min(30, text.split('\n').length + 1)} spellcheck={false} wrap="off" value={text} onInput={(e) => type(e.currentTarget.value)} />
+      <label for="source" class="sr">
+        Source of {of.name}
+      </label>
+      <textarea
+        id="source"
+        rows={Math.min(30, text.split('\n').length + 1)}
+        spellcheck={false}
+        wrap="off"
+        value={text}
+        onInput={(e) => type(e.currentTarget.value)}
+      />
       <div class="row">
-        <button type="button" disabled={busy} onClick={() => void put(true)}>Check</button>
-        <button type="button" disabled={busy} onClick={() => void simulate()}>Simulate the last hour</button>
-        <button type="button" class="primary" disabled={busy || text === of.source} onClick={() => void put(false)}>Apply</button>
+        <button type="button" disabled={busy} onClick={() => void put(true)}>
+          Check
+        </button>
+        <button type="button" disabled={busy} onClick={() => void simulate()}>
+          Simulate the last hour
+        </button>
+        <button
+          type="button"
+          class="primary"
+          disabled={busy || text === of.source}
+          onClick={() => void put(false)}
+        >
+          Apply
+        </button>
       </div>
-      {said ? <div class={`note ${said.bad ? 'bad' : ''}`} role="status"><p>{said.text}</p></div> : null}
+      {said ? (
+        <div class={`note ${said.bad ? 'bad' : ''}`} role="status">
+          <p>{said.text}</p>
+        </div>
+      ) : null}
       {said?.line ? <Code source={text} wrong={said.line} /> : null}
-      {said?.more ? <pre class="raw" tabIndex={0}>{JSON.stringify(said.more, null, 2)}</pre> : null}
+      {said?.more ? (
+        <pre class="raw" tabIndex={0}>
+          {JSON.stringify(said.more, null, 2)}
+        </pre>
+      ) : null}
     </div>
   );
 }
@@ -108,17 +152,47 @@ function Detail({ policy }: { policy: Policy }): JSX.Element {
   const error = policy.stats?.last_error ?? '';
   return (
     <section class="card fields" aria-label={policy.name}>
-      <div class="head"><h2>{policy.name}</h2><div>
-        {source ? <button type="button" aria-pressed={editing} onClick={() => edit(!editing)}>Edit</button> : null}
-        <button type="button" class="plain" onClick={() => set({ name: '' })}>Close</button></div></div>
+      <div class="head">
+        <h2>{policy.name}</h2>
+        <div>
+          {source ? (
+            <button type="button" aria-pressed={editing} onClick={() => edit(!editing)}>
+              Edit
+            </button>
+          ) : null}
+          <button type="button" class="plain" onClick={() => set({ name: '' })}>
+            Close
+          </button>
+        </div>
+      </div>
       <p>{policy.summary}</p>
-      {error ? <p class="note bad">Last error: <span class="mono">{error}</span></p> : null}
+      {error ? (
+        <p class="note bad">
+          Last error: <span class="mono">{error}</span>
+        </p>
+      ) : null}
       {wrong ? <p class="note warn">{wrong}</p> : null}
-      {source && editing ? <Editor key={source.version} of={source} done={() => void fetchIt()} /> : null}
+      {source && editing ? (
+        <Editor key={source.version} of={source} done={() => void fetchIt()} />
+      ) : null}
       {source && !editing ? <Code source={source.source} wrong={lineOf(error)} /> : null}
-      {source && source.versions.length ? <details><summary>Versions</summary>
-        {source.versions.map((v) => <p key={v.version} class="row"><b>{v.version}</b> {dateTime(Date.parse(v.createdAt))}, {bytes(v.bytes)}
-          {v.version === source.version ? <span class="tag">in use</span> : <button type="button" onClick={() => void back(v.version)}>Go back to it</button>}</p>)}</details> : null}
+      {source && source.versions.length ? (
+        <details>
+          <summary>Versions</summary>
+          {source.versions.map((v) => (
+            <p key={v.version} class="row">
+              <b>{v.version}</b> {dateTime(Date.parse(v.createdAt))}, {bytes(v.bytes)}
+              {v.version === source.version ? (
+                <span class="tag">in use</span>
+              ) : (
+                <button type="button" onClick={() => void back(v.version)}>
+                  Go back to it
+                </button>
+              )}
+            </p>
+          ))}
+        </details>
+      ) : null}
     </section>
   );
 }
@@ -140,19 +214,58 @@ export function Policies(): JSX.Element {
   const picked = list.value.find((p) => p.name === param('name'));
   return (
     <>
-      <div class="head"><h1>Policies</h1></div>
+      <div class="head">
+        <h1>Policies</h1>
+      </div>
       {trouble.value ? <p class="note warn">{trouble.value}</p> : null}
       <div class="card scroll" tabIndex={0} role="region" aria-label="Table of policies">
-        {list.value.length ? <table>
-          <thead><tr><th>Policy</th><th>State</th><th>What it does</th><th class="num">Version</th><th class="num">Decisions</th><th class="num">Built-in instead</th><th class="num">Mean time</th><th class="num">Memory</th></tr></thead>
-          <tbody>{list.value.map((p) => <tr key={p.name} class="pick" onClick={() => set({ name: p.name })}>
-            <td><button type="button" class="plain" onClick={() => set({ name: p.name })}>{p.name}</button></td>
-            <td><Mark status={isOff(p) ? 'error' : p.stats?.last_error ? 'warning' : 'online'} text={isOff(p) ? 'off' : p.stats?.last_error ? 'erred' : 'well'} /></td>
-            <td>{p.summary}</td><td class="num">{p.version}</td>
-            <td class="num">{count(p.stats?.decisions)}</td><td class="num">{count(p.stats?.fallbacks)}</td>
-            <td class="num">{p.stats?.decisions ? `${(p.stats.took_us / p.stats.decisions).toFixed(1)} µs` : '–'}</td>
-            <td class="num">{bytes(p.stats?.memory)}</td></tr>)}</tbody>
-        </table> : <Empty title="No policy"><p>Policies are Lua files in the controller's policies directory.</p></Empty>}
+        {list.value.length ? (
+          <table>
+            <thead>
+              <tr>
+                <th>Policy</th>
+                <th>State</th>
+                <th>What it does</th>
+                <th class="num">Version</th>
+                <th class="num">Decisions</th>
+                <th class="num">Built-in instead</th>
+                <th class="num">Mean time</th>
+                <th class="num">Memory</th>
+              </tr>
+            </thead>
+            <tbody>
+              {list.value.map((p) => (
+                <tr key={p.name} class="pick" onClick={() => set({ name: p.name })}>
+                  <td>
+                    <button type="button" class="plain" onClick={() => set({ name: p.name })}>
+                      {p.name}
+                    </button>
+                  </td>
+                  <td>
+                    <Mark
+                      status={isOff(p) ? 'error' : p.stats?.last_error ? 'warning' : 'online'}
+                      text={isOff(p) ? 'off' : p.stats?.last_error ? 'erred' : 'well'}
+                    />
+                  </td>
+                  <td>{p.summary}</td>
+                  <td class="num">{p.version}</td>
+                  <td class="num">{count(p.stats?.decisions)}</td>
+                  <td class="num">{count(p.stats?.fallbacks)}</td>
+                  <td class="num">
+                    {p.stats?.decisions
+                      ? `${(p.stats.took_us / p.stats.decisions).toFixed(1)} µs`
+                      : '–'}
+                  </td>
+                  <td class="num">{bytes(p.stats?.memory)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        ) : (
+          <Empty title="No policy">
+            <p>Policies are Lua files in the controller's policies directory.</p>
+          </Empty>
+        )}
       </div>
       {picked ? <Detail key={picked.name} policy={picked} /> : null}
     </>

@@ -7,17 +7,23 @@ import { quantile } from '../observe.ts';
 import { Beats, Csv, Empty } from '../parts.tsx';
 import { href, param, set } from '../route.ts';
 import { Smoke } from '../smoke.tsx';
-import { events, nodes, now, observed, version } from '../store.ts';
+import { events, nodes, now, observedWhere, pairLists } from '../store.ts';
 import type { Node, Observation } from '../types.ts';
 
 const RANGES: [string, string, number][] = [
-  ['5m', '5 minutes', 300000], ['30m', '30 minutes', 1800000], ['1h', '1 hour', 3600000], ['6h', '6 hours', 21600000],
+  ['5m', '5 minutes', 300000],
+  ['30m', '30 minutes', 1800000],
+  ['1h', '1 hour', 3600000],
+  ['6h', '6 hours', 21600000],
 ];
 
 function targets(): { type: string; target: string }[] {
   const seen = new Map<string, { type: string; target: string }>();
-  for (const o of observed.value) seen.set(`${o.type}\t${o.target}`, { type: o.type, target: o.target });
-  return [...seen.values()].sort((a, b) => a.target.localeCompare(b.target) || a.type.localeCompare(b.type));
+  for (const [o] of pairLists())
+    if (o) seen.set(`${o.type}\t${o.target}`, { type: o.type, target: o.target });
+  return [...seen.values()].sort(
+    (a, b) => a.target.localeCompare(b.target) || a.type.localeCompare(b.type),
+  );
 }
 
 export function groupOf(n: Node | undefined, by: string): string {
@@ -28,8 +34,13 @@ export function groupOf(n: Node | undefined, by: string): string {
 }
 
 function numbers(of: Observation[]): string {
-  const v = of.map((o) => o.latency).filter((l): l is number => l !== null).sort((a, b) => a - b);
-  const loss = of.map((o) => o.loss ?? (o.outcome === 'failed' ? 100 : null)).filter((l): l is number => l !== null);
+  const v = of
+    .map((o) => o.latency)
+    .filter((l): l is number => l !== null)
+    .sort((a, b) => a - b);
+  const loss = of
+    .map((o) => o.loss ?? (o.outcome === 'failed' ? 100 : null))
+    .filter((l): l is number => l !== null);
   const mean = loss.length ? loss.reduce((a, b) => a + b) / loss.length : null;
   return `p50 ${ms(quantile(v, 0.5))}, p95 ${ms(quantile(v, 0.95))}, p99 ${ms(quantile(v, 0.99))}, loss ${percent(mean)}`;
 }
@@ -37,10 +48,15 @@ function numbers(of: Observation[]): string {
 function One({ of, from, to }: { of: Observation[]; from: number; to: number }): JSX.Element {
   const last = of[of.length - 1] as Observation;
   const node = nodes.value.find((n) => n.id === last.nodeId);
-  const marks = (events.value ?? []).filter((e) => e.node === last.nodeId).map((e) => ({ at: Date.parse(e.at), text: e.text }));
+  const marks = (events.value ?? [])
+    .filter((e) => e.node === last.nodeId)
+    .map((e) => ({ at: Date.parse(e.at), text: e.text }));
   return (
     <section class="card plot" aria-label={last.nodeName}>
-      <div class="head"><h3>{last.nodeName}</h3><span class="muted small">{node ? place(node.location) : ''}</span></div>
+      <div class="head">
+        <h3>{last.nodeName}</h3>
+        <span class="muted small">{node ? place(node.location) : ''}</span>
+      </div>
       <p class="small muted">{numbers(of)}</p>
       <Smoke of={of} from={from} to={to} events={marks} />
       <Beats of={of} />
@@ -58,54 +74,152 @@ function byNode(of: Observation[]): Map<string, Observation[]> {
   return out;
 }
 
-function Plots({ of, by, from, to }: { of: Observation[]; by: string; from: number; to: number }): JSX.Element {
+function Plots({
+  of,
+  by,
+  from,
+  to,
+}: {
+  of: Observation[];
+  by: string;
+  from: number;
+  to: number;
+}): JSX.Element {
   const groups = new Map<string, Observation[][]>();
   for (const list of byNode(of).values()) {
-    const g = groupOf(nodes.value.find((n) => n.id === list[0]?.nodeId), by);
+    const g = groupOf(
+      nodes.value.find((n) => n.id === list[0]?.nodeId),
+      by,
+    );
     groups.set(g, [...(groups.get(g) ?? []), list]);
   }
   return (
-    <>{[...groups].sort((a, b) => a[0].localeCompare(b[0])).map(([name, lists]) => (
-      <section key={name} class="fields" aria-label={name || 'All nodes'}>
-        {name ? <h2>{name}</h2> : null}
-        <div class="plots">{lists.map((l) => <One key={l[0]?.nodeId} of={l} from={from} to={to} />)}</div>
-      </section>))}</>
+    <>
+      {[...groups]
+        .sort((a, b) => a[0].localeCompare(b[0]))
+        .map(([name, lists]) => (
+          <section key={name} class="fields" aria-label={name || 'All nodes'}>
+            {name ? <h2>{name}</h2> : null}
+            <div class="plots">
+              {lists.map((l) => (
+                <One key={l[0]?.nodeId} of={l} from={from} to={to} />
+              ))}
+            </div>
+          </section>
+        ))}
+    </>
   );
 }
 
 export function Series(): JSX.Element {
-  void version.value;
   const all = targets();
-  const chosen = all.find((t) => t.target === param('target') && (!param('type') || t.type === param('type'))) ?? all[0];
-  const oldest = observed.value.find((o) => o.type === chosen?.type && o.target === chosen.target)?.at ?? now.value;
-  const range = RANGES.find((r) => r[0] === param('range')) ?? RANGES.find((r) => now.value - oldest < r[2]) ??
+  const chosen =
+    all.find((t) => t.target === param('target') && (!param('type') || t.type === param('type'))) ??
+    all[0];
+  const own = chosen
+    ? observedWhere((o) => o.type === chosen.type && o.target === chosen.target)
+    : [];
+  const oldest = own[0]?.at ?? now.value;
+  const range =
+    RANGES.find((r) => r[0] === param('range')) ??
+    RANGES.find((r) => now.value - oldest < r[2]) ??
     (RANGES[3] as (typeof RANGES)[number]);
   const step = Math.max(2000, range[2] / 900);
   const to = Math.ceil(now.value / step) * step;
   const from = to - range[2];
-  const of = chosen ? observed.value.filter((o) => o.type === chosen.type && o.target === chosen.target && o.at >= from) : [];
+  const of = own.filter((o) => o.at >= from);
   const by = param('by');
   if (!chosen)
-    return <><div class="head"><h1>Series</h1></div><div class="card"><Empty title="No results yet">
-      <p>Charts appear with <a href={href('measure')}>measurements</a> and with schedules.</p></Empty></div></>;
+    return (
+      <>
+        <div class="head">
+          <h1>Series</h1>
+        </div>
+        <div class="card">
+          <Empty title="No results yet">
+            <p>
+              Charts appear with <a href={href('measure')}>measurements</a> and with schedules.
+            </p>
+          </Empty>
+        </div>
+      </>
+    );
   return (
     <>
-      <div class="head"><h1>Series</h1>
-        <Csv name="sonde-series.csv" head={['at', 'node', 'type', 'target', 'outcome', 'ms', 'loss %', 'Mbit/s']}
-          rows={() => of.map((o) => [new Date(o.at).toISOString(), o.nodeName, o.type, o.target, o.outcome, o.latency, o.loss, o.mbit])} /></div>
-      <div class="row">
-        <select aria-label="Target" value={`${chosen.type}\t${chosen.target}`} onChange={(e) => {
-          const [type = '', target = ''] = e.currentTarget.value.split('\t');
-          set({ type, target });
-        }}>{all.map((t) => <option key={`${t.type}\t${t.target}`} value={`${t.type}\t${t.target}`}>{t.type} {t.target}</option>)}</select>
-        <select aria-label="Range" value={range[0]} onChange={(e) => set({ range: e.currentTarget.value })}>
-          {RANGES.map((r) => <option key={r[0]} value={r[0]}>last {r[1]}</option>)}</select>
-        <select aria-label="Group by" value={by} onChange={(e) => set({ by: e.currentTarget.value })}>
-          <option value="">one group</option><option value="region">by region</option><option value="country">by country</option><option value="asn">by network</option></select>
-        <span class="muted small">{plural(of.length, 'result')} since {dateTime(from)}</span>
+      <div class="head">
+        <h1>Series</h1>
+        <Csv
+          name="sonde-series.csv"
+          head={['at', 'node', 'type', 'target', 'outcome', 'ms', 'loss %', 'Mbit/s']}
+          rows={() =>
+            of.map((o) => [
+              new Date(o.at).toISOString(),
+              o.nodeName,
+              o.type,
+              o.target,
+              o.outcome,
+              o.latency,
+              o.loss,
+              o.mbit,
+            ])
+          }
+        />
       </div>
-      {of.length ? <Plots of={of} by={by} from={from} to={to} /> : <div class="card"><Empty title="No result in this range"><p>Choose a longer one.</p></Empty></div>}
-      <p class="legend"><span>line: median, coloured by loss</span><span>bands: least to most and the middle half of single round trips</span><span>red ticks: loss or failure</span><span>dashed: events</span></p>
+      <div class="row">
+        <select
+          aria-label="Target"
+          value={`${chosen.type}\t${chosen.target}`}
+          onChange={(e) => {
+            const [type = '', target = ''] = e.currentTarget.value.split('\t');
+            set({ type, target });
+          }}
+        >
+          {all.map((t) => (
+            <option key={`${t.type}\t${t.target}`} value={`${t.type}\t${t.target}`}>
+              {t.type} {t.target}
+            </option>
+          ))}
+        </select>
+        <select
+          aria-label="Range"
+          value={range[0]}
+          onChange={(e) => set({ range: e.currentTarget.value })}
+        >
+          {RANGES.map((r) => (
+            <option key={r[0]} value={r[0]}>
+              last {r[1]}
+            </option>
+          ))}
+        </select>
+        <select
+          aria-label="Group by"
+          value={by}
+          onChange={(e) => set({ by: e.currentTarget.value })}
+        >
+          <option value="">one group</option>
+          <option value="region">by region</option>
+          <option value="country">by country</option>
+          <option value="asn">by network</option>
+        </select>
+        <span class="muted small">
+          {plural(of.length, 'result')} since {dateTime(from)}
+        </span>
+      </div>
+      {of.length ? (
+        <Plots of={of} by={by} from={from} to={to} />
+      ) : (
+        <div class="card">
+          <Empty title="No result in this range">
+            <p>Choose a longer one.</p>
+          </Empty>
+        </div>
+      )}
+      <p class="legend">
+        <span>line: median, coloured by loss</span>
+        <span>bands: least to most and the middle half of single round trips</span>
+        <span>red ticks: loss or failure</span>
+        <span>dashed: events</span>
+      </p>
     </>
   );
 }
