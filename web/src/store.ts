@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known of the controller, kept fresh by polling; views read signals. Observations are
 // bounded: the oldest of a pair of node and target go first.
-import { batch, signal } from '@preact/signals';
+import { batch, effect, signal } from '@preact/signals';
 import { ApiError, get, message, Missing, refused, token } from './api.ts';
+import { hangUp, keepLive, live, type Sink } from './live.ts';
 import { observationOf, observations } from './observe.ts';
 import { metricsOf } from './prom.ts';
 import type {
@@ -151,15 +152,33 @@ let cursor = 1;
 const since = Date.now() - BACK_MS;
 export const listed = signal(false);
 
+const sink: Sink = {
+  cursor: () => cursor,
+  results: (rows, next) => {
+    cursor = Math.max(cursor, next);
+    take(rows);
+  },
+  node: (n) => {
+    const others = nodes.value.filter((o) => o.id !== n.id);
+    nodes.value = [...others, n];
+  },
+};
+
+function take(rows: ResultRow[]): void {
+  add(rows.map(observationOf).filter((o): o is Observation => o !== null));
+}
+
 async function followResults(): Promise<void> {
+  if (live.value) return;
   for (let page = 0; page < PAGES; page++) {
     const p = await optional<ResultPage>(`/v1/results?limit=1000&since=${since}&cursor=${cursor}`);
     listed.value = p !== null;
     if (!p) return;
-    cursor = p.next;
-    add(p.results.map(observationOf).filter((o): o is Observation => o !== null));
-    if (!p.more) return;
+    cursor = Math.max(cursor, p.next);
+    take(p.results);
+    if (!p.more) break;
   }
+  keepLive(sink, listed.value);
 }
 
 // null where the controller does not have it; asked again once a minute, as it may be renewed.
@@ -244,7 +263,7 @@ async function round(): Promise<void> {
     return;
   }
   await quietly('metrics', pollMetrics);
-  await quietly('results', followResults);
+  if (role.value === 'admin') await quietly('results', followResults);
   if (!listed.value) await Promise.all(remembered().map(follow));
   if (role.value !== 'admin') return;
   await quietly('schedules', followSchedules);
@@ -259,6 +278,10 @@ export function refresh(): void {
 }
 
 export async function run(): Promise<never> {
+  effect(() => {
+    void token.value;
+    hangUp();
+  });
   setInterval(() => (now.value = Date.now()), 1000);
   for (;;) {
     await round();

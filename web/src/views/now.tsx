@@ -5,6 +5,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { count, dateTime, ms, percent, rate } from '../format.ts';
 import { type Cell, grid, type Group, GROUPS, verdict } from '../grid.ts';
+import { live, missed as dropped } from '../live.ts';
 import { Matrix } from '../matrix.tsx';
 import { Beats, Csv, Empty, Mark } from '../parts.tsx';
 import { href, param, set } from '../route.ts';
@@ -70,6 +71,10 @@ function Counters({ failing, pairs }: { failing: number; pairs: number }): JSX.E
           {count(metrics.value.get('sonde_results_stored_total'))} stored
           {waiting ? `, ${count(waiting)} tasks waiting` : ''}
           {missing ? `, ${count(missing)} missing` : ''}
+          <span>{live.value ? 'live' : 'asked for every 2 s'}</span>
+          {dropped.value ? (
+            <span class="s-warning">{count(dropped.value)} left out for this slow browser</span>
+          ) : null}
         </span>
       </section>
       <section class="card counter" aria-label="Events">
