@@ -169,6 +169,13 @@ int cli_measurement_explain(struct cli *, const struct cli_args *);
 int cli_plugin_new(struct cli *, const struct cli_args *);
 int cli_plugin_check(struct cli *, const struct cli_args *);
 extern const struct cli_option cli_plugin_new_options[], cli_plugin_check_options[];
+/* The parts of an http or https URL; absent ones are "". */
+struct cli_url {
+	const char *protocol; /* HTTP or HTTPS */
+	char host[256], port[6], path[4096], query[4096];
+};
+/* False when it is none, or a part is too long. */
+bool cli_split_url(const char *text, struct cli_url *);
 int cli_policy_ls(struct cli *, const struct cli_args *);
 int cli_policy_show(struct cli *, const struct cli_args *);
 int cli_policy_new(struct cli *, const struct cli_args *);

@@ -145,6 +145,9 @@ int sonde_target_parse(const char *text, size_t len, struct sonde_target *t,
 	if (len > NAME_MAX_BYTES + 1)
 		return sonde_fail(err, SONDE_EINVAL, "target", "must be at most %d bytes",
 		                  NAME_MAX_BYTES);
+	if (memchr(text, '/', len))
+		return sonde_fail(err, SONDE_EINVAL, "target",
+		                  "must be a host name or an address, without a scheme or a path");
 	if (text[0] == '[' && text[len - 1] == ']' && len > 2)
 		return take_ipv6(t, text + 1, len - 2, err);
 	if (memchr(text, ':', len))

@@ -38,9 +38,16 @@ sub link_or_copy {
   chmod 0755, $to;
 }
 
+# Below the range from which the kernel gives ports to connections: one of those could take it before
+# the program that shall listen there does.
 sub free_port {
-  my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die "no port: $!";
-  return $s->sockport;
+  open my $random, '<', '/dev/urandom' or die "no random numbers: $!";
+  for (1 .. 100) {
+    sysread $random, my $bytes, 2;
+    my $port = 10240 + unpack('S', $bytes) % 22000;
+    return $port if IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port);
+  }
+  die 'no port';
 }
 
 sub url { return "http://$_[0]{host}:$_[0]{port}" }
