@@ -8,6 +8,7 @@ import { cellKey, columnKey, grid, heat, verdict } from '../../web/src/grid.ts';
 import { observationOf, observations, outcomeOf, quantile } from '../../web/src/observe.ts';
 import { difference, pathGraph, pathsAt } from '../../web/src/path.ts';
 import { metricsOf } from '../../web/src/prom.ts';
+import { pointsOf } from '../../web/src/rollups.ts';
 import type { Measurement, Node, Observation, Result } from '../../web/src/types.ts';
 import { complete, locations, matches, matching, suggestions } from '../../web/src/where.ts';
 
@@ -394,4 +395,21 @@ test('metrics', () => {
       ['x{a="b c"}', 2.5],
     ],
   );
+});
+
+test('rollups: a point without a median is a failure, or was not measured', () => {
+  const none = { loss: null, min: null, max: null, p50: null, p90: null };
+  const at = '2026-01-01T00:00:00Z';
+  const points = [
+    { at, count: 4, failed: 1, unmeasured: 2, loss: 10, min: 1, max: 9, p50: 2, p90: 8 },
+    { at, count: 3, failed: 3, unmeasured: 0, ...none },
+    { at, count: 3, failed: 0, unmeasured: 3, ...none },
+  ];
+  const [a, b, c] = pointsOf(
+    { step: '1h', series: [{ node: 'x', nodeName: null, points }] },
+    'ping',
+    't',
+  );
+  assert.deepEqual([a!.outcome, a!.latency, a!.loss, a!.bands], ['ok', 2, 50, [1, 2, 8, 9]]);
+  assert.deepEqual([b!.outcome, b!.loss, c!.outcome], ['failed', 100, 'unmeasured']);
 });

@@ -16,17 +16,20 @@ interface Mark {
 
 type Columns = [number[], ...(number | null)[][]];
 
+// Where a band is at a share of the round trips; rollups bring theirs along.
+function edge(o: Observation, share: number): number | null {
+  if (o.bands) return o.bands[[0, 0.25, 0.75, 1].indexOf(share)] ?? null;
+  return o.spread ? quantile(o.spread, share) : o.latency;
+}
+
+function median(o: Observation): number | null {
+  if (o.outcome !== 'ok') return null;
+  return o.spread ? quantile(o.spread, 0.5) : o.latency;
+}
+
 export function columns(of: Observation[]): Columns {
-  const q = (o: Observation, p: number): number | null =>
-    o.spread ? quantile(o.spread, p) : o.latency;
-  return [
-    of.map((o) => o.at / 1000),
-    of.map((o) => q(o, 1)),
-    of.map((o) => q(o, 0.75)),
-    of.map((o) => q(o, 0.25)),
-    of.map((o) => q(o, 0)),
-    of.map((o) => (o.outcome === 'ok' ? q(o, 0.5) : null)),
-  ];
+  const edges = [1, 0.75, 0.25, 0].map((share) => of.map((o) => edge(o, share)));
+  return [of.map((o) => o.at / 1000), ...edges, of.map(median)];
 }
 
 function lossOf(o: Observation): number {
@@ -40,11 +43,11 @@ function drawOver(u: uPlot, of: Observation[], events: Mark[]): void {
   c.save();
   for (const [i, o] of of.entries()) {
     const x = u.valToPos(o.at / 1000, 'x', true);
-    const median = u.data[5]?.[i];
-    if (typeof median === 'number') {
+    const middle = u.data[5]?.[i];
+    if (typeof middle === 'number') {
       c.fillStyle = colour(lossOf(o) === 0 ? 'ok' : lossOf(o) < 20 ? 'warn' : 'bad');
       c.beginPath();
-      c.arc(x, u.valToPos(median, 'y', true), 2.5 * ratio, 0, 7);
+      c.arc(x, u.valToPos(middle, 'y', true), 2.5 * ratio, 0, 7);
       c.fill();
     }
     if (lossOf(o) === 0 && o.outcome === 'ok') continue;
@@ -65,8 +68,11 @@ function drawOver(u: uPlot, of: Observation[], events: Mark[]): void {
 }
 
 function hour(seconds: number, all: number[]): string {
-  const text = new Date(seconds * 1000).toLocaleTimeString('en-GB');
-  return (all[1] ?? 0) - (all[0] ?? 0) < 60 ? text : text.slice(0, 5);
+  const step = (all[1] ?? 0) - (all[0] ?? 0);
+  const at = new Date(seconds * 1000);
+  if (step >= 86400) return at.toLocaleDateString('sv-SE').slice(5);
+  const text = at.toLocaleTimeString('en-GB');
+  return step < 60 ? text : text.slice(0, 5);
 }
 
 function axis(size: number): Partial<uPlot.Axis> {

@@ -151,6 +151,7 @@ export interface Observation {
   outcome: Outcome;
   latency: number | null; // ms
   loss: number | null; // percent
+  bands?: (number | null)[]; // of a rollup: least, low, high, most
   spread: number[] | null; // single round trips in ms, sorted
   mbit: number | null;
   hops: Hop[] | null;

@@ -2,12 +2,14 @@
 // Series: one smoke chart a node for a target, all on one time axis, from the results that this
 // page has seen or read back.
 import type { JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
 import { dateTime, ms, percent, place, plural } from '../format.ts';
 import { quantile } from '../observe.ts';
 import { Beats, Csv, Empty } from '../parts.tsx';
 import { href, param, set } from '../route.ts';
+import { pointsOf, type RollupAnswer } from '../rollups.ts';
 import { Smoke } from '../smoke.tsx';
-import { events, nodes, now, observedWhere, pairLists } from '../store.ts';
+import { events, listed, nodes, now, observedWhere, optional, pairLists } from '../store.ts';
 import type { Node, Observation } from '../types.ts';
 
 const RANGES: [string, string, number][] = [
@@ -16,6 +18,37 @@ const RANGES: [string, string, number][] = [
   ['1h', '1 hour', 3600000],
   ['6h', '6 hours', 21600000],
 ];
+// Of rollups, where the controller has them.
+const LONG: [string, string, number][] = [
+  ['1d', 'day', 86400000],
+  ['7d', '7 days', 7 * 86400000],
+  ['30d', '30 days', 30 * 86400000],
+];
+const ROLLUPS_FROM_MS = 6 * 3600000;
+const AGAIN_MS = 30000;
+
+interface Chosen {
+  type: string;
+  target: string;
+}
+
+// null where single results are to be drawn: the time is short, or there are no rollups.
+function useRollups(of: Chosen | undefined, ms: number): Observation[] | null {
+  const [points, show] = useState<Observation[] | null>(null);
+  useEffect(() => {
+    show(null);
+    if (!of || ms < ROLLUPS_FROM_MS || !listed.value) return undefined;
+    const load = async (): Promise<void> => {
+      const query = new URLSearchParams({ by: 'node', since: String(Date.now() - ms), ...of });
+      const a = await optional<RollupAnswer>(`/v1/series?${query}`).catch(() => null);
+      if (a) show(pointsOf(a, of.type, of.target));
+    };
+    void load();
+    const timer = setInterval(() => void load(), AGAIN_MS);
+    return () => clearInterval(timer);
+  }, [of?.type, of?.target, ms, listed.value]);
+  return points;
+}
 
 function targets(): { type: string; target: string }[] {
   const seen = new Map<string, { type: string; target: string }>();
@@ -34,6 +67,10 @@ export function groupOf(n: Node | undefined, by: string): string {
 }
 
 function numbers(of: Observation[]): string {
+  if (of[0]?.bands) {
+    const most = Math.max(...of.map((o) => o.bands?.[3] ?? 0));
+    return `most ${ms(most)}, in ${plural(of.length, 'rollup')}`;
+  }
   const v = of
     .map((o) => o.latency)
     .filter((l): l is number => l !== null)
@@ -120,14 +157,16 @@ export function Series(): JSX.Element {
     ? observedWhere((o) => o.type === chosen.type && o.target === chosen.target)
     : [];
   const oldest = own[0]?.at ?? now.value;
+  const ranges = listed.value ? [...RANGES, ...LONG] : RANGES;
   const range =
-    RANGES.find((r) => r[0] === param('range')) ??
+    ranges.find((r) => r[0] === param('range')) ??
     RANGES.find((r) => now.value - oldest < r[2]) ??
     (RANGES[3] as (typeof RANGES)[number]);
   const step = Math.max(2000, range[2] / 900);
   const to = Math.ceil(now.value / step) * step;
   const from = to - range[2];
-  const of = own.filter((o) => o.at >= from);
+  const rollups = useRollups(chosen, range[2]);
+  const of = rollups ?? own.filter((o) => o.at >= from);
   const by = param('by');
   if (!chosen)
     return (
@@ -185,7 +224,7 @@ export function Series(): JSX.Element {
           value={range[0]}
           onChange={(e) => set({ range: e.currentTarget.value })}
         >
-          {RANGES.map((r) => (
+          {ranges.map((r) => (
             <option key={r[0]} value={r[0]}>
               last {r[1]}
             </option>
@@ -202,7 +241,7 @@ export function Series(): JSX.Element {
           <option value="asn">by network</option>
         </select>
         <span class="muted small">
-          {plural(of.length, 'result')} since {dateTime(from)}
+          {plural(of.length, rollups ? 'rollup' : 'result')} since {dateTime(from)}
         </span>
       </div>
       {of.length ? (
@@ -216,7 +255,11 @@ export function Series(): JSX.Element {
       )}
       <p class="legend">
         <span>line: median, coloured by loss</span>
-        <span>bands: least to most and the middle half of single round trips</span>
+        <span>
+          {rollups
+            ? 'bands: least to most, and the median to 90 %'
+            : 'bands: least to most and the middle half of single round trips'}
+        </span>
         <span>red ticks: loss or failure</span>
         <span>dashed: events</span>
       </p>
