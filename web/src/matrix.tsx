@@ -123,35 +123,93 @@ function drawHead(c: CanvasRenderingContext2D, p: Paint, g: Grid, l: Layout): vo
   });
 }
 
-function draw(canvas: HTMLCanvasElement, g: Grid, loss: boolean, l: Layout, chosen: string): void {
+interface View {
+  width: number; // of what is seen, names and head included
+  height: number;
+  x: number; // scrolled by
+  y: number;
+}
+
+function sizeOf(g: Grid, l: Layout): { width: number; height: number } {
+  return {
+    width: l.side + g.columns.length * l.w + 84,
+    height: HEAD + g.rows.length * l.h + 4,
+  };
+}
+
+function clipped(
+  c: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  v: View,
+  work: () => void,
+): void {
+  c.save();
+  c.beginPath();
+  c.rect(x, y, v.width - x, v.height - y);
+  c.clip();
+  work();
+  c.restore();
+}
+
+// Only what is in sight; names and head stay while the rest is scrolled.
+function drawRows(
+  c: CanvasRenderingContext2D,
+  p: Paint,
+  g: Grid,
+  loss: boolean,
+  l: Layout,
+  chosen: string,
+  v: View,
+): void {
+  const first = Math.floor(v.y / l.h);
+  const end = Math.min(g.rows.length, Math.ceil((v.y + v.height - HEAD) / l.h));
+  for (let r = first; r < end; r++) {
+    const row = g.rows[r];
+    if (!row) continue;
+    const y = HEAD + r * l.h - v.y;
+    c.textAlign = 'left';
+    c.fillStyle = p.text!;
+    c.fillText(shorten(c, row.name, l.side - 12), 4, y + l.h / 2);
+    clipped(c, l.side, HEAD, v, () =>
+      g.columns.forEach((column, i) => {
+        const key = cellKey(row.id, column.key);
+        const x = l.side + i * l.w - v.x;
+        if (x > v.width || x + l.w < l.side) return;
+        drawCell(c, p, g.cells.get(key), loss, x, y, l);
+        if (key !== chosen) return;
+        c.strokeStyle = p.focus!;
+        c.lineWidth = 2;
+        c.strokeRect(x + 1, y + 1, l.w - 2, l.h - 2);
+      }),
+    );
+  }
+}
+
+function draw(
+  canvas: HTMLCanvasElement,
+  g: Grid,
+  loss: boolean,
+  l: Layout,
+  chosen: string,
+  v: View,
+): void {
   const c = canvas.getContext('2d');
   if (!c) return;
   const p = paints();
   const ratio = devicePixelRatio || 1;
-  const width = l.side + g.columns.length * l.w + 84;
-  const height = HEAD + g.rows.length * l.h + 4;
-  canvas.width = width * ratio;
-  canvas.height = height * ratio;
-  canvas.style.width = `${width}px`;
-  canvas.style.height = `${height}px`;
+  canvas.width = v.width * ratio;
+  canvas.height = v.height * ratio;
+  canvas.style.width = `${v.width}px`;
+  canvas.style.height = `${v.height}px`;
   c.scale(ratio, ratio);
   c.font = FONT;
   c.textBaseline = 'middle';
-  drawHead(c, p, g, l);
-  g.rows.forEach((row, r) => {
-    const y = HEAD + r * l.h;
-    c.textAlign = 'left';
-    c.fillStyle = p.text!;
-    c.fillText(shorten(c, row.name, l.side - 12), 4, y + l.h / 2);
-    g.columns.forEach((column, i) => {
-      const key = cellKey(row.id, column.key);
-      drawCell(c, p, g.cells.get(key), loss, l.side + i * l.w, y, l);
-      if (key !== chosen) return;
-      c.strokeStyle = p.focus!;
-      c.lineWidth = 2;
-      c.strokeRect(l.side + i * l.w + 1, y + 1, l.w - 2, l.h - 2);
-    });
+  clipped(c, l.side - 20, 0, v, () => {
+    c.translate(-v.x, 0);
+    drawHead(c, p, g, l);
   });
+  clipped(c, 0, HEAD, v, () => drawRows(c, p, g, loss, l, chosen, v));
 }
 
 function step(g: Grid, chosen: string, dr: number, dc: number): string {
@@ -177,41 +235,61 @@ export function Matrix(p: {
 }): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
-  const [width, setWidth] = useState(0);
-  const l = layoutOf(p.grid, width, width < 560);
+  const [room, setRoom] = useState(0);
+  const l = layoutOf(p.grid, room, room < 560);
+  const size = sizeOf(p.grid, l);
   useLayoutEffect(() => {
-    const see = new ResizeObserver((e) => setWidth(Math.floor(e[0]?.contentRect.width ?? 0)));
+    const see = new ResizeObserver((e) => setRoom(Math.floor(e[0]?.contentRect.width ?? 0)));
     if (box.current) see.observe(box.current);
     return () => see.disconnect();
   }, []);
-  useEffect(() => {
-    if (canvas.current && width) draw(canvas.current, p.grid, p.loss, l, p.chosen);
-  }, [p.grid, p.loss, p.chosen, width, theme.value]);
+  const paint = (): void => {
+    const b = box.current;
+    if (!b || !canvas.current || !room) return;
+    const seen = {
+      width: Math.min(size.width, b.clientWidth),
+      height: Math.min(size.height, b.clientHeight),
+    };
+    draw(canvas.current, p.grid, p.loss, l, p.chosen, { ...seen, x: b.scrollLeft, y: b.scrollTop });
+  };
+  useEffect(paint, [p.grid, p.loss, p.chosen, room, theme.value]);
   const pointed = (e: MouseEvent): string => {
-    const row = p.grid.rows[Math.floor((e.offsetY - HEAD) / l.h)];
-    const column = p.grid.columns[Math.floor((e.offsetX - l.side) / l.w)];
-    return row && column && e.offsetY > HEAD && e.offsetX > l.side
-      ? cellKey(row.id, column.key)
-      : '';
+    const b = box.current;
+    if (!b || e.offsetY < HEAD || e.offsetX < l.side) return '';
+    const row = p.grid.rows[Math.floor((e.offsetY - HEAD + b.scrollTop) / l.h)];
+    const column = p.grid.columns[Math.floor((e.offsetX - l.side + b.scrollLeft) / l.w)];
+    return row && column ? cellKey(row.id, column.key) : '';
+  };
+  const show = (key: string): void => {
+    const b = box.current;
+    const y = p.grid.rows.findIndex((row) => key.startsWith(`${row.id}\n`)) * l.h;
+    const x = p.grid.columns.findIndex((column) => key.endsWith(`\n${column.key}`)) * l.w;
+    if (!b) return;
+    b.scrollTop = Math.min(y, Math.max(b.scrollTop, y + l.h + HEAD - b.clientHeight));
+    b.scrollLeft = Math.min(x, Math.max(b.scrollLeft, x + l.w + l.side - b.clientWidth));
   };
   const key = (e: KeyboardEvent): void => {
     const d = KEYS[e.key];
     if (!d) return;
     e.preventDefault();
-    p.choose(step(p.grid, p.chosen, ...d));
+    const next = step(p.grid, p.chosen, ...d);
+    p.choose(next);
+    show(next);
   };
-  const name = `Matrix of ${p.grid.rows.length} nodes and ${p.grid.columns.length} targets; arrow keys choose a pair`;
+  const { rows, columns } = p.grid;
   return (
     <>
-      <div class="matrix" ref={box}>
-        <canvas
-          ref={canvas}
-          tabIndex={0}
-          role="application"
-          aria-label={name}
-          onKeyDown={key}
-          onClick={(e) => p.choose(pointed(e))}
-        />
+      <div class="matrix" ref={box} onScroll={paint}>
+        <div style={{ width: `${size.width}px`, height: `${size.height}px` }}>
+          <canvas
+            ref={canvas}
+            tabIndex={0}
+            role="application"
+            aria-label={`Matrix of ${rows.length} nodes and ${columns.length} targets; arrow keys choose a pair`}
+            onKeyDown={key}
+            onClick={(e) => p.choose(pointed(e))}
+          />
+        </div>
       </div>
       <div class="legend">
         <span>

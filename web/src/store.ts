@@ -22,6 +22,7 @@ const MANY = 1000; // pairs, from which on fewer are kept of each
 const PER_PAIR_OF_MANY = 20;
 const BACK_MS = 3600000; // how far results are read back at first
 const PAGES = 10; // of results, a round
+const TOGETHER_MS = 250;
 const REMEMBERED = 40;
 const KEY = 'sonde.measurements';
 
@@ -75,6 +76,15 @@ function insert(list: Observation[], o: Observation): void {
     for (const old of list.splice(0, list.length - room)) seen.delete(idOf(old));
 }
 
+// Views draw what came within a quarter of a second together.
+let telling: ReturnType<typeof setTimeout> | undefined;
+function tellSoon(): void {
+  telling ??= setTimeout(() => {
+    telling = undefined;
+    version.value++;
+  }, TOGETHER_MS);
+}
+
 export function add(fresh: Observation[]): void {
   let news = false;
   for (const o of fresh) {
@@ -89,7 +99,7 @@ export function add(fresh: Observation[]): void {
     own.set(key, list);
     insert(list, o);
   }
-  if (news) version.value++;
+  if (news) tellSoon();
 }
 
 // ---- measurements that this tab follows ----

@@ -2,7 +2,7 @@
 // Now: four counters and the matrix of nodes and targets, worst first.
 import { computed } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { count, dateTime, ms, percent, rate } from '../format.ts';
 import { type Cell, grid, type Group, GROUPS, verdict } from '../grid.ts';
 import { live, missed as dropped } from '../live.ts';
@@ -164,14 +164,19 @@ export function Now(): JSX.Element {
     offline: param('offline') === '1',
   };
   const loss = param('show') === 'loss';
-  const g = grid(pairLists(), role.value === 'admin' ? nodes.value : [], filter);
+  const known = role.value === 'admin' ? nodes.value : [];
+  const g = useMemo(
+    () => grid(pairLists(), known, filter),
+    [version.value, known, JSON.stringify(filter)],
+  );
+  const sentence = useMemo(() => verdict(g), [g]);
   const failing = [...g.cells.values()].filter((c) => c.last.outcome !== 'ok').length;
   const cell = g.cells.get(chosen);
   return (
     <>
       <div class="head">
         <h1>Now</h1>
-        <p class="muted">{verdict(g)}</p>
+        <p class="muted">{sentence}</p>
       </div>
       <Counters failing={failing} pairs={g.cells.size} />
       <section class="card" aria-label="Nodes and targets">
