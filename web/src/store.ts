@@ -6,6 +6,7 @@ import { ApiError, get, message, Missing, refused, token } from './api.ts';
 import { hangUp, keepLive, live, type Sink } from './live.ts';
 import { observationOf, observations } from './observe.ts';
 import { metricsOf } from './prom.ts';
+import { route } from './route.ts';
 import type {
   Measurement,
   Node,
@@ -143,6 +144,11 @@ async function followSchedules(): Promise<void> {
     return;
   }
   const all = [...list];
+  // Their members are read only where they are shown, or where they are the only way to results.
+  if (listed.value && !['schedules', 'nodes'].includes(route.value.view)) {
+    schedules.value = all;
+    return;
+  }
   for (const [i, s] of list.slice(0, 50).entries()) {
     const full = await get<Schedule>(`/v1/schedules/${encodeURIComponent(s.id)}`);
     all[i] = full;
