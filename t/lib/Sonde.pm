@@ -70,11 +70,15 @@ sub spawn {
 
 sub program { return $_[0] eq 'sonde-runner' ? "$bld/sonde-runner" : "$bld/$_[0]" }
 
+# The dashboard when it was built, and else the plain page.
+sub web_root { return -f "$src/web/dist/app.js" ? "$src/web/dist" : "$src/web/plain" }
+
 sub controller_command {
   my ($self, @extra) = @_;
   return (program('sonde-controller'), '--listen', "$self->{host}:$self->{port}", '--state',
     "$self->{dir}/controller", '--plugins', $self->{plugins}, '--runner', program('sonde-runner'),
-    '--policies', $self->{policies} || "$src/policies", '--lua', "$src/lua", '--web', "$src/web", '--guard-allow', 'private', '--beat', '1',
+    '--policies', $self->{policies} || "$src/policies", '--lua', "$src/lua", '--web', web_root(),
+    '--guard-allow', 'private', '--beat', '1',
     '--admin-token-file', "$self->{dir}/admin.token", @extra);
 }
 
