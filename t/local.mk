@@ -8,6 +8,9 @@ EXTRA_DIST += t/lsan.supp t/rules.yml t/lib/House.pm \
 SCRIPT_TESTS += t/e2e/measure.t t/e2e/bad_input.t t/e2e/crash.t t/e2e/tls.t t/e2e/policy_author.t
 SCRIPT_TESTS += t/e2e/bandwidth.t
 SCRIPT_TESTS += t/e2e/schedule.t t/e2e/schedule_policy.t
+SCRIPT_TESTS += t/e2e/globalping.t t/e2e/results.t t/e2e/live.t t/e2e/series.t
+EXTRA_DIST += t/lib/Sonde.pm t/lib/Live.pm
+SCRIPT_TESTS += t/e2e/schedule.t
 EXTRA_DIST += t/lib/Sonde.pm
 
 # Two versions of one plugin, neither installed, for the test of hot reload.
@@ -27,3 +30,5 @@ C_TESTS += t/controller/schedules_test
 t_controller_schedules_test_SOURCES = t/controller/schedules_test.c
 t_controller_schedules_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
 t_controller_schedules_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
+# The life of a node.
+SCRIPT_TESTS += t/e2e/life.t

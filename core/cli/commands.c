@@ -15,6 +15,18 @@ static const struct cli_option token_create_options[] = {
 	{ NULL },
 };
 
+static const struct cli_option ban_options[] = {
+	{ "reason", 0, "TEXT", "told to the node" },
+	{ "for", 0, "DURATION", "how long; for good when not given" },
+	{ NULL },
+};
+
+static const struct cli_option logs_options[] = {
+	{ "follow", 'f', NULL, "go on with new lines until interrupted" },
+	{ "lines", 0, "N", "how many of the last lines (default 100)" },
+	{ NULL },
+};
+
 static const struct cli_option version_options[] = {
 	{ "version", 0, "N", "this version" },
 	{ NULL },
@@ -81,11 +93,28 @@ const struct cli_command cli_commands[] = {
 	{ "node", "enable", "NODE", "give it tasks again", NULL, cli_node_enable, 1, 1 },
 	{ "node", "set", "NODE KEY=VALUE...", "region, tags, priority (1-100), ...", NULL,
 	  cli_node_set, 2, 32 },
+	{ "node", "configure", "NODE KEY=VALUE...",
+	  "settings: capacity, packetsPerSecond, beat, selfTest, logLevel, plugins.TYPE.OPTION", NULL,
+	  cli_node_configure, 2, 32 },
+	{ "node", "sync", "NODE", "send it its settings again", NULL, cli_node_sync, 1, 1 },
+	{ "node", "drain", "NODE", "no new tasks; what runs goes on", NULL, cli_node_drain, 1, 1 },
+	{ "node", "undrain", "NODE", "end a drain", NULL, cli_node_undrain, 1, 1 },
+	{ "node", "logs", "NODE", "last lines of its log", logs_options, cli_node_logs, 1, 1 },
+	{ "node", "restart-runner", "NODE", "replace its runner", NULL, cli_node_restart_runner, 1, 1 },
+	{ "node", "self-test", "NODE", "let it test itself now", NULL, cli_node_self_test, 1, 1 },
+	{ "node", "rotate-key", "NODE", "give it a new key", NULL, cli_node_rotate_key, 1, 1 },
+	{ "node", "ban", "NODE", "send it away", ban_options, cli_node_ban, 1, 1 },
+	{ "node", "unban", "NODE", "let it come back", NULL, cli_node_unban, 1, 1 },
 	{ "node", "rm", "NODE", "remove it for good", NULL, cli_node_rm, 1, 1 },
 	{ "token", "create", "", "make a registration token", token_create_options,
 	  cli_token_create, 0, 0 },
 	{ "token", "ls", "", "list registration tokens", NULL, cli_token_ls, 0, 0 },
 	{ "token", "rm", "ID", "revoke a registration token", NULL, cli_token_rm, 1, 1 },
+	{ "measurement", "ls", "", "the newest measurements", cli_measurement_ls_options,
+	  cli_measurement_ls, 0, 0 },
+	{ "measurement", "cancel", "ID", "end a measurement now", NULL, cli_measurement_cancel, 1, 1 },
+	{ "measurement", "rerun", "ID", "measure the same again", cli_rerun_options,
+	  cli_measurement_rerun, 1, 1 },
 	{ "measurement", "show", "ID", "a measurement: its placement and results", NULL,
 	  cli_measurement_show, 1, 1 },
 	{ "measurement", "explain", "ID", "why these nodes: filters, policy, answer", NULL,
@@ -126,6 +155,8 @@ const struct cli_command cli_commands[] = {
 	{ "event", "ls", "", "the newest events", NULL, cli_event_ls, 0, 0 },
 	{ "apply", "", "-f FILE", "make the schedules what a YAML file says", apply_options, cli_apply,
 	  0, 0 },
+	{ "export", "", "", "results as JSON lines, or as CSV with -o csv", cli_export_options,
+	  cli_export, 0, 0 },
 	{ NULL },
 };
 

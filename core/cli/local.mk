@@ -4,9 +4,9 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/admin.c core/cli/args.c core/cli/ask.c core/cli/cli.h core/cli/commands.c \
 	core/cli/explain.c core/cli/help.c core/cli/measure.c core/cli/policy.c core/cli/print.c \
 	core/cli/reload.c core/cli/rows.c core/cli/settings.c core/cli/show.c
-	core/cli/help.c core/cli/measure.c core/cli/print.c core/cli/reload.c core/cli/rows.c core/cli/settings.c \
-	core/cli/show.c
 core_cli_libcli_a_SOURCES += core/cli/apply.c core/cli/schedule.c
+core_cli_libcli_a_SOURCES += core/cli/url.c
+core_cli_libcli_a_SOURCES += core/cli/results.c
 core_cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
 
 # `sonde plugin new` brings its files along: each becomes a string.
@@ -33,4 +33,5 @@ sonde_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
 sonde_LDADD = core/cli/libcli.a core/fetch/libfetch.a core/config/libconfig.a core/base/libbase.a \
 	$(CURL_LIBS) $(YAML_LIBS) $(JANSSON_LIBS)
 
+core_cli_libcli_a_SOURCES += core/cli/life.c
 SCRIPT_TESTS += t/cli/cli.t t/cli/schedule.t

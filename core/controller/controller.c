@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controller/api/api.h"
+#include "controller/life.h"
 #include "controller/link.h"
 
 enum { STORE_QUEUE = 65536, MESSAGE_MAX = 4 << 20, SEND_QUEUE = 8 << 20, TICK_MS = 500,
@@ -236,6 +237,8 @@ static void on_tick(uv_timer_t *timer)
 	int64_t now = sonde_boottime_ns();
 
 	link_tick(c, now);
+	commands_tick(&c->commands, now);
+	life_tick(c, now);
 	tasks_tick(&c->tasks, now);
 	decisions_flush(&c->decisions);
 	policies_tick(&c->changes);
@@ -331,7 +334,7 @@ static int make_guard(struct controller *c, struct sonde_error *e)
 
 static int listen_on(struct controller *c, struct sonde_error *e)
 {
-	static struct sonde_ws_route routes[2];
+	static struct sonde_ws_route routes[3];
 	char host[256];
 	const char *colon = strrchr(c->options.listen, ':');
 	char *end;
@@ -343,10 +346,11 @@ static int listen_on(struct controller *c, struct sonde_error *e)
 		                  c->options.listen);
 	snprintf(host, sizeof(host), "%.*s", (int)(colon - c->options.listen), c->options.listen);
 	routes[0] = (struct sonde_ws_route){ "/v1/nodes/connect", "sonde.node.v1", &link_events, c };
+	routes[1] = (struct sonde_ws_route){ "/v1/live", "sonde.live.v1", &live_events, c };
 	struct sonde_listen l = {
 		.host = host[0] && strcmp(host, "*") ? host : NULL, .port = (uint16_t)port,
 		.cert = c->options.cert, .key = c->options.key, .http = api_handle, .http_arg = c,
-		.routes = routes,
+		.routes = routes, .headers = "Link: </v1/spec.yaml>; rel=\"service-desc\"\r\n",
 	};
 	if (access(c->options.web, R_OK) == 0) {
 		l.static_dir = c->options.web;
@@ -392,6 +396,9 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	nodes_init(&c->nodes, c->policies, &c->bus);
 	c->nodes.beat_ns = c->options.beat_s * SONDE_NS_PER_S;
 	c->nodes.deregistered_ms = c->options.deregistered_ns / SONDE_NS_PER_MS;
+	c->nodes.latitude = c->options.latitude;
+	c->nodes.longitude = c->options.longitude;
+	c->nodes.newest = c->options.node_version_newest;
 	placement_init(&c->placement, &c->nodes, c->policies);
 	c->placement.trace_nodes = (unsigned)c->options.explain_nodes;
 	c->decisions.store = c->store;
@@ -400,6 +407,9 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	c->tasks.close = ingest_close_task;
 	c->tasks.replace = replace;
 	c->tasks.arg = c;
+	waits_init(&c->waits, c);
+	live_init(&c->live, c);
+	rollups_init(&c->rollups, c);
 	rc = load_state(c, e);
 	if (rc == SONDE_OK && !tokens_have_admin(&c->tokens))
 		rc = make_admin_token(c);
@@ -419,6 +429,7 @@ static void net_closed(void *arg)
 {
 	struct controller *c = arg;
 
+	commands_deinit(&c->commands);
 	decisions_flush(&c->decisions);
 	/* What waits is committed; nobody is left to be answered. */
 	sonde_store_close(c->store);
@@ -435,11 +446,16 @@ void controller_stop(struct controller *c)
 	if (c->stopping)
 		return;
 	c->stopping = c->changes.stopping = true;
+	waits_stop(&c->waits);
+	live_stop(&c->live);
+	rollups_stop(&c->rollups);
 	sonde_net_close(c->net, net_closed, c);
 }
 
 void controller_deinit(struct controller *c)
 {
+	waits_deinit(&c->waits);
+	rollups_deinit(&c->rollups);
 	schedules_deinit(&c->schedules);
 	events_deinit(&c->events);
 	tasks_deinit(&c->tasks);

@@ -43,6 +43,17 @@ const struct sonde_param controller_rows[] = {
 	    .def = "1h", .max = INT64_C(1000) * 86400 * 365),
 	ROW("retain", INT, retain_days, "days that results are kept", .unit = "days", .def = "30",
 	    .min = 1, .max = 36500),
+	ROW("rollup.minutes", INT, rollup_minute_days, "days that rollups of a minute are kept",
+	    .unit = "days", .def = "7", .min = 1, .max = 3650),
+	ROW("rollup.hours", INT, rollup_hour_days, "days that rollups of an hour are kept",
+	    .unit = "days", .def = "400", .min = 1, .max = 3650),
+	ROW("node_version_min", STRING, node_version_min, "nodes of an older version are sent away",
+	    .max = 32),
+	ROW("node_version_newest", STRING, node_version_newest,
+	    "nodes of an older version are told of it", .def = SONDE_VERSION, .max = 32),
+	ROW("latitude", NUMBER, latitude, "degrees north of the controller, to check what nodes claim",
+	    .min = -90, .max = 90),
+	ROW("longitude", NUMBER, longitude, "degrees east of the controller", .min = -180, .max = 180),
 	{ 0 },
 };
 

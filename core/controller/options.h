@@ -24,6 +24,10 @@ struct controller_options {
 	int64_t map_bytes;
 	int64_t deregistered_ns; /* how long a deregistered node stays listed */
 	int64_t retain_days;     /* of results */
+	int64_t rollup_minute_days, rollup_hour_days; /* of rollups; those of days stay */
+	const char *node_version_min; /* older nodes are sent away; NULL = none is */
+	const char *node_version_newest; /* older nodes are told of it */
+	double latitude, longitude; /* of the controller; both 0 = not told */
 };
 
 extern const char *const controller_log_levels[];

@@ -67,7 +67,7 @@ static int search(struct schedules *ss, struct schedule *s, const struct node *o
 			.limit = want, .leave_out = have, .leave_out_count = anew ? 0 : count,
 		};
 		for (unsigned i = 0; only && i < f->r.location_count; i++) {
-			if (!location_matches(&f->r.locations[i], only))
+			if (!location_matches(&ss->c->nodes, &f->r.locations[i], only))
 				continue;
 			pr.locations = &f->r.locations[i];
 			pr.location_count = 1;

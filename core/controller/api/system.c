@@ -49,13 +49,13 @@ static void metric(struct sonde_buf *b, const char *name, const char *kind, cons
 
 static void node_metrics(const struct controller *c, struct sonde_buf *b)
 {
-	unsigned count[NODE_DEREGISTERED + 1] = { 0 };
+	unsigned count[NODE_STATUSES] = { 0 };
 
 	for (unsigned i = 0; i < c->nodes.len; i++)
 		if (c->nodes.all[i])
 			count[node_status(&c->nodes, c->nodes.all[i])]++;
 	sonde_buf_str(b, "# HELP sonde_nodes Nodes by status.\n# TYPE sonde_nodes gauge\n");
-	for (int s = 0; s <= NODE_DEREGISTERED; s++)
+	for (int s = 0; s < NODE_STATUSES; s++)
 		sonde_buf_printf(b, "sonde_nodes{status=\"%s\"} %u\n", node_status_name(s), count[s]);
 }
 
