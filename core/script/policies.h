@@ -3,6 +3,7 @@
 #pragma once
 #include "base/map.h"
 #include "script/program.h"
+#include "script/window.h"
 
 enum { SONDE_POLICY_NAME = 63, SONDE_CHAIN = 8, SONDE_FAULTS = 8 };
 
@@ -10,6 +11,7 @@ struct sonde_policy {
 	char name[SONDE_POLICY_NAME + 1];
 	struct sonde_program *program;
 	struct sonde_turns turns;
+	struct sonde_windows windows; /* of verdicts; outlives its programs */
 	char *text; /* source of the program */
 	size_t text_len;
 	uint32_t version;

@@ -37,6 +37,7 @@ int sonde_policies_new(const struct sonde_policy_limits *l, struct sonde_policie
 static void policy_free(struct sonde_policy *p)
 {
 	sonde_program_free(p->program);
+	sonde_windows_deinit(&p->windows);
 	free(p->text);
 	free(p);
 }

@@ -52,6 +52,8 @@ enum sonde_entry {
 	SONDE_ENTRY_RETRY,
 	SONDE_ENTRY_ASSIGN,
 	SONDE_ENTRY_PEERS,
+	SONDE_ENTRY_ON_RESULT,
+	SONDE_ENTRY_ON_NODE,
 	SONDE_ENTRY_COUNT
 };
 
@@ -205,3 +207,31 @@ struct sonde_peering {
 unsigned sonde_policy_peers(struct sonde_policies *, const char *names,
                             const struct sonde_request *, const unsigned *set, unsigned n,
                             struct sonde_peering *out, unsigned max, struct sonde_decision *d);
+
+/* What on_result() and on_node() want done, in the order of their calls. */
+enum sonde_action_kind { SONDE_ACTION_RAISE, SONDE_ACTION_CLEAR, SONDE_ACTION_DEEPEN };
+enum { SONDE_ACTIONS = 8, SONDE_ACTION_KEY = 128, SONDE_DEEPEN_NODES = 16 };
+
+struct sonde_action {
+	enum sonde_action_kind kind;
+	char key[SONDE_ACTION_KEY]; /* deepen: the type */
+	const char *severity;       /* raise: "info", "warning", "error" */
+	char text[240];             /* clear: may be "" */
+	char cause[96];             /* "policies/x.lua:7" */
+	char options[1024];         /* deepen: JSON object, "" = none */
+	char nodes[SONDE_DEEPEN_NODES][64]; /* deepen: names; none: the node of the result */
+	unsigned node_count;
+};
+
+struct sonde_actions {
+	unsigned n;
+	struct sonde_action all[SONDE_ACTIONS];
+};
+
+struct json_t;
+/* Ask one policy, which has the entry (ON_RESULT or ON_NODE), about facts named by
+ * sonde_result_rows or sonde_node_rows (script/facts.h). SONDE_OK with its actions; SONDE_EDENIED
+ * after a fault, while it is quarantined, or with wrong params: then there are none. */
+int sonde_policy_observe(struct sonde_policies *, const char *name, enum sonde_entry,
+                         const struct sonde_request *, const struct json_t *facts,
+                         struct sonde_actions *);
