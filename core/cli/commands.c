@@ -68,6 +68,23 @@ static const struct cli_option simulate_options[] = {
 	{ NULL },
 };
 
+static const struct cli_option event_ls_options[] = {
+	{ "open", 0, NULL, "what is wrong now" },
+	{ NULL },
+};
+
+static const struct cli_option event_ack_options[] = {
+	{ "comment", 0, "TEXT", "who looks at it" },
+	{ NULL },
+};
+
+static const struct cli_option event_silence_options[] = {
+	{ "for", 0, "DURATION", "how long (default 1h)" },
+	{ "comment", 0, "TEXT", "why" },
+	{ "end", 0, "ID", "end this one" },
+	{ NULL },
+};
+
 static const struct cli_option plugin_options[] = {
 	{ "node", 0, "NODE", "of this node only" },
 	{ NULL },
@@ -123,7 +140,11 @@ const struct cli_command cli_commands[] = {
 	{ "schedule", "resume", "NAME", "run it again", NULL, cli_schedule_resume, 1, 1 },
 	{ "schedule", "run", "NAME", "measure now, once", NULL, cli_schedule_run, 1, 1 },
 	{ "schedule", "rm", "NAME", "remove it", NULL, cli_schedule_rm, 1, 1 },
-	{ "event", "ls", "", "the newest events", NULL, cli_event_ls, 0, 0 },
+	{ "event", "ls", "", "the newest events", event_ls_options, cli_event_ls, 0, 0 },
+	{ "event", "ack", "EVENT", "acknowledge the problem that it raised", event_ack_options,
+	  cli_event_ack, 1, 1 },
+	{ "event", "silence", "[MATCH]", "tell nobody of what matches; without it: list",
+	  event_silence_options, cli_event_silence, 0, 1 },
 	{ "apply", "", "-f FILE", "make the schedules what a YAML file says", apply_options, cli_apply,
 	  0, 0 },
 	{ NULL },

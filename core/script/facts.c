@@ -3,6 +3,7 @@
  * type than its row says is left out. */
 #include "script/facts.h"
 
+#include <lua.h>
 #include <string.h>
 
 const struct sonde_fact_row sonde_result_rows[] = {

@@ -3,7 +3,8 @@
  * result's JSON it stands. */
 #pragma once
 #include <jansson.h>
-#include <lua.h>
+
+struct lua_State;
 
 struct sonde_fact_row {
 	const char *name, *type, *doc;
@@ -19,4 +20,4 @@ enum { SONDE_FACT_ITEMS = 128 };
  * the last one. */
 json_t *sonde_result_facts(const json_t *result);
 /* Push them as a table; fields that the rows do not name are left out. */
-void sonde_facts_push(lua_State *, const struct sonde_fact_row *, const json_t *facts);
+void sonde_facts_push(struct lua_State *, const struct sonde_fact_row *, const json_t *facts);
