@@ -53,6 +53,7 @@ static const struct cli_option apply_options[] = {
 
 static const struct cli_option policy_apply_options[] = {
 	{ "dry-run", 0, NULL, "compile and test only" },
+	{ "shadow", 0, NULL, "let it decide beside the active one, and only compare" },
 	{ NULL },
 };
 

@@ -219,7 +219,7 @@ static int run_observer(lua_State *L)
 	lua_settop(L, 0);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, a->program->entry[entry]);
 	sonde_question_push(L, &a->question);
-	sonde_facts_push(L, entry == SONDE_ENTRY_ON_RESULT ? sonde_result_rows : sonde_node_rows,
+	sonde_facts_push(L, entry == SONDE_ENTRY_ON_RESULT ? sonde_result_rows : sonde_change_rows,
 	                 a->question.facts);
 	sonde_binding_push_view(L);
 	lua_call(L, 3, 0);

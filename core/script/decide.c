@@ -279,6 +279,10 @@ static void choose(struct sonde_policies *ps, const char *names, enum sonde_entr
 		out->fallback = true;
 		decide_builtin(&d, out);
 	}
+	struct sonde_policy *last = last_of(&d);
+	if (last && last->shadow && !out->fallback)
+		sonde_shadow_ask(ps, last, entry, req, sonde_chain_params(&d.chain, d.chain.n - 1), d.set,
+		                 d.want, out);
 	finish(&d, out);
 }
 

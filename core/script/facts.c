@@ -34,7 +34,7 @@ const struct sonde_fact_row sonde_result_rows[] = {
 	{ NULL, NULL, NULL, { NULL } },
 };
 
-const struct sonde_fact_row sonde_node_rows[] = {
+const struct sonde_fact_row sonde_change_rows[] = {
 	{ "node", "string", "its name", { NULL } },
 	{ "position", "position?", "the node in view", { NULL } },
 	{ "region", "string", "its region, \"\" when unknown", { NULL } },

@@ -11,7 +11,7 @@ struct sonde_fact_row {
 	const char *paths[4]; /* the first that is there; none: the caller sets it */
 };
 extern const struct sonde_fact_row sonde_result_rows[]; /* end with a NULL name */
-extern const struct sonde_fact_row sonde_node_rows[];
+extern const struct sonde_fact_row sonde_change_rows[];
 
 enum { SONDE_FACT_ITEMS = 128 };
 

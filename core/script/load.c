@@ -64,6 +64,8 @@ int sonde_policy_load(struct sonde_policies *ps, const char *name, const char *f
 	p->text = copy;
 	p->text_len = len;
 	p->version++;
+	sonde_shadow_free(p->shadow);
+	p->shadow = NULL;
 	p->off = false;
 	p->recent = 0;
 	return SONDE_OK;
@@ -85,6 +87,8 @@ int sonde_policy_adopt(struct sonde_policies *ps, struct sonde_policies *from, c
 	p->text = source->text;
 	p->text_len = source->text_len;
 	p->version = version;
+	sonde_shadow_free(p->shadow);
+	p->shadow = NULL;
 	p->off = false;
 	p->recent = 0;
 	p->program->binding.choice.columns = &ps->columns;

@@ -24,6 +24,7 @@ core_script_libscript_a_SOURCES = \
 	core/script/rule.c \
 	core/script/sandbox.c core/script/sandbox.h \
 	core/script/scratch.c core/script/scratch.h \
+	core/script/shadow.c \
 	core/script/simulate.c \
 	core/script/spread.c \
 	core/script/text.c core/script/text.h \

@@ -77,6 +77,14 @@ int sonde_policy_load(struct sonde_policies *, const char *name, const char *fil
  * no more. SONDE_ENOENT, SONDE_ENOMEM. */
 int sonde_policy_adopt(struct sonde_policies *, struct sonde_policies *from, const char *name,
                        uint32_t version);
+/* Take it over as the shadow of the active one: each time that decides (pick, assign, retry), the
+ * shadow is asked the same and its answer only compared. SONDE_ENOENT when there is no active one. A
+ * new version ends the shadow. It stops by itself after as many faults as quarantine a policy. */
+int sonde_policy_shadow(struct sonde_policies *, struct sonde_policies *from, const char *name);
+void sonde_policy_unshadow(struct sonde_policies *, const char *name);
+/* "shadow": {counters, the last differences} into an open object; nothing when there is none. */
+void sonde_policy_describe_shadow(const struct sonde_policies *, const char *name,
+                                  struct sonde_json *);
 /* Every *.lua of a directory but *.t.lua; an error names the first bad file, the rest load. */
 int sonde_policy_load_dir(struct sonde_policies *, const char *dir, struct sonde_error *);
 bool sonde_policy_exists(const struct sonde_policies *, const char *name);
@@ -98,6 +106,7 @@ struct sonde_policy_stats {
 	const char *name;
 	uint32_t version;
 	uint64_t decisions, fallbacks, faults, took_us;
+	uint64_t shadow_decisions, shadow_differs, shadow_faults;
 	size_t memory; /* bytes of its state now */
 	bool quarantined;
 };
@@ -230,7 +239,7 @@ struct sonde_actions {
 
 struct json_t;
 /* Ask one policy, which has the entry (ON_RESULT or ON_NODE), about facts named by
- * sonde_result_rows or sonde_node_rows (script/facts.h). SONDE_OK with its actions; SONDE_EDENIED
+ * sonde_result_rows or sonde_change_rows (script/facts.h). SONDE_OK with its actions; SONDE_EDENIED
  * after a fault, while it is quarantined, or with wrong params: then there are none. */
 int sonde_policy_observe(struct sonde_policies *, const char *name, enum sonde_entry,
                          const struct sonde_request *, const struct json_t *facts,

@@ -94,7 +94,7 @@ static void put_meta(struct sonde_buf *b)
 	for (const struct sonde_request_row *r = sonde_request_rows; r->name; r++)
 		put_field(b, r->name, r->type, r->doc);
 	put_facts(b, "result", sonde_result_rows);
-	put_facts(b, "node", sonde_node_rows);
+	put_facts(b, "node", sonde_change_rows);
 	sonde_buf_str(b, "\n---@class window\n---@field n integer\n---@field missing integer\n");
 	for (unsigned i = 0; i < sizeof(window_fields) / sizeof(window_fields[0]); i++)
 		put_field(b, window_fields[i], "number", "");
@@ -235,7 +235,7 @@ static void put_markdown(struct sonde_buf *b)
 	for (const struct sonde_fact_row *r = sonde_result_rows; r->name; r++)
 		put_row(b, r->name, r->type, r->doc);
 	put_head(b, "What on_node sees: `node`", "| field | type | |");
-	for (const struct sonde_fact_row *r = sonde_node_rows; r->name; r++)
+	for (const struct sonde_fact_row *r = sonde_change_rows; r->name; r++)
 		put_row(b, r->name, r->type, r->doc);
 	put_head(b, "The helpers: `lb`", "| call | returns | |");
 	for (const struct sonde_lb_row *r = sonde_lb_rows; r->name; r++) {

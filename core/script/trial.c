@@ -398,7 +398,7 @@ static int bench_observe(lua_State *L)
 	enum sonde_entry entry = result ? SONDE_ENTRY_ON_RESULT : SONDE_ENTRY_ON_NODE;
 	if (!sonde_policy_has(t->policies, "policy", entry))
 		return luaL_error(L, "the policy has no on_%s", result ? "result" : "node");
-	json_t *facts = facts_of(L, 2, result ? sonde_result_rows : sonde_node_rows);
+	json_t *facts = facts_of(L, 2, result ? sonde_result_rows : sonde_change_rows);
 	int rc = sonde_policy_observe(t->policies, "policy", entry, &req, facts, &actions);
 	json_decref(facts);
 	if (rc != SONDE_OK)

@@ -64,7 +64,8 @@ my $hook = serve(sub {
     $len = $1 if $line =~ /^content-length: (\d+)/i;
     $signature = $1 if $line =~ /^x-sonde-signature: (\S+)/i;
   }
-  read $c, my $body, $len;
+  my $body;
+  read $c, $body, $len;
   my $answer = $calls++ ? '204 No Content' : '503 Later';
   print $c "HTTP/1.1 $answer\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
   open my $f, '>>', $hooked;

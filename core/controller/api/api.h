@@ -94,6 +94,7 @@ void api_reload_plugins(struct call *);
 void api_list_policies(struct call *);
 void api_get_policy(struct call *);
 void api_put_policy(struct call *);
+void api_end_shadow(struct call *);
 void api_rollback_policy(struct call *);
 void api_simulate_policy(struct call *);
 void api_health(struct call *);

@@ -22,6 +22,8 @@ const struct route api_routes[] = {
 	  "Source and versions of a policy" },
 	{ SONDE_PUT, "/v1/policies/{id}", ROLE_ADMIN, api_put_policy,
 	  "Compile, test and swap in a policy" },
+	{ SONDE_DELETE, "/v1/policies/{id}/shadow", ROLE_ADMIN, api_end_shadow,
+	  "End the shadow of a policy" },
 	{ SONDE_POST, "/v1/policies/{id}/rollback", ROLE_ADMIN, api_rollback_policy,
 	  "Make an earlier version the newest one" },
 	{ SONDE_POST, "/v1/policies/{id}/simulate", ROLE_ADMIN, api_simulate_policy,

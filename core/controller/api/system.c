@@ -97,6 +97,12 @@ static void policy_metrics(const struct controller *c, struct sonde_buf *b)
 		  offsetof(struct sonde_policy_stats, faults) },
 		{ "microseconds_total", "Time its decisions took.",
 		  offsetof(struct sonde_policy_stats, took_us) },
+		{ "shadow_decisions_total", "Decisions that its shadow was asked, too.",
+		  offsetof(struct sonde_policy_stats, shadow_decisions) },
+		{ "shadow_differs_total", "Those in which the shadow chose other nodes.",
+		  offsetof(struct sonde_policy_stats, shadow_differs) },
+		{ "shadow_faults_total", "Those in which it failed.",
+		  offsetof(struct sonde_policy_stats, shadow_faults) },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
