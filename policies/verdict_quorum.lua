@@ -3,8 +3,9 @@
 -- down when more than half of its nodes see the target fail; the event is raised when at least
 -- `regions` of them are (or all, where there are fewer), and cleared when none is. A node on which
 -- all targets of late fail has a broken uplink and no vote, and a vote older than `max_age` does not
--- count: give it more than the interval of the schedule. Use it for "is it down?"; schedule it from nodes of several regions. With one target only,
--- a broken uplink cannot be told from a target that is down: `targets` says how many are needed.
+-- count: give it more than the interval of the schedule. Use it for "is it down?", with schedules
+-- that run on nodes of several regions. With one target only, a broken uplink cannot be told from a
+-- target that is down: `targets` says how many are needed.
 local function uplink_failed(req, result)
   local t = lb.tally("uplink " .. result.node, req.target or req.schedule, "", not result.ok,
                      req.params.max_age)

@@ -231,9 +231,23 @@ static void drop_old_silences(struct problems *ps)
 	}
 }
 
+/* What no result can clear any more: its schedule is gone. */
+static void end_orphans(struct problems *ps)
+{
+	struct sonde_action gone = { .text = "its schedule was removed", .cause = "the controller" };
+	struct problem *p;
+
+	for (size_t at = 0; (p = sonde_map_next(&ps->open, &at));) {
+		const struct schedule *s = schedules_by_id(&ps->c->schedules, &p->schedule);
+		if (!sonde_id_is_zero(&p->schedule) && (!s || s->removed))
+			problem_clear(ps, p, &gone);
+	}
+}
+
 void problems_tick(struct problems *ps)
 {
 	drop_old_silences(ps);
+	end_orphans(ps);
 	struct problems_job *pj = ps->dirty && !ps->storing ? calloc(1, sizeof(*pj)) : NULL;
 	if (!pj)
 		return;

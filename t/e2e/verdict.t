@@ -222,6 +222,9 @@ like($metrics, qr/^sonde_verdict_calls_total [1-9]/m, 'calls');
 like($metrics, qr/^sonde_verdict_dropped_total 0$/m, 'none dropped');
 like($metrics, qr/^sonde_notifications_total\{notifier="0",kind="webhook",outcome="sent"\} [1-9]/m, 'told');
 
+is($s->delete('/v1/schedules/web')->{status}, 204, 'the schedule is removed');
+ok($s->until(10, sub { !problems() }), 'and with it its problem');
+
 # ---- what is refused at the start ----
 for my $case (
   [ '--verdicts', 'nothing', qr/no policy "nothing" with on_result or on_node/ ],
