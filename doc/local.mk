@@ -5,3 +5,4 @@ EXTRA_DIST += doc/decisions.md
 EXTRA_DIST += doc/plugins.md
 EXTRA_DIST += doc/performance.md
 EXTRA_DIST += doc/probes.md
+EXTRA_DIST += doc/api.md

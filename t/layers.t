@@ -48,6 +48,7 @@ my @PLUGIN_LIBRARIES = (
 my @LIBRARIES = (
   [qr{^libwebsockets\.h$|^lws},         qw(net)],
   [qr{^lmdb\.h$},                       qw(store)],
+  [qr{^zlib\.h$},                       qw(net/gzip.c)],
   [qr{^(lua|lualib|lauxlib|luaconf)\.h}, qw(script controller)],
   [qr{^jsmn\.h$},                       qw(wire)],
   [qr{^curl/},                          qw(fetch)],

@@ -12,6 +12,7 @@ void sonde_json_init(struct sonde_json *j, struct sonde_buf *buf)
 	*j = (struct sonde_json){ .buf = buf };
 }
 
+/* Length of the valid UTF-8 sequence at s (1..4), 0 when broken (RFC 3629). */
 static unsigned utf8_len(const unsigned char *s, size_t n)
 {
 	if (s[0] < 0x80)
@@ -28,26 +29,48 @@ static unsigned utf8_len(const unsigned char *s, size_t n)
 	return want;
 }
 
+static bool is_plain(unsigned char c)
+{
+	/* One look-up instead of four comparisons: every letter of every result comes here. */
+	static const bool special[256] = {
+		[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true, [0x7f ... 0xff] = true,
+	};
+	return !special[c];
+}
+
+/* True when all eight bytes are plain; now and then false though they are. */
+static bool are_plain(const unsigned char *s)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t x;
+
+	memcpy(&x, s, sizeof(x));
+	uint64_t quote = (x ^ ones * '"') - ones, backslash = (x ^ ones * '\\') - ones;
+	return !((x | (x - ones * 0x20) | (x + ones) | quote | backslash) & ones * 0x80);
+}
+
 static size_t plain_run(const unsigned char *s, size_t n)
 {
 	size_t i = 0;
-	while (i < n && s[i] >= 0x20 && s[i] < 0x7f && s[i] != '"' && s[i] != '\\')
+
+	while (n - i >= 8 && are_plain(s + i))
+		i += 8;
+	while (i < n && is_plain(s[i]))
 		i++;
 	return i;
 }
 
 static void quote_one(struct sonde_buf *b, unsigned char c)
 {
-	static const char letter[] = "\"\"\\\\\nn\tt\rr\bb\ff";
+	static const char letters[256] = {
+		['"'] = '"', ['\\'] = '\\', ['\n'] = 'n', ['\t'] = 't',
+		['\r'] = 'r', ['\b'] = 'b', ['\f'] = 'f',
+	};
 
-	for (const char *l = letter; *l; l += 2) {
-		if ((unsigned char)*l == c) {
-			sonde_buf_char(b, '\\');
-			sonde_buf_char(b, l[1]);
-			return;
-		}
-	}
-	sonde_buf_printf(b, "\\u%04x", c);
+	if (letters[c])
+		sonde_buf_add(b, (const char[]){ '\\', letters[c] }, 2);
+	else
+		sonde_buf_printf(b, "\\u%04x", c);
 }
 
 void sonde_json_quote(struct sonde_buf *b, const char *text, size_t n)
@@ -185,7 +208,6 @@ void sonde_json_number(struct sonde_json *j, const char *key, double v, int digi
 		j->buf->len += sonde_format_number(p, v, digits);
 }
 
-/* Length of the valid UTF-8 sequence at s (1..4), 0 when broken (RFC 3629). */
 void sonde_json_text(struct sonde_json *j, const char *key, const char *text, size_t len)
 {
 	lead(j, key);

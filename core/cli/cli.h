@@ -151,6 +151,12 @@ void cli_print_rows(const struct cli *, const struct cli_column *, unsigned colu
 int cli_measure(struct cli *, int argc, char **argv, bool help);
 /* Print a measurement in the chosen format; the exit code its results call for. */
 int cli_show_results(struct cli *, const json_t *measurement, bool latency_only);
+extern const struct cli_option cli_measurement_ls_options[], cli_rerun_options[],
+	cli_export_options[];
+int cli_measurement_ls(struct cli *, const struct cli_args *);
+int cli_measurement_cancel(struct cli *, const struct cli_args *);
+int cli_measurement_rerun(struct cli *, const struct cli_args *);
+int cli_export(struct cli *, const struct cli_args *);
 int cli_measurement_show(struct cli *, const struct cli_args *);
 int cli_node_ls(struct cli *, const struct cli_args *);
 int cli_node_show(struct cli *, const struct cli_args *);
@@ -169,6 +175,13 @@ int cli_measurement_explain(struct cli *, const struct cli_args *);
 int cli_plugin_new(struct cli *, const struct cli_args *);
 int cli_plugin_check(struct cli *, const struct cli_args *);
 extern const struct cli_option cli_plugin_new_options[], cli_plugin_check_options[];
+/* The parts of an http or https URL; absent ones are "". */
+struct cli_url {
+	const char *protocol; /* HTTP or HTTPS */
+	char host[256], port[6], path[4096], query[4096];
+};
+/* False when it is none, or a part is too long. */
+bool cli_split_url(const char *text, struct cli_url *);
 int cli_policy_ls(struct cli *, const struct cli_args *);
 int cli_policy_show(struct cli *, const struct cli_args *);
 int cli_policy_new(struct cli *, const struct cli_args *);

@@ -104,6 +104,11 @@ const struct cli_command cli_commands[] = {
 	  cli_token_create, 0, 0 },
 	{ "token", "ls", "", "list registration tokens", NULL, cli_token_ls, 0, 0 },
 	{ "token", "rm", "ID", "revoke a registration token", NULL, cli_token_rm, 1, 1 },
+	{ "measurement", "ls", "", "the newest measurements", cli_measurement_ls_options,
+	  cli_measurement_ls, 0, 0 },
+	{ "measurement", "cancel", "ID", "end a measurement now", NULL, cli_measurement_cancel, 1, 1 },
+	{ "measurement", "rerun", "ID", "measure the same again", cli_rerun_options,
+	  cli_measurement_rerun, 1, 1 },
 	{ "measurement", "show", "ID", "a measurement: its placement and results", NULL,
 	  cli_measurement_show, 1, 1 },
 	{ "measurement", "explain", "ID", "why these nodes: filters, policy, answer", NULL,
@@ -148,6 +153,8 @@ const struct cli_command cli_commands[] = {
 	  event_silence_options, cli_event_silence, 0, 1 },
 	{ "apply", "", "-f FILE", "make the schedules what a YAML file says", apply_options, cli_apply,
 	  0, 0 },
+	{ "export", "", "", "results as JSON lines, or as CSV with -o csv", cli_export_options,
+	  cli_export, 0, 0 },
 	{ NULL },
 };
 

@@ -81,30 +81,46 @@ static void add_facts(struct sonde_buf *b, const json_t *row)
 		sonde_buf_char(b, ')');
 }
 
-static void help_param(const json_t *row, bool as_flag, struct sonde_buf *b)
+enum { LEFT = 160 };
+
+static void name_param(const json_t *row, bool as_flag, char left[LEFT])
 {
 	const char *name = cli_str(row, "name"), *type = cli_str(row, "type");
-	char kebab[64], left[160];
+	char kebab[64];
 
 	if (as_flag)
-		snprintf(left, sizeof(left), "    --%s %s", cli_kebab(name, kebab, sizeof(kebab)),
+		snprintf(left, LEFT, "    --%s %s", cli_kebab(name, kebab, sizeof(kebab)),
 		         strcmp(type, "bool") ? type : "");
 	else
-		snprintf(left, sizeof(left), "%-22s %s", name, type);
+		snprintf(left, LEFT, "%-22s %s", name, type);
+}
+
+static void help_param(const json_t *row, bool as_flag, int width, struct sonde_buf *b)
+{
+	char left[LEFT];
+
+	name_param(row, as_flag, left);
 	sonde_buf_reset(b);
 	add_facts(b, row);
-	cli_printf("  %-26s %s%s\n", left, cli_str(row, "help"), sonde_buf_cstr(b));
+	cli_printf("  %-*s %s%s\n", width, left, cli_str(row, "help"), sonde_buf_cstr(b));
 }
 
 void cli_help_params(const json_t *rows, bool as_flags)
 {
+	char left[LEFT];
 	struct sonde_buf b;
 	const json_t *row;
+	int width = 26;
 	size_t i;
 
 	sonde_buf_init(&b, 4096);
+	json_array_foreach(rows, i, row) {
+		name_param(row, as_flags, left);
+		if ((int)strlen(left) > width)
+			width = (int)strlen(left);
+	}
 	json_array_foreach(rows, i, row)
-		help_param(row, as_flags, &b);
+		help_param(row, as_flags, width, &b);
 	sonde_buf_deinit(&b);
 }
 

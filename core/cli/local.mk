@@ -4,9 +4,9 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/admin.c core/cli/args.c core/cli/ask.c core/cli/cli.h core/cli/commands.c core/cli/event.c \
 	core/cli/explain.c core/cli/help.c core/cli/measure.c core/cli/policy.c core/cli/print.c \
 	core/cli/reload.c core/cli/rows.c core/cli/settings.c core/cli/show.c
-	core/cli/help.c core/cli/measure.c core/cli/print.c core/cli/reload.c core/cli/rows.c core/cli/settings.c \
-	core/cli/show.c
 core_cli_libcli_a_SOURCES += core/cli/apply.c core/cli/schedule.c
+core_cli_libcli_a_SOURCES += core/cli/url.c
+core_cli_libcli_a_SOURCES += core/cli/results.c
 core_cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
 
 # `sonde plugin new` brings its files along: each becomes a string.

@@ -177,6 +177,32 @@ static void add_options(const struct measure *m, json_t *request)
 	json_decref(options);
 }
 
+/* "https://host:8443/path?query" as target and options; what was said by an option wins. A
+ * target that is no URL, or a type that has no use for one, is left alone. */
+static void add_url(const struct measure *m, json_t *request)
+{
+	const json_t *row, *rows = cli_at(m->plugin, "params");
+	struct cli_url u;
+	bool takes = false;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+		takes |= !strcmp(cli_str(row, "name"), "request.path");
+	if (!takes || !cli_split_url(m->args.words[0], &u))
+		return;
+	const char *const parts[][2] = { { "protocol", u.protocol }, { "port", u.port },
+		                         { "request.path", u.path }, { "request.query", u.query } };
+	json_t *options = json_object_get(request, "measurementOptions");
+	if (!options) {
+		options = json_object();
+		json_object_set_new(request, "measurementOptions", options);
+	}
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (*parts[i][1] && !cli_option(&m->args, parts[i][0]))
+			set_at(options, parts[i][0], json_string(parts[i][1]));
+	json_object_set_new(request, "target", json_string(u.host));
+}
+
 static int add_params(const struct measure *m, json_t *request)
 {
 	const char *text = cli_option(&m->args, "policy-params");
@@ -202,6 +228,7 @@ static void fill(const struct measure *m, const char *from, json_t *request)
 			json_object_set_new(request, texts[i][1],
 			                    json_string(cli_option(&m->args, texts[i][0])));
 	add_options(m, request);
+	add_url(m, request);
 }
 
 static int check(struct measure *m)

@@ -120,14 +120,23 @@ static int verdict(const json_t *results)
 	return target || (ours && !ok) ? EXIT_RESULT : ours ? EXIT_PARTIAL : EXIT_OK;
 }
 
+/* Figures make a table; a text of several lines is shown as the classic tool prints it. */
 static void print_people(const struct cli *cli, const json_t *results)
 {
-	bool stats = false;
+	bool stats = false, text = false;
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(results, i, row)
+	json_array_foreach(results, i, row) {
 		stats |= cli_at(row, "result.stats") != NULL;
+		const char *newline = strchr(cli_str(row, "result.rawOutput"), '\n');
+		text |= newline && newline[1];
+	}
+	if (!stats && text && cli->format == FORMAT_TABLE) {
+		print_raw(results);
+		print_failures(results);
+		return;
+	}
 	if (!stats) {
 		cli_print_rows(cli, plain_columns, COUNT(plain_columns), results);
 		return;

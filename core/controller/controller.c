@@ -330,7 +330,7 @@ static int make_guard(struct controller *c, struct sonde_error *e)
 
 static int listen_on(struct controller *c, struct sonde_error *e)
 {
-	static struct sonde_ws_route routes[2];
+	static struct sonde_ws_route routes[3];
 	char host[256];
 	const char *colon = strrchr(c->options.listen, ':');
 	char *end;
@@ -342,10 +342,11 @@ static int listen_on(struct controller *c, struct sonde_error *e)
 		                  c->options.listen);
 	snprintf(host, sizeof(host), "%.*s", (int)(colon - c->options.listen), c->options.listen);
 	routes[0] = (struct sonde_ws_route){ "/v1/nodes/connect", "sonde.node.v1", &link_events, c };
+	routes[1] = (struct sonde_ws_route){ "/v1/live", "sonde.live.v1", &live_events, c };
 	struct sonde_listen l = {
 		.host = host[0] && strcmp(host, "*") ? host : NULL, .port = (uint16_t)port,
 		.cert = c->options.cert, .key = c->options.key, .http = api_handle, .http_arg = c,
-		.routes = routes,
+		.routes = routes, .headers = "Link: </v1/spec.yaml>; rel=\"service-desc\"\r\n",
 	};
 	if (access(c->options.web, R_OK) == 0) {
 		l.static_dir = c->options.web;
@@ -398,6 +399,9 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	c->tasks.close = ingest_close_task;
 	c->tasks.replace = replace;
 	c->tasks.arg = c;
+	waits_init(&c->waits, c);
+	live_init(&c->live, c);
+	rollups_init(&c->rollups, c);
 	rc = load_state(c, e);
 	if (rc == SONDE_OK && !tokens_have_admin(&c->tokens))
 		rc = make_admin_token(c);
@@ -438,6 +442,9 @@ void controller_stop(struct controller *c)
 	if (c->stopping)
 		return;
 	c->stopping = c->changes.stopping = true;
+	waits_stop(&c->waits);
+	live_stop(&c->live);
+	rollups_stop(&c->rollups);
 	sonde_net_close(c->net, net_closed, c);
 }
 
@@ -446,6 +453,8 @@ void controller_deinit(struct controller *c)
 	notify_free(c->notify);
 	verdicts_deinit(&c->verdicts);
 	problems_deinit(&c->problems);
+	waits_deinit(&c->waits);
+	rollups_deinit(&c->rollups);
 	schedules_deinit(&c->schedules);
 	events_deinit(&c->events);
 	tasks_deinit(&c->tasks);

@@ -3,16 +3,19 @@
 #pragma once
 #include <uv.h>
 
+#include "controller/api/wait.h"
 #include "controller/bus.h"
 #include "controller/decisions.h"
 #include "controller/events.h"
 #include "controller/ingest.h"
+#include "controller/live.h"
 #include "controller/nodes.h"
 #include "controller/options.h"
 #include "controller/placement.h"
 #include "controller/notify.h"
 #include "controller/policies.h"
 #include "controller/problems.h"
+#include "controller/rollup.h"
 #include "controller/schedules.h"
 #include "controller/tasks.h"
 #include "controller/tokens.h"
@@ -62,6 +65,9 @@ struct controller {
 	struct policies changes; /* of policies */
 	struct sonde_buf trace; /* of the placement now being made */
 	struct ingest ingest;
+	struct waits waits;
+	struct live live;
+	struct rollups rollups;
 	struct events events;
 	struct problems problems;
 	struct verdicts verdicts;

@@ -74,7 +74,8 @@ static void compose(struct sonde_buf *b, const struct sonde_msg_result *r,
 
 	sonde_json_init(&j, b);
 	sonde_json_open(&j, NULL, '{');
-	sonde_json_str(&j, "status", r->failure ? "failed" : "finished");
+	sonde_json_str(&j, "status", r->why.s == tasks_offline ? "offline" :
+	                             r->failure ? "failed" : "finished");
 	if (r->failure) {
 		sonde_json_str(&j, "failureSource", failure_source(r->failure));
 		sonde_json_str(&j, "failure", sonde_failure_name(r->failure));

@@ -5,6 +5,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/enrol.c \
 	core/controller/api/explain.c \
 	core/controller/api/locations.c \
+	core/controller/api/measurement_list.c \
 	core/controller/api/measurement_view.c \
 	core/controller/api/measurements.c \
 	core/controller/api/nodes.c \
@@ -14,20 +15,30 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/schedules.c core/controller/api/schedule_view.c \
 	core/controller/api/reading.h \
 	core/controller/api/request.c core/controller/api/request.h \
+	core/controller/api/query.c \
+	core/controller/api/results.c core/controller/api/results.h \
 	core/controller/api/route.c \
+	core/controller/api/series.c \
+	core/controller/api/stats.c \
 	core/controller/api/system.c \
+	core/controller/api/timeout.c \
 	core/controller/api/tokens.c \
+	core/controller/api/wait.c core/controller/api/wait.h \
 	core/controller/bus.c core/controller/bus.h \
 	core/controller/controller.c core/controller/controller.h \
 	core/controller/decisions.c core/controller/decisions.h \
 	core/controller/events.c core/controller/events.h \
 	core/controller/describe.c core/controller/describe.h \
+	core/controller/histogram.c core/controller/histogram.h \
 	core/controller/ingest.c core/controller/ingest.h \
 	core/controller/link.c core/controller/link.h \
+	core/controller/live.c core/controller/live.h \
+	core/controller/magic.c core/controller/magic.h \
 	core/controller/node_plugins.c core/controller/node_plugins.h \
 	core/controller/node_view.c \
 	core/controller/nodes.c core/controller/nodes.h \
 	core/controller/options.c core/controller/options.h \
+	core/controller/places.c core/controller/places.h \
 	core/controller/placement.c core/controller/placement.h \
 	core/controller/policies.c core/controller/policies.h \
 	core/controller/notify.c core/controller/notify.h \
@@ -35,6 +46,8 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/problems.c core/controller/problems.h \
 	core/controller/quarantine.c core/controller/quarantine.h \
 	core/controller/record.c core/controller/record.h \
+	core/controller/result_facts.c core/controller/result_facts.h \
+	core/controller/rollup.c core/controller/rollup.h \
 	core/controller/schedule.c core/controller/schedule.h \
 	core/controller/schedule_booked.c core/controller/schedule_nodes.c core/controller/schedule_push.c \
 	core/controller/schedule_runs.c core/controller/schedule_store.c \
@@ -56,3 +69,8 @@ sbin_PROGRAMS += sonde-controller
 sonde_controller_SOURCES = core/controller/main.c
 sonde_controller_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
 sonde_controller_LDADD = $(CONTROLLER_LIBS)
+
+C_TESTS += t/controller/facts_test
+t_controller_facts_test_SOURCES = t/controller/facts_test.c
+t_controller_facts_test_LDADD = t/libtap.a core/controller/libcontroller.a core/base/libbase.a \
+	$(SODIUM_LIBS) -lm

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "controller/magic.h"
+#include "controller/places.h"
 
 void node_put_tags(const struct node *node, struct sonde_json *j)
 {
@@ -28,9 +30,10 @@ static void put_text(struct sonde_json *j, const char *key, const char *text)
 void node_location(const struct node *node, struct sonde_json *j)
 {
 	const struct node_facts *f = &node->facts;
+	const struct place *country = place_find(f->country);
 
-	put_text(j, "continent", f->continent);
-	put_text(j, "region", f->region);
+	put_text(j, "continent", node_continent(node));
+	put_text(j, "region", f->region && *f->region ? f->region : country ? place_region(country)->name : "");
 	put_text(j, "country", f->country);
 	sonde_json_str(j, "state", f->state && *f->state ? f->state : NULL);
 	put_text(j, "city", f->city);

@@ -49,6 +49,10 @@ const struct sonde_param controller_rows[] = {
 	    .def = "1h", .max = INT64_C(1000) * 86400 * 365),
 	ROW("retain", INT, retain_days, "days that results are kept", .unit = "days", .def = "30",
 	    .min = 1, .max = 36500),
+	ROW("rollup.minutes", INT, rollup_minute_days, "days that rollups of a minute are kept",
+	    .unit = "days", .def = "7", .min = 1, .max = 3650),
+	ROW("rollup.hours", INT, rollup_hour_days, "days that rollups of an hour are kept",
+	    .unit = "days", .def = "400", .min = 1, .max = 3650),
 	{ 0 },
 };
 

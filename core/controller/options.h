@@ -27,6 +27,7 @@ struct controller_options {
 	int64_t map_bytes;
 	int64_t deregistered_ns; /* how long a deregistered node stays listed */
 	int64_t retain_days;     /* of results */
+	int64_t rollup_minute_days, rollup_hour_days; /* of rollups; those of days stay */
 };
 
 extern const char *const controller_log_levels[];

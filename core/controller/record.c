@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 
-enum { VERSION = 3, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
+enum { VERSION = 4, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
 
 static const struct {
 	size_t offset;
@@ -33,6 +33,8 @@ static const struct {
 	{ offsetof(struct record, params), TEXT, 3 },
 	{ offsetof(struct record, schedule), TEXT, 3 },
 	{ offsetof(struct record, due_ms), U64, 3 },
+	{ offsetof(struct record, priority), U8, 4 },
+	{ offsetof(struct record, reused), U8, 4 },
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };

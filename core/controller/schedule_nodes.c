@@ -66,7 +66,7 @@ static int search(struct schedules *ss, struct schedule *s, const struct node *o
 			.leave_out_count = anew ? 0 : present(ss, s, have),
 		};
 		for (unsigned i = 0; only && i < f->r.location_count; i++) {
-			if (!location_matches(&f->r.locations[i], only))
+			if (!location_matches(&ss->c->nodes, &f->r.locations[i], only))
 				continue;
 			pr.locations = &f->r.locations[i];
 			pr.location_count = 1;

@@ -75,6 +75,12 @@ struct measurement *tasks_find(const struct tasks *, const struct sonde_id *);
 /* A task that is neither closing nor done and has this attempt, or NULL. */
 struct task *tasks_waiting_for(const struct tasks *, const struct sonde_id *, uint32_t index,
                                uint32_t attempt);
+/* Why a task of reused nodes ends at once; the very text, so that its result can be told by it. */
+extern const char tasks_offline[];
+/* End the tasks whose nodes are away; for a measurement that was opened just now. */
+void tasks_close_absent(struct tasks *, struct measurement *);
+/* End what is not over; how many that were. Nodes that run them are told. */
+unsigned tasks_cancel(struct tasks *, struct measurement *);
 /* Send what can be sent to nodes that changed. Call after a batch of changes. */
 void tasks_flush(struct tasks *);
 void tasks_touch(struct tasks *, struct node *); /* its window may have room now */

@@ -47,12 +47,13 @@ static int unknown(struct walk *w, const char *key)
 	return sonde_fail(w->err, SONDE_EINVAL, path, "is unknown");
 }
 
-static int set_defaults(struct walk *w)
+int sonde_rows_defaults(struct sonde_rows rows, void *args, struct sonde_pool *pool,
+                        struct sonde_error *err)
 {
 	struct sonde_param row;
 
-	for (unsigned i = 0; sonde_row_at(w->rows, i, &row); i++) {
-		int rc = row.def ? sonde_row_set_text(&row, w->args, row.def, w->pool, w->err) : 0;
+	for (unsigned i = 0; sonde_row_at(rows, i, &row); i++) {
+		int rc = row.def ? sonde_row_set_text(&row, args, row.def, pool, err) : 0;
 		if (rc)
 			return rc;
 	}
@@ -65,7 +66,7 @@ static int set_leaf(struct walk *w, const json_t *value, bool *found)
 
 	*found = false;
 	for (unsigned i = 0; sonde_row_at(w->rows, i, &row); i++) {
-		if (strcmp(row.name, w->path))
+		if (*row.name != *w->path || strcmp(row.name, w->path))
 			continue;
 		*found = true;
 		w->seen[i / 8] |= 1u << i % 8;
@@ -132,20 +133,25 @@ static int walk_object(struct walk *w, const json_t *object)
 	return SONDE_OK;
 }
 
-int sonde_rows_fill(struct sonde_rows rows, const json_t *object, void *args,
-                    struct sonde_pool *pool, struct sonde_error *err)
+int sonde_rows_fill_over(struct sonde_rows rows, const json_t *object, void *args,
+                         struct sonde_pool *pool, struct sonde_error *err)
 {
 	struct walk w = { .rows = rows, .args = args, .pool = pool, .err = err };
 	struct sonde_param row;
-	int rc = set_defaults(&w);
 
-	if (rc)
-		return rc;
 	if (object && !json_is_object(object))
 		return sonde_fail(err, SONDE_EINVAL, "", "must be an object");
-	rc = object ? walk_object(&w, object) : SONDE_OK;
+	int rc = object ? walk_object(&w, object) : SONDE_OK;
 	for (unsigned i = 0; !rc && sonde_row_at(rows, i, &row); i++)
 		if (row.flags & SONDE_PARAM_REQUIRED && !(w.seen[i / 8] & 1u << i % 8))
 			rc = sonde_fail(err, SONDE_EINVAL, row.name, "is required");
 	return rc;
+}
+
+int sonde_rows_fill(struct sonde_rows rows, const json_t *object, void *args,
+                    struct sonde_pool *pool, struct sonde_error *err)
+{
+	int rc = sonde_rows_defaults(rows, args, pool, err);
+
+	return rc ? rc : sonde_rows_fill_over(rows, object, args, pool, err);
 }

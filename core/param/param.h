@@ -33,6 +33,11 @@ bool sonde_row_at(struct sonde_rows, unsigned i, struct sonde_param *out);
  * (with a suggestion for an unknown key). */
 int sonde_rows_fill(struct sonde_rows, const json_t *object, void *args, struct sonde_pool *,
                     struct sonde_error *);
+/* The same in two steps, for who fills many structs from the same rows: the defaults once, and then
+ * a copy of them for each input. What the copies point to lives in the pool of the defaults. */
+int sonde_rows_defaults(struct sonde_rows, void *args, struct sonde_pool *, struct sonde_error *);
+int sonde_rows_fill_over(struct sonde_rows, const json_t *object, void *args, struct sonde_pool *,
+                         struct sonde_error *);
 /* Set one row from text as a user types it (flag, environment variable, YAML scalar, default). */
 int sonde_row_set_text(const struct sonde_param *, void *args, const char *text,
                        struct sonde_pool *, struct sonde_error *);

@@ -16,8 +16,14 @@ bool sonde_row_at(struct sonde_rows rows, unsigned i, struct sonde_param *out)
 
 	if (!rows.first || i >= SONDE_ROWS_MAX)
 		return false;
-	memset(out, 0, sizeof(*out));
-	memcpy(out, (const char *)rows.first + (size_t)i * rows.stride, n);
+	const char *at = (const char *)rows.first + (size_t)i * rows.stride;
+	/* The usual case apart: a copy of known size takes no call. */
+	if (n == sizeof(*out)) {
+		memcpy(out, at, sizeof(*out));
+	} else {
+		memset(out, 0, sizeof(*out));
+		memcpy(out, at, n);
+	}
 	return out->type != SONDE_TYPE_END;
 }
 

@@ -25,13 +25,13 @@ void sonde_result_deinit(struct sonde_result *r)
 
 static bool key_ok(const char *key)
 {
+	static const bool good[256] = { [0x20 ... '"' - 1] = true, ['"' + 1 ... '\\' - 1] = true,
+		                        ['\\' + 1 ... 0x7e] = true };
 	size_t n = 0;
 
-	for (; key[n] && n <= KEY_MAX; n++)
-		if ((unsigned char)key[n] < 0x20 || (unsigned char)key[n] > 0x7e ||
-		    key[n] == '"' || key[n] == '\\')
-			return false;
-	return n && n <= KEY_MAX;
+	while (n <= KEY_MAX && good[(unsigned char)key[n]])
+		n++;
+	return n && n <= KEY_MAX && !key[n];
 }
 
 static bool may_write(struct sonde_result *r, const char *key)

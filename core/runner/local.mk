@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LIBRARIES += core/runner/librunner.a
 core_runner_librunner_a_SOURCES = \
-	core/runner/channel.c \
+	core/runner/channel.c core/runner/given.c \
 	core/runner/host.c \
 	core/runner/options.c core/runner/options.h \
 	core/runner/poller.c core/runner/poller.h \

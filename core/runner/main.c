@@ -20,7 +20,7 @@
 #include "runner/rehearse.h"
 #include "runner/runner.h"
 
-enum { DESCRIBE_MAX = 8 << 20 };
+enum { DESCRIBE_MAX = 8 << 20, DEFAULTS_MAX = SONDE_PLUG_MAX * SONDE_PROBE_MEMORY };
 
 static int complain(const struct sonde_error *e)
 {
@@ -193,6 +193,7 @@ static int serve(struct sonde_runner *r, const struct sonde_runner_options *o,
 	TAILQ_INIT(&r->waiting);
 	TAILQ_INIT(&r->talking);
 	sonde_map_init(&r->by_key);
+	sonde_pool_init(&r->defaults_pool, DEFAULTS_MAX);
 	sonde_channel_init(&r->channel, (int)o->fd);
 	int status = sonde_poller_init(&r->poller);
 	if (status)
@@ -215,6 +216,7 @@ static int serve(struct sonde_runner *r, const struct sonde_runner_options *o,
 	sonde_poller_deinit(&r->poller);
 	sonde_channel_deinit(&r->channel);
 	sonde_map_deinit(&r->by_key);
+	sonde_given_deinit(r);
 	return status;
 }
 

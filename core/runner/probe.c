@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "param/param.h"
 
 enum { DEFAULT_TIMEOUT_MS = 10000 };
 #define GRACE_NS SONDE_NS_PER_S
@@ -71,6 +70,7 @@ static void free_run(struct sonde_run *run)
 {
 	sonde_result_deinit(&run->result);
 	sonde_pool_deinit(&run->pool);
+	sonde_given_drop(run->given);
 	free(run);
 }
 
@@ -132,8 +132,10 @@ void sonde_run_over(struct sonde_run *run, enum sonde_failure failure, const cha
 	run->over = true;
 	run->took_ns = sonde_boottime_ns() - run->started_ns;
 	run->failure = failure > SONDE_FAIL_INTERNAL ? SONDE_FAIL_INTERNAL : failure;
-	snprintf(run->why, sizeof(run->why), "%s", why ? why : "");
-	tidy(run->why);
+	if (why && *why) {
+		snprintf(run->why, sizeof(run->why), "%s", why);
+		tidy(run->why);
+	}
 	stop_everything(run);
 }
 
@@ -225,7 +227,6 @@ static int fill_args(struct sonde_run *run, const struct sonde_msg_task *t, stru
 {
 	const struct sonde_plugin *d = &run->plug->desc;
 	void *args = sonde_pool_alloc(&run->pool, d->args_size + 1);
-	json_t *options = NULL;
 
 	run->probe.state = sonde_pool_alloc(&run->pool, d->state_size + 1);
 	run->probe.target = sonde_pool_strndup(&run->pool, t->target.s, t->target.len);
@@ -234,16 +235,11 @@ static int fill_args(struct sonde_run *run, const struct sonde_msg_task *t, stru
 		return sonde_fail(e, SONDE_ENOMEM, NULL, "out of memory");
 	if (strlen(run->probe.target) != t->target.len)
 		return sonde_fail(e, SONDE_EINVAL, "target", "must not contain a zero byte");
-	if (t->options.len) {
-		options = sonde_json_load(t->options.s, t->options.len, e);
-		if (!options)
-			return SONDE_EINVAL;
-	}
-	int status = sonde_rows_fill(run->plug->params, options, args, &run->pool, e);
-	json_decref(options);
-	if (status == SONDE_OK && d->check && d->check(args, run->probe.target, e))
-		return SONDE_EINVAL;
-	return status;
+	int status = sonde_given_hold(run->runner, run->plug, t->options, &run->given, e);
+	if (status)
+		return status;
+	memcpy(args, sonde_given_args(run->given), d->args_size);
+	return d->check && d->check(args, run->probe.target, e) ? SONDE_EINVAL : SONDE_OK;
 }
 
 static struct sonde_run *new_run(struct sonde_runner *r, const struct sonde_plug *plug,

@@ -32,6 +32,7 @@ struct sonde_run {
 	const struct sonde_plug *plug;
 	struct sonde_task_key key;
 	struct sonde_pool pool;
+	struct sonde_given *given; /* holds the texts of the arguments */
 	struct sonde_result result;
 	LIST_HEAD(, sonde_timer) timers;
 	LIST_HEAD(, sonde_watch) watches;

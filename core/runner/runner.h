@@ -55,6 +55,9 @@ struct sonde_runner {
 	struct sonde_resolver *resolver;
 	struct sonde_guard *guard;
 	struct sonde_plugset *plugs;
+	void *defaults[SONDE_PLUG_MAX]; /* arguments of each plugin, read when first needed */
+	struct sonde_pool defaults_pool;
+	struct sonde_given *given[SONDE_PLUG_MAX]; /* what the last task of each gave: given.c */
 	struct sonde_decoder *decoder;
 	struct sonde_map by_key;        /* struct sonde_task_key -> running struct sonde_run */
 	TAILQ_HEAD(, sonde_run) running;
@@ -71,6 +74,16 @@ struct sonde_runner {
 /* Runs until quit and drained, or the node is gone. SONDE_OK, or SONDE_EIO when the loop could not
  * be made. */
 int sonde_runner_loop(struct sonde_runner *);
+
+/* given.c */
+/* The arguments that a plugin's task asks for, held for the caller: those of the task before when
+ * the options are the same text. Read only; what they point to lives as long as they are held.
+ * SONDE_OK, SONDE_ENOMEM or SONDE_EINVAL with the sentence filled. */
+int sonde_given_hold(struct sonde_runner *, const struct sonde_plug *, struct sonde_text options,
+                     struct sonde_given **, struct sonde_error *);
+const void *sonde_given_args(const struct sonde_given *);
+void sonde_given_drop(struct sonde_given *); /* NULL is fine */
+void sonde_given_deinit(struct sonde_runner *);
 
 /* probe.c */
 /* Start the task, or send its outcome at once when it cannot be started. came_ns: when its

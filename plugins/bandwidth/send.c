@@ -22,13 +22,21 @@ static void connect_control(struct sonde_probe *, void *);
 
 /* ---- round trips on the control connection ---- */
 
+/* The time before the call: on a near path the answer is on its way before it returns. */
+static void ask_now(struct sonde_probe *p)
+{
+	struct bw_state *s = p->state;
+	int64_t now = p->host->now(p);
+
+	if (!s->asked_ns && bw_say(&s->control, "p"))
+		s->asked_ns = now;
+}
+
 static void ask(struct sonde_probe *p, void *arg)
 {
 	struct bw_state *s = p->state;
 
-	s->timer = NULL;
-	if (!s->asked_ns && bw_say(&s->control, "p"))
-		s->asked_ns = p->host->now(p);
+	ask_now(p);
 	s->timer = p->host->timer_start(p, PING_NS, ask, NULL);
 }
 
@@ -149,8 +157,8 @@ static void on_line(struct sonde_probe *p, const char *line, int len)
 		answered(p);
 		if (s->phase == IDLE && s->idle.count == IDLE_PINGS)
 			open_streams(p);
-		else if (s->phase == IDLE && bw_say(&s->control, "p"))
-			s->asked_ns = p->host->now(p);
+		else if (s->phase == IDLE)
+			ask_now(p);
 	} else if (!strcmp(line, "ok") && s->phase == CONNECT) {
 		s->phase = IDLE;
 		ask(p, NULL);

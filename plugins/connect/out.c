@@ -22,10 +22,18 @@ void sonde_say(struct sonde_probe *p, const char *fmt, ...)
 
 const char *sonde_ms_text(double ns, char out[SONDE_MS_TEXT])
 {
-	int64_t us = (int64_t)(ns / 1000 + 0.5);
+	uint64_t us = ns > 0 ? (uint64_t)(ns / 1000 + 0.5) : 0;
+	char *at = out + SONDE_MS_TEXT - 1;
 
-	snprintf(out, SONDE_MS_TEXT, "%" PRId64 ".%03d", us / 1000, (int)(us % 1000));
-	return out;
+	/* Backwards, because printf is what a probe would mostly do. */
+	*at = '\0';
+	for (unsigned i = 0; i < 3; i++, us /= 10)
+		*--at = (char)('0' + us % 10);
+	*--at = '.';
+	do
+		*--at = (char)('0' + us % 10);
+	while (us /= 10);
+	return at;
 }
 
 const char *sonde_loss_text(unsigned total, unsigned rcv, char out[SONDE_MS_TEXT])

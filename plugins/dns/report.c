@@ -15,12 +15,33 @@
 
 static const char hidden_address[] = "x.x.x.x";
 
+/* inet_ntop goes through printf, which is a large part of a short probe. */
+static const char *ipv4_text(const uint8_t *raw, char *out)
+{
+	char *at = out;
+
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned v = raw[i];
+		if (i)
+			*at++ = '.';
+		if (v >= 100)
+			*at++ = (char)('0' + v / 100);
+		if (v >= 10)
+			*at++ = (char)('0' + v / 10 % 10);
+		*at++ = (char)('0' + v % 10);
+	}
+	*at = '\0';
+	return out;
+}
+
 const char *dns_address_text(const struct sonde_addr *a, char out[DNS_ADDRESS_TEXT])
 {
 	const void *raw = a->sa.ss_family == AF_INET
 		? (const void *)&((const struct sockaddr_in *)&a->sa)->sin_addr
 		: (const void *)&((const struct sockaddr_in6 *)&a->sa)->sin6_addr;
 
+	if (a->sa.ss_family == AF_INET)
+		return ipv4_text(raw, out);
 	return inet_ntop(a->sa.ss_family, raw, out, DNS_ADDRESS_TEXT) ? out : "?";
 }
 

@@ -16,7 +16,7 @@ enum {
 	HTTP_REDIRECTS_MAX = 5,
 	HTTP_ADDRS_MAX = 8,
 	HTTP_SOCKETS_MAX = 4,
-	HTTP_SPARE_MAX = 16,
+	HTTP_SPARE_MAX = 32,
 	HTTP_URL_MAX = 100 << 10,
 	HTTP_HOST_MAX = 256,
 	HTTP_BODY_SHOWN = 10000, /* characters, as Globalping shows */

@@ -218,15 +218,11 @@ static int on_ready(void *arg, char *address, char *local, int port, int local_p
 	return CURL_PREREQFUNC_ABORT;
 }
 
-/* Options */
+/* Options. An easy handle keeps what is the same for every transfer; the rest is set for each. */
 
-static void set_rules(struct sonde_probe *p, CURL *c)
+static void set_rules(CURL *c)
 {
-	struct http_state *s = p->state;
-
-	curl_easy_setopt(c, CURLOPT_URL, s->place.url);
 	curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(c, CURLOPT_CONNECT_TO, s->connect_to);
 #if LIBCURL_VERSION_NUM >= 0x075500
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
@@ -241,18 +237,17 @@ static void set_rules(struct sonde_probe *p, CURL *c)
 	curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, s->why);
+	curl_easy_setopt(c, CURLOPT_USERAGENT, "sonde");
 	curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, p);
 	curl_easy_setopt(c, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-	curl_easy_setopt(c, CURLOPT_CLOSESOCKETDATA, p);
 	curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_ready);
-	curl_easy_setopt(c, CURLOPT_PREREQDATA, p);
+	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_line);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
 }
 
 /* Verification is OpenSSL's with our store, and judged by us: libcurl would load a bundle of its
  * own for each transfer, and could not go on with a bad certificate and tell what is wrong. */
-static void set_tls(struct sonde_probe *p, CURL *c)
+static void set_tls(CURL *c)
 {
 	curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
 	curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -266,9 +261,18 @@ static void set_request(struct sonde_probe *p, CURL *c)
 {
 	static const char *const names[] = { "HEAD", "GET", "POST", "PUT", "OPTIONS" };
 	const struct http_args *a = p->args;
-	const struct http_state *s = p->state;
+	struct http_state *s = p->state;
 	const char *body = a->body ? a->body : "";
 
+	curl_easy_setopt(c, CURLOPT_URL, s->place.url);
+	curl_easy_setopt(c, CURLOPT_CONNECT_TO, s->connect_to);
+	curl_easy_setopt(c, CURLOPT_HTTPHEADER, s->headers);
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, s->why);
+	curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, p);
+	curl_easy_setopt(c, CURLOPT_CLOSESOCKETDATA, p);
+	curl_easy_setopt(c, CURLOPT_PREREQDATA, p);
+	curl_easy_setopt(c, CURLOPT_HEADERDATA, p);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, p);
 	if (s->send_body) {
 		curl_easy_setopt(c, CURLOPT_POST, 1L);
 		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
@@ -277,53 +281,90 @@ static void set_request(struct sonde_probe *p, CURL *c)
 	if (s->method == HTTP_HEAD)
 		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
 	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, names[s->method]);
-	curl_easy_setopt(c, CURLOPT_HTTPHEADER, s->headers);
-	curl_easy_setopt(c, CURLOPT_USERAGENT, "sonde");
 	curl_easy_setopt(c, CURLOPT_HTTP_VERSION,
 	                 a->protocol == HTTP_HTTP2 ? (long)CURL_HTTP_VERSION_2TLS
 	                                           : (long)CURL_HTTP_VERSION_1_1);
 	/* All that this libcurl can undo. */
-	if (a->compression)
-		curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "");
-	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_line);
-	curl_easy_setopt(c, CURLOPT_HEADERDATA, p);
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, p);
+	curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, a->compression ? "" : NULL);
 }
 
-/* Idle handles of libcurl for the next transfers, without connections and callbacks: making and
- * clearing the tables of one costs a quarter of a probe. They are made when the plugin is opened,
- * since each holds descriptors and a probe must leave none behind. All probes run on one thread. */
+/* Takes back whatever points into a probe, and the method. */
+static void forget_request(CURL *c)
+{
+	static const CURLoption pointers[] = {
+		CURLOPT_CONNECT_TO, CURLOPT_HTTPHEADER, CURLOPT_ERRORBUFFER,
+		CURLOPT_OPENSOCKETDATA, CURLOPT_CLOSESOCKETDATA, CURLOPT_PREREQDATA,
+		CURLOPT_HEADERDATA, CURLOPT_WRITEDATA, CURLOPT_POSTFIELDS,
+	};
+
+	for (unsigned i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++)
+		curl_easy_setopt(c, pointers[i], NULL);
+	curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)-1);
+	/* Undoes NOBODY and POST, which taking back the body chose. */
+	curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
+}
+
+/* Idle handles of libcurl for the next transfers, without connections and without anything of a
+ * probe: making and clearing the tables of a pair costs half a probe. They are made when the plugin
+ * is opened and always as many when no probe runs, since each pair holds descriptors and a probe
+ * must leave as many as it found. All probes run on one thread. */
+struct pair {
+	CURLM *multi;
+	CURL *easy;
+};
+
 static struct {
-	CURLM *list[HTTP_SPARE_MAX];
+	struct pair list[HTTP_SPARE_MAX];
 	unsigned count;
 } spare;
 
+static void free_pair(struct pair t)
+{
+	curl_easy_cleanup(t.easy);
+	curl_multi_cleanup(t.multi);
+}
+
+/* Without an easy handle, which holds no descriptor and is made when it is first needed. */
+static struct pair make_pair(void)
+{
+	struct pair t = { .multi = curl_multi_init() };
+
+	if (t.multi) {
+		curl_multi_setopt(t.multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+		curl_multi_setopt(t.multi, CURLMOPT_TIMERFUNCTION, on_timeout);
+	}
+	return t;
+}
+
+static CURL *make_easy(void)
+{
+	CURL *easy = curl_easy_init();
+
+	if (easy) {
+		set_rules(easy);
+		set_tls(easy);
+	}
+	return easy;
+}
+
+static void put_spare(struct pair t)
+{
+	if (t.multi && spare.count < HTTP_SPARE_MAX)
+		spare.list[spare.count++] = t;
+	else
+		free_pair(t);
+}
+
 __attribute__((constructor)) static void fill_spare(void)
 {
-	CURLM *multi;
-
-	while (spare.count < HTTP_SPARE_MAX && (multi = curl_multi_init()))
-		spare.list[spare.count++] = multi;
+	for (unsigned i = 0; i < HTTP_SPARE_MAX; i++)
+		put_spare(make_pair());
 }
 
 __attribute__((destructor)) static void empty_spare(void)
 {
 	while (spare.count)
-		curl_multi_cleanup(spare.list[--spare.count]);
-}
-
-static CURLM *take_multi(struct sonde_probe *p)
-{
-	CURLM *multi = spare.count ? spare.list[--spare.count] : curl_multi_init();
-
-	if (!multi)
-		return NULL;
-	curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, p);
-	curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timeout);
-	curl_multi_setopt(multi, CURLMOPT_TIMERDATA, p);
-	return multi;
+		free_pair(spare.list[--spare.count]);
 }
 
 static bool holds_sockets(const struct http_state *s)
@@ -334,22 +375,42 @@ static bool holds_sockets(const struct http_state *s)
 	return false;
 }
 
-/* One that still holds a connection would call back with this probe later: it is closed instead,
- * which closes the connection now. */
+static bool take_pair(struct sonde_probe *p)
+{
+	struct http_state *s = p->state;
+	struct pair t = spare.count ? spare.list[--spare.count] : make_pair();
+
+	s->multi = t.multi;
+	s->easy = t.multi && !t.easy ? make_easy() : t.easy;
+	if (!s->multi || !s->easy)
+		return false;
+	curl_multi_setopt(t.multi, CURLMOPT_SOCKETDATA, p);
+	curl_multi_setopt(t.multi, CURLMOPT_TIMERDATA, p);
+	return true;
+}
+
+/* One that still holds a connection would call back with this probe later: it is closed, which
+ * closes the connection now, and another one takes its place. */
 static void give_back(struct http_state *s)
 {
-	if (!s->multi)
+	struct pair t = { s->multi, s->easy };
+
+	if (!t.multi)
 		return;
-	if (holds_sockets(s) || spare.count == HTTP_SPARE_MAX) {
-		curl_multi_cleanup(s->multi);
-	} else {
-		curl_multi_setopt(s->multi, CURLMOPT_SOCKETFUNCTION, NULL);
-		curl_multi_setopt(s->multi, CURLMOPT_SOCKETDATA, NULL);
-		curl_multi_setopt(s->multi, CURLMOPT_TIMERFUNCTION, NULL);
-		curl_multi_setopt(s->multi, CURLMOPT_TIMERDATA, NULL);
-		spare.list[spare.count++] = s->multi;
-	}
+	if (t.easy)
+		curl_multi_remove_handle(t.multi, t.easy);
 	s->multi = NULL;
+	s->easy = NULL;
+	if (holds_sockets(s)) {
+		free_pair(t);
+		t = spare.count < HTTP_SPARE_MAX ? make_pair() : (struct pair){ NULL, NULL };
+	} else {
+		if (t.easy)
+			forget_request(t.easy);
+		curl_multi_setopt(t.multi, CURLMOPT_SOCKETDATA, NULL);
+		curl_multi_setopt(t.multi, CURLMOPT_TIMERDATA, NULL);
+	}
+	put_spare(t);
 }
 
 static int make_handles(struct sonde_probe *p)
@@ -358,12 +419,10 @@ static int make_handles(struct sonde_probe *p)
 	char line[96];
 	bool six = s->addrs[s->addr].sa.ss_family == AF_INET6;
 
-	s->multi = take_multi(p);
-	s->easy = s->multi ? curl_easy_init() : NULL;
 	snprintf(line, sizeof(line), "::%s%s%s:%d", six ? "[" : "", s->address, six ? "]" : "",
 	         s->place.port);
 	s->connect_to = curl_slist_append(NULL, line);
-	return s->easy && s->connect_to && !http_make_headers(p, &s->headers) ? 0 : -1;
+	return take_pair(p) && s->connect_to && !http_make_headers(p, &s->headers) ? 0 : -1;
 }
 
 int http_move_start(struct sonde_probe *p, void (*over)(struct sonde_probe *, CURLcode))
@@ -377,8 +436,6 @@ int http_move_start(struct sonde_probe *p, void (*over)(struct sonde_probe *, CU
 	fail(s, SONDE_FAIL_NONE, NULL);
 	if (make_handles(p))
 		return -1;
-	set_rules(p, s->easy);
-	set_tls(p, s->easy);
 	set_request(p, s->easy);
 	if (curl_multi_add_handle(s->multi, s->easy))
 		return -1;
@@ -426,14 +483,10 @@ void http_move_stop(struct sonde_probe *p)
 {
 	struct http_state *s = p->state;
 
-	if (s->easy && s->multi)
-		curl_multi_remove_handle(s->multi, s->easy);
-	curl_easy_cleanup(s->easy);
+	give_back(s);
 	curl_slist_free_all(s->headers);
 	curl_slist_free_all(s->connect_to);
-	s->easy = NULL;
 	s->headers = s->connect_to = NULL;
-	give_back(s);
 	if (s->timer)
 		p->host->timer_stop(p, s->timer);
 	s->timer = NULL;

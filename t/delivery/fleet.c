@@ -30,7 +30,7 @@
 #include "node/identity.h"
 #include "node/link.h"
 
-enum { TICK_MS = 20, NODES_MAX = 5000, SEGMENT = 64 << 10 };
+enum { TICK_MS = 20, NODES_MAX = 5000, SEGMENT = 8 << 10 };
 
 struct fleet;
 

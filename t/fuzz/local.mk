@@ -152,3 +152,11 @@ t_fuzz_types_fuzz_LDADD = core/controller/libcontroller.a core/node/libnode.a co
 t_fuzz_types_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/types/refused.json t/fuzz/seeds/types/two.json
+
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/facts_fuzz
+t_fuzz_facts_fuzz_SOURCES = t/fuzz/facts_fuzz.c
+t_fuzz_facts_fuzz_LDADD = core/controller/libcontroller.a core/base/libbase.a $(SODIUM_LIBS)
+t_fuzz_facts_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/facts/ping

@@ -77,7 +77,8 @@ for my $version (4, 6) {
       is(scalar(grep { @{ $_->{timings} } == 2 } @hops), 3, "$name: three hops, two answers each")
         or diag($o->{body}{rawOutput});
       my $rtt = $hops[-1]{timings}[-1]{rtt} // 0;
-      ok($rtt >= $RTT{$where} && $rtt < $RTT{$where} + 60, "$name: its time ($rtt ms)");
+      # A lower bound only: on a busy machine the lab's delay line is late, and TCP is not stamped.
+      cmp_ok($rtt, '>=', $RTT{$where}, "$name: no less than the path's time ($rtt ms)");
       is($o->{body}{summary}{bottleneckHop}, 2, "$name: the line between the regions is the bottleneck");
     SKIP: {
         skip 'no traceroute here', 1 unless $classic;

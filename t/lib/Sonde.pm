@@ -38,9 +38,16 @@ sub link_or_copy {
   chmod 0755, $to;
 }
 
+# Below the range from which the kernel gives ports to connections: one of those could take it before
+# the program that shall listen there does.
 sub free_port {
-  my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die "no port: $!";
-  return $s->sockport;
+  open my $random, '<', '/dev/urandom' or die "no random numbers: $!";
+  for (1 .. 100) {
+    sysread $random, my $bytes, 2;
+    my $port = 10240 + unpack('S', $bytes) % 22000;
+    return $port if IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port);
+  }
+  die 'no port';
 }
 
 sub url { return "http://$_[0]{host}:$_[0]{port}" }
@@ -101,7 +108,7 @@ sub start_node {
     %{ $o{flags} || {} });
   my @argv = (program('sonde-node'), '--controller', $self->url, '--state', "$self->{dir}/$name",
     '--token-file', $file, '--plugins', $self->{plugins}, '--runner', program('sonde-runner'),
-    '--guard-allow', 'private', map { ("--$_", $flags{$_}) } sort keys %flags);
+    '--guard-allow', 'private', map { ("--$_", $flags{$_}) } grep { defined $flags{$_} } sort keys %flags);
   # A node of the lab lives in its own network namespace.
   unshift @argv, 'ip', 'netns', 'exec', $o{netns} if $o{netns};
   $self->spawn($name, @argv);
@@ -177,6 +184,12 @@ sub kill {
   CORE::kill $signal, $pid;
   waitpid $pid, 0;
   return $?;
+}
+
+sub sanitized {
+  my ($self) = @_;
+  open my $f, '<', "/proc/$self->{pids}{controller}/maps" or return 0;
+  return scalar grep { /libasan|clang_rt/ } <$f>;
 }
 
 sub children {

@@ -11,7 +11,10 @@ use Test::More tests => 1;
 
 my $build = $ENV{SONDE_PLAIN_BUILD} // builddir();
 # The inner make is a run of its own: nothing of the outer one may reach it.
-delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES top_srcdir top_builddir HARNESS_RULESFILE)};
+delete @ENV{qw(SONDE_FAULTS MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES top_srcdir top_builddir HARNESS_RULESFILE)};
+# The same tests run at full length in the build with sanitizers.
+$ENV{SONDE_KILLS} ||= 4;
+$ENV{SONDE_PARTITION} ||= 3;
 my $log = "$build/distcheck.log";
 run_all(1, [{ log => $log, cmd => ['make', '-C', $build, '-j2', 'distcheck'] }], sub {
   my (undef, $rc) = @_;

@@ -52,6 +52,23 @@ json_t *call_body(struct call *);
 /* Value of a query parameter, percent-decoded, into out; false when absent. */
 bool call_query(const struct call *, const char *name, char *out, size_t room);
 
+/* Value of `wait` ("10s", "500ms", seconds) in milliseconds, 0 when absent; false after a 400. */
+bool call_wait(struct call *, int64_t *ms);
+/* A time (RFC 3339, or milliseconds since 1970) of the query; fallback when absent; false after a
+ * 400. */
+bool call_time(struct call *, const char *name, int64_t fallback, int64_t *ms);
+/* A whole number of the query, the same way. */
+bool call_number(struct call *, const char *name, int64_t min, int64_t max, int64_t fallback,
+                 int64_t *out);
+
+/* Answers with a measurement as it is, or 404. */
+void measurement_answer(struct controller *, struct sonde_req *, const struct sonde_id *,
+                        unsigned status);
+/* The same object as the value of key; false when there is none. */
+bool measurement_put(struct controller *, const struct sonde_id *, const char *key,
+                     struct sonde_json *);
+/* Members of GET /v1/stats into an open object. */
+void stats_put(struct controller *, struct sonde_json *);
 /* As POST /v1/measurements with this body, which is taken: one measurement, or an array of them. */
 void measurements_submit(struct call *, json_t *body);
 
@@ -87,6 +104,13 @@ void api_list_tokens(struct call *);
 void api_delete_token(struct call *);
 void api_create_measurement(struct call *);
 void api_get_measurement(struct call *);
+void api_list_measurements(struct call *);
+void api_cancel_measurement(struct call *);
+void api_rerun_measurement(struct call *);
+void api_stats(struct call *);
+void api_series(struct call *);
+void api_list_results(struct call *);
+void api_export_results(struct call *);
 void api_explain_measurement(struct call *);
 void api_list_probes(struct call *);
 void api_list_plugins(struct call *);

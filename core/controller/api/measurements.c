@@ -17,6 +17,7 @@ struct submission {
 	struct controller *c;
 	struct sonde_req *req;
 	bool batch;
+	int64_t wait_ms; /* 0 = answer when it is stored */
 	unsigned count;
 	struct made {
 		struct measurement *m;
@@ -65,22 +66,36 @@ static void answer(struct submission *s)
 	if (!s->req) /* nobody asked */
 		return;
 	char location[64] = "/v1/measurements/";
+	char cost[24] = "";
 	const struct sonde_header headers[] = { { "Location", location },
-		                                { "Cache-Control", "private, no-store" }, { NULL } };
+		                                { "Cache-Control", "private, no-store" },
+		                                { "X-Request-Cost", cost }, { NULL } };
 	struct sonde_buf b;
 	struct sonde_json j;
+	unsigned tests = 0;
 
 	sonde_buf_init(&b, BATCH_MAX * 80);
 	sonde_json_init(&j, &b);
 	if (s->batch)
 		sonde_json_open(&j, NULL, '[');
-	for (unsigned i = 0; i < s->count; i++)
+	for (unsigned i = 0; i < s->count; i++) {
 		put_created(&j, s->made[i].m);
+		tests += record_probes(&s->made[i].m->record);
+	}
+	snprintf(cost, sizeof(cost), "%u", tests);
 	if (s->batch)
 		sonde_json_close(&j);
 	else
 		sonde_id_format(&s->made[0].m->id, location + strlen(location));
-	answer_json(s->c, s->req, 202, &b, s->batch ? NULL : headers);
+	answer_json(s->c, s->req, 202, &b, s->batch ? headers + 1 : headers);
+}
+
+static void open_one(struct controller *c, struct measurement *m)
+{
+	if (tasks_open(&c->tasks, m) != SONDE_OK)
+		measurement_free(m);
+	else if (m->record.reused)
+		tasks_close_absent(&c->tasks, m);
 }
 
 static void done(struct sonde_job *job, int status)
@@ -94,20 +109,30 @@ static void done(struct sonde_job *job, int status)
 		return;
 	}
 	SONDE_EDGE("measurement.stored");
-	answer(s);
+	bool waits = s->wait_ms && waits_add(&s->c->waits, s->req, &s->made[0].m->id,
+	                                     s->wait_ms, 202);
+	if (!waits)
+		answer(s);
 	SONDE_EDGE("measurement.answered");
 	for (unsigned i = 0; i < s->count; i++) {
 		struct made *one = &s->made[i];
 		if (one->trace)
 			decisions_put(&s->c->decisions, &one->m->id, one->trace, one->trace_len);
 		free(one->trace);
-		if (tasks_open(&s->c->tasks, one->m) != SONDE_OK)
-			measurement_free(one->m);
+		open_one(s->c, one->m);
 	}
 	free(s);
 }
 
 /* ---- from request to record ---- */
+
+/* 0 where it is what it would be without the member. */
+static unsigned shown_limit(const struct measurement_request *r)
+{
+	unsigned usual = r->reuse_count ? 0 : r->location_count ? r->location_count : 1;
+
+	return r->limit_given && r->limit != usual ? r->limit : 0;
+}
 
 static struct measurement *make(struct controller *c, const struct measurement_request *r,
                                 const struct placement_answer *a, uint64_t seed)
@@ -122,7 +147,7 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 	for (unsigned i = 0; r->peer && i < a->count; i++)
 		memcpy(nodes + (a->count + i) * 16, r->peer->id.b, 16);
 	if (r->locations_json)
-		locations = json_dumps(r->locations_json, JSON_COMPACT | JSON_ENCODE_ANY);
+		locations = json_dumps(r->locations_json, JSON_COMPACT);
 	struct record record = {
 		.type = { r->type->name, strlen(r->type->name) },
 		.target = { r->target, strlen(r->target) },
@@ -131,9 +156,10 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 		.policy = { r->policy, strlen(r->policy) },
 		.reason = { a->reason, strlen(a->reason) },
 		.policy_version = a->version, .seed = seed, .decided_us = a->took_us,
-		.limit = r->limit_given ? r->limit : 0, .timeout_ms = r->timeout_ms,
+		.limit = shown_limit(r), .timeout_ms = r->timeout_ms,
 		.timeout_given = r->timeout_given, .ip_version = r->ip_version,
 		.progress = r->progress, .fallback = a->fallback, .pairs = r->peer != NULL,
+		.priority = (uint8_t)r->priority, .reused = r->reuse_count > 0,
 		.count = r->peer ? 2 * a->count : a->count, .nodes = nodes,
 		.params = { r->policy_params, r->policy_params ? strlen(r->policy_params) : 0 },
 	};
@@ -154,6 +180,24 @@ static bool reuse_magic(struct controller *c, struct measurement_request *r)
 	       request_reuse(c, r, r->locations[0].magic) == SONDE_OK;
 }
 
+/* The same nodes in the same order, also those that are away now; one at least must be there. */
+static int place_again(struct controller *c, const struct measurement_request *r,
+                       unsigned most, struct placement_answer *a)
+{
+	unsigned ready = 0;
+
+	*a = (struct placement_answer){ .reason = "the nodes of an earlier measurement" };
+	for (unsigned i = 0; i < r->reuse_count && a->count < most; i++) {
+		struct node *n = nodes_by_id(&c->nodes, &r->reuse[i]);
+		if (!n || n == r->peer)
+			continue;
+		ready += node_is_ready(&c->nodes, n) &&
+		         node_has_type(n, r->type->name, strlen(r->type->name));
+		a->nodes[a->count++] = n;
+	}
+	return ready ? SONDE_OK : SONDE_ENOENT;
+}
+
 /* The policy may refuse the measurement or give it fewer nodes. */
 static int admit(struct controller *c, struct placement_request *pr, struct sonde_error *e)
 {
@@ -172,21 +216,26 @@ static int place(struct controller *c, struct measurement_request *r, uint64_t s
 {
 	struct placement_request pr = { .type = r->type, .target = r->target, .policy = r->policy,
 		                        .params = r->policy_params, .except = r->peer, .seed = seed,
-		                        .trace = trace };
+		                        .locations = r->locations,
+		                        .location_count = r->location_count,
+		                        .limit = r->limit_given ? r->limit : 0,
+		                        .exclude = r->exclude,
+		                        .exclude_count = r->exclude_count, .trace = trace };
 
-	for (int again = 0; again < 2; again++) {
-		pr.locations = r->locations;
-		pr.location_count = r->location_count;
-		pr.limit = r->limit_given ? r->limit : 0;
+	int rc = SONDE_ENOENT;
+	if (!r->reuse_count) {
 		if (admit(c, &pr, e) != SONDE_OK)
 			return SONDE_EDENIED;
 		if (trace)
 			sonde_buf_reset(trace);
-		int rc = placement_choose(&c->placement, &pr, a);
-		if (rc != SONDE_ENOENT || !reuse_magic(c, r))
-			return rc;
+		rc = placement_choose(&c->placement, &pr, a);
 	}
-	return SONDE_ENOENT;
+	if (rc != SONDE_ENOENT || (!r->reuse_count && !reuse_magic(c, r)))
+		return rc;
+	pr.limit = r->limit_given && r->limit < r->reuse_count ? r->limit : r->reuse_count;
+	if (admit(c, &pr, e) != SONDE_OK)
+		return SONDE_EDENIED;
+	return place_again(c, r, pr.admitted ? pr.admitted : pr.limit, a);
 }
 
 static uint64_t next_seed(struct seeds *s)
@@ -256,6 +305,12 @@ void api_create_measurement(struct call *call)
 void measurements_submit(struct call *call, json_t *body)
 {
 	struct sonde_error e = { .path = "", .text = "" };
+	int64_t wait;
+
+	if (!call_wait(call, &wait)) {
+		json_decref(body);
+		return;
+	}
 	bool batch = json_is_array(body);
 	size_t n = batch ? json_array_size(body) : 1;
 	int rc = SONDE_OK;
@@ -285,6 +340,7 @@ void measurements_submit(struct call *call, json_t *body)
 		s->c = call->c;
 		s->req = call->req;
 		s->batch = batch;
+		s->wait_ms = batch ? 0 : wait;
 		rc = sonde_store_submit(call->c->store, &s->job);
 	}
 	if (rc != SONDE_OK) {

@@ -7,10 +7,23 @@
 const struct route api_routes[] = {
 	{ SONDE_POST, "/v1/measurements", ROLE_MEASURE, api_create_measurement,
 	  "Create a measurement, or up to 1,000 as an array" },
+	{ SONDE_GET, "/v1/measurements", ROLE_ADMIN, api_list_measurements,
+	  "Measurements, newest first" },
 	{ SONDE_GET, "/v1/measurements/{id}/explain", ROLE_ADMIN, api_explain_measurement,
 	  "Why these nodes: candidates, filters, policy, seed, answer" },
 	{ SONDE_GET, "/v1/measurements/{id}", ROLE_PUBLIC, api_get_measurement,
 	  "A measurement and its results" },
+	{ SONDE_DELETE, "/v1/measurements/{id}", ROLE_ADMIN, api_cancel_measurement,
+	  "Cancel a measurement" },
+	{ SONDE_POST, "/v1/measurements/{id}/rerun", ROLE_MEASURE, api_rerun_measurement,
+	  "Measure the same again" },
+	{ SONDE_GET, "/v1/results", ROLE_ADMIN, api_list_results,
+	  "Results in the order they were stored" },
+	{ SONDE_GET, "/v1/export", ROLE_ADMIN, api_export_results,
+	  "All results that fit, as JSON lines or CSV" },
+	{ SONDE_GET, "/v1/series", ROLE_ADMIN, api_series,
+	  "Counts, loss and percentiles over time" },
+	{ SONDE_GET, "/v1/stats", ROLE_ADMIN, api_stats, "The state of the service" },
 	{ SONDE_GET, "/v1/probes", ROLE_PUBLIC, api_list_probes, "Nodes that are ready" },
 	{ SONDE_GET, "/v1/plugins", ROLE_PUBLIC, api_list_plugins, "Measurement types" },
 	{ SONDE_POST, "/v1/plugins/reload", ROLE_ADMIN, api_reload_plugins,
@@ -110,7 +123,7 @@ static void preflight(struct call *call)
 {
 	static const struct sonde_header headers[] = {
 		{ "Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS" },
-		{ "Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match" },
+		{ "Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, Idempotency-Key" },
 		{ "Access-Control-Max-Age", "600" },
 		{ NULL },
 	};
