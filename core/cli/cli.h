@@ -210,4 +210,6 @@ int cli_schedule_resume(struct cli *, const struct cli_args *);
 int cli_schedule_rm(struct cli *, const struct cli_args *);
 int cli_schedule_run(struct cli *, const struct cli_args *);
 int cli_event_ls(struct cli *, const struct cli_args *);
+int cli_event_ack(struct cli *, const struct cli_args *);
+int cli_event_silence(struct cli *, const struct cli_args *);
 int cli_apply(struct cli *, const struct cli_args *);

@@ -65,6 +65,7 @@ static const struct cli_option apply_options[] = {
 
 static const struct cli_option policy_apply_options[] = {
 	{ "dry-run", 0, NULL, "compile and test only" },
+	{ "shadow", 0, NULL, "let it decide beside the active one, and only compare" },
 	{ NULL },
 };
 
@@ -77,6 +78,23 @@ static const struct cli_option simulate_options[] = {
 	{ "region", 0, "REGION", "asked for by invented requests" },
 	{ "type", 0, "TYPE", "of invented requests (default ping)" },
 	{ "params", 0, "JSON", "parameters of the policy" },
+	{ NULL },
+};
+
+static const struct cli_option event_ls_options[] = {
+	{ "open", 0, NULL, "what is wrong now" },
+	{ NULL },
+};
+
+static const struct cli_option event_ack_options[] = {
+	{ "comment", 0, "TEXT", "who looks at it" },
+	{ NULL },
+};
+
+static const struct cli_option event_silence_options[] = {
+	{ "for", 0, "DURATION", "how long (default 1h)" },
+	{ "comment", 0, "TEXT", "why" },
+	{ "end", 0, "ID", "end this one" },
 	{ NULL },
 };
 
@@ -152,7 +170,11 @@ const struct cli_command cli_commands[] = {
 	{ "schedule", "resume", "NAME", "run it again", NULL, cli_schedule_resume, 1, 1 },
 	{ "schedule", "run", "NAME", "measure now, once", NULL, cli_schedule_run, 1, 1 },
 	{ "schedule", "rm", "NAME", "remove it", NULL, cli_schedule_rm, 1, 1 },
-	{ "event", "ls", "", "the newest events", NULL, cli_event_ls, 0, 0 },
+	{ "event", "ls", "", "the newest events", event_ls_options, cli_event_ls, 0, 0 },
+	{ "event", "ack", "EVENT", "acknowledge the problem that it raised", event_ack_options,
+	  cli_event_ack, 1, 1 },
+	{ "event", "silence", "[MATCH]", "tell nobody of what matches; without it: list",
+	  event_silence_options, cli_event_silence, 0, 1 },
 	{ "apply", "", "-f FILE", "make the schedules what a YAML file says", apply_options, cli_apply,
 	  0, 0 },
 	{ "export", "", "", "results as JSON lines, or as CSV with -o csv", cli_export_options,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LIBRARIES += core/cli/libcli.a
 core_cli_libcli_a_SOURCES = \
-	core/cli/admin.c core/cli/args.c core/cli/ask.c core/cli/cli.h core/cli/commands.c \
+	core/cli/admin.c core/cli/args.c core/cli/ask.c core/cli/cli.h core/cli/commands.c core/cli/event.c \
 	core/cli/explain.c core/cli/help.c core/cli/measure.c core/cli/policy.c core/cli/print.c \
 	core/cli/reload.c core/cli/rows.c core/cli/settings.c core/cli/show.c
 core_cli_libcli_a_SOURCES += core/cli/apply.c core/cli/schedule.c

@@ -330,16 +330,3 @@ int cli_schedule_run(struct cli *cli, const struct cli_args *a)
 	json_decref(made);
 	return EXIT_OK;
 }
-
-/* ---- events ---- */
-
-int cli_event_ls(struct cli *cli, const struct cli_args *a)
-{
-	static const struct cli_column columns[] = {
-		{ "AT", "at", "at" },           { "SEVERITY", "severity", "severity" },
-		{ "KIND", "kind", "kind" },     { "TEXT", "text", "text" },
-		{ NULL, "node", "node" },       { NULL, "schedule", "schedule" },
-	};
-
-	return list(cli, "/v1/events", columns, COUNT(columns));
-}

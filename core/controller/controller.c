@@ -243,6 +243,7 @@ static void on_tick(uv_timer_t *timer)
 	decisions_flush(&c->decisions);
 	policies_tick(&c->changes);
 	schedules_tick(&c->schedules, now);
+	problems_tick(&c->problems);
 	if (now - c->retained_ns > RETAIN_EVERY_S * SONDE_NS_PER_S) {
 		c->retained_ns = now;
 		sonde_store_retain(c->store, (unsigned)c->options.retain_days);
@@ -277,6 +278,10 @@ static void on_quarantine(void *arg, const char *name, const char *why)
 
 	c->changes.quarantined++;
 	bus_publish(&c->bus, TOPIC_POLICY, &event);
+	struct event told = { .kind = "policy.quarantined", .severity = "error" };
+	snprintf(told.text, sizeof(told.text), "%s is quarantined: %.160s", name, why);
+	if (c->events.c)
+		event_raise(&c->events, &told);
 }
 
 /* What the API or the files changed since; then the default must be there. */
@@ -316,6 +321,8 @@ static int load_state(struct controller *c, struct sonde_error *e)
 		rc = events_load(&c->events, c, e);
 	if (rc == SONDE_OK)
 		rc = schedules_load(&c->schedules, c, e);
+	if (rc == SONDE_OK)
+		rc = problems_load(&c->problems, c, e);
 	if (rc == SONDE_OK && ingest_init(&c->ingest, c) != SONDE_OK)
 		rc = sonde_fail(e, SONDE_EIO, "state", "cannot read the store");
 	if (rc == SONDE_OK && reopen(c) != SONDE_OK)
@@ -414,6 +421,10 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	if (rc == SONDE_OK && !tokens_have_admin(&c->tokens))
 		rc = make_admin_token(c);
 	if (rc == SONDE_OK)
+		rc = notify_start(&c->notify, c, c->options.notify, e);
+	if (rc == SONDE_OK)
+		rc = verdicts_start(&c->verdicts, c, c->options.verdicts, c->options.verdict_params, e);
+	if (rc == SONDE_OK)
 		rc = listen_on(c, e);
 	if (rc != SONDE_OK)
 		return rc;
@@ -431,6 +442,8 @@ static void net_closed(void *arg)
 
 	commands_deinit(&c->commands);
 	decisions_flush(&c->decisions);
+	problems_tick(&c->problems);
+	verdicts_stop(&c->verdicts);
 	/* What waits is committed; nobody is left to be answered. */
 	sonde_store_close(c->store);
 	c->store = NULL;
@@ -454,6 +467,9 @@ void controller_stop(struct controller *c)
 
 void controller_deinit(struct controller *c)
 {
+	notify_free(c->notify);
+	verdicts_deinit(&c->verdicts);
+	problems_deinit(&c->problems);
 	waits_deinit(&c->waits);
 	rollups_deinit(&c->rollups);
 	schedules_deinit(&c->schedules);

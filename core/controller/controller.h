@@ -13,12 +13,15 @@
 #include "controller/nodes.h"
 #include "controller/options.h"
 #include "controller/placement.h"
+#include "controller/notify.h"
 #include "controller/policies.h"
+#include "controller/problems.h"
 #include "controller/rollup.h"
 #include "controller/schedules.h"
 #include "controller/tasks.h"
 #include "controller/tokens.h"
 #include "controller/types.h"
+#include "controller/verdicts.h"
 #include "guard/guard.h"
 #include "net/net.h"
 #include "script/policy.h"
@@ -67,6 +70,9 @@ struct controller {
 	struct live live;
 	struct rollups rollups;
 	struct events events;
+	struct problems problems;
+	struct verdicts verdicts;
+	struct notify *notify; /* NULL = nobody is told */
 	struct schedules schedules;
 	struct request_count requests;
 	int64_t started_ns;

@@ -12,6 +12,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/api/nodes.c \
 	core/controller/api/answer.c \
 	core/controller/api/policies.c \
+	core/controller/api/problems.c \
 	core/controller/api/schedules.c core/controller/api/schedule_view.c \
 	core/controller/api/reading.h \
 	core/controller/api/request.c core/controller/api/request.h \
@@ -44,6 +45,9 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/places.c core/controller/places.h \
 	core/controller/placement.c core/controller/placement.h \
 	core/controller/policies.c core/controller/policies.h \
+	core/controller/notify.c core/controller/notify.h \
+	core/controller/notify_send.c core/controller/notify_private.h \
+	core/controller/problems.c core/controller/problems.h \
 	core/controller/quarantine.c core/controller/quarantine.h \
 	core/controller/record.c core/controller/record.h \
 	core/controller/retain.c core/controller/retain.h \
@@ -56,13 +60,14 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/slots.c core/controller/slots.h \
 	core/controller/tasks.c core/controller/tasks.h core/controller/tasks_private.h \
 	core/controller/tokens.c core/controller/tokens.h \
-	core/controller/types.c core/controller/types.h
+	core/controller/types.c core/controller/types.h \
+	core/controller/verdicts.c core/controller/verdicts.h
 core_controller_libcontroller_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
 
-CONTROLLER_LIBS = core/controller/libcontroller.a core/script/libscript.a core/net/libnet.a \
+CONTROLLER_LIBS = core/controller/libcontroller.a core/script/libscript.a core/net/libnet.a core/fetch/libfetch.a \
 	core/store/libstore.a core/guard/libguard.a core/config/libconfig.a core/wire/libwire.a \
 	core/param/libparam.a core/base/libbase.a \
-	$(LUA_LIBS) $(LWS_LIBS) $(UV_LIBS) $(LMDB_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS) \
+	$(LUA_LIBS) $(CURL_LIBS) $(LWS_LIBS) $(UV_LIBS) $(LMDB_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS) \
 	$(CRYPTO_LIBS) -lpthread -lm
 
 sbin_PROGRAMS += sonde-controller

@@ -12,6 +12,9 @@ struct controller_options {
 	const char *runner;      /* program asked what the plugins offer */
 	const char *policies;    /* directory */
 	const char *policy;      /* the default, a name or a chain */
+	const char *verdicts;    /* policies that look at results, by commas */
+	const char *verdict_params; /* JSON by policy */
+	const char *notify;      /* who is told of events, see notify.h */
 	const char *lua;         /* directory of the test bench of policies */
 	int64_t explain_nodes;   /* candidates an explanation names */
 	const char *web;         /* directory of the pages, NULL = none */

@@ -72,6 +72,10 @@ void stats_put(struct controller *, struct sonde_json *);
 /* As POST /v1/measurements with this body, which is taken: one measurement, or an array of them. */
 void measurements_submit(struct call *, json_t *body);
 
+/* A measurement of the controller's own: checked, placed and stored as one by request; takes the body.
+ * SONDE_OK with its id, which exists once the store has it; a sentence otherwise. */
+int measurements_start(struct controller *, json_t *body, struct sonde_id *, struct sonde_error *);
+
 /* A schedule as an object: `full` with its nodes. */
 void schedule_describe(struct controller *, struct schedule *, bool full, struct sonde_json *);
 
@@ -85,6 +89,11 @@ void api_run_schedule(struct call *);
 void api_pause_schedule(struct call *);
 void api_resume_schedule(struct call *);
 void api_list_events(struct call *);
+void api_list_problems(struct call *);
+void api_ack_event(struct call *);
+void api_list_silences(struct call *);
+void api_create_silence(struct call *);
+void api_delete_silence(struct call *);
 void api_register_node(struct call *);
 void api_list_nodes(struct call *);
 void api_get_node(struct call *);
@@ -117,6 +126,7 @@ void api_reload_plugins(struct call *);
 void api_list_policies(struct call *);
 void api_get_policy(struct call *);
 void api_put_policy(struct call *);
+void api_end_shadow(struct call *);
 void api_rollback_policy(struct call *);
 void api_simulate_policy(struct call *);
 void api_health(struct call *);

@@ -63,6 +63,8 @@ static void put_created(struct sonde_json *j, const struct measurement *m)
 
 static void answer(struct submission *s)
 {
+	if (!s->req) /* nobody asked */
+		return;
 	char location[64] = "/v1/measurements/";
 	char cost[24] = "";
 	const struct sonde_header headers[] = { { "Location", location },
@@ -101,7 +103,8 @@ static void done(struct sonde_job *job, int status)
 	struct submission *s = (struct submission *)job;
 
 	if (status != SONDE_OK) {
-		answer_busy(s->c, s->req, status);
+		if (s->req)
+			answer_busy(s->c, s->req, status);
 		submission_free(s);
 		return;
 	}
@@ -345,4 +348,24 @@ void measurements_submit(struct call *call, json_t *body)
 		if (s)
 			submission_free(s);
 	}
+}
+
+int measurements_start(struct controller *c, json_t *body, struct sonde_id *id, struct sonde_error *e)
+{
+	struct submission *s = calloc(1, sizeof(*s) + sizeof(s->made[0]));
+
+	int rc = s ? create_one(c, body, &s->made[0], e) : SONDE_ENOMEM;
+	json_decref(body);
+	if (rc == SONDE_OK) {
+		s->count = 1;
+		s->c = c;
+		s->job.apply = apply;
+		s->job.done = done;
+		s->job.bulk = true;
+		*id = s->made[0].m->id;
+		rc = sonde_store_submit(c->store, &s->job);
+	}
+	if (rc != SONDE_OK && s)
+		submission_free(s);
+	return rc;
 }

@@ -97,6 +97,12 @@ static void policy_metrics(const struct controller *c, struct sonde_buf *b)
 		  offsetof(struct sonde_policy_stats, faults) },
 		{ "microseconds_total", "Time its decisions took.",
 		  offsetof(struct sonde_policy_stats, took_us) },
+		{ "shadow_decisions_total", "Decisions that its shadow was asked, too.",
+		  offsetof(struct sonde_policy_stats, shadow_decisions) },
+		{ "shadow_differs_total", "Those in which the shadow chose other nodes.",
+		  offsetof(struct sonde_policy_stats, shadow_differs) },
+		{ "shadow_faults_total", "Those in which it failed.",
+		  offsetof(struct sonde_policy_stats, shadow_faults) },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -153,6 +159,15 @@ void api_metrics(struct call *call)
 		  (double)c->schedules.runs },
 		{ "schedule_sets_total", "counter", "Sets of schedules sent to nodes.",
 		  (double)c->schedules.pushed },
+		{ "problems_open", "gauge", "Problems that verdicts raised and did not clear.",
+		  (double)c->problems.open.len },
+		{ "problems_raised_total", "counter", "Problems raised.", (double)c->problems.raised },
+		{ "verdict_calls_total", "counter", "Times a verdict was asked.", (double)c->verdicts.calls },
+		{ "verdict_faults_total", "counter", "Times it failed.", (double)c->verdicts.faults },
+		{ "verdict_dropped_total", "counter", "Results and changes that no verdict saw.",
+		  (double)c->verdicts.dropped },
+		{ "verdict_deepened_total", "counter", "Measurements that verdicts started.",
+		  (double)c->verdicts.deepened },
 		{ "store_commits_total", "counter", "Group commits.", (double)s.commits },
 		{ "store_jobs_total", "counter", "Jobs committed.", (double)s.jobs },
 		{ "store_waiting", "gauge", "Jobs that wait for a commit.", s.waiting },
@@ -164,6 +179,7 @@ void api_metrics(struct call *call)
 		metric(&b, rows[i].name, rows[i].kind, rows[i].help, rows[i].value);
 	node_metrics(c, &b);
 	policy_metrics(c, &b);
+	notify_metrics(c->notify, &b);
 	request_metrics(c, &b);
 	call->c->requests.by_class[2]++;
 	sonde_req_reply(call->req, &(struct sonde_reply){ .status = 200,
