@@ -93,9 +93,10 @@ plugins_tcp_tcp_la_LIBADD = $(PCRE2_LIBS) $(SSL_LIBS) -lm
 plugin_LTLIBRARIES += plugins/bandwidth/bandwidth.la
 plugins_bandwidth_bandwidth_la_SOURCES = \
 	plugins/bandwidth/bandwidth.c plugins/bandwidth/bandwidth.h \
-	plugins/bandwidth/line.c plugins/bandwidth/meter.c plugins/bandwidth/receive.c \
-	plugins/bandwidth/report.c plugins/bandwidth/send.c plugins/bandwidth/stream.c
-plugins_bandwidth_bandwidth_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+	plugins/bandwidth/line.c plugins/bandwidth/receive.c plugins/bandwidth/report.c \
+	plugins/bandwidth/send.c plugins/bandwidth/stream.c \
+	plugins/rate/meter.c plugins/rate/meter.h
+plugins_bandwidth_bandwidth_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -I$(top_srcdir)/plugins
 plugins_bandwidth_bandwidth_la_CFLAGS = $(PLUGIN_CFLAGS)
 plugins_bandwidth_bandwidth_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 EXTRA_DIST += plugins/bandwidth/bandwidth.md
@@ -155,7 +156,8 @@ plugins_http_http_la_SOURCES = $(CERT_SOURCES) $(HTTP_PURE_SOURCES) \
 	plugins/http/http.c plugins/http/http.h \
 	plugins/http/move.c \
 	plugins/http/place.c \
-	plugins/http/report.c
+	plugins/http/report.c \
+	plugins/rate/meter.c plugins/rate/meter.h
 plugins_http_http_la_CPPFLAGS = $(HTTP_CPPFLAGS)
 plugins_http_http_la_CFLAGS = $(PLUGIN_CFLAGS)
 plugins_http_http_la_LDFLAGS = $(PLUGIN_LDFLAGS)
@@ -246,6 +248,6 @@ EXTRA_DIST += t/bench/dns
 
 C_TESTS += t/plug/bandwidth_test
 t_plug_bandwidth_test_SOURCES = t/plug/bandwidth_test.c \
-	plugins/bandwidth/line.c plugins/bandwidth/meter.c
+	plugins/bandwidth/line.c plugins/rate/meter.c
 t_plug_bandwidth_test_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS)
 t_plug_bandwidth_test_LDADD = t/libtap.a
