@@ -5,11 +5,13 @@ webdir = $(pkgdatadir)/web
 PLAIN_PAGE = web/plain/index.html web/plain/status.css web/plain/status.js
 DASHBOARD = web/dist/index.html web/dist/icon.svg web/dist/app.js web/dist/app.css web/dist/world.json \
 	web/dist/LICENSES.txt
-if HAVE_DASHBOARD
-dist_web_DATA = $(DASHBOARD)
+# Not dist_web_DATA: automake would want the dashboard in a tarball even where it cannot be built.
 EXTRA_DIST += $(PLAIN_PAGE)
+if HAVE_DASHBOARD
+web_DATA = $(DASHBOARD)
+EXTRA_DIST += $(DASHBOARD)
 else
-dist_web_DATA = $(PLAIN_PAGE)
+web_DATA = $(PLAIN_PAGE)
 endif
 EXTRA_DIST += web/package.json web/package-lock.json web/build.mjs web/tsconfig.json web/src
 SCRIPT_TESTS += t/web/pure.t t/web/browser.t
