@@ -20,6 +20,8 @@ struct record {
 	uint8_t pairs;               /* the second half of the tasks answers the first half */
 	struct sonde_text schedule;  /* 16 bytes of id, empty when it is no run of a schedule */
 	uint64_t due_ms;             /* of such a run */
+	uint8_t priority;            /* 1 to 100 */
+	uint8_t reused;              /* the nodes of an earlier one, also those that are away */
 	uint32_t count;              /* tasks */
 	struct sonde_text sealed;    /* options with their secrets, encrypted; empty when none */
 	struct sonde_text owner;     /* id of the user who asked, empty when none */

@@ -35,6 +35,7 @@ static const char *const table_names[TABLE_COUNT] = {
 	[SONDE_TABLE_TIERS] = "tiers",
 	[SONDE_TABLE_LEDGER] = "ledger",
 	[SONDE_TABLE_AUDIT] = "audit",
+	[SONDE_TABLE_ROLLUPS] = "rollups",
 	[TABLE_STORE] = "store",
 	[TABLE_MARKS] = "marks",
 };

@@ -18,6 +18,7 @@ struct submission {
 	struct controller *c;
 	struct sonde_req *req;
 	bool batch;
+	int64_t wait_ms; /* 0 = answer when it is stored */
 	unsigned count;
 	struct quota quota;
 	struct sonde_id spent; /* key of the ledger entry; its value, empty when no credit was */
@@ -72,28 +73,46 @@ static void put_created(struct sonde_json *j, const struct measurement *m)
 
 static void answer(struct submission *s)
 {
+	if (!s->req) /* nobody asked */
+		return;
 	char location[64] = "/v1/measurements/";
-	struct sonde_header headers[QUOTA_HEADERS + 3] = { { "Cache-Control", "private, no-store" },
-		                                           { "Location", location } };
+	struct sonde_header headers[QUOTA_HEADERS + 4] = { { "Cache-Control", "private, no-store" } };
 	const struct sonde_header *limits = quota_headers(&s->quota);
-	unsigned n = s->batch ? 1 : 2;
+	unsigned n = 1;
+	char cost[24];
 	struct sonde_buf b;
 	struct sonde_json j;
+	unsigned tests = 0;
 
 	sonde_buf_init(&b, BATCH_MAX * 80);
 	sonde_json_init(&j, &b);
 	if (s->batch)
 		sonde_json_open(&j, NULL, '[');
-	for (unsigned i = 0; i < s->count; i++)
+	for (unsigned i = 0; i < s->count; i++) {
 		put_created(&j, s->made[i].m);
+		tests += record_probes(&s->made[i].m->record);
+	}
+	snprintf(cost, sizeof(cost), "%u", tests);
 	if (s->batch)
 		sonde_json_close(&j);
 	else
 		sonde_id_format(&s->made[0].m->id, location + strlen(location));
+	if (!s->batch)
+		headers[n++] = (struct sonde_header){ "Location", location };
+	if (!limits->name) /* not limited, so the quota does not say it */
+		headers[n++] = (struct sonde_header){ "X-Request-Cost", cost };
 	while (limits->name)
 		headers[n++] = *limits++;
 	headers[n].name = NULL;
 	answer_json(s->c, s->req, 202, &b, headers);
+}
+
+static void open_one(struct controller *c, struct measurement *m)
+{
+	if (tasks_open(&c->tasks, m) != SONDE_OK)
+		measurement_free(m);
+	else if (m->record.reused)
+		tasks_close_absent(&c->tasks, m);
 }
 
 static void done(struct sonde_job *job, int status)
@@ -101,20 +120,23 @@ static void done(struct sonde_job *job, int status)
 	struct submission *s = (struct submission *)job;
 
 	if (status != SONDE_OK) {
-		answer_busy(s->c, s->req, status);
+		if (s->req)
+			answer_busy(s->c, s->req, status);
 		submission_free(s);
 		return;
 	}
 	SONDE_EDGE("measurement.stored");
-	answer(s);
+	bool waits = s->wait_ms && waits_add(&s->c->waits, s->req, &s->made[0].m->id,
+	                                     s->wait_ms, 202);
+	if (!waits)
+		answer(s);
 	SONDE_EDGE("measurement.answered");
 	for (unsigned i = 0; i < s->count; i++) {
 		struct made *one = &s->made[i];
 		if (one->trace)
 			decisions_put(&s->c->decisions, &one->m->id, one->trace, one->trace_len);
 		free(one->trace);
-		if (tasks_open(&s->c->tasks, one->m) != SONDE_OK)
-			measurement_free(one->m);
+		open_one(s->c, one->m);
 	}
 	sonde_buf_deinit(&s->entry);
 	free(s);
@@ -144,6 +166,14 @@ static void keep_secrets(struct measurement *m, const struct sonde_buf *secrets)
 	measurement_secrets(m, text, secrets->len);
 }
 
+/* 0 where it is what it would be without the member. */
+static unsigned shown_limit(const struct measurement_request *r)
+{
+	unsigned usual = r->reuse_count ? 0 : r->location_count ? r->location_count : 1;
+
+	return r->limit_given && r->limit != usual ? r->limit : 0;
+}
+
 static struct measurement *make(struct controller *c, const struct measurement_request *r,
                                 const struct placement_answer *a, uint64_t seed,
                                 struct user *user)
@@ -158,7 +188,7 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 	for (unsigned i = 0; r->peer && i < a->count; i++)
 		memcpy(nodes + (a->count + i) * 16, r->peer->id.b, 16);
 	if (r->locations_json)
-		locations = json_dumps(r->locations_json, JSON_COMPACT | JSON_ENCODE_ANY);
+		locations = json_dumps(r->locations_json, JSON_COMPACT);
 	struct record record = {
 		.type = { r->type->name, strlen(r->type->name) },
 		.target = { r->target, strlen(r->target) },
@@ -167,9 +197,10 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 		.policy = { r->policy, strlen(r->policy) },
 		.reason = { a->reason, strlen(a->reason) },
 		.policy_version = a->version, .seed = seed, .decided_us = a->took_us,
-		.limit = r->limit_given ? r->limit : 0, .timeout_ms = r->timeout_ms,
+		.limit = shown_limit(r), .timeout_ms = r->timeout_ms,
 		.timeout_given = r->timeout_given, .ip_version = r->ip_version,
 		.progress = r->progress, .fallback = a->fallback, .pairs = r->peer != NULL,
+		.priority = (uint8_t)r->priority, .reused = r->reuse_count > 0,
 		.owner = { user ? user->facts.id : "", user ? strlen(user->facts.id) : 0 },
 		.count = r->peer ? 2 * a->count : a->count, .nodes = nodes,
 		.params = { r->policy_params, r->policy_params ? strlen(r->policy_params) : 0 },
@@ -190,11 +221,43 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 	return m;
 }
 
+static int64_t priority_reach(const struct quota *q)
+{
+	return q->unlimited || !q->tier ? NODE_PRIORITY_MAX : q->tier->facts.priority;
+}
+
+/* Whether this caller, and a measurement with these secrets, may have the node. */
+static bool in_reach(const struct node *n, const struct measurement_request *r,
+                     const struct quota *q)
+{
+	if (n->bound && !q->unlimited && (!q->tier || strcmp(q->tier->facts.name, n->facts.tier)))
+		return false;
+	return (!r->secrets.len || n->facts.trusted) && n->facts.priority <= priority_reach(q);
+}
+
 /* Globalping's clients send an earlier measurement's id as `magic`: tried when nothing matched. */
 static bool reuse_magic(struct controller *c, struct measurement_request *r)
 {
 	return r->location_count == 1 && r->locations[0].magic &&
 	       request_reuse(c, r, r->locations[0].magic) == SONDE_OK;
+}
+
+/* The same nodes in the same order, also those that are away now; one at least must be there. */
+static int place_again(struct controller *c, const struct measurement_request *r,
+                       const struct quota *q, unsigned most, struct placement_answer *a)
+{
+	unsigned ready = 0;
+
+	*a = (struct placement_answer){ .reason = "the nodes of an earlier measurement" };
+	for (unsigned i = 0; i < r->reuse_count && a->count < most; i++) {
+		struct node *n = nodes_by_id(&c->nodes, &r->reuse[i]);
+		if (!n || n == r->peer || !in_reach(n, r, q))
+			continue;
+		ready += node_is_ready(&c->nodes, n) &&
+		         node_has_type(n, r->type->name, strlen(r->type->name));
+		a->nodes[a->count++] = n;
+	}
+	return ready ? SONDE_OK : SONDE_ENOENT;
 }
 
 /* The policy may refuse the measurement or give it fewer nodes. */
@@ -210,21 +273,19 @@ static int admit(struct controller *c, struct placement_request *pr, struct sond
 	return SONDE_OK;
 }
 
-/* Nodes that this caller, or this measurement, may not have. */
+/* The others, to leave out; a malloc'ed array, NULL when all are in reach. */
 static unsigned out_of_reach(const struct controller *c, const struct measurement_request *r,
                              const struct quota *q, struct node ***out)
 {
-	int64_t reach = q->unlimited || !q->tier ? INT64_MAX : q->tier->facts.priority;
-	bool trust = r->secrets.len > 0;
 	unsigned n = 0;
 
 	*out = NULL;
-	if (!trust && reach >= 100)
+	if (!r->secrets.len && priority_reach(q) >= NODE_PRIORITY_MAX && (q->unlimited || !c->nodes.bound))
 		return 0;
 	*out = malloc((c->nodes.len + 1) * sizeof(**out));
 	for (unsigned i = 0; *out && i < c->nodes.len; i++) {
 		struct node *node = c->nodes.all[i];
-		if (node && ((trust && !node->facts.trusted) || node->facts.priority > reach))
+		if (node && !in_reach(node, r, q))
 			(*out)[n++] = node;
 	}
 	return n;
@@ -235,27 +296,30 @@ static int place(struct controller *c, struct measurement_request *r, const stru
 {
 	struct placement_request pr = { .type = r->type, .target = r->target, .policy = r->policy,
 		                        .params = r->policy_params, .except = r->peer, .seed = seed,
-		                        .trace = trace };
+		                        .locations = r->locations,
+		                        .location_count = r->location_count,
+		                        .limit = r->limit_given ? r->limit : 0,
+		                        .exclude = r->exclude,
+		                        .exclude_count = r->exclude_count, .trace = trace };
 	struct node **far;
-	int rc = SONDE_ENOENT;
 
-	pr.leave_out_count = out_of_reach(c, r, q, &far);
-	pr.leave_out = far;
-	for (int again = 0; again < 2; again++) {
-		pr.locations = r->locations;
-		pr.location_count = r->location_count;
-		pr.limit = r->limit_given ? r->limit : 0;
+	int rc = SONDE_ENOENT;
+	if (!r->reuse_count) {
 		rc = admit(c, &pr, e);
 		if (rc != SONDE_OK)
-			break;
+			return rc;
 		if (trace)
 			sonde_buf_reset(trace);
+		pr.leave_out_count = out_of_reach(c, r, q, &far);
+		pr.leave_out = far;
 		rc = placement_choose(&c->placement, &pr, a);
-		if (rc != SONDE_ENOENT || !reuse_magic(c, r))
-			break;
+		free(far);
 	}
-	free(far);
-	return rc;
+	if (rc != SONDE_ENOENT || (!r->reuse_count && !reuse_magic(c, r)))
+		return rc;
+	pr.limit = r->limit_given && r->limit < r->reuse_count ? r->limit : r->reuse_count;
+	rc = admit(c, &pr, e);
+	return rc == SONDE_OK ? place_again(c, r, q, pr.admitted ? pr.admitted : pr.limit, a) : rc;
 }
 
 static uint64_t next_seed(struct seeds *s)
@@ -334,6 +398,12 @@ void api_create_measurement(struct call *call)
 void measurements_submit(struct call *call, json_t *body)
 {
 	struct sonde_error e = { .path = "", .text = "" };
+	int64_t wait;
+
+	if (!call_wait(call, &wait)) {
+		json_decref(body);
+		return;
+	}
 	bool batch = json_is_array(body);
 	size_t n = batch ? json_array_size(body) : 1;
 	int rc = SONDE_OK;
@@ -368,6 +438,7 @@ void measurements_submit(struct call *call, json_t *body)
 		s->c = call->c;
 		s->req = call->req;
 		s->batch = batch;
+		s->wait_ms = batch ? 0 : wait;
 		quota_entry(&s->quota, &s->spent, &s->entry);
 		rc = sonde_store_submit(call->c->store, &s->job);
 	}
@@ -376,4 +447,25 @@ void measurements_submit(struct call *call, json_t *body)
 		if (s)
 			submission_free(s);
 	}
+}
+
+int measurements_start(struct controller *c, json_t *body, struct sonde_id *id, struct sonde_error *e)
+{
+	struct submission *s = calloc(1, sizeof(*s) + sizeof(s->made[0]));
+	struct quota quota = { .c = c, .unlimited = true };
+
+	int rc = s ? create_one(c, body, &quota, &s->made[0], e) : SONDE_ENOMEM;
+	json_decref(body);
+	if (rc == SONDE_OK) {
+		s->count = 1;
+		s->c = c;
+		s->job.apply = apply;
+		s->job.done = done;
+		s->job.bulk = true;
+		*id = s->made[0].m->id;
+		rc = sonde_store_submit(c->store, &s->job);
+	}
+	if (rc != SONDE_OK && s)
+		submission_free(s);
+	return rc;
 }
