@@ -6,3 +6,5 @@ EXTRA_DIST += doc/plugins.md
 EXTRA_DIST += doc/performance.md
 EXTRA_DIST += doc/probes.md
 EXTRA_DIST += doc/accounts.md
+EXTRA_DIST += doc/api.md
+EXTRA_DIST += doc/nodes.md

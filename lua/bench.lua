@@ -17,6 +17,13 @@
 --   admit = false or a number of nodes, peers = { a = { "b", "c" }, ... }
 -- where `when` may have tier, schedule, current = { names }, attempt, failure, failed = "name".
 --
+-- A verdict is shown what happens, in order, and what it calls for is compared:
+--   seen = { { node = "a", ok = false, loss = 40 }, ... }, actions = { "raise KEY: text", "clear KEY" }
+-- each of `seen` is a result with the fields of `result`; what it leaves out is taken from
+-- `when.result`, then (`target` and `schedule` are those of the request) series = "s", region = "", ok = measured = true, at = 1000, 2000, ... It is a
+-- change of a node where it has `change = "offline"`. `last` instead of `actions` compares only what
+-- the last one called for.
+--
 -- C gives: bench.new(nodes), bench.ok(passed, name, why), and for each entry a function of the
 -- request: pick, narrow, assign and retry answer names, reason, fallback; route regions; admit a
 -- number or false; peers a table of lists. A case never sees another's state.
@@ -149,14 +156,41 @@ local function check_picks(picks)
   end
 end
 
+local function shown(case, i, at)
+  local out = { series = "s", region = "", ok = true, measured = true, status = "finished", at = at }
+  for k, v in pairs(case.when and case.when.result or {}) do out[k] = v end
+  for k, v in pairs(case.seen[i]) do out[k] = v end
+  if out.change then
+    return { node = out.node, region = out.region, status = out.change, ok = out.change == "online", at = at }
+  end
+  return out
+end
+
+local function check_seen(case)
+  local all, last = {}, {}
+  local req = { type = "ping", target = "t", schedule = "sched" }
+  for k, v in pairs(case.when or {}) do req[k] = v end
+  local target, schedule = req.target, req.schedule
+  for i = 1, #case.seen do
+    req.target, req.schedule = case.seen[i].target or target, case.seen[i].schedule or schedule
+    last = bench.observe(with_seed(req, i), shown(case, i, i * 1000))
+    for _, action in ipairs(last) do table.insert(all, action) end
+  end
+  local got, wanted = case.last and last or all, case.last or case.actions
+  if show(got) ~= show(wanted) then
+    return string.format("it called for %s, expected %s", show(got), show(wanted))
+  end
+end
+
 local fields = { name = true, given = true, when = true, expect = true, picks = true, times = true,
                  share = true, within = true, route = true, admit = true, narrow = true,
-                 assign = true, retry = true, peers = true }
+                 assign = true, retry = true, peers = true, seen = true, actions = true, last = true }
 
 local function check(case)
   for k in pairs(case) do
     if not fields[k] then return "the case has an unknown field " .. k end
   end
+  if case.seen then return check_seen(case) end
   if case.picks then return check_picks(case.picks) end
   if case.share then return check_shares(case) end
   if case.route then return check_route(case) end

@@ -52,6 +52,57 @@
 ---@field failure string? why the last one failed, such as "node_lost"
 ---@field failed position? the node that failed, nil when it is gone
 
+---@class result
+---@field node string name of the node that measured
+---@field position position? the node in view, nil when it is gone
+---@field region string region of the node, "" when unknown
+---@field series string what is measured: the schedule's name
+---@field at number when it was measured, ms since 1970
+---@field ok boolean the target answered as it should
+---@field measured boolean false where the node could not measure: it says nothing of the target
+---@field status string "finished" or "failed"
+---@field failure string? why it failed: "timeout", "refused", ...
+---@field address string? of the target
+---@field took number? time of the measurement, ms
+---@field rtt number? mean round trip, or time of the whole answer, ms
+---@field rtt_min number? shortest round trip, ms
+---@field rtt_max number? longest round trip, ms
+---@field jitter number? mean difference of neighbouring round trips, ms
+---@field loss number? share without an answer, %
+---@field code number? status code of HTTP or DNS
+---@field days number? days until the certificate expires
+---@field hops string[]? addresses of the routers in order, "*" for a silent one
+
+---@class node
+---@field node string its name
+---@field position position? the node in view
+---@field region string its region, "" when unknown
+---@field status string "online", "stale", "offline", "disabled", "deregistered"
+---@field ok boolean it is online
+---@field at number when it changed, ms since 1970
+
+---@class window
+---@field n integer
+---@field missing integer
+---@field loss number 
+---@field mean number 
+---@field min number 
+---@field max number 
+---@field last number 
+---@field jitter number 
+---@field p50 number 
+---@field p90 number 
+---@field p95 number 
+---@field p99 number 
+
+---@class tally
+---@field members integer
+---@field bad integer
+---@field groups integer
+---@field bad_groups integer
+---@field names string[]
+---@field where string[]
+
 ---@class param
 ---@field type "bool"|"int"|"number"|"string"|"enum"|"duration" durations are ms in Lua
 ---@field default any as a user would write it: "80ms"
@@ -73,6 +124,8 @@
 ---@field retry (fun(req: request, set: set, view: view): position|set|false, string?)? Which node takes a task whose node failed; false gives up. The node that failed is not in the set. Asked only for causes on the node's side, at most twice a task. Without it pick is asked for one node.
 ---@field assign (fun(req: request, set: set, view: view): set, string?)? Which nodes run a schedule. req.current are those that run it now: keep them where you can, each change costs a gap. Without it pick is asked.
 ---@field peers (fun(req: request, set: set, view: view): table<position, set>, string?)? Who probes whom in a mesh: from each node to a list of others. A node never probes itself. Without it everybody probes everybody.
+---@field on_result (fun(req: request, result: result, view: view): nil)? Called after a result of a schedule is stored, when the policy is one of the controller's `verdicts`. It looks, remembers (lb.window, lb.tally, lb.remember) and calls lb.raise, lb.clear or lb.deepen.
+---@field on_node (fun(req: request, node: node, view: view): nil)? Called when a node's status changed; as on_result.
 
 ---Helpers in C. Those that choose answer with at most `want` positions of the set.
 lb = {}
@@ -103,6 +156,19 @@ function lb.by_priority(set, want, fn) end
 ---@param network string
 ---@return boolean
 function lb.cidr_match(address, network) end
+
+---Verdicts: what was raised by this key is over. Nothing happens where nothing was.
+---@param key string
+---@param text? string
+---@return nil
+function lb.clear(key, text) end
+
+---Verdicts: beside a raise that is new, measure the same target at once with another type, from these nodes (or the one of the result), and name that measurement in the event.
+---@param type string
+---@param options? table<string, any>
+---@param nodes? string[]
+---@return nil
+function lb.deepen(type, options, nodes) end
 
 ---Great-circle distance in km.
 ---@param lat1 number
@@ -200,6 +266,19 @@ function lb.nearest(set, lat, lon, want) end
 ---@return number
 function lb.random(n) end
 
+---Verdicts: something is wrong. One event a key until it is cleared; what is raised again is counted.
+---@param key string
+---@param severity "info"|"warning"|"error"
+---@param text string
+---@return nil
+function lb.raise(key, severity, text) end
+
+---Verdicts: what was remembered by this key; then the new value is.
+---@param key string
+---@param value? string|number
+---@return string|number|nil
+function lb.remember(key, value) end
+
 ---Each node in turn; each kind of request (type, region, set) has a position of its own.
 ---@param set set
 ---@param want integer
@@ -230,6 +309,15 @@ function lb.spread_by(set, column, want) end
 ---@param prefix string
 ---@return boolean
 function lb.starts_with(text, prefix) end
+
+---Verdicts: the latest vote of each member, at most 512, not older than max_age ms; without `bad` the member's vote is taken away. A group is bad when more than half of its members are. Answers members, bad, groups, bad_groups, names (of bad members), where (bad groups).
+---@param key string
+---@param member? string
+---@param group? string
+---@param bad? boolean
+---@param max_age? number
+---@return tally
+function lb.tally(key, member, group, bad, max_age) end
 
 ---The k greatest values, greatest first: a short list to go on with in Lua.
 ---@param set set
@@ -264,6 +352,13 @@ function lb.values(set, column) end
 ---@param want integer
 ---@return set
 function lb.weighted(set, column, want) end
+
+---Verdicts: the last `size` (at most 256) values of a key; a third argument is added, nil as a missing one. Answers n, missing, loss (0..1), mean, min, max, last, jitter, p50, p90, p95, p99. A key that is not used for long is forgotten first.
+---@param key string
+---@param size integer
+---@param value? number|boolean
+---@return window
+function lb.window(key, size, value) end
 
 ---Those at most km away from a place, in the order of the set.
 ---@param set set

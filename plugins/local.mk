@@ -14,6 +14,7 @@ PLUGIN_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/core/include
 CONNECT_CPPFLAGS = $(PLUGIN_CPPFLAGS) -I$(top_srcdir)/plugins $(PCRE2_CFLAGS)
 CONNECT_SOURCES = \
 	plugins/connect/address.c plugins/connect/address.h \
+	plugins/connect/errno.c plugins/connect/errno.h \
 	plugins/connect/out.c plugins/connect/out.h
 DATAGRAM_SOURCES = $(CONNECT_SOURCES) \
 	plugins/connect/datagram.c plugins/connect/datagram.h \
@@ -28,6 +29,7 @@ PATTERN_SOURCES = \
 plugin_LTLIBRARIES += plugins/ping/ping.la
 plugins_ping_ping_la_SOURCES = $(ICMP_SOURCES) \
 	plugins/connect/address.c plugins/connect/address.h \
+	plugins/connect/errno.c plugins/connect/errno.h \
 	plugins/connect/series.c plugins/connect/series.h \
 	plugins/connect/stream.c plugins/connect/stream.h \
 	plugins/ping/ping.c plugins/ping/ping.h plugins/ping/read.c plugins/ping/result.c \
@@ -93,9 +95,10 @@ plugins_tcp_tcp_la_LIBADD = $(PCRE2_LIBS) $(SSL_LIBS) -lm
 plugin_LTLIBRARIES += plugins/bandwidth/bandwidth.la
 plugins_bandwidth_bandwidth_la_SOURCES = \
 	plugins/bandwidth/bandwidth.c plugins/bandwidth/bandwidth.h \
-	plugins/bandwidth/line.c plugins/bandwidth/meter.c plugins/bandwidth/receive.c \
-	plugins/bandwidth/report.c plugins/bandwidth/send.c plugins/bandwidth/stream.c
-plugins_bandwidth_bandwidth_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+	plugins/bandwidth/line.c plugins/bandwidth/receive.c plugins/bandwidth/report.c \
+	plugins/bandwidth/send.c plugins/bandwidth/stream.c \
+	plugins/rate/meter.c plugins/rate/meter.h
+plugins_bandwidth_bandwidth_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -I$(top_srcdir)/plugins
 plugins_bandwidth_bandwidth_la_CFLAGS = $(PLUGIN_CFLAGS)
 plugins_bandwidth_bandwidth_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 EXTRA_DIST += plugins/bandwidth/bandwidth.md
@@ -123,7 +126,7 @@ t_plug_sweep_test_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS) $(JANSSON_CFLAGS)
 t_plug_sweep_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS)
 
 C_TESTS += t/plug/connect_test
-t_plug_connect_test_SOURCES = t/plug/connect_test.c plugins/connect/address.c \
+t_plug_connect_test_SOURCES = t/plug/connect_test.c plugins/connect/address.c plugins/connect/errno.c \
 	plugins/connect/bytes.c plugins/connect/pattern.c plugins/ntp/packet.c plugins/tcp/dialogue.c
 t_plug_connect_test_CPPFLAGS = $(AM_CPPFLAGS) $(CONNECT_CPPFLAGS)
 t_plug_connect_test_LDADD = t/libtap.a $(PCRE2_LIBS)
@@ -151,11 +154,13 @@ HTTP_PURE_SOURCES = \
 HTTP_CPPFLAGS = $(CERT_CPPFLAGS) $(CURL_CFLAGS) $(PCRE2_CFLAGS)
 plugin_LTLIBRARIES += plugins/http/http.la
 plugins_http_http_la_SOURCES = $(CERT_SOURCES) $(HTTP_PURE_SOURCES) \
+	plugins/connect/errno.c plugins/connect/errno.h \
 	plugins/http/failure.c \
 	plugins/http/http.c plugins/http/http.h \
 	plugins/http/move.c \
 	plugins/http/place.c \
-	plugins/http/report.c
+	plugins/http/report.c \
+	plugins/rate/meter.c plugins/rate/meter.h
 plugins_http_http_la_CPPFLAGS = $(HTTP_CPPFLAGS)
 plugins_http_http_la_CFLAGS = $(PLUGIN_CFLAGS)
 plugins_http_http_la_LDFLAGS = $(PLUGIN_LDFLAGS)
@@ -163,6 +168,7 @@ plugins_http_http_la_LIBADD = $(CURL_LIBS) $(PCRE2_LIBS) $(SSL_LIBS)
 
 plugin_LTLIBRARIES += plugins/tls/tls.la
 plugins_tls_tls_la_SOURCES = $(CERT_SOURCES) \
+	plugins/connect/errno.c plugins/connect/errno.h \
 	plugins/tls/offer.c \
 	plugins/tls/report.c \
 	plugins/tls/tls.c plugins/tls/tls.h \
@@ -226,6 +232,7 @@ DNS_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/core/include -I$(top_srcdir)/plugin
 	$(SSL_CFLAGS)
 plugin_LTLIBRARIES += plugins/dns/dns.la
 plugins_dns_dns_la_SOURCES = $(DNS_PARSERS) \
+	plugins/connect/errno.c plugins/connect/errno.h \
 	plugins/dns/ask.c plugins/dns/dns.c plugins/dns/dns.h plugins/dns/edns.c \
 	plugins/dns/own.c plugins/dns/params.c \
 	plugins/dns/report.c plugins/dns/rows.c plugins/dns/stream.c \
@@ -246,6 +253,6 @@ EXTRA_DIST += t/bench/dns
 
 C_TESTS += t/plug/bandwidth_test
 t_plug_bandwidth_test_SOURCES = t/plug/bandwidth_test.c \
-	plugins/bandwidth/line.c plugins/bandwidth/meter.c
+	plugins/bandwidth/line.c plugins/rate/meter.c
 t_plug_bandwidth_test_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS)
 t_plug_bandwidth_test_LDADD = t/libtap.a

@@ -12,4 +12,8 @@ dist_policies_DATA = \
 	policies/round_robin.lua policies/round_robin.t.lua \
 	policies/sticky.lua policies/sticky.t.lua \
 	policies/tiers.lua policies/tiers.t.lua \
+	policies/verdict_cert.lua policies/verdict_cert.t.lua \
+	policies/verdict_path.lua policies/verdict_path.t.lua \
+	policies/verdict_quorum.lua policies/verdict_quorum.t.lua \
+	policies/verdict_threshold.lua policies/verdict_threshold.t.lua \
 	policies/world.lua policies/world.t.lua

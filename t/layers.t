@@ -33,7 +33,7 @@ my %ROOMS = (
 );
 
 # Folders of plugins/ that are no plugin but what several share.
-my %ENGINES = (cert => 1, connect => 1, icmp => 1, path => 1);
+my %ENGINES = (cert => 1, connect => 1, icmp => 1, path => 1, rate => 1);
 
 # Library headers of plugins: the folders and files below plugins/ that may include them.
 my @PLUGIN_LIBRARIES = (
@@ -48,6 +48,7 @@ my @PLUGIN_LIBRARIES = (
 my @LIBRARIES = (
   [qr{^libwebsockets\.h$|^lws},         qw(net)],
   [qr{^lmdb\.h$},                       qw(store)],
+  [qr{^zlib\.h$},                       qw(net/gzip.c)],
   [qr{^(lua|lualib|lauxlib|luaconf)\.h}, qw(script controller)],
   [qr{^jsmn\.h$},                       qw(wire)],
   [qr{^curl/},                          qw(fetch)],

@@ -5,8 +5,11 @@ EXTRA_DIST += t/lsan.supp t/rules.yml t/lib/House.pm \
 	t/stage/distcheck.t t/stage/fuzz.t t/stage/valgrind.t
 
 # End to end, with the real programs.
-SCRIPT_TESTS += t/e2e/measure.t t/e2e/bad_input.t t/e2e/crash.t t/e2e/tls.t t/e2e/policy_author.t
+SCRIPT_TESTS += t/e2e/measure.t t/e2e/bad_input.t t/e2e/crash.t t/e2e/tls.t t/e2e/policy_author.t t/e2e/verdict.t t/e2e/shadow.t
 SCRIPT_TESTS += t/e2e/bandwidth.t
+SCRIPT_TESTS += t/e2e/schedule.t t/e2e/schedule_policy.t
+SCRIPT_TESTS += t/e2e/globalping.t t/e2e/results.t t/e2e/live.t t/e2e/series.t
+EXTRA_DIST += t/lib/Sonde.pm t/lib/Live.pm
 SCRIPT_TESTS += t/e2e/schedule.t
 SCRIPT_TESTS += t/e2e/accounts.t t/e2e/roles.t
 EXTRA_DIST += t/lib/Sonde.pm
@@ -30,3 +33,9 @@ t_e2e_keeper_keeper_la_SOURCES = t/e2e/keeper/keeper.c
 t_e2e_keeper_keeper_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
 t_e2e_keeper_keeper_la_CFLAGS = $(PLUGIN_CFLAGS)
 t_e2e_keeper_keeper_la_LDFLAGS = $(SHIFT_LDFLAGS)
+C_TESTS += t/controller/schedules_test
+t_controller_schedules_test_SOURCES = t/controller/schedules_test.c
+t_controller_schedules_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_controller_schedules_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
+# The life of a node.
+SCRIPT_TESTS += t/e2e/life.t

@@ -62,15 +62,15 @@ static size_t plain_run(const unsigned char *s, size_t n)
 
 static void quote_one(struct sonde_buf *b, unsigned char c)
 {
-	static const char letter[] = "\nn\"\"\\\\\tt\rr\bb\ff";
+	static const char letters[256] = {
+		['"'] = '"', ['\\'] = '\\', ['\n'] = 'n', ['\t'] = 't',
+		['\r'] = 'r', ['\b'] = 'b', ['\f'] = 'f',
+	};
 
-	for (const char *l = letter; *l; l += 2) {
-		if ((unsigned char)*l == c) {
-			sonde_buf_add(b, (const char[]){ '\\', l[1] }, 2);
-			return;
-		}
-	}
-	sonde_buf_printf(b, "\\u%04x", c);
+	if (letters[c])
+		sonde_buf_add(b, (const char[]){ '\\', letters[c] }, 2);
+	else
+		sonde_buf_printf(b, "\\u%04x", c);
 }
 
 void sonde_json_quote(struct sonde_buf *b, const char *text, size_t n)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The logger. Its level is the one process-wide setting outside main(): a logger that had to be
- * passed everywhere would be passed nowhere. */
+/* The logger. Its level and its tap are the only process-wide settings outside main(): a logger that
+ * had to be passed everywhere would be passed nowhere. */
 #include "base/log.h"
 
 #include <stdarg.h>
@@ -11,6 +11,8 @@
 #include "base/clock.h"
 
 static int threshold = SONDE_LOG_INFO;
+static void (*tap)(void *, const char *, size_t);
+static void *tap_arg;
 static const char *const names[] = { [3] = "error", [4] = "warn", [6] = "info", [7] = "debug" };
 
 void sonde_log_level(int level)
@@ -24,6 +26,12 @@ int sonde_log_level_parse(const char *name)
 		if (names[i] && !strcmp(names[i], name))
 			return i;
 	return -1;
+}
+
+void sonde_log_tap(void (*fn)(void *, const char *, size_t), void *arg)
+{
+	tap = fn;
+	tap_arg = arg;
 }
 
 static size_t escape(char *out, size_t room, const char *text)
@@ -53,6 +61,8 @@ void sonde_log(int level, const char *room, const char *fmt, ...)
 	const char *name = level >= 0 && level < 8 && names[level] ? names[level] : "note";
 	size_t n = snprintf(line, sizeof(line), "%s %-5s %s: ", when, name, room);
 	n += escape(line + n, sizeof(line) - n - 1, text);
+	if (tap)
+		tap(tap_arg, line, n);
 	line[n++] = '\n';
 	/* One write a line keeps lines of several processes whole. Nothing useful is left to do
 	 * when stderr is gone. */

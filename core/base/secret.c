@@ -37,6 +37,17 @@ void sonde_secret_hash(const char *text, size_t len, uint8_t out[SONDE_HASH_BYTE
 	crypto_hash_sha256(out, (const unsigned char *)text, len);
 }
 
+void sonde_secret_sign(const void *key, size_t key_len, const void *text, size_t len,
+                       uint8_t out[SONDE_HASH_BYTES])
+{
+	crypto_auth_hmacsha256_state s;
+
+	crypto_auth_hmacsha256_init(&s, key, key_len);
+	crypto_auth_hmacsha256_update(&s, text, len);
+	crypto_auth_hmacsha256_final(&s, out);
+	sodium_memzero(&s, sizeof(s));
+}
+
 bool sonde_secret_equal(const uint8_t a[SONDE_HASH_BYTES], const uint8_t b[SONDE_HASH_BYTES])
 {
 	return sodium_memcmp(a, b, SONDE_HASH_BYTES) == 0;

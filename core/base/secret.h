@@ -12,6 +12,9 @@ void sonde_secret_init(void);
 /* "<prefix>_" and 43 letters of base64url, NUL-terminated. prefix at most 16 bytes. */
 void sonde_secret_make(const char *prefix, char out[SONDE_SECRET_TEXT]);
 void sonde_secret_hash(const char *text, size_t len, uint8_t out[SONDE_HASH_BYTES]);
+/* HMAC-SHA256. */
+void sonde_secret_sign(const void *key, size_t key_len, const void *text, size_t len,
+                       uint8_t out[SONDE_HASH_BYTES]);
 /* Constant time in the content. */
 bool sonde_secret_equal(const uint8_t a[SONDE_HASH_BYTES], const uint8_t b[SONDE_HASH_BYTES]);
 void sonde_secret_wipe(void *, size_t);

@@ -129,18 +129,21 @@ static void print_member(const char *indent, const char *key, const json_t *valu
 	cli_printf("%s%s:%s%s\n", indent, key, b->len ? " " : "", sonde_buf_cstr(b));
 }
 
-/* Two levels are all that a node has; deeper ones stand in -o json. */
+/* Three levels are all that a node has; deeper ones stand in -o json. */
 static void print_members(const json_t *object)
 {
-	const char *key, *inner_key;
-	json_t *value, *inner;
+	const char *key, *inner_key, *last_key;
+	json_t *value, *inner, *last;
 	struct sonde_buf b;
 
 	sonde_buf_init(&b, 1 << 16);
 	json_object_foreach((json_t *)object, key, value) {
 		print_member("", key, value, &b);
-		json_object_foreach(value, inner_key, inner)
+		json_object_foreach(value, inner_key, inner) {
 			print_member("  ", inner_key, inner, &b);
+			json_object_foreach(inner, last_key, last)
+				print_member("    ", last_key, last, &b);
+		}
 	}
 	sonde_buf_deinit(&b);
 }
@@ -229,6 +232,7 @@ static const struct cli_column token_columns[] = {
 	{ "EXPIRES", "expires", "expiresAt" },
 	{ "APPROVE", "approve", "approve" },
 	{ "REGION", "region", "region" },
+	{ "NODES", "nodes", "nodes" },
 	{ "DESCRIPTION", "description", "description" },
 	{ NULL, "token", "token" }, /* only in the answer that made it */
 };

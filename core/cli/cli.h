@@ -152,6 +152,12 @@ void cli_print_rows(const struct cli *, const struct cli_column *, unsigned colu
 int cli_measure(struct cli *, int argc, char **argv, bool help);
 /* Print a measurement in the chosen format; the exit code its results call for. */
 int cli_show_results(struct cli *, const json_t *measurement, bool latency_only);
+extern const struct cli_option cli_measurement_ls_options[], cli_rerun_options[],
+	cli_export_options[];
+int cli_measurement_ls(struct cli *, const struct cli_args *);
+int cli_measurement_cancel(struct cli *, const struct cli_args *);
+int cli_measurement_rerun(struct cli *, const struct cli_args *);
+int cli_export(struct cli *, const struct cli_args *);
 int cli_measurement_show(struct cli *, const struct cli_args *);
 int cli_node_ls(struct cli *, const struct cli_args *);
 int cli_node_show(struct cli *, const struct cli_args *);
@@ -160,6 +166,16 @@ int cli_node_enable(struct cli *, const struct cli_args *);
 int cli_node_disable(struct cli *, const struct cli_args *);
 int cli_node_set(struct cli *, const struct cli_args *);
 int cli_node_rm(struct cli *, const struct cli_args *);
+int cli_node_configure(struct cli *, const struct cli_args *);
+int cli_node_sync(struct cli *, const struct cli_args *);
+int cli_node_drain(struct cli *, const struct cli_args *);
+int cli_node_undrain(struct cli *, const struct cli_args *);
+int cli_node_logs(struct cli *, const struct cli_args *);
+int cli_node_restart_runner(struct cli *, const struct cli_args *);
+int cli_node_self_test(struct cli *, const struct cli_args *);
+int cli_node_rotate_key(struct cli *, const struct cli_args *);
+int cli_node_ban(struct cli *, const struct cli_args *);
+int cli_node_unban(struct cli *, const struct cli_args *);
 int cli_token_create(struct cli *, const struct cli_args *);
 int cli_token_ls(struct cli *, const struct cli_args *);
 int cli_token_rm(struct cli *, const struct cli_args *);
@@ -217,4 +233,6 @@ int cli_schedule_resume(struct cli *, const struct cli_args *);
 int cli_schedule_rm(struct cli *, const struct cli_args *);
 int cli_schedule_run(struct cli *, const struct cli_args *);
 int cli_event_ls(struct cli *, const struct cli_args *);
+int cli_event_ack(struct cli *, const struct cli_args *);
+int cli_event_silence(struct cli *, const struct cli_args *);
 int cli_apply(struct cli *, const struct cli_args *);

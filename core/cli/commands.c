@@ -15,6 +15,18 @@ static const struct cli_option token_create_options[] = {
 	{ NULL },
 };
 
+static const struct cli_option ban_options[] = {
+	{ "reason", 0, "TEXT", "told to the node" },
+	{ "for", 0, "DURATION", "how long; for good when not given" },
+	{ NULL },
+};
+
+static const struct cli_option logs_options[] = {
+	{ "follow", 'f', NULL, "go on with new lines until interrupted" },
+	{ "lines", 0, "N", "how many of the last lines (default 100)" },
+	{ NULL },
+};
+
 static const struct cli_option version_options[] = {
 	{ "version", 0, "N", "this version" },
 	{ NULL },
@@ -53,6 +65,7 @@ static const struct cli_option apply_options[] = {
 
 static const struct cli_option policy_apply_options[] = {
 	{ "dry-run", 0, NULL, "compile and test only" },
+	{ "shadow", 0, NULL, "let it decide beside the active one, and only compare" },
 	{ NULL },
 };
 
@@ -65,6 +78,23 @@ static const struct cli_option simulate_options[] = {
 	{ "region", 0, "REGION", "asked for by invented requests" },
 	{ "type", 0, "TYPE", "of invented requests (default ping)" },
 	{ "params", 0, "JSON", "parameters of the policy" },
+	{ NULL },
+};
+
+static const struct cli_option event_ls_options[] = {
+	{ "open", 0, NULL, "what is wrong now" },
+	{ NULL },
+};
+
+static const struct cli_option event_ack_options[] = {
+	{ "comment", 0, "TEXT", "who looks at it" },
+	{ NULL },
+};
+
+static const struct cli_option event_silence_options[] = {
+	{ "for", 0, "DURATION", "how long (default 1h)" },
+	{ "comment", 0, "TEXT", "why" },
+	{ "end", 0, "ID", "end this one" },
 	{ NULL },
 };
 
@@ -81,11 +111,28 @@ const struct cli_command cli_commands[] = {
 	{ "node", "enable", "NODE", "give it tasks again", NULL, cli_node_enable, 1, 1 },
 	{ "node", "set", "NODE KEY=VALUE...", "region, tags, priority (1-100), ...", NULL,
 	  cli_node_set, 2, 32 },
+	{ "node", "configure", "NODE KEY=VALUE...",
+	  "settings: capacity, packetsPerSecond, beat, selfTest, logLevel, plugins.TYPE.OPTION", NULL,
+	  cli_node_configure, 2, 32 },
+	{ "node", "sync", "NODE", "send it its settings again", NULL, cli_node_sync, 1, 1 },
+	{ "node", "drain", "NODE", "no new tasks; what runs goes on", NULL, cli_node_drain, 1, 1 },
+	{ "node", "undrain", "NODE", "end a drain", NULL, cli_node_undrain, 1, 1 },
+	{ "node", "logs", "NODE", "last lines of its log", logs_options, cli_node_logs, 1, 1 },
+	{ "node", "restart-runner", "NODE", "replace its runner", NULL, cli_node_restart_runner, 1, 1 },
+	{ "node", "self-test", "NODE", "let it test itself now", NULL, cli_node_self_test, 1, 1 },
+	{ "node", "rotate-key", "NODE", "give it a new key", NULL, cli_node_rotate_key, 1, 1 },
+	{ "node", "ban", "NODE", "send it away", ban_options, cli_node_ban, 1, 1 },
+	{ "node", "unban", "NODE", "let it come back", NULL, cli_node_unban, 1, 1 },
 	{ "node", "rm", "NODE", "remove it for good", NULL, cli_node_rm, 1, 1 },
 	{ "token", "create", "", "make a registration token", token_create_options,
 	  cli_token_create, 0, 0 },
 	{ "token", "ls", "", "list registration tokens", NULL, cli_token_ls, 0, 0 },
 	{ "token", "rm", "ID", "revoke a registration token", NULL, cli_token_rm, 1, 1 },
+	{ "measurement", "ls", "", "the newest measurements", cli_measurement_ls_options,
+	  cli_measurement_ls, 0, 0 },
+	{ "measurement", "cancel", "ID", "end a measurement now", NULL, cli_measurement_cancel, 1, 1 },
+	{ "measurement", "rerun", "ID", "measure the same again", cli_rerun_options,
+	  cli_measurement_rerun, 1, 1 },
 	{ "measurement", "show", "ID", "a measurement: its placement and results", NULL,
 	  cli_measurement_show, 1, 1 },
 	{ "measurement", "explain", "ID", "why these nodes: filters, policy, answer", NULL,
@@ -123,7 +170,11 @@ const struct cli_command cli_commands[] = {
 	{ "schedule", "resume", "NAME", "run it again", NULL, cli_schedule_resume, 1, 1 },
 	{ "schedule", "run", "NAME", "measure now, once", NULL, cli_schedule_run, 1, 1 },
 	{ "schedule", "rm", "NAME", "remove it", NULL, cli_schedule_rm, 1, 1 },
-	{ "event", "ls", "", "the newest events", NULL, cli_event_ls, 0, 0 },
+	{ "event", "ls", "", "the newest events", event_ls_options, cli_event_ls, 0, 0 },
+	{ "event", "ack", "EVENT", "acknowledge the problem that it raised", event_ack_options,
+	  cli_event_ack, 1, 1 },
+	{ "event", "silence", "[MATCH]", "tell nobody of what matches; without it: list",
+	  event_silence_options, cli_event_silence, 0, 1 },
 	{ "apply", "", "-f FILE", "make the schedules what a YAML file says", apply_options, cli_apply,
 	  0, 0 },
 	{ "login", "", "USER", "log in; the session is kept for the next commands", cli_login_options,
@@ -144,6 +195,8 @@ const struct cli_command cli_commands[] = {
 	{ "user", "tokens", "", "the own API tokens", cli_tokens_options, cli_user_tokens, 0, 0 },
 	{ "limits", "", "", "what remains of the hourly limit", NULL, cli_limits, 0, 0 },
 	{ "audit", "", "", "administrative acts, newest first", NULL, cli_audit, 0, 0 },
+	{ "export", "", "", "results as JSON lines, or as CSV with -o csv", cli_export_options,
+	  cli_export, 0, 0 },
 	{ NULL },
 };
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LIBRARIES += core/cli/libcli.a
 core_cli_libcli_a_SOURCES = \
-	core/cli/admin.c core/cli/args.c core/cli/ask.c core/cli/cli.h core/cli/commands.c \
+	core/cli/admin.c core/cli/args.c core/cli/ask.c core/cli/cli.h core/cli/commands.c core/cli/event.c \
 	core/cli/explain.c core/cli/help.c core/cli/measure.c core/cli/policy.c core/cli/print.c \
 	core/cli/reload.c core/cli/rows.c core/cli/settings.c core/cli/show.c
 core_cli_libcli_a_SOURCES += core/cli/apply.c core/cli/schedule.c
 core_cli_libcli_a_SOURCES += core/cli/contexts.c core/cli/users.c
 core_cli_libcli_a_SOURCES += core/cli/url.c
+core_cli_libcli_a_SOURCES += core/cli/results.c
 core_cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
 
 # `sonde plugin new` brings its files along: each becomes a string.
@@ -34,3 +35,5 @@ sonde_LDADD = core/cli/libcli.a core/fetch/libfetch.a core/config/libconfig.a co
 	$(CURL_LIBS) $(YAML_LIBS) $(JANSSON_LIBS)
 
 SCRIPT_TESTS += t/cli/cli.t t/cli/login.t t/cli/schedule.t
+core_cli_libcli_a_SOURCES += core/cli/life.c
+SCRIPT_TESTS += t/cli/cli.t t/cli/schedule.t

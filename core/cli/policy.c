@@ -282,6 +282,22 @@ static json_t *get_policy(struct cli *cli, const char *name, const char *version
 	return cli_get(cli, path, NULL, code);
 }
 
+static void print_shadow(const json_t *shadow)
+{
+	const json_t *text;
+	size_t i;
+
+	if (!shadow)
+		return;
+	cli_printf("-- shadow: %lld decisions, %lld differ, %lld faults %s\n",
+	           (long long)json_integer_value(json_object_get(shadow, "decisions")),
+	           (long long)json_integer_value(json_object_get(shadow, "differs")),
+	           (long long)json_integer_value(json_object_get(shadow, "faults")),
+	           cli_str(shadow, "last_error"));
+	json_array_foreach(json_object_get(shadow, "differences"), i, text)
+		cli_printf("--   %s\n", json_string_value(text));
+}
+
 int cli_policy_show(struct cli *cli, const struct cli_args *a)
 {
 	const json_t *v;
@@ -298,7 +314,9 @@ int cli_policy_show(struct cli *cli, const struct cli_args *a)
 			cli_printf("%s%lld of %s", i ? ", " : "; stored: ",
 			           (long long)json_integer_value(json_object_get(v, "version")),
 			           cli_str(v, "createdAt"));
-		cli_printf("\n%s", cli_str(doc, "source"));
+		putchar('\n');
+		print_shadow(cli_at(doc, "shadow"));
+		cli_printf("%s", cli_str(doc, "source"));
 	}
 	json_decref(doc);
 	return EXIT_OK;
@@ -350,6 +368,8 @@ static int print_applied(struct cli *cli, json_t *doc)
 		;
 	else if (json_is_true(json_object_get(doc, "dry")))
 		cli_printf("%s is good\n", cli_str(doc, "name"));
+	else if (json_is_true(json_object_get(doc, "shadow")))
+		cli_printf("%s decides beside the active version now\n", cli_str(doc, "name"));
 	else
 		cli_printf("%s is version %lld now\n", cli_str(doc, "name"),
 		           (long long)json_integer_value(json_object_get(doc, "version")));
@@ -379,7 +399,8 @@ int cli_policy_apply(struct cli *cli, const struct cli_args *a)
 	free(tests);
 	if (!body)
 		return cli_fail(EXIT_FAILED, "%s is not UTF-8", a->words[0]);
-	snprintf(path, sizeof(path), "/v1/policies/%s%s", name, cli_option(a, "dry-run") ? "?dry=1" : "");
+	snprintf(path, sizeof(path), "/v1/policies/%s%s", name,
+	         cli_option(a, "dry-run") ? "?dry=1" : cli_option(a, "shadow") ? "?shadow=1" : "");
 	json_t *doc = cli_send(cli, "PUT", path, NULL, body, &code);
 	json_decref(body);
 	return doc ? print_applied(cli, doc) : code;

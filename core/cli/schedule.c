@@ -83,7 +83,7 @@ static void print_head(const json_t *s)
 {
 	static const char *const shown[] = { "description", "target", "targets", "interval", "cron",
 		"zone", "start", "until", "spread", "windows", "timeout", "retries", "priority", "grace",
-		"locations", "limit", "nodes", "policy", "measurementOptions", "problem", "updatedAt" };
+		"locations", "limit", "nodes", "policy", "policyParams", "peers", "measurementOptions", "problem", "updatedAt" };
 	struct sonde_buf b;
 
 	sonde_buf_init(&b, 1 << 16);
@@ -329,17 +329,4 @@ int cli_schedule_run(struct cli *cli, const struct cli_args *a)
 	}
 	json_decref(made);
 	return EXIT_OK;
-}
-
-/* ---- events ---- */
-
-int cli_event_ls(struct cli *cli, const struct cli_args *a)
-{
-	static const struct cli_column columns[] = {
-		{ "AT", "at", "at" },           { "SEVERITY", "severity", "severity" },
-		{ "KIND", "kind", "kind" },     { "TEXT", "text", "text" },
-		{ NULL, "node", "node" },       { NULL, "schedule", "schedule" },
-	};
-
-	return list(cli, "/v1/events", columns, COUNT(columns));
 }

@@ -3,6 +3,7 @@
  * from the store, then the listener, so that the first request finds everything. Stop order is the
  * reverse: no new connection, answers out, store committed, loop closed. */
 #include "controller/controller.h"
+#include "controller/retain.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controller/api/api.h"
+#include "controller/life.h"
 #include "controller/link.h"
 
 enum { STORE_QUEUE = 65536, MESSAGE_MAX = 4 << 20, SEND_QUEUE = 8 << 20, TICK_MS = 500,
@@ -226,7 +228,8 @@ static struct node *same_again(struct controller *c, const struct task *t)
 	return t->node && node_is_ready(&c->nodes, t->node) ? t->node : NULL;
 }
 
-static struct node *replacement(struct controller *c, const struct task *t, unsigned failure)
+static struct node *replacement(struct controller *c, const struct task *t, unsigned failure,
+                                struct node **far, unsigned far_count)
 {
 	const struct record *r = &t->measurement->record;
 	static struct placement_answer a;
@@ -240,7 +243,8 @@ static struct node *replacement(struct controller *c, const struct task *t, unsi
 	struct placement_request pr = { .type = types_find(&c->types, type, strlen(type)),
 		                        .target = target, .policy = policy,
 		                        .params = *params ? params : NULL,
-		                        .seed = r->seed + t->attempt, .limit = 1 };
+		                        .seed = r->seed + t->attempt, .limit = 1,
+		                        .leave_out = far, .leave_out_count = far_count };
 	/* Only where the user asked for no place: another region is not a replacement. */
 	if (!pr.type || r->locations.len)
 		return same_again(c, t);
@@ -250,11 +254,33 @@ static struct node *replacement(struct controller *c, const struct task *t, unsi
 	return rc == SONDE_OK ? a.nodes[0] : same_again(c, t);
 }
 
+/* As at the first placement. */
+static struct node_reach reach_of(struct controller *c, const struct measurement *m)
+{
+	const struct user *user = measurement_owner(c, m);
+	bool all = user ? role_of_index(user->facts.role) == ROLE_ADMIN : !m->record.owner.len;
+
+	return accounts_reach(c, user, all, m->record.sealed.len > 0);
+}
+
 static struct node *replace(void *arg, const struct task *t, unsigned failure)
 {
-	struct node *node = replacement(arg, t, failure);
+	struct controller *c = arg;
+	struct node_reach reach = reach_of(c, t->measurement);
+	struct node **far;
+	unsigned n;
 
-	return node && t->measurement->record.sealed.len && !node->facts.trusted ? NULL : node;
+	if (nodes_out_of_reach(&c->nodes, &reach, &far, &n) != SONDE_OK)
+		return NULL;
+	struct node *node = replacement(c, t, failure, far, n);
+	free(far);
+	return node && reach.trusted && !node->facts.trusted ? NULL : node;
+}
+
+/* A day later than results, whose segments go by the day they came on. */
+static int64_t forget_before(const struct controller *c)
+{
+	return sonde_wall_ms() - (c->options.retain_days + 1) * INT64_C(86400000);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -263,14 +289,19 @@ static void on_tick(uv_timer_t *timer)
 	int64_t now = sonde_boottime_ns();
 
 	link_tick(c, now);
+	commands_tick(&c->commands, now);
+	life_tick(c, now);
 	tasks_tick(&c->tasks, now);
 	accounts_tick(c, now);
+	live_check(&c->live);
 	decisions_flush(&c->decisions);
 	policies_tick(&c->changes);
 	schedules_tick(&c->schedules, now);
+	problems_tick(&c->problems);
 	if (now - c->retained_ns > RETAIN_EVERY_S * SONDE_NS_PER_S) {
 		c->retained_ns = now;
 		sonde_store_retain(c->store, (unsigned)c->options.retain_days);
+		measurements_forget(c, forget_before(c));
 		decisions_retain(&c->decisions,
 		                 sonde_wall_ms() - c->options.retain_days * INT64_C(86400000));
 	}
@@ -301,6 +332,10 @@ static void on_quarantine(void *arg, const char *name, const char *why)
 
 	c->changes.quarantined++;
 	bus_publish(&c->bus, TOPIC_POLICY, &event);
+	struct event told = { .kind = "policy.quarantined", .severity = "error" };
+	snprintf(told.text, sizeof(told.text), "%s is quarantined: %.160s", name, why);
+	if (c->events.c)
+		event_raise(&c->events, &told);
 }
 
 /* What the API or the files changed since; then the default must be there. */
@@ -342,6 +377,8 @@ static int load_state(struct controller *c, struct sonde_error *e)
 		rc = events_load(&c->events, c, e);
 	if (rc == SONDE_OK)
 		rc = schedules_load(&c->schedules, c, e);
+	if (rc == SONDE_OK)
+		rc = problems_load(&c->problems, c, e);
 	if (rc == SONDE_OK && ingest_init(&c->ingest, c) != SONDE_OK)
 		rc = sonde_fail(e, SONDE_EIO, "state", "cannot read the store");
 	if (rc == SONDE_OK && reopen(c) != SONDE_OK)
@@ -360,7 +397,7 @@ static int make_guard(struct controller *c, struct sonde_error *e)
 
 static int listen_on(struct controller *c, struct sonde_error *e)
 {
-	static struct sonde_ws_route routes[2];
+	static struct sonde_ws_route routes[3];
 	char host[256];
 	const char *colon = strrchr(c->options.listen, ':');
 	char *end;
@@ -372,10 +409,12 @@ static int listen_on(struct controller *c, struct sonde_error *e)
 		                  c->options.listen);
 	snprintf(host, sizeof(host), "%.*s", (int)(colon - c->options.listen), c->options.listen);
 	routes[0] = (struct sonde_ws_route){ "/v1/nodes/connect", "sonde.node.v1", &link_events, c };
+	routes[1] = (struct sonde_ws_route){ "/v1/live", "sonde.live.v1", &live_events, c };
 	struct sonde_listen l = {
 		.host = host[0] && strcmp(host, "*") ? host : NULL, .port = (uint16_t)port,
 		.cert = c->options.cert, .key = c->options.key, .http = api_handle, .http_arg = c,
 		.routes = routes, .origins = c->options.origins,
+		.headers = "Link: </v1/spec.yaml>; rel=\"service-desc\"\r\n",
 	};
 	if (access(c->options.web, R_OK) == 0) {
 		l.static_dir = c->options.web;
@@ -392,6 +431,7 @@ static void start_handles(struct controller *c)
 	uv_timer_init(&c->loop, &c->tick);
 	c->tick.data = c->sigterm.data = c->sigint.data = c;
 	uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
+	schedules_start(&c->schedules);
 	uv_signal_init(&c->loop, &c->sigterm);
 	uv_signal_init(&c->loop, &c->sigint);
 	uv_signal_start(&c->sigterm, on_signal, SIGTERM);
@@ -422,6 +462,9 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	nodes_init(&c->nodes, c->policies, &c->bus);
 	c->nodes.beat_ns = c->options.beat_s * SONDE_NS_PER_S;
 	c->nodes.deregistered_ms = c->options.deregistered_ns / SONDE_NS_PER_MS;
+	c->nodes.latitude = c->options.latitude;
+	c->nodes.longitude = c->options.longitude;
+	c->nodes.newest = c->options.node_version_newest;
 	placement_init(&c->placement, &c->nodes, c->policies);
 	c->placement.trace_nodes = (unsigned)c->options.explain_nodes;
 	c->decisions.store = c->store;
@@ -430,9 +473,16 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	c->tasks.close = ingest_close_task;
 	c->tasks.replace = replace;
 	c->tasks.arg = c;
+	waits_init(&c->waits, c);
+	live_init(&c->live, c);
+	rollups_init(&c->rollups, c);
 	rc = load_state(c, e);
 	if (rc == SONDE_OK && !tokens_have_admin(&c->tokens))
 		rc = make_admin_token(c);
+	if (rc == SONDE_OK)
+		rc = notify_start(&c->notify, c, c->options.notify, e);
+	if (rc == SONDE_OK)
+		rc = verdicts_start(&c->verdicts, c, c->options.verdicts, c->options.verdict_params, e);
 	if (rc == SONDE_OK)
 		rc = listen_on(c, e);
 	if (rc != SONDE_OK)
@@ -450,12 +500,16 @@ static void net_closed(void *arg)
 	struct controller *c = arg;
 
 	accounts_stop(c);
+	commands_deinit(&c->commands);
 	decisions_flush(&c->decisions);
+	problems_tick(&c->problems);
+	verdicts_stop(&c->verdicts);
 	/* What waits is committed; nobody is left to be answered. */
 	sonde_store_close(c->store);
 	c->store = NULL;
 	uv_close((uv_handle_t *)&c->committed, NULL);
 	uv_close((uv_handle_t *)&c->tick, NULL);
+	schedules_stop(&c->schedules);
 	uv_close((uv_handle_t *)&c->sigterm, NULL);
 	uv_close((uv_handle_t *)&c->sigint, NULL);
 }
@@ -465,11 +519,19 @@ void controller_stop(struct controller *c)
 	if (c->stopping)
 		return;
 	c->stopping = c->changes.stopping = true;
+	waits_stop(&c->waits);
+	live_stop(&c->live);
+	rollups_stop(&c->rollups);
 	sonde_net_close(c->net, net_closed, c);
 }
 
 void controller_deinit(struct controller *c)
 {
+	notify_free(c->notify);
+	verdicts_deinit(&c->verdicts);
+	problems_deinit(&c->problems);
+	waits_deinit(&c->waits);
+	rollups_deinit(&c->rollups);
 	schedules_deinit(&c->schedules);
 	events_deinit(&c->events);
 	tasks_deinit(&c->tasks);

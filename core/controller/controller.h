@@ -4,18 +4,25 @@
 #include <uv.h>
 
 #include "controller/accounts.h"
+#include "controller/api/wait.h"
 #include "controller/bus.h"
+#include "controller/commands.h"
 #include "controller/decisions.h"
 #include "controller/events.h"
 #include "controller/ingest.h"
+#include "controller/live.h"
 #include "controller/nodes.h"
 #include "controller/options.h"
 #include "controller/placement.h"
+#include "controller/notify.h"
 #include "controller/policies.h"
+#include "controller/problems.h"
+#include "controller/rollup.h"
 #include "controller/schedules.h"
 #include "controller/tasks.h"
 #include "controller/tokens.h"
 #include "controller/types.h"
+#include "controller/verdicts.h"
 #include "guard/guard.h"
 #include "net/net.h"
 #include "script/policy.h"
@@ -61,11 +68,19 @@ struct controller {
 	struct policies changes; /* of policies */
 	struct sonde_buf trace; /* of the placement now being made */
 	struct ingest ingest;
+	struct waits waits;
+	struct live live;
+	struct rollups rollups;
 	struct events events;
+	struct problems problems;
+	struct verdicts verdicts;
+	struct notify *notify; /* NULL = nobody is told */
 	struct schedules schedules;
 	struct request_count requests;
 	int64_t started_ns;
 	struct silent_links silent; /* node websockets before hello */
+	bool forgetting;            /* a batch of old measurements is at the writer */
+	struct commands commands;   /* sent to nodes, not answered yet */
 	int64_t retained_ns;        /* when old results were last asked to be deleted */
 	unsigned connections; /* node websockets, also before hello */
 	bool stopping;

@@ -136,7 +136,20 @@ static void put_id(struct sonde_json *j, const char *key, const struct sonde_id 
 	sonde_json_str(j, key, text);
 }
 
-static void put_event(const struct events *e, const struct event *ev, struct sonde_json *j)
+static void put_problem(const struct event *ev, struct sonde_json *j)
+{
+	sonde_json_str(j, "key", ev->key);
+	sonde_json_str(j, "cause", ev->cause);
+	put_id(j, "of", ev->of);
+	if (ev->silenced)
+		sonde_json_bool(j, "silenced", true);
+	sonde_json_open(j, "measurements", '[');
+	for (unsigned i = 0; i < ev->measurement_count; i++)
+		put_id(j, NULL, &ev->measurements[i]);
+	sonde_json_close(j);
+}
+
+void event_write(const struct events *e, const struct event *ev, struct sonde_json *j)
 {
 	const struct node *node = ev->node ? nodes_by_id(&e->c->nodes, ev->node) : NULL;
 	char when[SONDE_TIME_TEXT];
@@ -151,6 +164,8 @@ static void put_event(const struct events *e, const struct event *ev, struct son
 	put_id(j, "node", ev->node);
 	if (node)
 		sonde_json_str(j, "nodeName", node->facts.name);
+	if (ev->key)
+		put_problem(ev, j);
 	sonde_json_str(j, "text", ev->text);
 	sonde_json_close(j);
 }
@@ -166,7 +181,7 @@ void event_raise(struct events *e, struct event *ev)
 	          ev->kind, ev->text);
 	sonde_buf_init(&b, JSON_MAX);
 	sonde_json_init(&j, &b);
-	put_event(e, ev, &j);
+	event_write(e, ev, &j);
 	char *json = b.failed ? NULL : strdup(sonde_buf_cstr(&b));
 	sonde_buf_deinit(&b);
 	if (json) {

@@ -2,6 +2,8 @@
 /* What an operator should know happened: stored, published on the bus (TOPIC_EVENT), logged. The
  * newest EVENTS_KEPT stay. */
 #pragma once
+#include <stdbool.h>
+
 #include "base/id.h"
 #include "base/json.h"
 
@@ -15,6 +17,12 @@ struct event {
 	const char *kind;            /* "schedule.missed" */
 	const char *severity;        /* "info", "warning", "error" */
 	const struct sonde_id *schedule, *node; /* NULL = about none */
+	const char *key, *cause;     /* of a problem: see problems.h; NULL = none */
+	const struct sonde_id *of;   /* the event that raised it */
+	const struct sonde_id *measurements; /* that look deeper */
+	unsigned measurement_count;
+	const char *was;             /* severity of the problem that this clears; NULL = severity */
+	bool silenced;               /* kept and shown, but notifiers say nothing */
 	char text[EVENT_TEXT];       /* one sentence */
 };
 
@@ -26,6 +34,8 @@ struct events {
 
 int events_load(struct events *, struct controller *, struct sonde_error *);
 void events_deinit(struct events *);
+/* Its JSON, as it is served and sent. */
+void event_write(const struct events *, const struct event *, struct sonde_json *);
 /* The event may be on the stack. */
 void event_raise(struct events *, struct event *);
 /* The newest `limit`, newest first, into an open array. kind NULL = any. */

@@ -24,6 +24,7 @@ struct item {
 	struct sonde_id schedule;
 	int64_t due_ms;
 	bool booked; /* the run was opened here, with its record */
+	bool unplanned; /* see struct run_facts */
 	bool fresh;  /* the run had no result before */
 };
 
@@ -74,7 +75,8 @@ static void compose(struct sonde_buf *b, const struct sonde_msg_result *r,
 
 	sonde_json_init(&j, b);
 	sonde_json_open(&j, NULL, '{');
-	sonde_json_str(&j, "status", r->failure ? "failed" : "finished");
+	sonde_json_str(&j, "status", r->why.s == tasks_offline ? "offline" :
+	                             r->failure ? "failed" : "finished");
 	if (r->failure) {
 		sonde_json_str(&j, "failureSource", failure_source(r->failure));
 		sonde_json_str(&j, "failure", sonde_failure_name(r->failure));
@@ -127,10 +129,7 @@ static int apply_run(struct sonde_write *w, struct ingest_job *ij, struct item *
 	const struct sonde_id *run = &item->result.measurement;
 	struct sonde_slice value = { NULL, 0 };
 	int rc = SONDE_OK;
-	struct {
-		uint64_t received;
-		int64_t last_due_ms;
-	} count = { 0, 0 };
+	struct schedule_count count = { 0, 0, 0 };
 	uint8_t key[33];
 
 	item->fresh = false;
@@ -151,6 +150,7 @@ static int apply_run(struct sonde_write *w, struct ingest_job *ij, struct item *
 	    value.len == sizeof(count))
 		memcpy(&count, value.data, sizeof(count));
 	count.received++;
+	count.unplanned += item->unplanned;
 	if (item->due_ms > count.last_due_ms)
 		count.last_due_ms = item->due_ms;
 	item->fresh = true;
@@ -257,7 +257,8 @@ static void done(struct sonde_job *job, int status)
 		}
 		if (item->fresh)
 			schedules_received(&in->c->schedules, &item->schedule, &ij->node,
-			                   &item->result.measurement, item->due_ms);
+			                   &item->result.measurement, item->due_ms,
+			                   item->unplanned);
 		if (item->what == SONDE_INGEST_DUPLICATE) {
 			in->duplicates++;
 			compare(in, &item->result);
@@ -319,6 +320,7 @@ static void add_item(struct ingest_job *ij, unsigned i, const struct sonde_msg_r
 	item->schedule = run->schedule;
 	item->due_ms = run->run.due_ms;
 	item->booked = booked;
+	item->unplanned = run->unplanned;
 	item->record_at = ij->bytes.len;
 	if (!booked && schedules_record(&ij->ingest->c->schedules, run, &ij->bytes) == SONDE_OK)
 		item->record_len = ij->bytes.len - item->record_at;

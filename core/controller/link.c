@@ -11,7 +11,9 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "controller/change.h"
 #include "controller/controller.h"
+#include "controller/life.h"
 #include "controller/node_plugins.h"
 
 enum {
@@ -78,16 +80,23 @@ void link_forget(struct node *node)
 	node->conn = NULL;
 }
 
-bool link_send_tasks(void *arg, struct node *node, const struct sonde_msg *m)
+bool link_send(struct node *node, const struct sonde_msg *m)
 {
 	struct sonde_buf b;
 
-	(void)arg;
+	if (!node->conn)
+		return false;
 	sonde_buf_init_head(&b, SONDE_MSG_MAX, SONDE_NET_HEAD);
 	sonde_msg_encode(&b, m);
 	bool sent = !b.failed && sonde_conn_send(node->conn, &b) == SONDE_OK;
 	sonde_buf_deinit(&b);
 	return sent;
+}
+
+bool link_send_tasks(void *arg, struct node *node, const struct sonde_msg *m)
+{
+	(void)arg;
+	return link_send(node, m);
 }
 
 void link_ack(struct controller *c, struct node *node, uint64_t epoch,
@@ -110,28 +119,6 @@ void link_ack(struct controller *c, struct node *node, uint64_t epoch,
 
 /* ---- hello ---- */
 
-static bool hex_equal(const uint8_t hash[SONDE_HASH_BYTES], const char *hex)
-{
-	uint8_t have[SONDE_HASH_BYTES];
-
-	if (!hex || strlen(hex) != 2 * SONDE_HASH_BYTES)
-		return false;
-	for (int i = 0; i < SONDE_HASH_BYTES; i++) {
-		char two[3] = { hex[2 * i], hex[2 * i + 1], 0 };
-		have[i] = (uint8_t)strtoul(two, NULL, 16);
-	}
-	return sonde_secret_equal(hash, have);
-}
-
-static struct node *authenticate(struct controller *c, const struct sonde_msg_hello *h)
-{
-	uint8_t hash[SONDE_HASH_BYTES];
-	struct node *node = nodes_by_id(&c->nodes, &h->node);
-
-	sonde_secret_hash(h->key.s, h->key.len, hash);
-	return node && hex_equal(hash, node->facts.key_hash) ? node : NULL;
-}
-
 static void welcome(struct controller *c, struct node *node, const struct sonde_msg_hello *h)
 {
 	struct sonde_msg m = { .kind = SONDE_MSG_WELCOME,
@@ -148,6 +135,10 @@ static void welcome(struct controller *c, struct node *node, const struct sonde_
 	sonde_spans_format(&have, also);
 	m.welcome.seq = have.cum + (SONDE_BUG(8) && have.cum);
 	m.welcome.also = (struct sonde_text){ also, strlen(also) };
+	if (c->options.node_version_newest && *node->version &&
+	    version_compare(node->version, c->options.node_version_newest) < 0)
+		m.welcome.update = (struct sonde_text){ c->options.node_version_newest,
+			                                strlen(c->options.node_version_newest) };
 	send_msg(node->conn, &m);
 }
 
@@ -157,11 +148,17 @@ static void keep_address(struct controller *, struct node *, struct sonde_text);
 static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde_msg_hello *h)
 {
 	struct controller *c = l->c;
-	struct node *node = authenticate(c, h);
+	struct node *node = nodes_by_id(&c->nodes, &h->node);
+	int key = node ? life_key(node, h->key) : 0;
 
-	if (!node) {
+	if (!key) {
 		sonde_conn_close(conn, CLOSE_UNKNOWN,
 		                 "The node or its key is not known here; register again.");
+		return;
+	}
+	unsigned code = life_refusal(c, node, h->version, node->sent_away, sizeof(node->sent_away));
+	if (code) {
+		sonde_conn_close(conn, code, node->sent_away);
 		return;
 	}
 	if (node_plugins_take(c, node, h->plugins) != SONDE_OK) {
@@ -186,6 +183,7 @@ static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde
 	if (node->facts.goodbye)
 		set_goodbye(c, node, false);
 	welcome(c, node, h);
+	life_welcomed(c, node, h, key);
 	keep_address(c, node, h->address);
 	node_announce(&c->nodes, node);
 	schedules_node_up(&c->schedules, node, h);
@@ -195,51 +193,12 @@ static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde
 
 /* ---- goodbye: a fact that outlives a restart of the controller ---- */
 
-struct facts_job {
-	struct sonde_job job;
-	struct sonde_id id;
-	struct sonde_buf value;
-};
-
-static int facts_apply(struct sonde_write *w, struct sonde_job *job)
-{
-	struct facts_job *f = (struct facts_job *)job;
-	return sonde_write_put(w, SONDE_TABLE_NODES,
-	                       (struct sonde_slice){ f->id.b, sizeof(f->id.b) },
-	                       (struct sonde_slice){ f->value.data, f->value.len });
-}
-
-static void facts_done(struct sonde_job *job, int status)
-{
-	struct facts_job *f = (struct facts_job *)job;
-
-	if (status != SONDE_OK)
-		sonde_log(SONDE_LOG_ERROR, "link", "a node's state was not stored: %s",
-		          sonde_strstatus(status));
-	sonde_buf_deinit(&f->value);
-	free(f);
-}
-
-static void store_facts(struct controller *c, const struct node *node)
-{
-	struct facts_job *f = calloc(1, sizeof(*f));
-
-	if (!f)
-		return;
-	f->job.apply = facts_apply;
-	f->job.done = facts_done;
-	f->id = node->id;
-	sonde_buf_init(&f->value, 1 << 16);
-	node_write(&node->facts, &f->value);
-	if (sonde_store_submit(c->store, &f->job) != SONDE_OK)
-		facts_done(&f->job, SONDE_EFULL);
-}
-
 static void set_goodbye(struct controller *c, struct node *node, bool goodbye)
 {
 	node->facts.goodbye = goodbye;
 	node->facts.goodbye_ms = goodbye ? sonde_wall_ms() : 0;
-	store_facts(c, node);
+	node_change(c, node, json_pack("{s:b, s:I}", "goodbye", goodbye, "goodbyeMs",
+	                               (json_int_t)node->facts.goodbye_ms), NULL, NULL);
 }
 
 /* What other nodes are given as its address; kept, because it is needed while the node is away. */
@@ -253,7 +212,7 @@ static void keep_address(struct controller *c, struct node *node, struct sonde_t
 		return;
 	facts.address = text;
 	node_set_facts(&c->nodes, node, &facts);
-	store_facts(c, node);
+	node_change(c, node, json_pack("{s:s}", "address", text), NULL, NULL);
 }
 
 /* ---- the other messages ---- */
@@ -263,14 +222,16 @@ static void on_beat(struct link *l, const struct sonde_msg_beat *b)
 {
 	struct node *node = l->node;
 	int64_t now = sonde_wall_ms();
+	double rtt = -1; /* not told */
 
 	node->beat_ns = sonde_boottime_ns();
 	node->beat = *b;
 	if (b->echo_ms && b->held_ms >= 0 && b->held_ms <= now - b->echo_ms) {
-		double rtt = (double)(now - b->echo_ms - b->held_ms);
+		rtt = (double)(now - b->echo_ms - b->held_ms);
 		node->rtt_ms = node->rtt_ms ? node->rtt_ms * 0.75 + rtt * 0.25 : rtt;
 		node->offset_ms = (double)(b->wall_ms - now) + rtt / 2;
 	}
+	life_beat(node, b, rtt);
 	node_refresh(&l->c->nodes, node);
 	node_announce(&l->c->nodes, node);
 	link_ack(l->c, node, 0, NULL); /* epoch 0 acks nothing: it carries the time, and shows life */
@@ -336,7 +297,8 @@ static void on_message(struct sonde_conn *conn, void *arg, char *text, size_t le
 		sonde_conn_close(conn, 1000, "Goodbye.");
 		break;
 	default:
-		sonde_conn_close(conn, CLOSE_BAD, "A node must not send this kind of message.");
+		if (!life_message(l->c, l->node, &m))
+			sonde_conn_close(conn, CLOSE_BAD, "A node must not send this kind of message.");
 	}
 }
 
@@ -385,6 +347,7 @@ static void on_close(struct sonde_conn *conn, void *arg, unsigned code, const ch
 		sonde_log(SONDE_LOG_INFO, "link", "%s left (%u %s)", node->facts.name, code, reason);
 		l->c->nodes.generation++;
 		if (!l->c->stopping) {
+			commands_node_gone(l->c, node);
 			tasks_node_gone(&l->c->tasks, node);
 			node_announce(&l->c->nodes, node);
 			tasks_flush(&l->c->tasks);
@@ -402,8 +365,6 @@ const struct sonde_conn_events link_events = {
 
 void link_tick(struct controller *c, int64_t now)
 {
-	int64_t limit = 3 * c->nodes.beat_ns;
-
 	/* In the order they opened: the first young one ends the walk. */
 	while (c->silent.first && now - c->silent.first->opened_ns > HELLO_S * SONDE_NS_PER_S) {
 		struct link *l = c->silent.first;
@@ -415,7 +376,7 @@ void link_tick(struct controller *c, int64_t now)
 		struct node *node = c->nodes.all[i];
 		if (!node)
 			continue;
-		if (node->conn && now - node->beat_ns > limit)
+		if (node->conn && now - node->beat_ns > 3 * node_beat_ns(&c->nodes, node))
 			link_close(node, CLOSE_SILENT, "No heartbeat came in time.");
 		node_announce(&c->nodes, node);
 	}

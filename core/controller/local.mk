@@ -1,10 +1,73 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LIBRARIES += core/controller/libcontroller.a
 core_controller_libcontroller_a_SOURCES = \
+	core/controller/api/api.h \
+	core/controller/api/enrol.c \
+	core/controller/api/life.c \
+	core/controller/api/explain.c \
+	core/controller/api/locations.c \
+	core/controller/api/measurement_list.c \
+	core/controller/api/measurement_view.c \
+	core/controller/api/measurements.c \
+	core/controller/api/nodes.c \
+	core/controller/api/answer.c \
+	core/controller/api/policies.c \
+	core/controller/api/problems.c \
+	core/controller/api/schedules.c core/controller/api/schedule_view.c \
+	core/controller/api/reading.h \
+	core/controller/api/request.c core/controller/api/request.h \
+	core/controller/api/query.c \
+	core/controller/api/results.c core/controller/api/results.h \
+	core/controller/api/route.c \
+	core/controller/api/series.c \
+	core/controller/api/stats.c \
+	core/controller/api/system.c \
+	core/controller/api/timeout.c \
+	core/controller/api/tokens.c \
+	core/controller/api/wait.c core/controller/api/wait.h \
+	core/controller/bus.c core/controller/bus.h \
+	core/controller/change.c core/controller/change.h \
+	core/controller/commands.c core/controller/commands.h \
+	core/controller/controller.c core/controller/controller.h \
+	core/controller/decisions.c core/controller/decisions.h \
+	core/controller/events.c core/controller/events.h \
+	core/controller/describe.c core/controller/describe.h \
+	core/controller/histogram.c core/controller/histogram.h \
+	core/controller/ingest.c core/controller/ingest.h \
+	core/controller/life.c core/controller/life.h \
+	core/controller/link.c core/controller/link.h \
+	core/controller/live.c core/controller/live.h \
+	core/controller/magic.c core/controller/magic.h \
+	core/controller/node_plugins.c core/controller/node_plugins.h \
+	core/controller/node_view.c \
+	core/controller/nodes.c core/controller/nodes.h \
+	core/controller/options.c core/controller/options.h \
+	core/controller/places.c core/controller/places.h \
+	core/controller/placement.c core/controller/placement.h \
+	core/controller/policies.c core/controller/policies.h \
+	core/controller/notify.c core/controller/notify.h \
+	core/controller/notify_send.c core/controller/notify_private.h \
+	core/controller/problems.c core/controller/problems.h \
+	core/controller/quarantine.c core/controller/quarantine.h \
+	core/controller/record.c core/controller/record.h \
+	core/controller/retain.c core/controller/retain.h \
+	core/controller/result_facts.c core/controller/result_facts.h \
+	core/controller/rollup.c core/controller/rollup.h core/controller/rollup_private.h \
+	core/controller/rollup_row.c core/controller/rollup_prune.c core/controller/rollup_read.c \
+	core/controller/schedule.c core/controller/schedule.h \
+	core/controller/schedule_booked.c core/controller/schedule_mesh.c core/controller/schedule_nodes.c core/controller/schedule_push.c \
+	core/controller/schedule_runs.c core/controller/schedule_store.c \
+	core/controller/schedules.c core/controller/schedules.h \
+	core/controller/slots.c core/controller/slots.h \
+	core/controller/tasks.c core/controller/tasks.h core/controller/tasks_private.h \
+	core/controller/tokens.c core/controller/tokens.h \
+	core/controller/types.c core/controller/types.h \
+	core/controller/verdicts.c core/controller/verdicts.h
+# Accounts
+core_controller_libcontroller_a_SOURCES += \
 	core/controller/accounts.c core/controller/accounts.h \
 	core/controller/api/account.c \
 	core/controller/api/account.h \
-	core/controller/api/api.h \
 	core/controller/api/audit.c \
 	core/controller/api/auth.c \
 	core/controller/api/credits.c \
@@ -21,57 +84,29 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/puts.c core/controller/puts.h \
 	core/controller/sessions.c core/controller/sessions.h \
 	core/controller/tiers.c core/controller/tiers.h \
-	core/controller/users.c core/controller/users.h \
-	core/controller/api/enrol.c \
-	core/controller/api/explain.c \
-	core/controller/api/locations.c \
-	core/controller/api/measurement_view.c \
-	core/controller/api/measurements.c \
-	core/controller/api/nodes.c \
-	core/controller/api/answer.c \
-	core/controller/api/policies.c \
-	core/controller/api/schedules.c core/controller/api/schedule_view.c \
-	core/controller/api/reading.h \
-	core/controller/api/request.c core/controller/api/request.h \
-	core/controller/api/route.c \
-	core/controller/api/system.c \
-	core/controller/api/tokens.c \
-	core/controller/bus.c core/controller/bus.h \
-	core/controller/controller.c core/controller/controller.h \
-	core/controller/decisions.c core/controller/decisions.h \
-	core/controller/events.c core/controller/events.h \
-	core/controller/describe.c core/controller/describe.h \
-	core/controller/ingest.c core/controller/ingest.h \
-	core/controller/link.c core/controller/link.h \
-	core/controller/node_plugins.c core/controller/node_plugins.h \
-	core/controller/node_view.c \
-	core/controller/nodes.c core/controller/nodes.h \
-	core/controller/options.c core/controller/options.h \
-	core/controller/placement.c core/controller/placement.h \
-	core/controller/policies.c core/controller/policies.h \
-	core/controller/quarantine.c core/controller/quarantine.h \
-	core/controller/record.c core/controller/record.h \
-	core/controller/schedule.c core/controller/schedule.h \
-	core/controller/schedule_booked.c core/controller/schedule_nodes.c core/controller/schedule_push.c \
-	core/controller/schedule_runs.c core/controller/schedule_store.c \
-	core/controller/schedules.c core/controller/schedules.h \
-	core/controller/slots.c core/controller/slots.h \
-	core/controller/tasks.c core/controller/tasks.h core/controller/tasks_private.h \
-	core/controller/tokens.c core/controller/tokens.h \
-	core/controller/types.c core/controller/types.h
+	core/controller/users.c core/controller/users.h
 core_controller_libcontroller_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS) \
 	$(JWT_CFLAGS)
 
-CONTROLLER_LIBS = core/controller/libcontroller.a core/script/libscript.a core/net/libnet.a \
+CONTROLLER_LIBS = core/controller/libcontroller.a core/script/libscript.a core/net/libnet.a core/fetch/libfetch.a \
 	core/store/libstore.a core/guard/libguard.a core/config/libconfig.a core/wire/libwire.a \
 	core/param/libparam.a core/base/libbase.a \
-	$(LUA_LIBS) $(LWS_LIBS) $(UV_LIBS) $(LMDB_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS) \
+	$(LUA_LIBS) $(CURL_LIBS) $(LWS_LIBS) $(UV_LIBS) $(LMDB_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS) \
 	$(JWT_LIBS) $(CRYPTO_LIBS) -lpthread -lm
 
 sbin_PROGRAMS += sonde-controller
 sonde_controller_SOURCES = core/controller/main.c
 sonde_controller_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
 sonde_controller_LDADD = $(CONTROLLER_LIBS)
+
+C_TESTS += t/controller/facts_test
+t_controller_facts_test_SOURCES = t/controller/facts_test.c
+t_controller_facts_test_LDADD = t/libtap.a core/controller/libcontroller.a core/base/libbase.a \
+	$(SODIUM_LIBS) -lm
+C_TESTS += t/controller/life_test
+t_controller_life_test_SOURCES = t/controller/life_test.c
+t_controller_life_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_controller_life_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
 
 C_TESTS += t/controller/accounts_test
 t_controller_accounts_test_SOURCES = t/controller/accounts_test.c

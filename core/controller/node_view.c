@@ -2,9 +2,13 @@
 /* Nodes as the API shows them: Globalping's public facts, and all that an administrator sees. */
 #include "controller/nodes.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "controller/magic.h"
+#include "controller/places.h"
 
 void node_put_tags(const struct node *node, struct sonde_json *j)
 {
@@ -28,9 +32,10 @@ static void put_text(struct sonde_json *j, const char *key, const char *text)
 void node_location(const struct node *node, struct sonde_json *j)
 {
 	const struct node_facts *f = &node->facts;
+	const struct place *country = place_find(f->country);
 
-	put_text(j, "continent", f->continent);
-	put_text(j, "region", f->region);
+	put_text(j, "continent", node_continent(node));
+	put_text(j, "region", f->region && *f->region ? f->region : country ? place_region(country)->name : "");
 	put_text(j, "country", f->country);
 	sonde_json_str(j, "state", f->state && *f->state ? f->state : NULL);
 	put_text(j, "city", f->city);
@@ -77,6 +82,79 @@ static void describe_plugins(const struct node *node, struct sonde_json *j)
 		sonde_json_close(j);
 	}
 	sonde_json_close(j);
+}
+
+static void put_time(struct sonde_json *j, const char *key, int64_t ms)
+{
+	char when[SONDE_TIME_TEXT];
+
+	if (ms)
+		sonde_format_time(when, ms);
+	sonde_json_str(j, key, ms ? when : NULL);
+}
+
+static void describe_ban(const struct node *node, struct sonde_json *j)
+{
+	if (!node_is_banned(node))
+		return;
+	sonde_json_open(j, "ban", '{');
+	sonde_json_str(j, "reason", node->facts.ban_reason ? node->facts.ban_reason : "");
+	put_time(j, "until", node->facts.ban_until_ms);
+	sonde_json_close(j);
+}
+
+static void describe_settings(const struct node *node, struct sonde_json *j)
+{
+	const struct node_facts *f = &node->facts;
+
+	sonde_json_open(j, "config", '{');
+	sonde_json_int(j, "version", f->settings_version);
+	sonde_json_int(j, "acknowledged", (int64_t)node->settings_have);
+	sonde_json_str(j, "problem", *node->settings_problem ? node->settings_problem : NULL);
+	if (f->settings && *f->settings)
+		sonde_json_raw(j, "settings", f->settings, strlen(f->settings));
+	else
+		sonde_json_raw(j, "settings", "{}", 2);
+	sonde_json_close(j);
+}
+
+static void describe_key(const struct node *node, struct sonde_json *j)
+{
+	const struct node_facts *f = &node->facts;
+	bool under_way = f->next_key_hash && *f->next_key_hash;
+
+	sonde_json_open(j, "key", '{');
+	sonde_json_bool(j, "rotating", under_way);
+	sonde_json_bool(j, "kept", under_way && f->next_key_kept);
+	put_time(j, "madeAt", under_way ? f->next_key_ms : 0);
+	sonde_json_close(j);
+}
+
+static void describe_life(const struct nodes *n, const struct node *node, struct sonde_json *j)
+{
+	static const char *const uplinks[SONDE_UPLINKS] = { "unknown", "up", "down" };
+	double far = node_too_far_km(n, node);
+	char text[160];
+
+	sonde_json_str(j, "tier", node->facts.tier && *node->facts.tier ? node->facts.tier : NULL);
+	sonde_json_bool(j, "draining", node->facts.draining);
+	sonde_json_bool(j, "drained", node->facts.draining &&
+	                              !node->queued.count && !node->active.count);
+	describe_ban(node, j);
+	sonde_json_str(j, "refused", *node->sent_away ? node->sent_away : NULL);
+	sonde_json_str(j, "updateAvailable", *node->version && n->newest &&
+	               version_compare(node->version, n->newest) < 0 ? n->newest : NULL);
+	sonde_json_str(j, "locationBy", node->facts.placed ? "operator" : "node");
+	snprintf(text, sizeof(text), "%.0f km farther than light goes in its fastest round trip, %.0f ms",
+	         far, node->rtt_min_ms);
+	sonde_json_str(j, "locationProblem", far > 0 ? text : NULL);
+	sonde_json_str(j, "uplink", uplinks[node->uplink]);
+	describe_settings(node, j);
+	describe_key(node, j);
+	char *health = node->health ? json_dumps(node->health, JSON_COMPACT) : NULL;
+	if (health)
+		sonde_json_raw(j, "selfTest", health, strlen(health));
+	free(health);
 }
 
 static void describe_reload(const struct node *node, struct sonde_json *j)
@@ -126,6 +204,7 @@ void node_describe(const struct nodes *n, const struct node *node, struct sonde_
 		sonde_json_bool(j, "trusted", node->facts.trusted);
 		sonde_json_str(j, "owner", node->facts.owner);
 		sonde_json_str(j, "registrationToken", node->facts.token);
+		describe_life(n, node, j);
 		describe_reload(node, j);
 		sonde_json_str(j, "advertised", node->facts.address);
 		describe_live(node, j);

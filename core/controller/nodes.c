@@ -4,11 +4,13 @@
  * here after the commit. */
 #include "controller/nodes.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "wire/settings.h"
 
 #define ROW(n, t, m, h, ...) \
 	{ .name = n, .type = SONDE_TYPE_##t, .offset = offsetof(struct node_facts, m), .help = h, \
@@ -42,6 +44,17 @@ const struct sonde_param node_rows[] = {
 	ROW("address", STRING, address, "", .max = 255),
 	ROW("createdMs", INT, created_ms, "", .max = INT64_MAX),
 	ROW("goodbyeMs", INT, goodbye_ms, "", .max = INT64_MAX),
+	ROW("tier", STRING, tier, "", .max = 64),
+	ROW("draining", BOOL, draining, ""),
+	ROW("placed", BOOL, placed, ""),
+	ROW("banned", BOOL, banned, ""),
+	ROW("banReason", STRING, ban_reason, "", .max = 100),
+	ROW("banUntilMs", INT, ban_until_ms, "", .max = INT64_MAX),
+	ROW("settings", STRING, settings, "", .max = 16 << 10),
+	ROW("settingsVersion", INT, settings_version, "", .max = INT64_MAX),
+	ROW("nextKeyHash", STRING, next_key_hash, "", .max = 64),
+	ROW("nextKeyMs", INT, next_key_ms, "", .max = INT64_MAX),
+	ROW("nextKeyKept", BOOL, next_key_kept, ""),
 	{ 0 },
 };
 
@@ -60,7 +73,8 @@ struct sonde_rows node_public_rows(void)
 const char *node_status_name(enum node_status s)
 {
 	static const char *const names[] = { "pending", "online",   "stale",
-		                             "offline", "disabled", "deregistered" };
+		                             "offline", "disabled", "deregistered",
+		                             "banned" };
 	return names[s];
 }
 
@@ -182,6 +196,31 @@ struct node *nodes_by_id(const struct nodes *n, const struct sonde_id *id)
 	return sonde_map_get(&n->by_id, id->b, sizeof(id->b));
 }
 
+static bool in_reach(const struct node_facts *f, const struct node_reach *r)
+{
+	if (r->trusted && !f->trusted)
+		return false;
+	if (r->all)
+		return true;
+	return f->priority <= r->priority && (!f->tier || !*f->tier || !strcmp(f->tier, r->tier));
+}
+
+int nodes_out_of_reach(const struct nodes *n, const struct node_reach *r, struct node ***out,
+                       unsigned *count)
+{
+	*count = 0;
+	*out = NULL;
+	if (r->all && !r->trusted)
+		return SONDE_OK;
+	*out = malloc((n->len + 1) * sizeof(**out));
+	if (!*out)
+		return SONDE_ENOMEM;
+	for (unsigned i = 0; i < n->len; i++)
+		if (n->all[i] && !in_reach(&n->all[i]->facts, r))
+			(*out)[(*count)++] = n->all[i];
+	return SONDE_OK;
+}
+
 struct node *nodes_find(const struct nodes *n, const char *text)
 {
 	struct node *prefix = NULL;
@@ -206,22 +245,25 @@ struct node *nodes_find(const struct nodes *n, const char *text)
 
 enum node_status node_status(const struct nodes *n, const struct node *node)
 {
-	int64_t silent = sonde_boottime_ns() - node->beat_ns;
+	int64_t silent = sonde_boottime_ns() - node->beat_ns, beat = node_beat_ns(n, node);
 
+	if (node_is_banned(node))
+		return NODE_BANNED;
 	if (!node->facts.approved)
 		return NODE_PENDING;
 	if (node->facts.disabled)
 		return NODE_DISABLED;
 	if (node->conn)
-		return silent > 2 * n->beat_ns + n->beat_ns / 2 ? NODE_STALE : NODE_ONLINE;
+		return silent > 2 * beat + beat / 2 ? NODE_STALE : NODE_ONLINE;
 	if (node->facts.goodbye)
 		return NODE_DEREGISTERED;
-	return node->beat_ns && silent < 4 * n->beat_ns ? NODE_STALE : NODE_OFFLINE;
+	return node->beat_ns && silent < 4 * beat ? NODE_STALE : NODE_OFFLINE;
 }
 
 bool node_is_ready(const struct nodes *n, const struct node *node)
 {
-	return node->conn && node->facts.approved && !node->facts.disabled && node->plugins;
+	return node->conn && node->facts.approved && !node->facts.disabled && !node->facts.draining &&
+	       !node_is_banned(node) && node->plugins;
 }
 
 bool node_has_type(const struct node *node, const char *type, size_t len)
@@ -250,6 +292,56 @@ bool node_has_tag(const struct node *node, const char *tag, size_t len)
 	return false;
 }
 
+/* ---- judging ---- */
+
+bool node_is_banned(const struct node *node)
+{
+	const struct node_facts *f = &node->facts;
+
+	return f->banned && (!f->ban_until_ms || sonde_wall_ms() < f->ban_until_ms);
+}
+
+int64_t node_beat_ns(const struct nodes *n, const struct node *node)
+{
+	return node->own_beat_ns > n->beat_ns ? node->own_beat_ns : n->beat_ns;
+}
+
+static double radians(double degrees)
+{
+	return degrees * 3.14159265358979323846 / 180;
+}
+
+double node_too_far_km(const struct nodes *n, const struct node *node)
+{
+	const struct node_facts *f = &node->facts;
+	bool told = (f->latitude != 0 || f->longitude != 0) && (n->latitude != 0 || n->longitude != 0);
+
+	/* The clocks' resolution is a millisecond at each end. */
+	if (!told || node->rtt_min_ms <= 0)
+		return 0;
+	double a = radians(f->latitude), b = radians(n->latitude);
+	double h = pow(sin((a - b) / 2), 2) +
+		   cos(a) * cos(b) * pow(sin(radians(f->longitude - n->longitude) / 2), 2);
+	double km = 2 * 6371 * asin(sqrt(h > 1 ? 1 : h));
+	double reach = (node->rtt_min_ms + 2) / 2 * 299.792458;
+	return km > reach ? km - reach : 0;
+}
+
+int version_compare(const char *a, const char *b)
+{
+	while (*a || *b) {
+		char *after_a, *after_b;
+		unsigned long x = strtoul(a, &after_a, 10), y = strtoul(b, &after_b, 10);
+		if (x != y)
+			return x < y ? -1 : 1;
+		a = after_a + strcspn(after_a, ".");
+		b = after_b + strcspn(after_b, ".");
+		a += *a == '.';
+		b += *b == '.';
+	}
+	return 0;
+}
+
 /* ---- changing ---- */
 
 static const char *copy_text(struct sonde_pool *pool, const char *s)
@@ -266,6 +358,19 @@ static void copy_facts(struct node_facts *to, struct sonde_pool *pool, const str
 		const char **text = (const char **)((char *)to + p->offset);
 		*text = copy_text(pool, *text);
 	}
+}
+
+/* What of its settings the controller itself goes by. */
+static void read_settings(struct node *node)
+{
+	struct sonde_settings s = { 0 };
+	const char *text = node->facts.settings;
+	json_t *doc = text && *text ? sonde_json_load(text, strlen(text), NULL) : NULL;
+
+	if (doc)
+		sonde_settings_read(doc, &s, NULL);
+	node->own_beat_ns = s.beat_ns;
+	json_decref(doc);
 }
 
 enum { TAGS_MAX = 64 };
@@ -351,6 +456,7 @@ struct node *nodes_add(struct nodes *n, const struct sonde_id *id, const struct 
 	n->all[row] = node;
 	sonde_pool_init(&node->pool, NODE_POOL);
 	copy_facts(&node->facts, &node->pool, facts);
+	read_settings(node);
 	node->shown = node_status(n, node);
 	refresh_facts(n, node);
 	node_refresh(n, node);
@@ -368,6 +474,7 @@ int node_set_facts(struct nodes *n, struct node *node, const struct node_facts *
 	sonde_pool_deinit(&node->pool);
 	node->pool = pool;
 	node->facts = copy;
+	read_settings(node);
 	refresh_facts(n, node);
 	node_announce(n, node);
 	return SONDE_OK;

@@ -21,6 +21,8 @@ enum node_status {
 	NODE_OFFLINE,
 	NODE_DISABLED,
 	NODE_DEREGISTERED, /* said goodbye */
+	NODE_BANNED,       /* sent away until the ban is over */
+	NODE_STATUSES
 };
 
 const char *node_status_name(enum node_status);
@@ -37,6 +39,17 @@ struct node_facts {
 	uint8_t trusted;      /* secrets of measurements may be sent to it */
 	const char *address;  /* for other nodes, as it told last */
 	int64_t created_ms, goodbye_ms;
+	const char *tier;       /* accounts that may use it; "" = all. The operator's word only */
+	uint8_t draining;       /* takes no new tasks */
+	uint8_t placed;         /* an operator said where it is */
+	uint8_t banned;
+	const char *ban_reason;
+	int64_t ban_until_ms;   /* 0 = for good */
+	const char *settings;   /* wire/settings.h, JSON; NULL = none */
+	int64_t settings_version;
+	const char *next_key_hash; /* rotation: the new key; NULL = none under way */
+	int64_t next_key_ms;       /* when it was made; also its serial */
+	uint8_t next_key_kept;     /* the node said that it has it */
 };
 
 enum node_reload {
@@ -76,6 +89,13 @@ struct node {
 	bool dirty, sending;
 	enum node_status shown; /* last published */
 	uint64_t results, lost; /* stored, and lost at the node, since the start */
+	int64_t own_beat_ns;    /* of its settings, 0 = as all */
+	double rtt_min_ms;      /* 0 = not measured */
+	enum sonde_uplink uplink;
+	json_t *health;         /* what its self-test said; NULL = nothing yet */
+	uint64_t settings_have; /* version in force at the node */
+	char settings_problem[200]; /* why the last version is not in force, "" */
+	char sent_away[128];      /* why its last connection was refused, "" */
 };
 
 struct nodes {
@@ -87,6 +107,8 @@ struct nodes {
 	struct bus *bus;
 	int64_t beat_ns;       /* heartbeat interval */
 	int64_t deregistered_ms;
+	double latitude, longitude; /* of the controller; both 0 = not told */
+	const char *newest;    /* version of the node software that there is */
 };
 
 extern const struct sonde_param node_rows[];
@@ -100,9 +122,27 @@ void nodes_deinit(struct nodes *);
 int nodes_load(struct nodes *, struct sonde_store *, struct sonde_error *);
 
 struct node *nodes_by_id(const struct nodes *, const struct sonde_id *);
+/* What a measurement may have. */
+struct node_reach {
+	bool all;         /* of any tier and priority */
+	bool trusted;     /* trusted nodes only */
+	const char *tier; /* of the account, "" = none */
+	int64_t priority; /* no node above it */
+};
+/* The other nodes; *out is the caller's to free. SONDE_ENOMEM: nothing may be chosen then. */
+int nodes_out_of_reach(const struct nodes *, const struct node_reach *, struct node ***out,
+                       unsigned *count);
 /* By id, by exact name, or by a prefix of an id that fits one node only; NULL otherwise. */
 struct node *nodes_find(const struct nodes *, const char *text);
 enum node_status node_status(const struct nodes *, const struct node *);
+bool node_is_banned(const struct node *);
+/* Between the node's heartbeats, as both sides understand it. */
+int64_t node_beat_ns(const struct nodes *, const struct node *);
+/* Distance that light could not have gone within the node's fastest round trip: what it claims about
+ * its place cannot be true. Kilometres too many, 0 = possible or not known. */
+double node_too_far_km(const struct nodes *, const struct node *);
+/* Lower, equal or higher as -1, 0, 1: "1.10.2" against "1.9". */
+int version_compare(const char *a, const char *b);
 /* True when the node may be given tasks now. */
 bool node_is_ready(const struct nodes *, const struct node *);
 bool node_has_type(const struct node *, const char *type, size_t len);

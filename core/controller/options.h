@@ -12,6 +12,9 @@ struct controller_options {
 	const char *runner;      /* program asked what the plugins offer */
 	const char *policies;    /* directory */
 	const char *policy;      /* the default, a name or a chain */
+	const char *verdicts;    /* policies that look at results, by commas */
+	const char *verdict_params; /* JSON by policy */
+	const char *notify;      /* who is told of events, see notify.h */
 	const char *lua;         /* directory of the test bench of policies */
 	int64_t explain_nodes;   /* candidates an explanation names */
 	const char *web;         /* directory of the pages, NULL = none */
@@ -30,6 +33,10 @@ struct controller_options {
 	int64_t anonymous_per_hour; /* tests an address may ask for without an account */
 	int64_t target_per_minute;  /* tests of one target, of all users together; 0 = no limit */
 	int64_t logins_per_address; /* tries in five minutes */
+	int64_t rollup_minute_days, rollup_hour_days; /* of rollups; those of days stay */
+	const char *node_version_min; /* older nodes are sent away; NULL = none is */
+	const char *node_version_newest; /* older nodes are told of it */
+	double latitude, longitude; /* of the controller; both 0 = not told */
 };
 
 enum registration { REGISTRATION_OFF, REGISTRATION_INVITE, REGISTRATION_OPEN };

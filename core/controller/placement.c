@@ -2,7 +2,6 @@
 /* Filters, the candidate cache and the share of each location. */
 #include "controller/placement.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,8 @@
 
 #include "base/json.h"
 #include "base/status.h"
+#include "controller/magic.h"
+#include "controller/places.h"
 #include "script/replay.h"
 
 enum { CACHE_MAX = 1024, SIGNATURE_MAX = 4096, REGIONS_MAX = 16 };
@@ -74,53 +75,6 @@ static bool contains(const char *hay, const char *needle)
 	return hay && *needle && strcasestr(hay, needle);
 }
 
-/* One part of a magic text against every slot: exactly for short codes, as a part of a name
- * elsewhere. A hyphen also stands for a space. */
-static bool part_matches(const char *part, const struct node *n)
-{
-	const struct node_facts *f = &n->facts;
-	char spaced[129], as[24];
-	size_t i;
-
-	if (!strcmp(part, "world"))
-		return true;
-	for (i = 0; part[i] && i < sizeof(spaced) - 1; i++)
-		spaced[i] = part[i] == '-' ? ' ' : part[i];
-	spaced[i] = '\0';
-	snprintf(as, sizeof(as), "as%lld", (long long)f->asn);
-	if ((f->asn && !strcasecmp(part, as)) || node_has_tag(n, part, strlen(part)))
-		return true;
-	if (strlen(part) == 2)
-		return (f->country && !strcasecmp(part, f->country)) ||
-		       (f->continent && !strcasecmp(part, f->continent)) ||
-		       (f->state && !strcasecmp(part, f->state)) ||
-		       (f->region && !strcasecmp(part, f->region));
-	const char *const names[] = { f->region, f->city, f->network, f->name };
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (contains(names[i], part) || contains(names[i], spaced))
-			return true;
-	char id[SONDE_ID_TEXT];
-	sonde_id_format(&n->id, id);
-	return !strcasecmp(part, id);
-}
-
-static bool magic_matches(const char *magic, const struct node *n)
-{
-	char part[129];
-
-	while (*magic) {
-		size_t len = strcspn(magic, "+");
-		snprintf(part, sizeof(part), "%.*s", (int)len, magic);
-		char *text = part + strspn(part, " ");
-		for (char *end = text + strlen(text); end > text && end[-1] == ' ';)
-			*--end = '\0';
-		if (*text && !part_matches(text, n))
-			return false;
-		magic += len + (magic[len] == '+');
-	}
-	return true;
-}
-
 static bool is_node(const char *want, const struct node *n)
 {
 	char id[SONDE_ID_TEXT];
@@ -129,19 +83,37 @@ static bool is_node(const char *want, const struct node *n)
 	return !strcasecmp(want, id) || (n->facts.name && !strcmp(want, n->facts.name));
 }
 
-bool location_matches(const struct location *l, const struct node *n)
+static bool is_near(const struct location *l, const struct node_facts *f)
+{
+	return (f->latitude != 0 || f->longitude != 0) &&
+	       place_distance(l->latitude, l->longitude, f->latitude, f->longitude) <= l->radius_km;
+}
+
+/* All but the free text. */
+static bool filter_matches(const struct location *l, const struct node *n)
 {
 	const struct node_facts *f = &n->facts;
 
-	if (!same(l->continent, f->continent) || !same(l->country, f->country) ||
-	    !same(l->state, f->state) || !same(l->region, f->region) || !same(l->city, f->city) ||
+	if (!same(l->continent, node_continent(n)) || !same(l->country, f->country) ||
+	    !same(l->state, f->state) || (l->region && !node_in_region(n, l->region)) ||
+	    !same(l->city, f->city) || (l->radius_km > 0 && !is_near(l, f)) ||
 	    (l->asn && l->asn != f->asn) || (l->network && !contains(f->network, l->network)) ||
 	    (l->node && !is_node(l->node, n)))
 		return false;
 	for (unsigned i = 0; i < l->tag_count; i++)
 		if (!node_has_tag(n, l->tags[i], strlen(l->tags[i])))
 			return false;
-	return !l->magic || magic_matches(l->magic, n);
+	return true;
+}
+
+bool location_matches(const struct nodes *nodes, const struct location *l, const struct node *n)
+{
+	struct magic magic;
+
+	if (!filter_matches(l, n))
+		return false;
+	magic_read(&magic, l->magic, nodes);
+	return magic_matches(&magic, n);
 }
 
 /* ---- candidates ---- */
@@ -161,9 +133,10 @@ static size_t signature(const struct type *type, const struct location *l, char 
 {
 	const char *const texts[] = { type->name, l->continent, l->region, l->country, l->state,
 		                      l->city, l->network, l->magic, l->node };
-	size_t n = sizeof(l->asn);
+	const double numbers[] = { (double)l->asn, l->latitude, l->longitude, l->radius_km };
+	size_t n = sizeof(numbers);
 
-	memcpy(out, &l->asn, n);
+	memcpy(out, numbers, n);
 	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		n = add_text(out, n, texts[i] ? texts[i] : "");
 	for (unsigned i = 0; i < l->tag_count; i++)
@@ -198,7 +171,9 @@ static void collect(struct placement *p, const struct type *type, const struct l
                     struct candidates *c)
 {
 	size_t len = strlen(type->name);
+	struct magic magic;
 
+	magic_read(&magic, l->magic, p->nodes);
 	c->count = c->named = 0;
 	memset(c->dropped, 0, sizeof(c->dropped));
 	for (unsigned i = 0; i < p->nodes->len; i++) {
@@ -209,7 +184,7 @@ static void collect(struct placement *p, const struct type *type, const struct l
 			drop(c, i, DROP_STATUS);
 		else if (!node_has_type(n, type->name, len))
 			drop(c, i, DROP_TYPE);
-		else if (!location_matches(l, n))
+		else if (!filter_matches(l, n) || !magic_matches(&magic, n))
 			drop(c, i, DROP_LOCATION);
 		else if (add_row(c, i) != SONDE_OK)
 			return;
@@ -302,7 +277,8 @@ static void widen(struct placement *p, const struct placement_request *r, const 
 	const struct candidates *all = candidates_of(p, r->type, &anywhere);
 	for (unsigned i = 0; all && i < all->count; i++) {
 		const char *region = p->nodes->all[all->rows[i]]->facts.region;
-		if (region && (!strcasecmp(region, l->region) || is_in(region, regions, more)))
+		if (node_in_region(p->nodes->all[all->rows[i]], l->region) ||
+		    is_in(region, regions, more))
 			p->scratch[n++] = all->rows[i];
 	}
 	*set = (struct set){ p->scratch, n, 0 };
@@ -447,7 +423,7 @@ static unsigned choose_from(struct placement *p, const struct placement_request 
 	}
 	unsigned before = set.count;
 	/* By an earlier location, or before, or never to be chosen. */
-	if (a->count || r->leave_out_count || r->except)
+	if (a->count || r->leave_out_count || r->except || r->exclude_count)
 		leave_out_taken(p, &set);
 	if (!want || !c)
 		return 0;
@@ -463,6 +439,39 @@ static unsigned choose_from(struct placement *p, const struct placement_request 
 		a->nodes[a->count++] = p->nodes->all[rows[i]];
 	}
 	return d.count;
+}
+
+static void take(struct placement *p, const struct node *n)
+{
+	p->taken[n->row / 64] |= UINT64_C(1) << (n->row % 64);
+}
+
+/* What must never be chosen counts as taken from the start. */
+static void take_out(struct placement *p, const struct placement_request *r)
+{
+	struct magic magic;
+
+	for (unsigned i = 0; i < r->leave_out_count; i++)
+		take(p, r->leave_out[i]);
+	if (r->except)
+		take(p, r->except);
+	for (unsigned i = 0; i < r->exclude_count; i++) {
+		magic_read(&magic, r->exclude[i].magic, p->nodes);
+		for (unsigned row = 0; row < p->nodes->len; row++)
+			if (p->nodes->all[row] && filter_matches(&r->exclude[i], p->nodes->all[row]) &&
+			    magic_matches(&magic, p->nodes->all[row]))
+				take(p, p->nodes->all[row]);
+	}
+}
+
+static void give_back(struct placement *p, const struct placement_request *r)
+{
+	for (unsigned i = 0; i < r->leave_out_count; i++)
+		p->taken[r->leave_out[i]->row / 64] = 0;
+	if (r->except)
+		p->taken[r->except->row / 64] = 0;
+	if (r->exclude_count)
+		memset(p->taken, 0, p->taken_words * sizeof(*p->taken));
 }
 
 static unsigned at_most(unsigned n, unsigned limit)
@@ -510,10 +519,7 @@ int placement_choose(struct placement *p, const struct placement_request *r,
 	clear(a);
 	if (make_room(p) != SONDE_OK)
 		return SONDE_ENOMEM;
-	for (unsigned i = 0; i < r->leave_out_count; i++)
-		p->taken[r->leave_out[i]->row / 64] |= UINT64_C(1) << (r->leave_out[i]->row % 64);
-	if (r->except)
-		p->taken[r->except->row / 64] |= UINT64_C(1) << (r->except->row % 64);
+	take_out(p, r);
 	if (!r->location_count)
 		choose_from(p, r, &anywhere, at_most(r->limit ? r->limit : 1, most), a);
 	else if (r->limit)
@@ -525,10 +531,7 @@ int placement_choose(struct placement *p, const struct placement_request *r,
 			                    most - a->count), a);
 	for (unsigned i = 0; i < a->count; i++)
 		p->taken[a->nodes[i]->row / 64] = 0;
-	for (unsigned i = 0; i < r->leave_out_count; i++)
-		p->taken[r->leave_out[i]->row / 64] = 0;
-	if (r->except)
-		p->taken[r->except->row / 64] = 0;
+	give_back(p, r);
 	return a->count ? SONDE_OK : SONDE_ENOENT;
 }
 
@@ -561,9 +564,12 @@ int placement_retry(struct placement *p, const struct placement_request *r,
 	clear(a);
 	if (!c || make_room(p) != SONDE_OK)
 		return SONDE_ENOMEM;
+	take_out(p, r);
 	for (unsigned i = 0; i < c->count; i++)
-		if (!f->node || c->rows[i] != f->node->row)
+		if ((!f->node || c->rows[i] != f->node->row) &&
+		    !(p->taken[c->rows[i] / 64] >> (c->rows[i] % 64) & 1))
 			p->scratch[left++] = c->rows[i];
+	give_back(p, r);
 	if (!left)
 		return SONDE_ENOENT;
 	req.attempt = f->attempt;

@@ -15,6 +15,7 @@ struct location {
 	const char *tags[LOCATION_TAGS];
 	unsigned tag_count;
 	int64_t asn;
+	double latitude, longitude, radius_km; /* radius 0 = not given */
 	unsigned limit; /* 0 = not given */
 };
 
@@ -28,6 +29,8 @@ struct placement_request {
 	const char *params; /* JSON of the policy's params, NULL = {} */
 	unsigned admitted;  /* nodes the policy admits; 0 = all */
 	const struct node *except; /* never chosen; NULL = none */
+	const struct location *exclude; /* nodes that match one of these are never chosen */
+	unsigned exclude_count;
 	/* Of a schedule: the policy is asked to assign, and sees which nodes have it. */
 	const char *schedule; /* id; NULL = a measurement */
 	struct node *const *current;
@@ -84,4 +87,4 @@ int placement_retry(struct placement *, const struct placement_request *,
 unsigned placement_peers(struct placement *, const struct placement_request *,
                          struct node *const *nodes, unsigned n, struct sonde_peering *out, unsigned max,
                          struct sonde_decision *);
-bool location_matches(const struct location *, const struct node *);
+bool location_matches(const struct nodes *, const struct location *, const struct node *);

@@ -92,7 +92,7 @@ struct application {
 	} before; /* the live one, stored too when it came from a file */
 	uint32_t version;
 	int64_t now_ms;
-	bool dry;
+	bool dry, shadow;
 	int status;
 	struct sonde_error err;
 	struct sonde_policies *compiled; /* holds the new program, later the old one */
@@ -126,7 +126,7 @@ static void finish(struct application *a)
 {
 	struct policies *p = a->p;
 
-	if (a->status == SONDE_OK && !a->dry)
+	if (a->status == SONDE_OK && !a->dry && !a->shadow)
 		p->applied++;
 	else if (a->status != SONDE_OK)
 		p->refused++;
@@ -271,6 +271,11 @@ static void compiled(uv_work_t *work, int status)
 		finish(a);
 		return;
 	}
+	if (a->shadow) {
+		a->status = sonde_policy_shadow(p->live, a->compiled, a->name);
+		finish(a);
+		return;
+	}
 	const char *before = sonde_policy_peek_text(p->live, a->name, &len, &version);
 	if (before) {
 		a->before.source = malloc(len + 1);
@@ -295,8 +300,8 @@ static void compiled(uv_work_t *work, int status)
 	p->storing = a;
 }
 
-int policies_apply(struct policies *p, const char *name, const char *source, size_t len,
-                   const char *tests, bool dry, policies_fn *done, void *arg)
+static int begin(struct policies *p, const char *name, const char *source, size_t len,
+                 const char *tests, bool dry, bool shadow, policies_fn *done, void *arg)
 {
 	struct application *a = calloc(1, sizeof(*a));
 
@@ -314,11 +319,24 @@ int policies_apply(struct policies *p, const char *name, const char *source, siz
 	snprintf(a->name, sizeof(a->name), "%s", name);
 	a->p = p;
 	a->dry = dry;
+	a->shadow = shadow;
 	a->done = done;
 	a->arg = arg;
 	a->work.data = a;
 	uv_queue_work(p->loop, &a->work, compile, compiled);
 	return SONDE_OK;
+}
+
+int policies_apply(struct policies *p, const char *name, const char *source, size_t len,
+                   const char *tests, bool dry, policies_fn *done, void *arg)
+{
+	return begin(p, name, source, len, tests, dry, false, done, arg);
+}
+
+int policies_shadow(struct policies *p, const char *name, const char *source, size_t len,
+                    const char *tests, policies_fn *done, void *arg)
+{
+	return begin(p, name, source, len, tests, false, true, done, arg);
 }
 
 /* ---- files ---- */

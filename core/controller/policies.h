@@ -39,6 +39,12 @@ typedef void policies_fn(void *arg, int status, uint32_t version, const struct s
 int policies_apply(struct policies *, const char *name, const char *source, size_t len,
                    const char *tests, bool dry, policies_fn *done, void *arg);
 
+/* As policies_apply, but the text becomes the shadow of the active version: it decides beside it and is
+ * only compared (sonde_policy_shadow). Not stored: a restart ends it. SONDE_ENOENT to `done` when there is
+ * no active version. */
+int policies_shadow(struct policies *, const char *name, const char *source, size_t len,
+                    const char *tests, policies_fn *done, void *arg);
+
 struct policy_version {
 	uint32_t version;
 	int64_t created_ms;

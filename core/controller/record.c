@@ -33,6 +33,8 @@ static const struct {
 	{ offsetof(struct record, params), TEXT, 3 },
 	{ offsetof(struct record, schedule), TEXT, 3 },
 	{ offsetof(struct record, due_ms), U64, 3 },
+	{ offsetof(struct record, priority), U8, 4 },
+	{ offsetof(struct record, reused), U8, 4 },
 	{ offsetof(struct record, owner), TEXT, 5 },
 	{ offsetof(struct record, sealed), TEXT, 5 },
 };

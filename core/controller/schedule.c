@@ -3,6 +3,7 @@
  * plain members by rows, the lists by hand. Texts live in the facts' pool. */
 #include "controller/schedule.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -37,7 +38,8 @@ static const struct sonde_param rows[] = {
 };
 
 static const char *const measurement_members[] = { "type", "target", "measurementOptions",
-	                                           "locations", "limit", "timeout", "policy" };
+	                                           "locations", "limit", "timeout", "policy",
+	                                           "policyParams" };
 static const char *const list_members[] = { "nodes", "targets", "windows", "peers" };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -273,6 +275,47 @@ static unsigned wanted_of(const struct measurement_request *r)
 	return sum ? sum : 1;
 }
 
+static const char *keep(struct schedule_facts *f, const char *text)
+{
+	return text ? sonde_pool_strndup(&f->pool, text, strlen(text)) : NULL;
+}
+
+json_t *schedule_resolved(const struct schedule_facts *f)
+{
+	return json_pack("{s:s, s:s, s:s, s:s%, s:i, s:i, s:i, s:i}", "type", f->type, "target",
+	                 f->target ? f->target : "", "policy", f->policy, "options", f->options.s,
+	                 f->options.len, "timeoutMs", (int)f->timeout_ms, "ipVersion", f->ip_version,
+	                 "targetKind", f->target_kind, "wanted", (int)f->wanted);
+}
+
+static int read_resolved(struct schedule_facts *f, struct controller *c, const json_t *spec,
+                         const json_t *r, struct sonde_error *e)
+{
+	const json_t *options = json_object_get(r, "options");
+	char *params = json_dumps(json_object_get(spec, "policyParams"), JSON_COMPACT);
+
+	f->target_kind = (uint8_t)json_integer_value(json_object_get(r, "targetKind"));
+	f->booked = f->target_kind == TYPE_TARGET_NODE;
+	f->type = keep(f, json_string_value(json_object_get(r, "type")));
+	f->target = f->mesh ? NULL : keep(f, json_string_value(json_object_get(r, "target")));
+	f->policy = keep(f, json_string_value(json_object_get(r, "policy")));
+	f->policy_params = keep(f, params);
+	f->options = (struct sonde_text){ keep(f, json_string_value(options)),
+		                          json_string_length(options) };
+	f->timeout_ms = (uint32_t)json_integer_value(json_object_get(r, "timeoutMs"));
+	f->ip_version = (uint8_t)json_integer_value(json_object_get(r, "ipVersion"));
+	f->wanted = (unsigned)json_integer_value(json_object_get(r, "wanted"));
+	free(params);
+	if (!f->type || !f->policy || !f->options.s || (!f->mesh && !f->target))
+		return sonde_fail(e, SONDE_EINVAL, "type", "is not known now");
+	/* What is allowed may have changed since it was written. */
+	if (f->mesh || f->target_kind == TYPE_TARGET_TEXT)
+		return SONDE_OK;
+	if (f->target_kind != TYPE_TARGET_HOST)
+		return sonde_fail(e, SONDE_EINVAL, "type", "is not known now");
+	return request_check_host(c, f->target, e);
+}
+
 static int read_what(struct schedule_facts *f, struct controller *c, const json_t *spec,
                      struct sonde_error *e)
 {
@@ -285,15 +328,19 @@ static int read_what(struct schedule_facts *f, struct controller *c, const json_
 		                "must be left out: between nodes there is targets: nodes");
 	if (rc == SONDE_OK) {
 		f->type = sonde_pool_strndup(&f->pool, r.type->name, strlen(r.type->name));
+		f->target_kind = (uint8_t)r.type->target;
 		f->booked = r.type->target == TYPE_TARGET_NODE;
 		f->target = f->mesh ? NULL : sonde_pool_strndup(&f->pool, r.target, strlen(r.target));
 		f->policy = sonde_pool_strndup(&f->pool, r.policy, strlen(r.policy));
+		f->policy_params = r.policy_params ? sonde_pool_strndup(
+			&f->pool, r.policy_params, strlen(r.policy_params)) : NULL;
 		f->options = (struct sonde_text){
 			sonde_pool_strndup(&f->pool, r.options.data, r.options.len), r.options.len };
 		f->timeout_ms = r.timeout_ms;
 		f->ip_version = r.ip_version;
 		f->wanted = f->mesh || f->node_count ? 0 : wanted_of(&r);
-		if (!f->type || !f->policy || !f->options.s || (!f->mesh && !f->target))
+		if (!f->type || !f->policy || !f->options.s ||
+		    (r.policy_params && !f->policy_params) || (!f->mesh && !f->target))
 			rc = SONDE_ENOMEM;
 	} else if (rc == SONDE_ENOENT) {
 		rc = sonde_fail(e, SONDE_EINVAL, "locations", "names a measurement that is not known");
@@ -327,8 +374,10 @@ static int read_plain(struct schedule_facts *f, const json_t *spec, struct sonde
 }
 
 int schedule_facts_init(struct schedule_facts *f, struct controller *c, const json_t *spec,
-                        bool strict, struct sonde_error *e)
+                        bool strict, const json_t *resolved, struct sonde_error *e)
 {
+	const char *type = json_string_value(json_object_get(resolved, "type"));
+
 	memset(f, 0, sizeof(*f));
 	sonde_pool_init(&f->pool, POOL_MAX);
 	if (!json_is_object(spec))
@@ -338,9 +387,10 @@ int schedule_facts_init(struct schedule_facts *f, struct controller *c, const js
 		rc = read_when(f, spec, e);
 	if (rc == SONDE_OK)
 		rc = read_where(f, c, spec, strict, e);
-	if (rc == SONDE_OK)
-		rc = read_what(f, c, spec, e);
-	return rc;
+	if (rc != SONDE_OK)
+		return rc;
+	return type && !types_find(&c->types, type, strlen(type)) ?
+	       read_resolved(f, c, spec, resolved, e) : read_what(f, c, spec, e);
 }
 
 void schedule_facts_deinit(struct schedule_facts *f)

@@ -23,12 +23,14 @@ struct schedule_facts {
 	const char *type;   /* by name: types come and go */
 	const char *target; /* NULL: a mesh */
 	const char *policy;
+	const char *policy_params; /* JSON, NULL = none */
 	struct sonde_text options;
 	uint32_t timeout_ms;
 	uint8_t ip_version;
 
 	/* where */
 	bool mesh;
+	uint8_t target_kind; /* enum type_target */
 	bool booked; /* its runs take two nodes: the controller starts them */
 	const struct sonde_id *nodes; /* explicit */
 	unsigned node_count;
@@ -42,9 +44,14 @@ struct schedule_facts {
 	struct sonde_text windows_text;
 };
 
-/* Read and check. Call schedule_facts_deinit in any case. `strict`: explicit nodes must exist. */
+/* Read and check. Call schedule_facts_deinit in any case. `strict`: explicit nodes must exist.
+ * `resolved`, or NULL: what schedule_resolved gave for this very spec; it stands in for a type that
+ * is not known now. */
 int schedule_facts_init(struct schedule_facts *, struct controller *, const json_t *spec,
-                        bool strict, struct sonde_error *);
+                        bool strict, const json_t *resolved, struct sonde_error *);
+/* What the type made of the spec: a node may be the only one that knows the type, and after a
+ * start of the controller its schedules go on before it is there. A new one. */
+json_t *schedule_resolved(const struct schedule_facts *);
 void schedule_facts_deinit(struct schedule_facts *);
 /* The members of spec that a measurement has too: type, target, options, locations ... A new one. */
 json_t *schedule_measurement(const json_t *spec);

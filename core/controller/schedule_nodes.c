@@ -2,26 +2,23 @@
 /* Which nodes run a schedule. Assigned ones stay until an operator changes something: a lost node
  * keeps its place (it may be measuring, cut off), and after the grace another stands in for it, with
  * the reason. The stand-in leaves when the first has been back for as long as the grace, so that a
- * node that comes and goes moves nothing. Explicit nodes have no stand-ins: the operator meant them.
- *
- * In a mesh every node that fits takes part, and each probes all others while they are few, or a few
- * of them, chosen by rendezvous hashing: a node that comes or goes changes only the pairs it is in. */
+ * node that comes and goes moves nothing. Explicit nodes have no stand-ins: the operator meant them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "controller/api/request.h"
 #include "controller/controller.h"
 
-enum { TOP_UP_S = 5, FULL_MESH = 16, MESH_PEERS = 8, MESH_NODES = 2000 };
+enum { TOP_UP_S = 5 };
 
 /* ---- choosing ---- */
 
-static uint64_t seed_of(const struct schedule *s)
+/* Not of the revision: a change of anything else moves no node. */
+uint64_t schedule_seed(const struct schedule *s)
 {
-	return ((uint64_t)s->tag << 16) + s->revision;
+	return (uint64_t)s->tag << 16;
 }
 
 static const char *name_of(const struct schedules *ss, const struct sonde_id *id)
@@ -30,12 +27,12 @@ static const char *name_of(const struct schedules *ss, const struct sonde_id *id
 	return n && n->facts.name ? n->facts.name : "a removed node";
 }
 
-/* Nodes that have a place now. */
-static unsigned present(const struct schedules *ss, const struct schedule *s, struct node **out)
+unsigned schedule_present(const struct schedules *ss, const struct schedule *s, struct node **out,
+                          unsigned max)
 {
 	unsigned n = 0;
 
-	for (const struct member *m = s->members; m && n < PLACE_MAX; m = m->next) {
+	for (const struct member *m = s->members; m && n < max; m = m->next) {
 		struct node *node = m->role == MEMBER_LEFT ? NULL :
 				    nodes_by_id(&ss->c->nodes, &m->plan->node);
 		if (node)
@@ -56,17 +53,21 @@ static int search(struct schedules *ss, struct schedule *s, const struct node *o
 	static struct node *have[PLACE_MAX];
 	struct sonde_error e;
 	json_t *body = schedule_measurement(s->spec);
+	unsigned count = schedule_present(ss, s, have, PLACE_MAX);
+	char id[SONDE_ID_TEXT];
 
+	sonde_id_format(&s->id, id);
 	int rc = request_parse(ss->c, body, &f->r, &e);
 	if (rc == SONDE_OK) {
 		struct placement_request pr = {
 			.type = f->r.type, .target = f->r.target, .policy = f->r.policy,
-			.seed = seed_of(s), .locations = f->r.locations,
-			.location_count = f->r.location_count, .limit = want, .leave_out = have,
-			.leave_out_count = anew ? 0 : present(ss, s, have),
+			.params = f->r.policy_params, .schedule = id, .current = have,
+			.current_count = count, .seed = schedule_seed(s),
+			.locations = f->r.locations, .location_count = f->r.location_count,
+			.limit = want, .leave_out = have, .leave_out_count = anew ? 0 : count,
 		};
 		for (unsigned i = 0; only && i < f->r.location_count; i++) {
-			if (!location_matches(&f->r.locations[i], only))
+			if (!location_matches(&ss->c->nodes, &f->r.locations[i], only))
 				continue;
 			pr.locations = &f->r.locations[i];
 			pr.location_count = 1;
@@ -100,8 +101,11 @@ static void assign_placed(struct schedules *ss, struct schedule *s)
 	struct search *f = searching();
 	json_t *limit = json_object_get(s->spec, "limit");
 
-	if (search(ss, s, NULL, limit ? s->facts.wanted : 0, true, f) != SONDE_OK)
+	int rc = search(ss, s, NULL, limit ? s->facts.wanted : 0, true, f);
+	if (rc == SONDE_ENOENT)
 		f->a.count = 0;
+	else if (rc != SONDE_OK)
+		return; /* its type is not known now, say: what runs goes on */
 	for (struct member *m = s->members; m; m = m->next)
 		if (m->role != MEMBER_LEFT && !is_chosen(&m->plan->node, &f->a))
 			schedules_leave(ss, m, "The schedule was changed and other nodes fit better.");
@@ -147,139 +151,6 @@ static void assign_listed(struct schedules *ss, struct schedule *s)
 	}
 }
 
-/* ---- mesh ---- */
-
-static bool in_list(const char *text, const char *const *list, unsigned n)
-{
-	for (unsigned i = 0; text && i < n; i++)
-		if (!strcasecmp(text, list[i]))
-			return true;
-	return false;
-}
-
-static bool fits_mesh(const struct schedule_facts *f, const struct node *n)
-{
-	bool tag = !f->tag_count;
-
-	if (!n->facts.approved || n->facts.disabled || !n->facts.address || !*n->facts.address)
-		return false;
-	for (unsigned i = 0; i < f->tag_count; i++)
-		tag |= node_has_tag(n, f->tags[i], strlen(f->tags[i]));
-	return tag && (!f->region_count || in_list(n->facts.region, f->regions, f->region_count)) &&
-	       (!n->plugins || node_has_type(n, f->type, strlen(f->type)));
-}
-
-static unsigned mesh_nodes(const struct schedules *ss, const struct schedule *s, struct node **out)
-{
-	const struct nodes *all = &ss->c->nodes;
-	struct sonde_error e;
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < all->len && n < MESH_NODES; i++) {
-		struct node *node = all->all[i];
-		if (node && fits_mesh(&s->facts, node) &&
-		    request_check_host(ss->c, node->facts.address, &e) == SONDE_OK)
-			out[n++] = node;
-	}
-	return n;
-}
-
-struct ranked {
-	uint32_t rank;
-	unsigned at;
-};
-
-static int by_rank(const void *a, const void *b)
-{
-	const struct ranked *x = a, *y = b;
-	return x->rank < y->rank ? -1 : x->rank > y->rank;
-}
-
-/* The peers of nodes[from], k of them; all when k is not less than there are. */
-static unsigned rendezvous(const struct schedule *s, struct node *const *nodes, unsigned n,
-                           unsigned from, unsigned k, struct ranked *ranks)
-{
-	unsigned others = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		if (i != from)
-			ranks[others++] = (struct ranked){
-				sonde_run_pair(&s->id, &nodes[from]->id, &nodes[i]->id), i };
-	if (k < others) {
-		qsort(ranks, others, sizeof(*ranks), by_rank);
-		others = k;
-	}
-	return others;
-}
-
-static bool same_peers(const struct member *m, const struct sonde_id *peers, unsigned n)
-{
-	return m->peer_count == n && (!n || !memcmp(m->peers, peers, n * sizeof(*peers)));
-}
-
-static void set_peers(struct schedules *ss, struct schedule *s, const struct sonde_id *node,
-                      struct sonde_id *peers, unsigned n, const char *reason)
-{
-	struct member *m = schedules_member(ss, &s->id, node);
-
-	if (!m || m->role != MEMBER_ASSIGNED)
-		m = schedules_join(ss, s, node, MEMBER_ASSIGNED, NULL, reason);
-	if (!m || same_peers(m, peers, n)) {
-		free(peers);
-		return;
-	}
-	member_fold(m, sonde_wall_ms());
-	free(m->peers);
-	m->peers = peers;
-	m->peer_count = n;
-	m->plan->dirty = true;
-}
-
-static uint64_t hash_nodes(struct node *const *nodes, unsigned n)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (unsigned i = 0; i < n; i++) {
-		for (unsigned b = 0; b < sizeof(nodes[i]->id.b); b++)
-			h = (h ^ nodes[i]->id.b[b]) * UINT64_C(0x100000001b3);
-		for (const char *p = nodes[i]->facts.address; *p; p++)
-			h = (h ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
-	}
-	return h;
-}
-
-static void assign_mesh(struct schedules *ss, struct schedule *s)
-{
-	static struct node *nodes[MESH_NODES];
-	static struct ranked ranks[MESH_NODES];
-	char reason[MEMBER_REASON];
-
-	unsigned n = mesh_nodes(ss, s, nodes);
-	uint64_t hash = hash_nodes(nodes, n) + s->revision;
-	if (hash == s->mesh_hash)
-		return;
-	s->mesh_hash = hash;
-	schedule_touch(ss, s);
-	unsigned k = s->facts.peers ? s->facts.peers : n <= FULL_MESH ? n : MESH_PEERS;
-	for (struct member *m = s->members; m; m = m->next) {
-		bool fits = false;
-		for (unsigned i = 0; i < n && !fits; i++)
-			fits = sonde_id_equal(&nodes[i]->id, &m->plan->node);
-		if (m->role != MEMBER_LEFT && !fits)
-			schedules_leave(ss, m, "It does not take part in the mesh any more.");
-	}
-	snprintf(reason, sizeof(reason), k + 1 < n ? "One of %u nodes of the mesh, probing %u of them." :
-	         "One of %u nodes of a full mesh.", n, k);
-	for (unsigned i = 0; i < n; i++) {
-		unsigned count = rendezvous(s, nodes, n, i, k, ranks);
-		struct sonde_id *peers = malloc((count ? count : 1) * sizeof(*peers));
-		for (unsigned p = 0; peers && p < count; p++)
-			peers[p] = nodes[ranks[p].at]->id;
-		if (peers)
-			set_peers(ss, s, &nodes[i]->id, peers, count, reason);
-	}
-}
-
 /* ---- all ---- */
 
 void schedule_assign(struct schedules *ss, struct schedule *s)
@@ -291,7 +162,7 @@ void schedule_assign(struct schedules *ss, struct schedule *s)
 	} else if (!s->usable) {
 		return;
 	} else if (s->facts.mesh) {
-		assign_mesh(ss, s);
+		schedule_assign_mesh(ss, s);
 	} else if (s->facts.node_count) {
 		assign_listed(ss, s);
 	} else {
@@ -398,7 +269,7 @@ static void try_again(struct schedules *ss, struct schedule *s, int64_t now)
 	if (now - s->topped_ns < TOP_UP_S * SONDE_NS_PER_S)
 		return;
 	s->topped_ns = now;
-	schedules_set_spec(ss, s, json_incref(s->spec));
+	schedules_set_spec(ss, s, json_incref(s->spec), json_incref(s->resolved));
 	schedule_assign(ss, s);
 	schedule_touch(ss, s);
 }
@@ -417,7 +288,7 @@ void schedules_upkeep(struct schedules *ss, int64_t now)
 			continue;
 		if (s->facts.mesh) {
 			if (moved)
-				assign_mesh(ss, s);
+				schedule_assign_mesh(ss, s);
 			if (s->facts.booked)
 				tell_booked(ss, s);
 			continue;

@@ -218,7 +218,7 @@ static bool is_busy(const struct node_plan *p)
 	return p->sent_ns && sonde_boottime_ns() - p->sent_ns < ACK_S * SONDE_NS_PER_S;
 }
 
-void schedules_push(struct schedules *ss)
+bool schedules_push(struct schedules *ss, int64_t until_ns)
 {
 	struct node_plan *p;
 	size_t at = 0;
@@ -228,11 +228,14 @@ void schedules_push(struct schedules *ss)
 								 NULL;
 		if (!node || !node->conn)
 			continue;
+		if (sonde_boottime_ns() >= until_ns)
+			return false;
 		if (p->dirty && !is_busy(p))
 			refresh(ss, p, node);
 		else
 			send_parts(ss, p, node);
 	}
+	return true;
 }
 
 void schedules_drained(struct schedules *ss, struct node *node)

@@ -11,6 +11,8 @@
 
 enum { FOLD_MAX = 10000000, CHECKS_MAX = 1000, SILENCES = 10, SILENCE_S = 60 };
 
+static bool in_gap(const struct member *, int64_t due);
+
 /* ---- whose run is it ---- */
 
 static bool names_pair(const struct schedules *ss, const struct member *m, uint32_t pair,
@@ -48,6 +50,7 @@ bool schedules_resolve(struct schedules *ss, const struct node *node, const stru
 	if (!out->member || !names_pair(ss, out->member, out->run.pair, &peer))
 		return false;
 	out->schedule = s->id;
+	out->unplanned = in_gap(out->member, out->run.due_ms);
 	if (!s->usable || out->run.revision != (uint16_t)s->revision)
 		return true;
 	struct sonde_plan plan = schedule_plan_on(&s->facts, &s->id, &node->id);
@@ -75,6 +78,7 @@ static void write_record(struct schedules *ss, const struct schedule_facts *f,
 		.options = f->options, .policy = { f->policy, strlen(f->policy) },
 		.reason = { reason, strlen(reason) }, .timeout_ms = f->timeout_ms,
 		.ip_version = f->ip_version, .count = 1, .nodes = node->b,
+		.params = { f->policy_params, f->policy_params ? strlen(f->policy_params) : 0 },
 		.schedule = { (const char *)s->id.b, sizeof(s->id.b) },
 		.due_ms = (uint64_t)run->run.due_ms,
 	};
@@ -115,7 +119,8 @@ int schedules_record(struct schedules *ss, const struct run_facts *run, struct s
 		return b->failed ? SONDE_ENOMEM : SONDE_OK;
 	}
 	json_t *doc = read_revision(ss, s, run->run.revision);
-	int rc = schedule_facts_init(&facts, ss->c, json_object_get(doc, "spec"), false, &e);
+	int rc = schedule_facts_init(&facts, ss->c, json_object_get(doc, "spec"), false,
+	                             json_object_get(doc, "resolved"), &e);
 	if (rc == SONDE_OK)
 		write_record(ss, &facts, run, b);
 	schedule_facts_deinit(&facts);
@@ -125,9 +130,17 @@ int schedules_record(struct schedules *ss, const struct run_facts *run, struct s
 
 /* ---- expected and received ---- */
 
-static uint64_t weight(const struct member *m)
+/* Each due time is counted once, in one of two ways. While the node is known to follow the plan, it
+ * is expected by the plan. From the moment when the plan is changed until the node says that it has
+ * the new one, only the node knows which of the two it follows: what came due then (a gap) is
+ * expected when it comes. Which of the two holds for a result depends on its due time alone, never
+ * on when it came. */
+static bool in_gap(const struct member *m, int64_t due)
 {
-	return m->schedule->facts.mesh ? m->peer_count : 1;
+	for (unsigned i = 0; i < MEMBER_GAPS; i++)
+		if (due > m->gaps[i].from && due <= m->gaps[i].to)
+			return true;
+	return false;
 }
 
 void member_fold(struct member *m, int64_t wall)
@@ -141,22 +154,59 @@ void member_fold(struct member *m, int64_t wall)
 		return;
 	if (!s->facts.paused && !s->removed) {
 		struct sonde_plan plan = schedule_plan_on(&s->facts, &s->id, &m->plan->node);
-		m->expected += sonde_plan_count(&plan, m->until_ms, to, FOLD_MAX) * weight(m);
+		m->expected += sonde_plan_count(&plan, m->until_ms, to, FOLD_MAX) * m->weight;
 	}
 	m->until_ms = to;
 }
 
+/* What came due just now is expected, but may still come: it is shown when that time is over. */
+static void count_tail(struct member *m, int64_t wall)
+{
+	const struct schedule *s = m->schedule;
+	struct sonde_plan plan = schedule_plan_on(&s->facts, &s->id, &m->plan->node);
+	uint64_t n = 0;
+
+	if (!s->facts.paused && !s->removed)
+		n = sonde_plan_count(&plan, m->until_ms, wall, FOLD_MAX) * m->weight;
+	if (wall >= m->tail_over) {
+		m->tail = 0;
+		m->tail_from = m->until_ms;
+	}
+	m->expected += n;
+	m->tail += n;
+	m->tail_to = wall;
+	m->tail_over = wall + schedule_patience_ms(&s->facts);
+	m->until_ms = wall;
+}
+
 void member_settle(struct member *m)
 {
-	if (m->schedule->usable)
-		member_fold(m, sonde_wall_ms() + schedule_patience_ms(&m->schedule->facts));
+	int64_t wall = sonde_wall_ms();
+
+	if (!m->told_ms)
+		return;
+	member_fold(m, wall);
+	if (m->schedule->usable && m->role != MEMBER_LEFT && wall > m->until_ms)
+		count_tail(m, wall);
+	memmove(&m->gaps[1], &m->gaps[0], sizeof(m->gaps) - sizeof(m->gaps[0]));
+	m->gaps[0].from = m->until_ms;
+	m->gaps[0].to = SONDE_PLAN_NEVER;
+	m->told_ms = 0;
 }
 
 void member_told(struct schedules *ss, struct member *m)
 {
-	m->told_ms = m->until_ms = sonde_wall_ms();
+	m->told_ms = m->until_ms = m->gaps[0].to = sonde_wall_ms();
+	m->weight = m->schedule->facts.mesh ? m->peer_count : 1;
 	member_recheck(ss, m);
 	member_store(ss, m);
+}
+
+/* Due in a time that `expected` as it is shown does not reach. */
+static bool is_ahead(const struct member *m, int64_t due, int64_t wall)
+{
+	return due > m->until_ms ||
+	       (wall < m->tail_over && due > m->tail_from && due <= m->tail_to);
 }
 
 /* A backlog does not come in here, so that it cannot push out what is new. */
@@ -164,7 +214,7 @@ static void remember(struct member *m, int64_t due)
 {
 	unsigned oldest = 0;
 
-	if (due <= m->until_ms)
+	if (!is_ahead(m, due, sonde_wall_ms()))
 		return;
 	for (unsigned i = 0; i < MEMBER_RECENT; i++) {
 		if (m->recent[i].due_ms == due) {
@@ -178,17 +228,52 @@ static void remember(struct member *m, int64_t due)
 	m->recent[oldest].count = 1;
 }
 
-uint64_t member_ahead(const struct member *m)
+static bool is_stored(struct sonde_read *r, const struct member *m, const struct sonde_id *peer,
+                      int64_t due)
 {
-	uint64_t n = 0;
+	const struct schedule *s = m->schedule;
+	struct sonde_run run = { due, s->tag, sonde_run_pair(&s->id, &m->plan->node, peer),
+		                 (uint16_t)s->revision };
+	struct sonde_slice value;
+	struct sonde_id id;
+
+	sonde_run_format(&run, &id);
+	return sonde_read_get(r, SONDE_TABLE_MEASUREMENTS, (struct sonde_slice){ id.b, sizeof(id.b) },
+	                      &value) == SONDE_OK;
+}
+
+void member_recall(struct member *m, struct sonde_read *r)
+{
+	static const struct sonde_id no_peer;
+	const struct schedule *s = m->schedule;
+	int64_t wall = sonde_wall_ms(), due;
+
+	if (!m->told_ms || !s->usable || m->role == MEMBER_LEFT)
+		return;
+	member_fold(m, wall);
+	struct sonde_plan plan = schedule_plan_on(&s->facts, &s->id, &m->plan->node);
+	due = m->until_ms;
+	for (unsigned n = 0; n < MEMBER_RECENT && (due = sonde_plan_next(&plan, due)) <= wall; n++) {
+		if (!s->facts.mesh && is_stored(r, m, &no_peer, due))
+			remember(m, due);
+		for (unsigned i = 0; s->facts.mesh && i < m->peer_count; i++)
+			if (is_stored(r, m, &m->peers[i], due))
+				remember(m, due);
+	}
+}
+
+uint64_t member_expected(const struct member *m, int64_t wall)
+{
+	uint64_t n = m->expected + m->unplanned - (wall < m->tail_over ? m->tail : 0);
 
 	for (unsigned i = 0; i < MEMBER_RECENT; i++)
-		n += m->recent[i].due_ms > m->until_ms ? m->recent[i].count : 0;
+		n += is_ahead(m, m->recent[i].due_ms, wall) ? m->recent[i].count : 0;
 	return n;
 }
 
 void schedules_received(struct schedules *ss, const struct sonde_id *schedule,
-                        const struct sonde_id *node, const struct sonde_id *run, int64_t due)
+                        const struct sonde_id *node, const struct sonde_id *run, int64_t due,
+                        bool unplanned)
 {
 	struct member *m = schedules_member(ss, schedule, node);
 
@@ -200,10 +285,10 @@ void schedules_received(struct schedules *ss, const struct sonde_id *schedule,
 		m->last_due_ms = due;
 		m->last_run = *run;
 	}
-	remember(m, due);
-	/* It was run before the controller knew that the node had been told. */
-	if ((!m->told_ms || due <= m->told_ms) && m->since_ms <= due)
-		m->expected++;
+	if (unplanned)
+		m->unplanned++;
+	else
+		remember(m, due);
 }
 
 /* ---- silence ---- */

@@ -13,13 +13,10 @@
 struct stored_member {
 	int64_t since_ms, told_ms, until_ms;
 	uint64_t expected;
-	uint8_t role, stands_for[16], spare[7];
+	uint8_t role, stands_for[16], spare[3];
+	uint32_t weight;
 	char reason[MEMBER_REASON];
-};
-
-struct stored_count {
-	uint64_t received;
-	int64_t last_due_ms;
+	int64_t gaps[MEMBER_GAPS][2];
 };
 
 struct member_job {
@@ -29,9 +26,10 @@ struct member_job {
 };
 
 void schedule_write(uint32_t revision, int64_t created_ms, int64_t updated_ms, bool removed,
-                    const json_t *spec, struct sonde_buf *b)
+                    const json_t *spec, const json_t *resolved, struct sonde_buf *b)
 {
 	char *text = json_dumps(spec, JSON_COMPACT);
+	char *made = resolved ? json_dumps(resolved, JSON_COMPACT) : NULL;
 	struct sonde_json j;
 
 	sonde_json_init(&j, b);
@@ -41,8 +39,11 @@ void schedule_write(uint32_t revision, int64_t created_ms, int64_t updated_ms, b
 	sonde_json_int(&j, "updatedMs", updated_ms);
 	sonde_json_bool(&j, "removed", removed);
 	sonde_json_raw(&j, "spec", text ? text : "{}", text ? strlen(text) : 2);
+	if (made)
+		sonde_json_raw(&j, "resolved", made, strlen(made));
 	sonde_json_close(&j);
 	b->failed |= !text;
+	free(made);
 	free(text);
 }
 
@@ -73,8 +74,12 @@ void member_store(struct schedules *ss, const struct member *m)
 	schedules_member_key(&m->schedule->id, &m->plan->node, j->key);
 	j->value = (struct stored_member){
 		.since_ms = m->since_ms, .told_ms = m->told_ms, .until_ms = m->until_ms,
-		.expected = m->expected, .role = (uint8_t)m->role,
+		.expected = m->expected, .role = (uint8_t)m->role, .weight = m->weight,
 	};
+	for (unsigned i = 0; i < MEMBER_GAPS; i++) {
+		j->value.gaps[i][0] = m->gaps[i].from;
+		j->value.gaps[i][1] = m->gaps[i].to;
+	}
 	memcpy(j->value.stands_for, m->stands_for.b, 16);
 	memcpy(j->value.reason, m->reason, sizeof(m->reason));
 	int rc = sonde_store_submit(ss->c->store, &j->job);
@@ -94,7 +99,8 @@ static void read_schedule(struct schedules *ss, const struct sonde_id *id, json_
 	s->created_ms = json_integer_value(json_object_get(doc, "createdMs"));
 	s->updated_ms = json_integer_value(json_object_get(doc, "updatedMs"));
 	s->removed = json_is_true(json_object_get(doc, "removed"));
-	schedules_set_spec(ss, s, json_incref(json_object_get(doc, "spec")));
+	schedules_set_spec(ss, s, json_incref(json_object_get(doc, "spec")),
+	                   json_incref(json_object_get(doc, "resolved")));
 }
 
 static int load_schedule(void *arg, struct sonde_slice key, struct sonde_slice value)
@@ -119,6 +125,11 @@ static void read_member(struct member *m, const struct stored_member *v)
 	m->told_ms = v->told_ms;
 	m->until_ms = v->until_ms;
 	m->expected = v->expected;
+	m->weight = v->weight;
+	for (unsigned i = 0; i < MEMBER_GAPS; i++) {
+		m->gaps[i].from = v->gaps[i][0];
+		m->gaps[i].to = v->gaps[i][1];
+	}
 	memcpy(m->stands_for.b, v->stands_for, 16);
 	memcpy(m->reason, v->reason, sizeof(m->reason));
 	m->reason[sizeof(m->reason) - 1] = '\0';
@@ -130,7 +141,7 @@ static int load_member(void *arg, struct sonde_slice key, struct sonde_slice val
 	struct schedules *ss = arg;
 	struct sonde_id ids[2];
 	struct stored_member facts;
-	struct stored_count count;
+	struct schedule_count count;
 
 	if (key.len < MEMBER_KEY || key.len > MEMBER_KEY + 1)
 		return 0;
@@ -147,6 +158,7 @@ static int load_member(void *arg, struct sonde_slice key, struct sonde_slice val
 	} else if (value.len == sizeof(count)) {
 		memcpy(&count, value.data, sizeof(count));
 		m->received = count.received;
+		m->unplanned = count.unplanned;
 		m->last_due_ms = count.last_due_ms;
 	}
 	return 0;
@@ -172,14 +184,21 @@ int schedules_load(struct schedules *ss, struct controller *c, struct sonde_erro
 	sonde_read_each(r, SONDE_TABLE_SCHEDULES, start, load_schedule, ss);
 	sonde_read_each(r, SONDE_TABLE_MEMBERS, start, load_member, ss);
 	sonde_read_end(r);
-	while ((m = sonde_map_next(&ss->members, &at)))
-		if (m->role != MEMBER_LEFT && m->told_ms)
-			member_recheck(ss, m);
 	/* Peers are not stored: they follow from the nodes, whose addresses are. */
-	at = 0;
 	for (struct schedule *s; (s = sonde_map_next(&ss->by_tag, &at));)
 		if (s->usable && s->facts.mesh)
 			schedule_assign(ss, s);
+	schedules_mesh(ss, INT64_MAX);
+	rc = sonde_read_begin(c->store, &r);
+	if (rc != SONDE_OK)
+		return sonde_fail(e, rc, "state", "cannot read the runs of schedules");
+	for (at = 0; (m = sonde_map_next(&ss->members, &at));) {
+		if (m->role == MEMBER_LEFT || !m->told_ms)
+			continue;
+		member_recall(m, r);
+		member_recheck(ss, m);
+	}
+	sonde_read_end(r);
 	if (ss->by_tag.len)
 		sonde_log(SONDE_LOG_INFO, "schedules", "%zu schedules with %zu members go on",
 		          ss->by_tag.len, ss->members.len);

@@ -13,7 +13,10 @@
 #include "base/log.h"
 #include "controller/controller.h"
 
-enum { KEEP_S = 600 };
+enum { KEEP_S = 600, SLICE_NS = 2000000, MORE_MS = 4 };
+
+static void on_more(uv_timer_t *timer);
+static void go_on(struct schedules *ss);
 
 /* ---- finding ---- */
 
@@ -96,6 +99,8 @@ struct member *schedules_member_new(struct schedules *ss, struct schedule *s,
 	m->schedule = s;
 	m->plan = plan;
 	m->role = MEMBER_LEFT;
+	m->weight = 1;
+	m->gaps[0].to = SONDE_PLAN_NEVER;
 	m->next = s->members;
 	s->members = m;
 	m->next_of_node = plan->first;
@@ -115,7 +120,7 @@ struct member *schedules_join(struct schedules *ss, struct schedule *s, const st
 		return NULL;
 	member_fold(m, sonde_wall_ms());
 	if (m->role == MEMBER_LEFT)
-		m->told_ms = m->until_ms = m->set_version = 0;
+		m->set_version = 0;
 	s->assigned += (role == MEMBER_ASSIGNED) - (m->role == MEMBER_ASSIGNED);
 	m->role = role;
 	m->since_ms = sonde_wall_ms();
@@ -133,7 +138,6 @@ void schedules_leave(struct schedules *ss, struct member *m, const char *reason)
 	m->schedule->assigned -= m->role == MEMBER_ASSIGNED;
 	m->role = MEMBER_LEFT;
 	m->since_ms = sonde_wall_ms();
-	m->told_ms = 0;
 	m->missed = 0;
 	m->plan->dirty = true;
 	sonde_heap_remove(&ss->checks, &m->check);
@@ -180,21 +184,25 @@ static void set_name(struct schedules *ss, struct schedule *s)
 		s->name[0] = '\0';
 }
 
-void schedules_set_spec(struct schedules *ss, struct schedule *s, json_t *spec)
+void schedules_set_spec(struct schedules *ss, struct schedule *s, json_t *spec, json_t *resolved)
 {
 	struct sonde_error e = { "", "" };
 	struct schedule_facts facts;
 
 	json_decref(s->spec);
 	s->spec = spec;
+	json_decref(s->resolved);
+	s->resolved = resolved;
 	set_name(ss, s);
-	int rc = schedule_facts_init(&facts, ss->c, spec, false, &e);
+	int rc = schedule_facts_init(&facts, ss->c, spec, false, resolved, &e);
 	if (s->usable)
 		schedule_facts_deinit(&s->facts);
 	s->usable = rc == SONDE_OK;
 	if (s->usable) {
 		s->facts = facts;
 		s->facts.plan.windows = s->facts.windows;
+		json_decref(s->resolved);
+		s->resolved = schedule_resolved(&s->facts);
 		s->problem[0] = '\0';
 		return;
 	}
@@ -205,8 +213,24 @@ void schedules_set_spec(struct schedules *ss, struct schedule *s, json_t *spec)
 		sonde_log(SONDE_LOG_ERROR, "schedules", "a schedule cannot run: %s", s->problem);
 }
 
+/* Whether nodes and peers that were chosen for the one would be chosen for the other. */
+static bool same_places(const json_t *a, const json_t *b)
+{
+	static const char *const members[] = { "type", "target", "measurementOptions", "locations",
+		                               "limit", "policy", "policyParams", "nodes", "targets",
+		                               "peers" };
+
+	for (unsigned i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		const json_t *x = json_object_get(a, members[i]), *y = json_object_get(b, members[i]);
+		if (!x != !y || (x && !json_equal(x, y)))
+			return false;
+	}
+	return true;
+}
+
 struct schedule *schedules_put(struct schedules *ss, const struct sonde_id *id, uint32_t revision,
-                               int64_t created_ms, json_t *spec, bool removed)
+                               int64_t created_ms, json_t *spec, json_t *resolved,
+                               bool removed)
 {
 	struct schedule *s = schedules_by_id(ss, id);
 
@@ -214,24 +238,32 @@ struct schedule *schedules_put(struct schedules *ss, const struct sonde_id *id, 
 		s = schedules_new(ss, id);
 	if (!s) {
 		json_decref(spec);
+		json_decref(resolved);
 		return NULL;
 	}
 	/* What was expected until now followed the plan until now; from when on the new one is
 	 * followed, the nodes say. */
-	for (struct member *m = s->members; m; m = m->next) {
+	for (struct member *m = s->members; m; m = m->next)
 		member_settle(m);
-		m->told_ms = 0;
-	}
+	bool same = s->spec && s->usable && !removed && same_places(s->spec, spec);
 	s->revision = revision;
 	s->created_ms = created_ms;
 	s->updated_ms = sonde_wall_ms();
 	s->removed = removed;
-	schedules_set_spec(ss, s, spec);
-	schedule_assign(ss, s);
-	for (struct member *m = s->members; m; m = m->next)
-		if (m->role != MEMBER_LEFT)
-			member_recheck(ss, m);
+	schedules_set_spec(ss, s, spec, resolved);
+	if (!same) {
+		s->mesh_hash = 0;
+		schedule_mesh_drop(ss, s);
+		schedule_assign(ss, s);
+	}
+	for (struct member *m = s->members; m; m = m->next) {
+		if (m->role == MEMBER_LEFT)
+			continue;
+		member_recheck(ss, m);
+		member_store(ss, m);
+	}
 	schedule_touch(ss, s);
+	schedules_mesh(ss, sonde_boottime_ns() + SLICE_NS);
 	return s;
 }
 
@@ -250,6 +282,7 @@ void schedules_deinit(struct schedules *ss)
 	struct node_plan *p;
 	size_t at = 0;
 
+	schedule_mesh_drop(ss, NULL);
 	while ((m = sonde_map_next(&ss->members, &at)))
 		member_free(ss, m);
 	at = 0;
@@ -260,6 +293,7 @@ void schedules_deinit(struct schedules *ss)
 		if (s->usable)
 			schedule_facts_deinit(&s->facts);
 		json_decref(s->spec);
+		json_decref(s->resolved);
 		free(s);
 	}
 	sonde_map_deinit(&ss->by_tag);
@@ -285,6 +319,34 @@ static void keep_counts(struct schedules *ss)
 	}
 }
 
+/* Meshes first: what is pushed before its peers are known would be pushed twice. */
+static void go_on(struct schedules *ss)
+{
+	int64_t until = sonde_boottime_ns() + SLICE_NS;
+
+	bool done = schedules_mesh(ss, until) && schedules_push(ss, until);
+	if (!done && ss->started)
+		uv_timer_start(&ss->more, on_more, MORE_MS, 0);
+}
+
+static void on_more(uv_timer_t *timer)
+{
+	go_on(timer->data);
+}
+
+void schedules_start(struct schedules *ss)
+{
+	uv_timer_init(&ss->c->loop, &ss->more);
+	ss->more.data = ss;
+	ss->started = true;
+}
+
+void schedules_stop(struct schedules *ss)
+{
+	ss->started = false;
+	uv_close((uv_handle_t *)&ss->more, NULL);
+}
+
 void schedules_tick(struct schedules *ss, int64_t now)
 {
 	schedules_checks(ss);
@@ -297,5 +359,5 @@ void schedules_tick(struct schedules *ss, int64_t now)
 		ss->kept_ns = now;
 		keep_counts(ss);
 	}
-	schedules_push(ss);
+	go_on(ss);
 }

@@ -122,11 +122,40 @@ static void leave(struct tasks *ts, struct task *t)
 	t->node = NULL;
 }
 
+/* What asks for none has the middle one. */
+static unsigned priority_of(const struct task *t)
+{
+	unsigned priority = t->measurement->record.priority;
+
+	return priority ? priority : 50;
+}
+
+/* Before the first of less priority; without priorities that is the end, and no walk. */
+static void task_list_insert(struct task_list *l, struct task *t)
+{
+	struct task *at = l->first;
+
+	if (!l->last || priority_of(l->last) >= priority_of(t)) {
+		task_list_add(l, t);
+		return;
+	}
+	while (priority_of(at) >= priority_of(t))
+		at = at->next;
+	t->next = at;
+	t->prev = at->prev;
+	if (at->prev)
+		at->prev->next = t;
+	else
+		l->first = t;
+	at->prev = t;
+	l->count++;
+}
+
 static void enqueue(struct tasks *ts, struct task *t, struct node *node)
 {
 	t->state = TASK_QUEUED;
 	t->node = node;
-	task_list_add(&node->queued, t);
+	task_list_insert(&node->queued, t);
 	ts->waiting++;
 	tasks_touch(ts, node);
 }
@@ -147,6 +176,37 @@ void task_close(struct tasks *ts, struct task *t, unsigned failure, const char *
 	leave(ts, t);
 	t->state = TASK_CLOSING;
 	ts->close(ts->arg, t, failure, why);
+}
+
+const char tasks_offline[] = "This probe is currently offline. Please try again later.";
+
+void tasks_close_absent(struct tasks *ts, struct measurement *m)
+{
+	for (uint32_t i = 0; i < m->record.count; i++) {
+		struct task *t = &m->tasks[i];
+		if (t->state == TASK_QUEUED && t->node && !node_is_ready(ts->nodes, t->node))
+			task_close(ts, t, SONDE_FAIL_NODE_LOST, tasks_offline);
+	}
+}
+
+unsigned tasks_cancel(struct tasks *ts, struct measurement *m)
+{
+	struct sonde_msg_task item;
+	struct sonde_msg msg = { .kind = SONDE_MSG_CANCEL, .list = { .tasks = &item, .count = 1 } };
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < m->record.count; i++) {
+		struct task *t = &m->tasks[i];
+		if (t->state >= TASK_CLOSING)
+			continue;
+		if (t->state > TASK_QUEUED && t->node && t->node->conn) {
+			task_fill(t, &item);
+			ts->send(ts->arg, t->node, &msg);
+		}
+		task_close(ts, t, SONDE_FAIL_CANCELLED, "The measurement was cancelled.");
+		n++;
+	}
+	return n;
 }
 
 static void open_task(struct tasks *ts, struct measurement *m, uint32_t i)
@@ -216,9 +276,9 @@ void tasks_done(struct tasks *ts, const struct sonde_id *id, uint32_t index)
 	if (++m->done < m->record.count)
 		return;
 	ts->finished++;
-	bus_publish(ts->nodes->bus, TOPIC_FINISHED, m);
 	sonde_heap_remove(&ts->due, &m->due);
-	sonde_map_take(&ts->open, id->b, sizeof(id->b));
+	sonde_map_take(&ts->open, m->id.b, sizeof(m->id.b));
+	bus_publish(ts->nodes->bus, TOPIC_FINISHED, m);
 	measurement_free(m);
 }
 
@@ -338,6 +398,12 @@ void tasks_node_gone(struct tasks *ts, struct node *node)
 		if (t->state == TASK_SENT)
 			retry(ts, t, SONDE_FAIL_NODE_LOST, "The node went away before it took the task.");
 	}
+}
+
+void tasks_node_idle(struct tasks *ts, struct node *node, const char *why)
+{
+	while (node->queued.first)
+		retry(ts, node->queued.first, SONDE_FAIL_NODE_LOST, why);
 }
 
 void tasks_node_removed(struct tasks *ts, struct node *node)

@@ -82,6 +82,12 @@ struct measurement *tasks_find(const struct tasks *, const struct sonde_id *);
 /* A task that is neither closing nor done and has this attempt, or NULL. */
 struct task *tasks_waiting_for(const struct tasks *, const struct sonde_id *, uint32_t index,
                                uint32_t attempt);
+/* Why a task of reused nodes ends at once; the very text, so that its result can be told by it. */
+extern const char tasks_offline[];
+/* End the tasks whose nodes are away; for a measurement that was opened just now. */
+void tasks_close_absent(struct tasks *, struct measurement *);
+/* End what is not over; how many that were. Nodes that run them are told. */
+unsigned tasks_cancel(struct tasks *, struct measurement *);
 /* Send what can be sent to nodes that changed. Call after a batch of changes. */
 void tasks_flush(struct tasks *);
 void tasks_touch(struct tasks *, struct node *); /* its window may have room now */
@@ -92,6 +98,8 @@ void tasks_progress(struct tasks *, struct node *, const struct sonde_msg_progre
 void tasks_done(struct tasks *, const struct sonde_id *, uint32_t index);
 /* The node's connection is gone (or the node is to be given nothing more). */
 void tasks_node_gone(struct tasks *, struct node *);
+/* The node is to be given nothing new: what it has not been sent is queued elsewhere or closed. */
+void tasks_node_idle(struct tasks *, struct node *, const char *why);
 /* The node will not come back: everything it holds is queued elsewhere or closed. */
 void tasks_node_removed(struct tasks *, struct node *);
 /* Deadlines and leases; about once a second. */

@@ -139,7 +139,18 @@ static int make_headers(const struct sonde_fetch_request *req, struct curl_slist
 	          (!req->token || add_header(list, "Authorization", bearer)) &&
 	          (!req->etag || add_header(list, "If-None-Match", req->etag)) &&
 	          (!req->body || add_header(list, "Content-Type", "application/json"));
+	for (unsigned i = 0; ok && req->headers && req->headers[i]; i++) {
+		if (strpbrk(req->headers[i], "\r\n"))
+			return sonde_fail(err, SONDE_EINVAL, "", "a header holds a line end");
+		ok = add_line(list, req->headers[i]);
+	}
 	return ok ? SONDE_OK : sonde_fail(err, SONDE_ENOMEM, "", "out of memory");
+}
+
+static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	(void)a, (void)b, (void)c, (void)d;
+	return atomic_load((const atomic_bool *)arg);
 }
 
 static void set_url_rules(CURL *c, const struct sonde_fetch_request *req)
@@ -194,6 +205,11 @@ static void set_limits(struct sonde_fetcher *f, const struct sonde_fetch_request
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, reply);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "sonde");
+	if (req->stop) {
+		curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+		curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+		curl_easy_setopt(c, CURLOPT_XFERINFODATA, (void *)req->stop);
+	}
 }
 
 static int explain(struct sonde_fetcher *f, CURLcode code, struct sonde_error *err)

@@ -3,6 +3,7 @@
  * enrolment. Only http and https, no proxy, no redirect, no cookies; a response is at most 16 MiB.
  * Not for probes: it knows no guard. */
 #pragma once
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -26,6 +27,8 @@ struct sonde_fetch_request {
 	size_t len;           /* of body */
 	const char *ca_file;  /* PEM to trust instead of the system's; NULL = the system's */
 	const char *etag;     /* sent as If-None-Match; NULL = none */
+	const char *const *headers; /* more "Name: value" lines, NULL-terminated; NULL = none */
+	const atomic_bool *stop; /* ends it early when it becomes true; NULL = never */
 	unsigned timeout_ms;  /* whole request; 0 = SONDE_FETCH_TIMEOUT_MS */
 };
 

@@ -79,9 +79,11 @@ static void connection_gone(struct lws *wsi)
 	if (s->conn)
 		conn_gone(s->conn);
 	s->conn = NULL;
+	bool streamed = s->stream.more != NULL;
+	stream_gone(s);
 	s->wsi = NULL;
 	s->net = NULL;
-	if (s->state != SESSION_HANDLER)
+	if (s->state != SESSION_HANDLER || streamed)
 		session_free(s);
 	else
 		link_remove(&s->settle);
@@ -246,6 +248,8 @@ static int run_handler(struct sonde_req *s)
 	s->inside = false;
 	if (s->state != SESSION_HANDLER)
 		return s->rc;
+	if (s->stream.more) /* lws asks for no more while it must not read */
+		return 0;
 	lws_set_timeout(s->wsi, NO_PENDING_TIMEOUT, 0);
 	return lws_rx_flow_control(s->wsi, 0) ? -1 : 0;
 }
@@ -278,6 +282,15 @@ static int expect_body(struct sonde_req *s, int64_t length)
 	return 0;
 }
 
+static bool takes_gzip(struct lws *wsi)
+{
+	char text[256];
+
+	return lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING) > 0 &&
+	       lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP_ACCEPT_ENCODING) > 0 &&
+	       gzip_accepted(text);
+}
+
 static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
 {
 	struct lws *wsi = s->wsi;
@@ -289,6 +302,8 @@ static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
 					   .tls = s->listener->tls, .body = "" };
 	s->keep = version == VERSION_1_1 && !asks_to_close(wsi);
 	s->head_only = s->view.method == SONDE_HEAD;
+	s->came_ns = sonde_boottime_ns();
+	s->gzip = takes_gzip(wsi);
 	sonde_buf_reset(&s->body);
 	if (!take_target(s, uri, uri_len))
 		return reply_refuse(s, 400, "the URL is malformed");
@@ -433,6 +448,9 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	case LWS_CALLBACK_ESTABLISHED:
 		s = session_of(wsi, NULL);
 		return s ? upgraded(s, wsi) : -1;
+	case LWS_CALLBACK_HTTP_WRITEABLE:
+		s = session_of(wsi, NULL);
+		return s ? stream_writable(s) : 0;
 	case LWS_CALLBACK_RECEIVE:
 	case LWS_CALLBACK_SERVER_WRITEABLE:
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:

@@ -14,6 +14,7 @@ void listener_free(struct listener *l)
 {
 	if (!l)
 		return;
+	free(l->extra);
 	for (unsigned i = 0; i < l->route_count; i++) {
 		free((char *)l->routes[i].path);
 		free((char *)l->routes[i].subprotocol);
@@ -194,6 +195,8 @@ int sonde_net_listen(struct sonde_net *net, const struct sonde_listen *o, struct
 	l->tls = o->cert != NULL;
 	l->origins = o->origins ? strdup(o->origins) : NULL;
 	rc = o->origins && !l->origins ? SONDE_ENOMEM : copy_routes(l, o->routes);
+	if (rc == SONDE_OK && o->headers && !(l->extra = strdup(o->headers)))
+		rc = SONDE_ENOMEM;
 	if (rc != SONDE_OK)
 		sonde_fail(e, rc, NULL, "out of memory");
 	if (rc == SONDE_OK && o->static_dir)

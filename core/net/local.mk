@@ -3,14 +3,16 @@ noinst_LIBRARIES += core/net/libnet.a
 core_net_libnet_a_SOURCES = \
 	core/net/net.h core/net/private.h \
 	core/net/dial.c \
+	core/net/gzip.c \
 	core/net/http.c \
 	core/net/listen.c \
 	core/net/net.c \
 	core/net/reply.c \
 	core/net/static.c \
+	core/net/stream.c \
 	core/net/upgrade.c \
 	core/net/ws.c
-core_net_libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(LWS_CFLAGS) $(UV_CFLAGS)
+core_net_libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(LWS_CFLAGS) $(UV_CFLAGS) $(ZLIB_CFLAGS)
 
 noinst_PROGRAMS += t/net/http_bench
 BENCHES += t/net/http_bench

@@ -45,6 +45,8 @@ static void free_net(struct sonde_net *net)
 	void *arg = net->done_arg;
 
 	sonde_buf_deinit(&net->out);
+	sonde_buf_deinit(&net->packed);
+	gzip_free(net->gzip);
 	free(net);
 	if (done)
 		done(arg);
@@ -149,6 +151,7 @@ int sonde_net_new(uv_loop_t *loop, const struct sonde_net_options *options, stru
 	link_init(&net->busy);
 	link_init(&net->settle);
 	sonde_buf_init_head(&net->out, SIZE_MAX / 4, SONDE_NET_HEAD);
+	sonde_buf_init(&net->packed, SIZE_MAX / 4);
 	int rc = make_context(net, e);
 	if (rc != SONDE_OK) {
 		free(net);

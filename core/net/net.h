@@ -81,13 +81,27 @@ struct sonde_reply {
 };
 
 /* Answer exactly once; the body is copied or sent before this returns. The request is gone after
- * it. Safe, and still owed, when the peer has left or the net has closed meanwhile (then it only
+ * it. Text and JSON of more than 1 KiB goes as gzip to a peer that asked for that, errors never.
+ * Safe, and still owed, when the peer has left or the net has closed meanwhile (then it only
  * frees). Nothing more is read from the connection until the answer. Date, Content-Length,
- * X-Content-Type-Options, Referrer-Policy,
- * Content-Security-Policy (unless given), Strict-Transport-Security (over TLS),
- * Access-Control-Allow-Origin and Connection come from the server; a header
+ * X-Content-Type-Options, X-Response-Time, Referrer-Policy, Content-Security-Policy (unless given),
+ * Strict-Transport-Security (over TLS), Access-Control-Allow-Origin and Connection come from the
+ * server; a header
  * whose value holds a control character is left out. A 204 or 304 has no body. */
 void sonde_req_reply(struct sonde_req *, const struct sonde_reply *);
+
+/* An answer that is made piece by piece, as the peer takes it. */
+struct sonde_stream {
+	/* Append the next piece, some 10 to 100 KiB. 1 = there is more, 0 = that was the end, < 0 =
+	 * broken off: the connection is closed. Runs on the loop, short. Must not be NULL. */
+	int (*more)(void *arg, struct sonde_buf *);
+	void (*close)(void *arg); /* once, at the end or when the peer has left */
+	void *arg;
+};
+
+/* Instead of sonde_req_reply: head has no body. A peer that takes nothing for 30 s is closed. */
+void sonde_req_stream(struct sonde_req *, const struct sonde_reply *head,
+                      const struct sonde_stream *);
 
 typedef void sonde_http_fn(struct sonde_req *, void *arg);
 
@@ -139,6 +153,7 @@ struct sonde_listen {
 	/* Web pages that may open a websocket besides those of this host itself: a comma list of
 	 * origins, compared exactly; NULL = none. A request without Origin comes from no page. */
 	const char *origins;
+	const char *headers; /* lines with CRLF that each answer gets; NULL = none */
 	const char *static_dir; /* files served for GET paths under static_url; NULL = none */
 	const char *static_url; /* "/ui"; "/" itself redirects there when set */
 };

@@ -12,7 +12,8 @@ enum {
 	TX_BYTES = 1 << 20,     /* given to the kernel at once */
 	HEADER_BYTES = 8192,    /* all headers of a request */
 	KEEP_BODY = 16384,      /* a connection keeps this much body memory between requests */
-	HANDSHAKE_S = 5,        /* TLS, headers, gaps in a body, closing handshake */
+	HANDSHAKE_S = 5,        /* TLS, headers, gaps in a body, what is queued before a close */
+	CLOSE_ACK_MS = 750,     /* a peer may take to answer a close; the tick adds up to a second */
 	STALL_S = 30,           /* a peer that reads nothing for so long is dropped */
 	GOODBYE_MS = 500,       /* how long close frames may take when the net closes */
 	MAX_FRAGMENTS = 4096,   /* pieces of one message */
@@ -57,6 +58,7 @@ static inline void link_append(struct link *list, struct link *l)
 #define LINK_OWNER(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
 struct static_files;
+struct gzip;
 
 struct listener {
 	struct listener *next;
@@ -69,6 +71,7 @@ struct listener {
 	struct lws_protocols *protocols;
 	struct static_files *files; /* NULL = none */
 	char *origins;
+	char *extra;                /* header lines of each answer; NULL = none */
 	bool tls;
 };
 
@@ -91,6 +94,8 @@ struct sonde_net {
 	struct link busy;            /* websockets that queue or close */
 	struct link settle;          /* sessions whose reply went out in this turn */
 	struct sonde_buf out;        /* a reply is put together here */
+	struct sonde_buf packed;     /* and its body as gzip here */
+	struct gzip *gzip;           /* NULL until first used */
 	uv_check_t check;
 	uv_timer_t tick, closer;
 	enum net_state state;
@@ -125,6 +130,10 @@ struct sonde_req {
 	const struct sonde_ws_route *route; /* chosen by the upgrade request */
 	struct sonde_conn *conn;            /* after the upgrade */
 	bool keep, inside, head_only;
+	bool gzip; /* the peer takes it */
+	bool chunked;
+	struct sonde_stream stream; /* more is NULL when there is none */
+	int64_t came_ns;
 	bool answered; /* lws has not yet gone on to the next request */
 	int rc; /* what the callback that ran the handler gives to lws */
 	char peer[PEER_TEXT];
@@ -183,6 +192,25 @@ int reply_refuse(struct sonde_req *, unsigned status, const char *why);
 int reply_error(struct sonde_req *, unsigned status, const char *why);
 /* Answer from inside a callback; what the callback must return. */
 int reply_now(struct sonde_req *, const struct sonde_reply *);
+
+/* Status line and headers of an answer whose body comes in pieces. */
+int reply_head(struct sonde_req *, const struct sonde_reply *);
+/* The answer is complete: on to the next request, or close. */
+int reply_finish(struct sonde_req *);
+
+/* stream.c */
+int stream_writable(struct sonde_req *);
+/* The connection is gone: the stream, if there is one, is closed. */
+void stream_gone(struct sonde_req *);
+
+/* gzip.c */
+/* An Accept-Encoding header allows gzip. */
+bool gzip_accepted(const char *header);
+/* The body is text, long enough, and no error: clients that ask for compression do not always undo
+ * it there. */
+bool gzip_worthwhile(const struct sonde_reply *);
+bool gzip_pack(struct sonde_net *, struct sonde_buf *to, const void *data, size_t len);
+void gzip_free(struct gzip *); /* NULL is fine */
 
 /* upgrade.c */
 /* Whether a header that is a comma list of at most 127 bytes holds the word. */

@@ -50,6 +50,7 @@ static const struct {
 	{ 502, "Bad Gateway" },
 	{ 503, "Service Unavailable" },
 	{ 504, "Gateway Timeout" },
+	{ 507, "Insufficient Storage" },
 };
 
 #define LITERAL(b, text) sonde_buf_add(b, text, sizeof(text) - 1)
@@ -111,18 +112,53 @@ static void add_header(struct sonde_buf *b, const char *name, const char *value)
 	LITERAL(b, "\r\n");
 }
 
-static void build(struct sonde_req *s, const struct sonde_reply *r)
+/* Milliseconds since the request's headers were there. */
+static void add_took(struct sonde_buf *b, int64_t came_ns)
+{
+	char number[40];
+
+	if (!came_ns)
+		return;
+	LITERAL(b, "X-Response-Time: ");
+	sonde_buf_add(b, number, sonde_format_number(number,
+	              (double)(sonde_boottime_ns() - came_ns) / 1e6, 3));
+	LITERAL(b, "ms\r\n");
+}
+
+/* The body that goes out: as it is, or packed. */
+static void pick_body(struct sonde_req *s, struct sonde_reply *r, struct sonde_buf *b)
+{
+	struct sonde_buf *packed = &s->net->packed;
+
+	if (!gzip_worthwhile(r))
+		return;
+	LITERAL(b, "Vary: Accept-Encoding\r\n");
+	sonde_buf_reset(packed);
+	if (!s->gzip || !gzip_pack(s->net, packed, r->body, r->len) || packed->len >= r->len)
+		return;
+	LITERAL(b, "Content-Encoding: gzip\r\n");
+	r->body = packed->data;
+	r->len = packed->len;
+}
+
+static void build(struct sonde_req *s, const struct sonde_reply *given)
 {
 	struct sonde_buf *b = &s->net->out;
+	struct sonde_reply reply = *given, *r = &reply;
 	bool bodiless = r->status == 204 || r->status == 304;
 
 	sonde_buf_reset(b);
 	add_status(b, r->status);
 	add_date(b, s->net);
 	LITERAL(b, "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
-	           "Access-Control-Allow-Origin: *\r\n");
+	           "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n");
 	if (s->view.tls)
 		LITERAL(b, "Strict-Transport-Security: max-age=31536000\r\n");
+	add_took(b, s->came_ns);
+	if (s->listener && s->listener->extra)
+		sonde_buf_str(b, s->listener->extra);
+	if (!bodiless)
+		pick_body(s, r, b);
 	bool policy = false;
 	for (const struct sonde_header *h = r->headers; h && h->name; h++) {
 		policy = policy || !strcmp(h->name, "Content-Security-Policy");
@@ -132,7 +168,9 @@ static void build(struct sonde_req *s, const struct sonde_reply *r)
 		LITERAL(b, "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n");
 	if (r->type && !bodiless)
 		add_header(b, "Content-Type", r->type);
-	if (!bodiless) {
+	if (s->stream.more && s->chunked) {
+		LITERAL(b, "Transfer-Encoding: chunked\r\n");
+	} else if (!bodiless && !s->stream.more) {
 		LITERAL(b, "Content-Length: ");
 		add_int(b, s->head_only ? 0 : (int64_t)r->len);
 		LITERAL(b, "\r\n");
@@ -156,7 +194,7 @@ static void read_leftover(struct lws *wsi)
 	}
 }
 
-static int finish(struct sonde_req *s)
+int reply_finish(struct sonde_req *s)
 {
 	struct lws *wsi = s->wsi;
 	bool partial = lws_partial_buffered(wsi) != 0;
@@ -183,12 +221,24 @@ static int send_reply(struct sonde_req *s, const struct sonde_reply *r)
 	s->state = SESSION_IDLE;
 	if (!b->failed &&
 	    lws_write(s->wsi, (unsigned char *)b->data, b->len, LWS_WRITE_HTTP_HEADERS) >= 0)
-		rc = finish(s);
+		rc = reply_finish(s);
 	if (b->cap > KEEP_OUT)
 		sonde_buf_deinit(b);
+	if (s->net->packed.cap > KEEP_OUT)
+		sonde_buf_deinit(&s->net->packed);
 	if (s->body.cap > KEEP_BODY)
 		sonde_buf_deinit(&s->body);
 	return rc;
+}
+
+int reply_head(struct sonde_req *s, const struct sonde_reply *r)
+{
+	struct sonde_buf *b = &s->net->out;
+
+	build(s, r);
+	if (b->failed)
+		return -1;
+	return lws_write(s->wsi, (unsigned char *)b->data, b->len, LWS_WRITE_HTTP_HEADERS) < 0 ? -1 : 0;
 }
 
 int reply_now(struct sonde_req *s, const struct sonde_reply *r)

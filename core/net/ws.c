@@ -113,9 +113,9 @@ void conns_tick(struct sonde_net *net, int64_t now)
 {
 	for (struct link *l = net->busy.next, *next; l != &net->busy; l = next) {
 		struct sonde_conn *c = LINK_OWNER(l, struct sonde_conn, busy);
-		int64_t limit = c->closing ? HANDSHAKE_S : STALL_S;
+		int64_t limit = c->close_sent ? CLOSE_ACK_MS : (c->closing ? HANDSHAKE_S : STALL_S) * 1000;
 		next = l->next;
-		if (now - c->progress_ns < limit * SONDE_NS_PER_S)
+		if (now - c->progress_ns < limit * SONDE_NS_PER_MS)
 			continue;
 		link_remove(&c->busy);
 		if (!c->closing)

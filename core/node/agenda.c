@@ -2,6 +2,8 @@
 /* The agenda. Owns the entries of the current set and of the one being gathered, and one record for
  * each run that is out. An entry is resting, ready (queued, not started) or out; while it is not
  * resting its next due time is skipped with a reason, so that a slow target costs one place only.
+ * What came due under an old set is run, or told, as that set says: such entries are left over until
+ * then, because the controller expects every run that was due before the new set came.
  *
  * Binary heap, not a wheel: with 100,000 entries a turn costs well under a microsecond
  * (t/node/agenda_test), due times reach from milliseconds to years, and nothing cascades. */
@@ -32,7 +34,9 @@ struct entry {
 	int64_t last_ms;   /* latest due time taken up */
 	int64_t missed_ms; /* due time that was skipped and not told yet, 0 = none */
 	struct entry *next_missed;
+	struct entry *next, **link; /* of those left over */
 	enum state state;
+	bool left; /* of an old set */
 	struct sonde_plan_window windows[];
 };
 
@@ -45,7 +49,7 @@ struct set {
 
 struct out {
 	struct sonde_id run;
-	struct entry *entry; /* NULL when a newer set does not have it */
+	struct entry *entry; /* its successor in a newer set; NULL when there is none */
 	int64_t due_ms;
 	bool exclusive;
 };
@@ -56,6 +60,7 @@ struct sonde_agenda {
 	struct sonde_heap due, ready;
 	struct sonde_map out;
 	struct entry *missed;
+	struct entry *left, *spent; /* spent: lent to the caller until the next one is */
 	struct sonde_agenda_stats stats;
 	int64_t offset_ms; /* wall - boot */
 	unsigned exclusive_out;
@@ -72,7 +77,8 @@ static void set_clear(struct set *s)
 	size_t at = 0;
 
 	while ((e = sonde_map_next(&s->by_key, &at)))
-		free(e);
+		if (!e->left)
+			free(e);
 	sonde_map_deinit(&s->by_key);
 	*s = (struct set){ 0 };
 	sonde_map_init(&s->by_key);
@@ -103,6 +109,11 @@ void sonde_agenda_free(struct sonde_agenda *a)
 		return;
 	while ((o = sonde_map_next(&a->out, &at)))
 		free(o);
+	for (struct entry *e = a->left, *next; e; e = next) {
+		next = e->next;
+		free(e);
+	}
+	free(a->spent);
 	set_clear(&a->now);
 	set_clear(&a->next);
 	sonde_map_deinit(&a->now.by_key);
@@ -240,19 +251,38 @@ static void seat_all(struct sonde_agenda *a, int64_t wall)
 	}
 }
 
-/* What the old entry was doing, its successor does. */
-static void succeed(struct sonde_agenda *a, struct entry *old, struct entry *new)
+/* The run that is out is its successor's: the two do not overlap. */
+static void succeed(const struct entry *old, struct entry *new)
 {
 	new->last_ms = old->last_ms;
-	if (old->state == READY)
-		make_ready(a, new, old->ready_ms);
-	else
-		new->state = old->state;
+	new->state = old->state == OUT ? OUT : RESTING;
+}
+
+static void leave_over(struct sonde_agenda *a, struct entry *e)
+{
+	e->left = true;
+	e->state = e->state == OUT ? RESTING : e->state;
+	e->next = a->left;
+	e->link = &a->left;
+	if (e->next)
+		e->next->link = &e->next;
+	a->left = e;
+}
+
+/* Frees one of an old set when there is nothing more to do or to tell of it. */
+static void release(struct sonde_agenda *a, struct entry *e)
+{
+	if (!e->left || e->state != RESTING || e->missed_ms)
+		return;
+	*e->link = e->next;
+	if (e->next)
+		e->next->link = e->link;
+	free(a->spent);
+	a->spent = e;
 }
 
 void sonde_agenda_swap(struct sonde_agenda *a, struct sonde_agenda_now now)
 {
-	struct sonde_heap ready = a->ready;
 	struct set old = a->now;
 	struct entry *e;
 	struct out *o;
@@ -261,27 +291,29 @@ void sonde_agenda_swap(struct sonde_agenda *a, struct sonde_agenda_now now)
 	if (!a->next.complete)
 		return;
 	sonde_agenda_advance(a, now);
-	ready = a->ready;
 	a->now = a->next;
 	a->next = (struct set){ 0 };
 	sonde_map_init(&a->next.by_key);
-	sonde_heap_init(&a->ready);
 	sonde_heap_deinit(&a->due);
-	a->missed = NULL;
 	while ((e = sonde_map_next(&a->now.by_key, &at))) {
 		struct entry_key key = { e->what.schedule, e->what.peer };
 		struct entry *was = sonde_map_get(&old.by_key, &key, sizeof(key));
 		if (was)
-			succeed(a, was, e);
+			succeed(was, e);
 	}
+	at = 0;
+	while ((e = sonde_map_next(&old.by_key, &at)))
+		if (e->state == READY || e->missed_ms)
+			leave_over(a, e);
 	at = 0;
 	while ((o = sonde_map_next(&a->out, &at))) {
 		struct entry_key key = { { { 0 } }, { { 0 } } };
+		if (o->entry && o->entry->left && o->entry->state == OUT)
+			continue;
 		if (o->entry)
 			key = (struct entry_key){ o->entry->what.schedule, o->entry->what.peer };
 		o->entry = o->entry ? sonde_map_get(&a->now.by_key, &key, sizeof(key)) : NULL;
 	}
-	sonde_heap_deinit(&ready);
 	set_clear(&old);
 	sonde_map_deinit(&old.by_key);
 	seat_all(a, now.wall_ms);
@@ -363,6 +395,7 @@ static bool take_missed(struct sonde_agenda *a, struct sonde_agenda_run *r)
 	r->skipped = e->state == OUT ? "the run before it was still going" :
 	                               "the node had no room for the run before it";
 	e->missed_ms = 0;
+	release(a, e);
 	return true;
 }
 
@@ -424,6 +457,7 @@ bool sonde_agenda_take(struct sonde_agenda *a, struct sonde_agenda_now now,
 	if (late || !send_out(a, e, r)) {
 		a->stats.skipped++;
 		r->skipped = "the node had no room in time";
+		release(a, e);
 	}
 	return true;
 }
@@ -441,8 +475,10 @@ bool sonde_agenda_finish(struct sonde_agenda *a, const struct sonde_id *run, uin
 	}
 	sonde_map_take(&a->out, run, sizeof(*run));
 	a->exclusive_out -= o->exclusive;
-	if (o->entry)
+	if (o->entry) {
 		o->entry->state = RESTING;
+		release(a, o->entry);
+	}
 	free(o);
 	return false;
 }

@@ -5,12 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "node/durable.h"
 
 enum { FILE_MAX = 256 };
 
@@ -58,38 +59,14 @@ int sonde_identity_load(const char *path, struct sonde_identity *out, struct son
 	return rc ? sonde_fail(e, rc, NULL, "%s is not a node key file", path) : SONDE_OK;
 }
 
-static bool write_file(const char *path, const char *text, size_t len)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (fd < 0)
-		return false;
-	bool good = !fchmod(fd, 0600) && write(fd, text, len) == (ssize_t)len && !fsync(fd);
-	return !close(fd) && good;
-}
-
-static bool sync_dir_of(char *path)
-{
-	int fd = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return false;
-	bool good = !fsync(fd);
-	close(fd);
-	return good;
-}
-
 int sonde_identity_save(const char *path, const struct sonde_identity *identity,
                         struct sonde_error *e)
 {
-	char text[FILE_MAX], id[SONDE_ID_TEXT], fresh[4096 + 8];
+	char text[FILE_MAX], id[SONDE_ID_TEXT];
 
 	sonde_id_format(&identity->id, id);
 	int n = snprintf(text, sizeof(text), "id %s\nkey %s\n", id, identity->key);
-	snprintf(fresh, sizeof(fresh), "%s.new", path);
-	bool good = write_file(fresh, text, n) && !rename(fresh, path) && sync_dir_of(fresh);
+	int rc = sonde_durable_write(path, text, (size_t)n, e);
 	sonde_secret_wipe(text, sizeof(text));
-	if (!good)
-		return sonde_fail(e, SONDE_EIO, NULL, "cannot write %s: %s", path, strerror(errno));
-	return SONDE_OK;
+	return rc;
 }

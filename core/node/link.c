@@ -25,6 +25,8 @@ enum {
 	UNACKED_BEATS = 10,
 	BATCH_MAX = 4 << 20,
 	CODE_NORMAL = 1000,
+	BANNED_MS = 3600000,
+	OUTDATED_MS = 600000,
 };
 
 static void set_state(struct sonde_link *l, enum sonde_link_state state)
@@ -50,6 +52,13 @@ bool sonde_link_is_closed(const struct sonde_link *l)
 
 /* -------- receiving -------- */
 
+static void note_time(struct sonde_link *l, int64_t server_ms)
+{
+	l->server_ms = server_ms;
+	l->server_ns = l->seen_ns;
+	l->server_wall_ms = sonde_wall_ms();
+}
+
 static void on_welcome(struct sonde_link *l, const struct sonde_msg_welcome *w)
 {
 	l->welcome = *w;
@@ -60,8 +69,10 @@ static void on_welcome(struct sonde_link *l, const struct sonde_msg_welcome *w)
 		l->welcome.beat_s = 1;
 	if (l->welcome.beat_s > BEAT_MAX_S)
 		l->welcome.beat_s = BEAT_MAX_S;
-	l->server_ms = w->server_ms;
-	l->server_ns = l->seen_ns;
+	note_time(l, w->server_ms);
+	if (w->update.len)
+		sonde_log(SONDE_LOG_WARN, "link", "version %.*s of sonde-node is there, this is %s",
+		          (int)w->update.len, w->update.s, SONDE_VERSION);
 	sonde_log(SONDE_LOG_INFO, "link", "connected to %s", l->options.controller);
 	set_state(l, SONDE_LINK_WELCOMED);
 	sonde_link_pump(l);
@@ -69,8 +80,7 @@ static void on_welcome(struct sonde_link *l, const struct sonde_msg_welcome *w)
 
 static void on_ack(struct sonde_link *l, const struct sonde_msg_ack *ack)
 {
-	l->server_ms = ack->server_ms;
-	l->server_ns = l->seen_ns;
+	note_time(l, ack->server_ms);
 	if (ack->epoch != sonde_spool_state(l->spool).epoch)
 		return;
 	sonde_link_stored(l, ack->seq, ack->also);
@@ -105,6 +115,9 @@ static void on_message(struct sonde_conn *conn, void *arg, char *text, size_t le
 		l->events.reload(l->arg);
 	else if (m.kind == SONDE_MSG_SCHEDULES && l->events.schedules)
 		l->events.schedules(l->arg, &m);
+	else if (l->events.order && (m.kind == SONDE_MSG_CONFIG || m.kind == SONDE_MSG_KEY ||
+	                             m.kind == SONDE_MSG_COMMAND))
+		l->events.order(l->arg, &m);
 }
 
 static void on_open(struct sonde_conn *conn, void *arg)
@@ -128,7 +141,7 @@ static void on_drain(struct sonde_conn *conn, void *arg)
 
 /* -------- connecting -------- */
 
-static void dial_later(struct sonde_link *l);
+static void dial_later(struct sonde_link *l, unsigned code);
 
 static void free_when_over(struct sonde_link *l)
 {
@@ -154,7 +167,10 @@ static void on_close(struct sonde_conn *conn, void *arg, unsigned code, const ch
 		return;
 	sonde_log(SONDE_LOG_WARN, "link", "%s: closed with %u%s%s", l->options.controller, code,
 	          *reason ? ": " : "", reason);
-	dial_later(l);
+	snprintf(l->last_close, sizeof(l->last_close), "%u%s%s", code, *reason ? ": " : "", reason);
+	if (l->events.closed)
+		l->events.closed(l->arg);
+	dial_later(l, code);
 }
 
 static const struct sonde_conn_events conn_events = { on_open, on_message, on_drain, on_close };
@@ -178,19 +194,36 @@ static void on_redial(uv_timer_t *timer)
 	l->conn = NULL;
 	set_state(l, SONDE_LINK_DOWN);
 	sonde_log(SONDE_LOG_ERROR, "link", "cannot dial %s: %s", l->url, e.text);
-	dial_later(l);
+	dial_later(l, 0);
 }
 
-static void dial_later(struct sonde_link *l)
+/* A controller that says that it will not have this node for long is asked seldom; every other reason
+ * may be over soon. */
+static void dial_later(struct sonde_link *l, unsigned code)
 {
-	uv_timer_start(&l->redial, on_redial, sonde_backoff_next(&l->backoff), 0);
+	int64_t long_ms = code == SONDE_LINK_CODE_BANNED   ? l->options.banned_ms :
+	                  code == SONDE_LINK_CODE_OUTDATED ? l->options.outdated_ms :
+	                                                     0;
+	int64_t ms = sonde_backoff_next(&l->backoff);
+
+	if (long_ms) {
+		ms = long_ms / 2 + (int64_t)sonde_rng_below(&l->backoff.rng, (uint64_t)long_ms / 2 + 1);
+		sonde_log(SONDE_LOG_WARN, "link", "trying again in %lld s", (long long)ms / 1000);
+	}
+	uv_timer_start(&l->redial, on_redial, (uint64_t)ms, 0);
 }
 
 /* -------- time -------- */
 
+static int64_t beat_of(const struct sonde_link *l)
+{
+	return l->own_beat_ns ? l->own_beat_ns : l->welcome.beat_s * SONDE_NS_PER_S;
+}
+
 static const char *stalled(const struct sonde_link *l, int64_t now)
 {
-	int64_t beat = l->welcome.beat_s * SONDE_NS_PER_S;
+	int64_t asked = l->welcome.beat_s * SONDE_NS_PER_S;
+	int64_t beat = beat_of(l) > asked ? beat_of(l) : asked;
 
 	if (l->state == SONDE_LINK_GREETING && now - l->state_ns > GREETING_S * SONDE_NS_PER_S)
 		return "no welcome";
@@ -214,8 +247,29 @@ static void on_tick(uv_timer_t *timer)
 	if (why)
 		sonde_conn_close(l->conn, SONDE_LINK_CODE_LEFT, why);
 	else if (l->state == SONDE_LINK_UP &&
-	         now - l->beat_ns >= l->welcome.beat_s * SONDE_NS_PER_S)
+	         now - l->beat_ns >= beat_of(l))
 		sonde_link_send_beat(l);
+}
+
+void sonde_link_set_beat(struct sonde_link *l, int64_t beat_ns)
+{
+	l->own_beat_ns = beat_ns;
+}
+
+void sonde_link_set_config(struct sonde_link *l, uint64_t version)
+{
+	l->config = version;
+}
+
+const char *sonde_link_last_close(const struct sonde_link *l)
+{
+	return l->last_close;
+}
+
+bool sonde_link_offset(const struct sonde_link *l, int64_t *offset_ms)
+{
+	*offset_ms = l->server_wall_ms - l->server_ms;
+	return l->server_ms != 0;
 }
 
 /* -------- life -------- */
@@ -249,6 +303,10 @@ int sonde_link_new(uv_loop_t *loop, struct sonde_net *net, struct sonde_spool *s
 	l->net = net;
 	l->spool = spool;
 	l->options = *options;
+	if (!l->options.banned_ms)
+		l->options.banned_ms = BANNED_MS;
+	if (!l->options.outdated_ms)
+		l->options.outdated_ms = OUTDATED_MS;
 	l->events = *events;
 	l->arg = arg;
 	int rc = make_url(l, e);

@@ -20,6 +20,9 @@ struct sonde_link_options {
 	struct sonde_text plugins; /* JSON object for hello */
 	uint32_t capacity;
 	const char *advertise;     /* address for other nodes; NULL or "" = the socket's own */
+	/* Where the controller banned this node, or refuses its version: at least half of this. 0 = an
+	 * hour, ten minutes. */
+	int64_t banned_ms, outdated_ms;
 };
 
 struct sonde_link_events {
@@ -31,6 +34,9 @@ struct sonde_link_events {
 	void (*beat)(void *arg, struct sonde_msg_beat *); /* fill it; the link adds the clocks */
 	void (*fatal)(void *arg);                         /* the spool could not be written */
 	void (*schedules)(void *arg, const struct sonde_msg *); /* NULL: this node runs none */
+	/* config, key, command; may be NULL */
+	void (*order)(void *arg, const struct sonde_msg *);
+	void (*closed)(void *arg); /* the connection is gone; may be NULL */
 };
 
 int sonde_link_new(uv_loop_t *, struct sonde_net *, struct sonde_spool *,
@@ -42,6 +48,16 @@ bool sonde_link_is_up(const struct sonde_link *);
 /* Address of the controller, "" when it is not connected. */
 const char *sonde_link_peer(const struct sonde_link *);
 bool sonde_link_is_closed(const struct sonde_link *); /* there is no connection */
+/* Send any message now. SONDE_EGONE before welcome; otherwise as sonde_conn_send. */
+int sonde_link_say(struct sonde_link *, const struct sonde_msg *);
+void sonde_link_send_beat(struct sonde_link *); /* now, out of turn */
+/* Heartbeats this often from now on, whatever the controller asked; 0 = as it asked. */
+void sonde_link_set_beat(struct sonde_link *, int64_t beat_ns);
+void sonde_link_set_config(struct sonde_link *, uint64_t version); /* for hello */
+/* What the last close said, "" before the first; valid until the next. */
+const char *sonde_link_last_close(const struct sonde_link *);
+/* The node's clock minus the controller's, as the last message told it; false before one came. */
+bool sonde_link_offset(const struct sonde_link *, int64_t *offset_ms);
 /* At most SONDE_MSG_ITEMS. Anything but SONDE_OK: nothing was sent. */
 int sonde_link_accept(struct sonde_link *, struct sonde_msg_accept *, unsigned count);
 /* Sent when it is up and not busy, otherwise dropped. */

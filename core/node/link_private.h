@@ -13,7 +13,7 @@ enum sonde_link_state {
 	SONDE_LINK_UP,
 };
 
-enum { SONDE_LINK_CODE_LEFT = 4008 };
+enum { SONDE_LINK_CODE_LEFT = 4008, SONDE_LINK_CODE_BANNED = 4403, SONDE_LINK_CODE_OUTDATED = 4426 };
 
 /* A range of seqs that is sent in order: first .. last, of them sent up to `sent` and stored, without
  * holes, up to `acked`. */
@@ -46,13 +46,16 @@ struct sonde_link {
 	struct sonde_lane lanes[SONDE_LANES];
 	unsigned turn;
 	int64_t acked_ns;
+	int64_t own_beat_ns;                /* 0 = the controller's */
+	int64_t server_wall_ms;             /* our wall clock when server_ms came */
+	uint64_t config;
+	char last_close[160];
 	unsigned handles;
 	bool leaving, closing;
 };
 
 int sonde_link_send(struct sonde_link *, const struct sonde_msg *);
 int sonde_link_send_hello(struct sonde_link *);
-void sonde_link_send_beat(struct sonde_link *);
 /* What the controller says to have now. */
 void sonde_link_stored(struct sonde_link *, uint64_t seq, struct sonde_text also);
 bool sonde_link_unacked(const struct sonde_link *);

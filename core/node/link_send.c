@@ -51,6 +51,7 @@ int sonde_link_send_hello(struct sonde_link *l)
 			.plugins = l->options.plugins,
 			.schedules = l->schedules,
 			.address = { advertise && *advertise ? advertise : address },
+			.config = l->config,
 		},
 	};
 	m.hello.address.len = strlen(m.hello.address.s);
@@ -97,6 +98,11 @@ int sonde_link_accept(struct sonde_link *l, struct sonde_msg_accept *items, unsi
 
 	m.list.accepts = items;
 	return sonde_link_is_up(l) ? sonde_link_send(l, &m) : SONDE_EGONE;
+}
+
+int sonde_link_say(struct sonde_link *l, const struct sonde_msg *m)
+{
+	return l->state >= SONDE_LINK_WELCOMED ? sonde_link_send(l, m) : SONDE_EGONE;
 }
 
 void sonde_link_progress(struct sonde_link *l, const struct sonde_msg *m)

@@ -3,19 +3,28 @@ noinst_LIBRARIES += core/node/libnode.a
 core_node_libnode_a_SOURCES = \
 	core/node/agenda.c core/node/agenda.h \
 	core/node/backoff.c core/node/backoff.h \
+	core/node/checks.c core/node/checks.h \
 	core/node/child.c core/node/child.h \
 	core/node/crashes.c core/node/crashes.h \
 	core/node/describe.c \
+	core/node/durable.c core/node/durable.h \
 	core/node/enrol.c \
 	core/node/identity.c core/node/identity.h \
 	core/node/jobs.c core/node/jobs.h \
 	core/node/journal.c core/node/journal.h \
+	core/node/life.c \
 	core/node/link.c core/node/link.h core/node/link_private.h \
 	core/node/link_send.c \
+	core/node/local.c core/node/local.h \
+	core/node/local_answers.c \
 	core/node/node.c core/node/node.h core/node/node_private.h \
 	core/node/options.c core/node/options.h \
+	core/node/recent.c core/node/recent.h \
 	core/node/own.c core/node/own.h \
 	core/node/record.c core/node/record.h \
+	core/node/ring.c core/node/ring.h \
+	core/node/selftest.c core/node/selftest.h \
+	core/node/settings.c core/node/settings.h \
 	core/node/schedule.c core/node/schedule.h \
 	core/node/spawn.c core/node/spawn.h \
 	core/node/spool.c core/node/spool.h core/node/spool_private.h \
@@ -60,3 +69,8 @@ t_node_node_test_LDADD = t/libtap.a core/wire/libwire.a core/net/libnet.a core/b
 	$(LWS_LIBS) $(UV_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) -lm
 # A node, its runner and their plugins as processes: memcheck would see only the test.
 VALGRIND_SKIP += t/node/node_test
+
+C_TESTS += t/node/life_test
+t_node_life_test_SOURCES = t/node/life_test.c
+t_node_life_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_node_life_test_LDADD = t/libtap.a $(NODE_LIBS)

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "node/local.h"
 #include "node/node_private.h"
 #include "node/own.h"
 
@@ -73,6 +74,7 @@ void sonde_node_finish(struct sonde_node *node, int exit_code)
 	uv_close((uv_handle_t *)&node->interrupt, NULL);
 	uv_close((uv_handle_t *)&node->hangup, NULL);
 	uv_close((uv_handle_t *)&node->step, NULL);
+	sonde_life_stop(node);
 	if (node->sync)
 		sonde_sync_close(node->sync);
 	if (node->schedule)
@@ -180,8 +182,7 @@ static struct sonde_child_options child_options(const struct sonde_node *node)
 	};
 }
 
-static int start_net(struct sonde_node *node, const struct sonde_identity *identity,
-                     struct sonde_error *e)
+static int start_net(struct sonde_node *node, struct sonde_error *e)
 {
 	const struct sonde_node_options *o = node->options;
 	const struct sonde_net_options net = {
@@ -192,19 +193,23 @@ static int start_net(struct sonde_node *node, const struct sonde_identity *ident
 		.controller = o->controller, .ca_file = o->ca_file,
 		.backoff_min_ms = o->backoff_min / SONDE_NS_PER_MS,
 		.backoff_max_ms = o->backoff_max / SONDE_NS_PER_MS,
-		.identity = identity, .plugins = { node->plugins.data, node->plugins.len },
+		.banned_ms = o->backoff_banned / SONDE_NS_PER_MS,
+		.outdated_ms = o->backoff_outdated / SONDE_NS_PER_MS,
+		.identity = &node->identity, .plugins = { node->plugins.data, node->plugins.len },
 		.capacity = (uint32_t)o->capacity, .advertise = o->advertise,
 	};
 
 	int rc = sonde_net_new(&node->loop, &net, &node->net, e);
 	if (rc)
 		return rc;
-	return sonde_link_new(&node->loop, node->net, node->spool, &link, &sonde_work_link_events,
-	                      node, &node->link, e);
+	rc = sonde_link_new(&node->loop, node->net, node->spool, &link, &sonde_work_link_events, node,
+	                    &node->link, e);
+	if (!rc)
+		sonde_local_start(node);
+	return rc;
 }
 
-static int start(struct sonde_node *node, const struct sonde_identity *identity,
-                 struct sonde_error *e)
+static int start(struct sonde_node *node, struct sonde_error *e)
 {
 	const struct sonde_super_options super = {
 		.child = child_options(node),
@@ -215,9 +220,11 @@ static int start(struct sonde_node *node, const struct sonde_identity *identity,
 	                   &node->sync) ||
 	    sonde_super_new(&node->loop, &super, &sonde_work_super_events, node, &node->super))
 		return sonde_fail(e, SONDE_ENOMEM, NULL, "out of memory");
-	if (sonde_schedule_new(node, &identity->id, &node->schedule))
+	if (sonde_schedule_new(node, &node->identity.id, &node->schedule))
 		return sonde_fail(e, SONDE_ENOMEM, NULL, "out of memory");
-	int rc = start_net(node, identity, e);
+	int rc = start_net(node, e);
+	if (!rc)
+		rc = sonde_life_start(node, e);
 	if (rc)
 		return rc;
 	sonde_link_set_schedules(node->link, sonde_schedule_version(node->schedule));
@@ -229,8 +236,7 @@ static int start(struct sonde_node *node, const struct sonde_identity *identity,
 	return SONDE_OK;
 }
 
-static int run_loop(struct sonde_node *node, const struct sonde_identity *identity,
-                    struct sonde_error *e)
+static int run_loop(struct sonde_node *node, struct sonde_error *e)
 {
 	if (uv_loop_init(&node->loop))
 		return sonde_fail(e, SONDE_EIO, NULL, "cannot make an event loop");
@@ -239,7 +245,7 @@ static int run_loop(struct sonde_node *node, const struct sonde_identity *identi
 	uv_signal_init(&node->loop, &node->hangup);
 	uv_timer_init(&node->loop, &node->step);
 	node->term.data = node->interrupt.data = node->hangup.data = node->step.data = node;
-	int rc = start(node, identity, e);
+	int rc = start(node, e);
 	if (rc)
 		sonde_node_finish(node, 1);
 	uv_run(&node->loop, UV_RUN_DEFAULT);
@@ -258,20 +264,32 @@ int sonde_node_run(const struct sonde_node_options *o, const struct sonde_identi
 		return 1;
 	}
 	node->options = o;
+	node->identity = *identity;
+	node->started_ns = sonde_boottime_ns();
 	sonde_buf_init(&node->plugins, PLUGINS_MAX);
 	sonde_buf_init(&node->packed, SONDE_RECORD_MAX);
+	sonde_buf_init(&node->adjusted, 1 << 18);
+	node->ring = sonde_ring_new();
+	if (node->ring)
+		sonde_log_tap(sonde_ring_add, node->ring);
 	sonde_own_init(node->own, o->controller);
 	const struct sonde_child_options child = child_options(node);
 	int rc = sonde_describe(&child, &node->plugins, e);
 	if (!rc)
 		rc = open_files(node, e);
 	if (!rc)
-		rc = run_loop(node, identity, e);
+		rc = run_loop(node, e);
 	int code = rc ? 1 : node->exit_code;
 	sonde_spool_close(node->spool);
 	sonde_journal_close(node->journal);
 	sonde_buf_deinit(&node->plugins);
 	sonde_buf_deinit(&node->packed);
+	sonde_buf_deinit(&node->adjusted);
+	sonde_recent_deinit(&node->recent);
+	sonde_node_settings_deinit(&node->settings);
+	sonde_log_tap(NULL, NULL);
+	sonde_ring_free(node->ring);
+	sonde_secret_wipe(&node->identity, sizeof(node->identity));
 	free(node->accepts.rows);
 	free(node);
 	return code;

@@ -4,7 +4,11 @@
 #include "guard/guard.h"
 #include "node/link.h"
 #include "node/node.h"
+#include "node/recent.h"
+#include "node/ring.h"
 #include "node/schedule.h"
+#include "node/selftest.h"
+#include "node/settings.h"
 #include "node/stats.h"
 #include "node/super.h"
 #include "node/sync.h"
@@ -41,6 +45,13 @@ struct sonde_node {
 	struct sonde_buf plugins, packed;
 	struct sonde_accepts accepts;
 	struct sonde_stats stats;
+	struct sonde_identity identity; /* its key changes in rotation */
+	struct sonde_node_settings settings;
+	struct sonde_selftest *selftest;
+	struct sonde_ring *ring;
+	struct sonde_recent recent;
+	struct sonde_buf adjusted; /* options of the task that is being taken */
+	int64_t started_ns;
 	char own[SONDE_GUARD_OWN_TEXT]; /* addresses of this machine and of the controller */
 	enum sonde_node_phase phase;
 	int64_t phase_ns;
@@ -50,6 +61,8 @@ struct sonde_node {
 /* Before the loop runs: attempts that were taken and never finished end as crashed, unless their
  * result is in the spool. */
 void sonde_work_recall(struct sonde_node *);
+/* Give a task to the runner, with this node's settings in it; as sonde_super_submit. */
+int sonde_work_submit(struct sonde_node *, const struct sonde_msg_task *);
 void sonde_work_visit(void *node, const struct sonde_record *); /* of each record at open */
 
 void sonde_work_reload(void *node); /* look at the plugin directory again */
@@ -59,6 +72,17 @@ void sonde_work_keep(struct sonde_node *, const struct sonde_msg_result *);
 extern const struct sonde_sync_events sonde_work_sync_events;
 extern const struct sonde_super_events sonde_work_super_events;
 extern const struct sonde_link_events sonde_work_link_events;
+
+/* ---- life.c: what the controller orders, and what the node tells of itself ---- */
+/* Cached settings, log ring, self-test; before the link is there. */
+int sonde_life_start(struct sonde_node *, struct sonde_error *);
+void sonde_life_up(struct sonde_node *); /* the link is up */
+void sonde_life_order(void *node, const struct sonde_msg *);
+void sonde_life_beat(struct sonde_node *, struct sonde_msg_beat *);
+void sonde_life_stop(struct sonde_node *);
+/* Tasks at once, and packets/s (0 = any): the narrower of the owner's and the controller's word. */
+int64_t sonde_life_capacity(const struct sonde_node *);
+int64_t sonde_life_packets(const struct sonde_node *);
 
 /* Close everything now; the loop ends soon. */
 void sonde_node_finish(struct sonde_node *, int exit_code);

@@ -5,9 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "guard/guard.h"
+#include "node/local.h"
 
 #define AT(member) offsetof(struct sonde_node_options, member)
 
@@ -60,6 +62,26 @@ static const struct sonde_param rows[] = {
 	  .def = "1s", .min = 1, .max = 60000 },
 	{ "link.backoff_max", SONDE_TYPE_DURATION, AT(backoff_max), "longest delay before a redial",
 	  .def = "60s", .min = 1, .max = 3600000 },
+	{ "link.backoff_banned", SONDE_TYPE_DURATION, AT(backoff_banned),
+	  "about how often a controller is asked that has banned this node", .def = "1h", .min = 1,
+	  .max = 604800000 },
+	{ "link.backoff_outdated", SONDE_TYPE_DURATION, AT(backoff_outdated),
+	  "about how often a controller is asked that wants a newer version", .def = "10m", .min = 1,
+	  .max = 604800000 },
+	{ "limits.packets_per_second", SONDE_TYPE_INT, AT(packets_per_second),
+	  "most that a probe may ask of an option in packets/s, 0 = any", "packets/s", .max = 10000000 },
+	{ "uplink.targets", SONDE_TYPE_STRING, AT(uplink_targets),
+	  "host:port, separated by commas, at most 8: the node's uplink is down when too few answer",
+	  .max = 2048 },
+	{ "uplink.quorum", SONDE_TYPE_INT, AT(uplink_quorum),
+	  "how many of them must answer, 0 = more than half", .max = 8 },
+	{ "self_test.every", SONDE_TYPE_DURATION, AT(self_test), "between self-tests", .def = "1m",
+	  .min = 100, .max = 86400000 },
+	{ "self_test.name", SONDE_TYPE_STRING, AT(self_test_name),
+	  "name to look up; the controller's when not given", .max = 253 },
+	{ "api.listen", SONDE_TYPE_STRING, AT(api_listen),
+	  "loopback address and port of the local API, empty = none", .def = "127.0.0.1:8757",
+	  .max = 64 },
 	{ 0 },
 };
 
@@ -118,6 +140,12 @@ int sonde_node_options_load(struct sonde_node_options *o, struct sonde_pool *poo
 	if (o->backoff_max < o->backoff_min)
 		return sonde_fail(e, SONDE_EINVAL, NULL,
 		                  "link.backoff_max must not be less than link.backoff_min");
+	if (o->backoff_banned < 2 * SONDE_NS_PER_MS || o->backoff_outdated < 2 * SONDE_NS_PER_MS)
+		return sonde_fail(e, SONDE_EINVAL, NULL, "link.backoff_banned and "
+		                  "link.backoff_outdated must be at least 2ms");
+	rc = sonde_local_check(o->api_listen, e);
+	if (rc)
+		return rc;
 	rc = sonde_guard_new(o->guard_allow, o->guard_deny, &guard, e);
 	if (rc)
 		return rc;

@@ -206,7 +206,7 @@ static int submit(struct sonde_schedule *s, const struct sonde_agenda_run *r, ui
 	};
 	struct sonde_task_key key = sonde_task_key_of(&task);
 
-	int rc = sonde_super_submit(s->node->super, &task);
+	int rc = sonde_work_submit(s->node, &task);
 	if (rc == SONDE_OK && sonde_journal_take(s->node->journal, &key, sonde_wall_ms()))
 		sonde_log(SONDE_LOG_ERROR, "schedule", "a run goes that is not in the journal");
 	return rc;
@@ -242,7 +242,7 @@ static bool has_room(const struct sonde_schedule *s)
 	const struct sonde_jobs *jobs = sonde_super_jobs(s->node->super);
 
 	return s->node->phase == SONDE_NODE_RUNNING && !sonde_spool_full(s->node->spool) &&
-	       jobs->waiting.count + jobs->running.count < (uint64_t)s->node->options->capacity;
+	       jobs->waiting.count + jobs->running.count < (uint64_t)sonde_life_capacity(s->node);
 }
 
 static void run_some(struct sonde_schedule *s)

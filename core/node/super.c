@@ -202,6 +202,17 @@ const struct sonde_jobs *sonde_super_jobs(const struct sonde_super *s)
 	return &s->jobs;
 }
 
+void sonde_super_restart(struct sonde_super *s)
+{
+	if (s->serving)
+		sonde_child_kill(s->serving->child);
+}
+
+bool sonde_super_is_ready(const struct sonde_super *s)
+{
+	return s->serving && s->serving->ready;
+}
+
 static void free_when_closed(struct sonde_super *s)
 {
 	if (s->handles || s->runners)

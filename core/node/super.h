@@ -45,5 +45,8 @@ void sonde_super_reload(struct sonde_super *);
 void sonde_super_renew(struct sonde_super *);
 /* End every task now with this failure. */
 void sonde_super_abandon(struct sonde_super *, unsigned failure, const char *why);
+/* Kill the runner; the next one takes over what it had. */
+void sonde_super_restart(struct sonde_super *);
+bool sonde_super_is_ready(const struct sonde_super *); /* a runner is there and has its plugins */
 /* Ends the runner; no callback but `done` comes after this. Frees. */
 void sonde_super_close(struct sonde_super *, void (*done)(void *arg), void *arg);

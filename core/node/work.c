@@ -48,7 +48,10 @@ static int append(struct sonde_node *node, struct sonde_msg_result *r)
 	sonde_result_pack(&node->packed, r);
 	if (node->packed.failed)
 		return SONDE_ENOMEM;
-	return sonde_spool_append(node->spool, node->packed.data, node->packed.len, &seq);
+	int rc = sonde_spool_append(node->spool, node->packed.data, node->packed.len, &seq);
+	if (rc == SONDE_OK)
+		sonde_recent_add(&node->recent, node->packed.data, node->packed.len);
+	return rc;
 }
 
 void sonde_work_keep(struct sonde_node *node, const struct sonde_msg_result *outcome)
@@ -96,6 +99,7 @@ static void on_types(void *arg, const struct sonde_msg_types *types)
 	if (node->plugins.failed)
 		return; /* longer than any hello may hold */
 	kept.plugins = (struct sonde_text){ node->plugins.data, node->plugins.len };
+	sonde_node_settings_describe(&node->settings, kept.plugins.s, kept.plugins.len);
 	kept.why = clip(kept.why);
 	sonde_link_types(node->link, &kept);
 }
@@ -121,6 +125,7 @@ void sonde_work_visit(void *arg, const struct sonde_record *record)
 		return;
 	struct sonde_task_key key = { r.measurement, r.task, r.attempt };
 	sonde_journal_finish(node->journal, &key, r.started_ms);
+	sonde_recent_add(&node->recent, record->payload, record->len);
 }
 
 void sonde_work_recall(struct sonde_node *node)
@@ -209,12 +214,23 @@ static unsigned refusal(struct sonde_node *node, const struct sonde_msg_task *ta
 	const struct sonde_jobs *jobs = sonde_super_jobs(node->super);
 	unsigned busy = jobs->waiting.count + jobs->running.count;
 
-	if (node->phase != SONDE_NODE_RUNNING || busy >= (uint64_t)node->options->capacity ||
+	if (node->phase != SONDE_NODE_RUNNING || busy >= (uint64_t)sonde_life_capacity(node) ||
 	    sonde_spool_full(node->spool))
 		return SONDE_FAIL_OVERLOAD;
 	if (sonde_super_disabled(node->super, task->type))
 		return SONDE_FAIL_PLUGIN_MISSING;
 	return SONDE_FAIL_NONE;
+}
+
+int sonde_work_submit(struct sonde_node *node, const struct sonde_msg_task *task)
+{
+	struct sonde_msg_task own = *task;
+
+	sonde_buf_reset(&node->adjusted);
+	if (sonde_node_settings_adjust(&node->settings, sonde_life_packets(node), task,
+	                               &node->adjusted))
+		own.options = (struct sonde_text){ node->adjusted.data, node->adjusted.len };
+	return sonde_super_submit(node->super, &own);
 }
 
 /* SONDE_FAIL_NONE: taken now or before. */
@@ -226,7 +242,7 @@ static unsigned take(struct sonde_node *node, const struct sonde_msg_task *task)
 		unsigned failure = refusal(node, task);
 		if (failure)
 			return failure;
-		if (sonde_super_submit(node->super, task))
+		if (sonde_work_submit(node, task))
 			return SONDE_FAIL_OVERLOAD;
 		if (sonde_journal_take(node->journal, &key, sonde_wall_ms()))
 			sonde_log(SONDE_LOG_ERROR, "node", "a task runs that is not in the journal");
@@ -288,6 +304,7 @@ static void on_up(void *arg)
 		hold_accept(node, &j->key);
 	for (const struct sonde_job *j = jobs->running.first; j; j = j->next)
 		hold_accept(node, &j->key);
+	sonde_life_up(node);
 }
 
 static void on_beat(void *arg, struct sonde_msg_beat *beat)
@@ -304,6 +321,7 @@ static void on_beat(void *arg, struct sonde_msg_beat *beat)
 	beat->queued = jobs->waiting.count;
 	beat->spool_bytes = spool.bytes;
 	beat->spool_count = spool.count;
+	sonde_life_beat(node, beat);
 }
 
 static void on_schedules(void *arg, const struct sonde_msg *m)
@@ -314,5 +332,6 @@ static void on_schedules(void *arg, const struct sonde_msg *m)
 }
 
 const struct sonde_link_events sonde_work_link_events = {
-	on_up, on_tasks, on_cancel, sonde_work_reload, on_beat, on_fatal, on_schedules,
+	.up = on_up, .tasks = on_tasks, .cancel = on_cancel, .reload = sonde_work_reload,
+	.beat = on_beat, .fatal = on_fatal, .schedules = on_schedules, .order = sonde_life_order,
 };

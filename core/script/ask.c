@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "script/facts.h"
 #include "script/names.h"
 #include "script/program.h"
 
@@ -205,7 +206,24 @@ static void (*const take[SONDE_ENTRY_COUNT])(lua_State *, struct asking *) = {
 
 static bool has_set(enum sonde_entry entry)
 {
-	return entry != SONDE_ENTRY_ROUTE && entry != SONDE_ENTRY_ADMIT;
+	return entry != SONDE_ENTRY_ROUTE && entry != SONDE_ENTRY_ADMIT &&
+	       entry != SONDE_ENTRY_ON_RESULT && entry != SONDE_ENTRY_ON_NODE;
+}
+
+/* Its answer is what it called; what it returns is not looked at. */
+static int run_observer(lua_State *L)
+{
+	struct asking *a = lua_touserdata(L, 1);
+	enum sonde_entry entry = a->question.entry;
+
+	lua_settop(L, 0);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, a->program->entry[entry]);
+	sonde_question_push(L, &a->question);
+	sonde_facts_push(L, entry == SONDE_ENTRY_ON_RESULT ? sonde_result_rows : sonde_change_rows,
+	                 a->question.facts);
+	sonde_binding_push_view(L);
+	lua_call(L, 3, 0);
+	return 0;
 }
 
 static int run_entry(lua_State *L)
@@ -248,7 +266,8 @@ static int run(struct asking *a, const struct sonde_policy_limits *limits, int64
 		return SONDE_EDENIED;
 	}
 	sonde_sandbox_arm(&b->sandbox, limits->instructions, left_ns);
-	int rc = sonde_sandbox_call(&b->sandbox, run_entry, a, out->reason, sizeof(out->reason));
+	lua_CFunction fn = b->actions ? run_observer : run_entry;
+	int rc = sonde_sandbox_call(&b->sandbox, fn, a, out->reason, sizeof(out->reason));
 	sonde_sandbox_disarm(&b->sandbox);
 	if (rc == SONDE_OK)
 		return rc;
@@ -273,7 +292,7 @@ int sonde_program_ask(struct sonde_program *p, const struct sonde_program_env *e
                       enum sonde_entry entry, const struct sonde_request *req, struct sonde_set set,
                       unsigned want, int64_t left_ns, struct sonde_answer *answer)
 {
-	struct asking a = { p, { entry, req, want, p->params_ref }, set,
+	struct asking a = { p, { entry, req, want, p->params_ref, answer->facts }, set,
 	                    entry == SONDE_ENTRY_NARROW ? set.n : want, answer };
 
 	answer->reason[0] = '\0';
@@ -284,5 +303,8 @@ int sonde_program_ask(struct sonde_program *p, const struct sonde_program_env *e
 	p->binding.choice.replay = req->replay;
 	if (entry == SONDE_ENTRY_PICK && p->rule)
 		return apply_rule(p, &a);
-	return run(&a, &env->limits, left_ns);
+	p->binding.actions = answer->actions;
+	int rc = run(&a, &env->limits, left_ns);
+	p->binding.actions = NULL;
+	return rc;
 }

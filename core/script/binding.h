@@ -18,6 +18,8 @@ enum { SONDE_BINDING_LISTS = 8192 };
 struct sonde_binding {
 	struct sonde_sandbox sandbox;
 	struct sonde_choice choice; /* of the running decision */
+	struct sonde_windows *windows; /* of the policy; NULL in a program that never observes */
+	struct sonde_actions *actions; /* of the running observation; NULL in a decision */
 	uint32_t generation;        /* of decisions */
 	unsigned lists, lists_cap;
 	struct sonde_set *list;     /* grows to SONDE_BINDING_LISTS */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "script/facts.h"
 #include "script/names.h"
 #include "script/policies.h"
 
@@ -278,6 +279,10 @@ static void choose(struct sonde_policies *ps, const char *names, enum sonde_entr
 		out->fallback = true;
 		decide_builtin(&d, out);
 	}
+	struct sonde_policy *last = last_of(&d);
+	if (last && last->shadow && !out->fallback)
+		sonde_shadow_ask(ps, last, entry, req, sonde_chain_params(&d.chain, d.chain.n - 1), d.set,
+		                 d.want, out);
 	finish(&d, out);
 }
 
@@ -400,6 +405,32 @@ unsigned sonde_policy_peers(struct sonde_policies *ps, const char *names,
 	}
 	finish(&d, dec);
 	return dec->count;
+}
+
+/* Verdicts */
+
+int sonde_policy_observe(struct sonde_policies *ps, const char *name, enum sonde_entry entry,
+                         const struct sonde_request *req, const struct json_t *facts,
+                         struct sonde_actions *out)
+{
+	char reason[SONDE_REASON] = "";
+	struct deciding d = { .ps = ps, .req = req, .start_ns = sonde_boottime_ns(),
+	                      .reason = reason };
+	struct sonde_answer a = { .facts = facts, .actions = out };
+	int rc = SONDE_EDENIED;
+
+	out->n = 0;
+	if (open_chain(&d, name) && d.chain.n == 1) {
+		struct sonde_policy *p = last_of(&d);
+		p->windows.now_ms = (int64_t)json_number_value(json_object_get(facts, "at"));
+		rc = ask(&d, 0, entry, (struct sonde_set){ 0 }, 0, &a) ? SONDE_OK : SONDE_EDENIED;
+		p->decisions++;
+		p->took_us += (uint64_t)(sonde_boottime_ns() - d.start_ns) / 1000;
+	}
+	if (rc != SONDE_OK)
+		out->n = 0;
+	sonde_chain_close(&d.chain);
+	return rc;
 }
 
 int sonde_policy_check_params(struct sonde_policies *ps, const char *names, const char *json,

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "script/text.h"
+#include "script/verdict.h"
 
 enum { SHARES_MAX = 16, PARTS_MAX = 256, MESH_DEGREE_MAX = 64 };
 
@@ -493,6 +494,12 @@ const struct sonde_lb_row sonde_lb_rows[] = {
 	{ "cidr_match", lb_cidr_match, NULL, "address: string, network: string", "boolean",
 	  "Whether an address lies in a network such as \"10.0.0.0/8\"; false when either "
 	  "is malformed." },
+	{ "clear", sonde_lb_clear, NULL, "key: string, text?: string", "nil",
+	  "Verdicts: what was raised by this key is over. Nothing happens where nothing was." },
+	{ "deepen", sonde_lb_deepen, NULL,
+	  "type: string, options?: table<string, any>, nodes?: string[]", "nil",
+	  "Verdicts: beside a raise that is new, measure the same target at once with another type, from "
+	  "these nodes (or the one of the result), and name that measurement in the event." },
 	{ "distance", lb_distance, NULL, "lat1: number, lon1: number, lat2: number, lon2: number", "number",
 	  "Great-circle distance in km." },
 	{ "ends_with", lb_ends_with, NULL, "text: string, suffix: string", "boolean",
@@ -525,6 +532,12 @@ const struct sonde_lb_row sonde_lb_rows[] = {
 	  "Nearest to a place first; nodes without a place are last." },
 	{ "random", lb_random, NULL, "n?: integer", "number",
 	  "From the request's seed: 0 <= x < 1, or an integer of 1..n." },
+	{ "raise", sonde_lb_raise, NULL,
+	  "key: string, severity: \"info\"|\"warning\"|\"error\", text: string", "nil",
+	  "Verdicts: something is wrong. One event a key until it is cleared; what is raised again is "
+	  "counted." },
+	{ "remember", sonde_lb_remember, NULL, "key: string, value?: string|number",
+	  "string|number|nil", "Verdicts: what was remembered by this key; then the new value is." },
 	{ "round_robin", lb_round_robin, "round_robin", "set: set, want: integer", "set",
 	  "Each node in turn; each kind of request (type, region, set) has a position of "
 	  "its own." },
@@ -538,6 +551,11 @@ const struct sonde_lb_row sonde_lb_rows[] = {
 	  "countries." },
 	{ "starts_with", lb_starts_with, NULL, "text: string, prefix: string", "boolean",
 	  "Whether the text begins with the prefix." },
+	{ "tally", sonde_lb_tally, NULL,
+	  "key: string, member?: string, group?: string, bad?: boolean, max_age?: number", "tally",
+	  "Verdicts: the latest vote of each member, at most 512, not older than max_age ms; without "
+	  "`bad` the member's vote is taken away. A group is bad when more than half of its members "
+	  "are. Answers members, bad, groups, bad_groups, names (of bad members), where (bad groups)." },
 	{ "top", lb_top, NULL, "set: set, column: numbers, k: integer", "set",
 	  "The k greatest values, greatest first: a short list to go on with in Lua." },
 	{ "two_choices", lb_two_choices, "two_choices", "set: set, column: numbers, want: integer", "set",
@@ -549,6 +567,11 @@ const struct sonde_lb_row sonde_lb_rows[] = {
 	  "The different texts, in the order of their first node." },
 	{ "weighted", lb_weighted, NULL, "set: set, column: numbers, want: integer", "set",
 	  "At random, in proportion to the column; never one with 0 or less." },
+	{ "window", sonde_lb_window, NULL, "key: string, size: integer, value?: number|boolean",
+	  "window",
+	  "Verdicts: the last `size` (at most 256) values of a key; a third argument is added, nil as a "
+	  "missing one. Answers n, missing, loss (0..1), mean, min, max, last, jitter, p50, p90, p95, "
+	  "p99. A key that is not used for long is forgotten first." },
 	{ "within", lb_within, NULL, "set: set, lat: number, lon: number, km: number", "set",
 	  "Those at most km away from a place, in the order of the set." },
 	{ "without", lb_without, NULL, "set: set, other: set", "set",

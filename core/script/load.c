@@ -23,8 +23,10 @@ static struct sonde_policy *add_policy(struct sonde_policies *ps, const char *na
 	if (!p)
 		return NULL;
 	snprintf(p->name, sizeof(p->name), "%s", name);
+	sonde_windows_init(&p->windows);
 	if (sonde_map_put(&ps->map, p->name, strlen(p->name), p) == SONDE_OK)
 		return p;
+	sonde_windows_deinit(&p->windows);
 	free(p);
 	return NULL;
 }
@@ -58,9 +60,12 @@ int sonde_policy_load(struct sonde_policies *ps, const char *name, const char *f
 	sonde_program_free(p->program);
 	free(p->text);
 	p->program = program;
+	p->program->binding.windows = &p->windows;
 	p->text = copy;
 	p->text_len = len;
 	p->version++;
+	sonde_shadow_free(p->shadow);
+	p->shadow = NULL;
 	p->off = false;
 	p->recent = 0;
 	return SONDE_OK;
@@ -82,11 +87,14 @@ int sonde_policy_adopt(struct sonde_policies *ps, struct sonde_policies *from, c
 	p->text = source->text;
 	p->text_len = source->text_len;
 	p->version = version;
+	sonde_shadow_free(p->shadow);
+	p->shadow = NULL;
 	p->off = false;
 	p->recent = 0;
 	p->program->binding.choice.columns = &ps->columns;
 	p->program->binding.choice.scratch = &ps->scratch;
 	p->program->binding.choice.turns = &p->turns;
+	p->program->binding.windows = &p->windows;
 	/* Freed with `from`: closing a large state takes a moment, too. */
 	source->program = old;
 	source->text = old_text;

@@ -8,6 +8,7 @@ core_script_libscript_a_SOURCES = \
 	core/script/columns.c core/script/columns.h \
 	core/script/decide.c \
 	core/script/draw.c \
+	core/script/facts.c core/script/facts.h \
 	core/script/intern.c core/script/intern.h \
 	core/script/lb.c \
 	core/script/lib.c core/script/lib.h \
@@ -23,11 +24,14 @@ core_script_libscript_a_SOURCES = \
 	core/script/rule.c \
 	core/script/sandbox.c core/script/sandbox.h \
 	core/script/scratch.c core/script/scratch.h \
+	core/script/shadow.c \
 	core/script/simulate.c \
 	core/script/spread.c \
 	core/script/text.c core/script/text.h \
 	core/script/trial.c core/script/trial.h \
-	core/script/update.c
+	core/script/update.c \
+	core/script/verdict.c core/script/verdict.h \
+	core/script/window.c core/script/window.h
 core_script_libscript_a_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS) $(JANSSON_CFLAGS)
 
 SCRIPT_LINK = core/script/libscript.a core/param/libparam.a core/base/libbase.a \
@@ -53,3 +57,7 @@ t_script_replay_test_SOURCES = t/script/replay_test.c t/script/room.h
 t_script_replay_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_script_replay_test_LDADD = t/libtap.a $(SCRIPT_LINK)
 SCRIPT_TESTS += t/script/manual.t
+C_TESTS += t/script/verdict_test
+t_script_verdict_test_SOURCES = t/script/verdict_test.c t/script/room.h
+t_script_verdict_test_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS) $(JANSSON_CFLAGS)
+t_script_verdict_test_LDADD = t/libtap.a $(SCRIPT_LINK)

@@ -37,6 +37,14 @@ const struct sonde_entry_row sonde_entry_rows[SONDE_ENTRY_COUNT] = {
 		"peers", "req: request, set: set, view: view", "table<position, set>, string?",
 		"Who probes whom in a mesh: from each node to a list of others. A node never probes "
 		"itself. Without it everybody probes everybody." },
+	[SONDE_ENTRY_ON_RESULT] = {
+		"on_result", "req: request, result: result, view: view", "nil",
+		"Called after a result of a schedule is stored, when the policy is one of the controller's "
+		"`verdicts`. It looks, remembers (lb.window, lb.tally, lb.remember) and calls lb.raise, "
+		"lb.clear or lb.deepen." },
+	[SONDE_ENTRY_ON_NODE] = {
+		"on_node", "req: request, node: node, view: view", "nil",
+		"Called when a node's status changed; as on_result." },
 };
 
 const struct sonde_name_row sonde_policy_fields[] = {

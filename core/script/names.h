@@ -29,6 +29,7 @@ struct sonde_question {
 	const struct sonde_request *req;
 	unsigned want;
 	int params_ref;
+	const struct json_t *facts; /* of ON_RESULT and ON_NODE */
 };
 
 #define SONDE_ASKS(entry) (1u << SONDE_ENTRY_##entry)

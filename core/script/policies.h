@@ -3,13 +3,16 @@
 #pragma once
 #include "base/map.h"
 #include "script/program.h"
+#include "script/window.h"
 
-enum { SONDE_POLICY_NAME = 63, SONDE_CHAIN = 8, SONDE_FAULTS = 8 };
+enum { SONDE_POLICY_NAME = 63, SONDE_CHAIN = 8, SONDE_FAULTS = 8, SONDE_SHADOWS = 8,
+       SONDE_SHADOW_TEXT = 240 };
 
 struct sonde_policy {
 	char name[SONDE_POLICY_NAME + 1];
 	struct sonde_program *program;
 	struct sonde_turns turns;
+	struct sonde_windows windows; /* of verdicts; outlives its programs */
 	char *text; /* source of the program */
 	size_t text_len;
 	uint32_t version;
@@ -17,9 +20,26 @@ struct sonde_policy {
 	unsigned recent;                /* faults of this version */
 	bool off;                       /* quarantined */
 	uint64_t decisions, fallbacks, faults, took_us;
+	struct sonde_shadow *shadow; /* NULL = none */
 	int64_t logged_ns; /* 0 = never */
 	char last_error[SONDE_REASON];
 };
+
+/* A program that decides beside the active one; see sonde_policy_shadow. */
+struct sonde_shadow {
+	struct sonde_program *program;
+	struct sonde_turns turns;
+	uint64_t decisions, differs, faults, took_us;
+	char last[SONDE_SHADOWS][SONDE_SHADOW_TEXT]; /* differences, a ring */
+	char last_error[SONDE_REASON];
+};
+
+/* What a decision was: `rows` is the active answer. After that is known. */
+void sonde_shadow_ask(struct sonde_policies *, struct sonde_policy *, enum sonde_entry,
+                      const struct sonde_request *, const char *params_json, struct sonde_set,
+                      unsigned want, const struct sonde_decision *);
+void sonde_shadow_free(struct sonde_shadow *); /* NULL is fine */
+void sonde_shadow_describe(const struct sonde_shadow *, struct sonde_json *);
 
 /* Rows in ascending order without duplicates. */
 struct sonde_rows_copy {

@@ -37,6 +37,8 @@ int sonde_policies_new(const struct sonde_policy_limits *l, struct sonde_policie
 static void policy_free(struct sonde_policy *p)
 {
 	sonde_program_free(p->program);
+	sonde_windows_deinit(&p->windows);
+	sonde_shadow_free(p->shadow);
 	free(p->text);
 	free(p);
 }
@@ -136,6 +138,8 @@ static void describe_one(const struct sonde_policy *p, void *arg)
 	sonde_json_bool(j, "quarantined", p->off);
 	sonde_json_str(j, "last_error", p->last_error[0] ? p->last_error : NULL);
 	sonde_json_close(j);
+	if (p->shadow)
+		sonde_shadow_describe(p->shadow, j);
 	sonde_json_close(j);
 }
 
@@ -175,6 +179,9 @@ static void tell_one(const struct sonde_policy *p, void *arg)
 	e->fn(e->arg, &(struct sonde_policy_stats){
 		.name = p->name, .version = p->version, .decisions = p->decisions,
 		.fallbacks = p->fallbacks, .faults = p->faults, .took_us = p->took_us,
+		.shadow_decisions = p->shadow ? p->shadow->decisions : 0,
+		.shadow_differs = p->shadow ? p->shadow->differs : 0,
+		.shadow_faults = p->shadow ? p->shadow->faults : 0,
 		.memory = p->program->binding.sandbox.memory, .quarantined = p->off });
 }
 

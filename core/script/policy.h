@@ -52,6 +52,8 @@ enum sonde_entry {
 	SONDE_ENTRY_RETRY,
 	SONDE_ENTRY_ASSIGN,
 	SONDE_ENTRY_PEERS,
+	SONDE_ENTRY_ON_RESULT,
+	SONDE_ENTRY_ON_NODE,
 	SONDE_ENTRY_COUNT
 };
 
@@ -75,6 +77,14 @@ int sonde_policy_load(struct sonde_policies *, const char *name, const char *fil
  * no more. SONDE_ENOENT, SONDE_ENOMEM. */
 int sonde_policy_adopt(struct sonde_policies *, struct sonde_policies *from, const char *name,
                        uint32_t version);
+/* Take it over as the shadow of the active one: each time that decides (pick, assign, retry), the
+ * shadow is asked the same and its answer only compared. SONDE_ENOENT when there is no active one. A
+ * new version ends the shadow. It stops by itself after as many faults as quarantine a policy. */
+int sonde_policy_shadow(struct sonde_policies *, struct sonde_policies *from, const char *name);
+void sonde_policy_unshadow(struct sonde_policies *, const char *name);
+/* "shadow": {counters, the last differences} into an open object; nothing when there is none. */
+void sonde_policy_describe_shadow(const struct sonde_policies *, const char *name,
+                                  struct sonde_json *);
 /* Every *.lua of a directory but *.t.lua; an error names the first bad file, the rest load. */
 int sonde_policy_load_dir(struct sonde_policies *, const char *dir, struct sonde_error *);
 bool sonde_policy_exists(const struct sonde_policies *, const char *name);
@@ -96,6 +106,7 @@ struct sonde_policy_stats {
 	const char *name;
 	uint32_t version;
 	uint64_t decisions, fallbacks, faults, took_us;
+	uint64_t shadow_decisions, shadow_differs, shadow_faults;
 	size_t memory; /* bytes of its state now */
 	bool quarantined;
 };
@@ -205,3 +216,31 @@ struct sonde_peering {
 unsigned sonde_policy_peers(struct sonde_policies *, const char *names,
                             const struct sonde_request *, const unsigned *set, unsigned n,
                             struct sonde_peering *out, unsigned max, struct sonde_decision *d);
+
+/* What on_result() and on_node() want done, in the order of their calls. */
+enum sonde_action_kind { SONDE_ACTION_RAISE, SONDE_ACTION_CLEAR, SONDE_ACTION_DEEPEN };
+enum { SONDE_ACTIONS = 8, SONDE_ACTION_KEY = 128, SONDE_DEEPEN_NODES = 16 };
+
+struct sonde_action {
+	enum sonde_action_kind kind;
+	char key[SONDE_ACTION_KEY]; /* deepen: the type */
+	const char *severity;       /* raise: "info", "warning", "error" */
+	char text[240];             /* clear: may be "" */
+	char cause[96];             /* "policies/x.lua:7" */
+	char options[1024];         /* deepen: JSON object, "" = none */
+	char nodes[SONDE_DEEPEN_NODES][64]; /* deepen: names; none: the node of the result */
+	unsigned node_count;
+};
+
+struct sonde_actions {
+	unsigned n;
+	struct sonde_action all[SONDE_ACTIONS];
+};
+
+struct json_t;
+/* Ask one policy, which has the entry (ON_RESULT or ON_NODE), about facts named by
+ * sonde_result_rows or sonde_change_rows (script/facts.h). SONDE_OK with its actions; SONDE_EDENIED
+ * after a fault, while it is quarantined, or with wrong params: then there are none. */
+int sonde_policy_observe(struct sonde_policies *, const char *name, enum sonde_entry,
+                         const struct sonde_request *, const struct json_t *facts,
+                         struct sonde_actions *);

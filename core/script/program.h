@@ -45,6 +45,8 @@ struct sonde_answer {
 	unsigned over;                      /* pairs that had no room */
 	char reason[SONDE_REASON]; /* the policy's own, "" = none; on failure what went wrong */
 	struct sonde_turns_tape *tape;      /* NULL = not of interest */
+	const struct json_t *facts;         /* on_result, on_node: what they see */
+	struct sonde_actions *actions;      /* and what they want done */
 };
 
 /* Ask the entry, which it has; params are current. The set is sorted and within the columns;

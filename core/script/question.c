@@ -81,20 +81,23 @@ static void push_failed(lua_State *L, const struct sonde_question *q)
 
 enum {
 	ALL = (1u << SONDE_ENTRY_COUNT) - 1,
+	SEEN = SONDE_ASKS(ON_RESULT) | SONDE_ASKS(ON_NODE),
+	PLACED = ALL & ~SEEN,
 	LASTING = SONDE_ASKS(ASSIGN) | SONDE_ASKS(PEERS),
 	AGAIN = SONDE_ASKS(RETRY),
 };
 
 const struct sonde_request_row sonde_request_rows[] = {
-	{ "type", "string", "measurement type, such as \"ping\"", ALL, push_type },
-	{ "target", "string?", "what is probed, nil when it has none", ALL, push_target },
-	{ "region", "string?", "the one asked for, nil = anywhere", ALL, push_region },
-	{ "tier", "string?", "tier of who asks, nil = none", ALL, push_tier },
-	{ "want", "integer", "how many nodes; never more than there are candidates", ALL, push_want },
+	{ "type", "string", "measurement type, such as \"ping\"", ALL & ~SONDE_ASKS(ON_NODE), push_type },
+	{ "target", "string?", "what is probed, nil when it has none",
+	  ALL & ~SONDE_ASKS(ON_NODE), push_target },
+	{ "region", "string?", "the one asked for, nil = anywhere", PLACED, push_region },
+	{ "tier", "string?", "tier of who asks, nil = none", PLACED, push_tier },
+	{ "want", "integer", "how many nodes; never more than there are candidates", PLACED, push_want },
 	{ "seed", "integer", "the only randomness; lb.random draws from it", ALL, push_seed },
 	{ "params", "table<string, any>", "the policy's own, checked; durations in ms", ALL,
 	  push_params },
-	{ "schedule", "string?", "id of the schedule", LASTING, push_schedule },
+	{ "schedule", "string?", "id of the schedule", LASTING | SONDE_ASKS(ON_RESULT), push_schedule },
 	{ "current", "set", "nodes that run the schedule now", LASTING, push_current },
 	{ "attempt", "integer", "how many there were, from 1 on", AGAIN, push_attempt },
 	{ "failure", "string?", "why the last one failed, such as \"node_lost\"", AGAIN, push_failure },

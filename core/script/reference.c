@@ -3,6 +3,7 @@
  * and the reference part of doc/policies.md. Owns nothing. */
 #include <string.h>
 
+#include "script/facts.h"
 #include "script/names.h"
 
 /* ---- definitions ---- */
@@ -72,6 +73,16 @@ static void put_names(struct sonde_buf *b, const char *args)
 	}
 }
 
+static const char *const window_fields[] = { "loss", "mean", "min", "max", "last", "jitter",
+	                                     "p50", "p90", "p95", "p99" };
+
+static void put_facts(struct sonde_buf *b, const char *class, const struct sonde_fact_row *rows)
+{
+	sonde_buf_printf(b, "\n---@class %s\n", class);
+	for (const struct sonde_fact_row *r = rows; r->name; r++)
+		put_field(b, r->name, r->type, r->doc);
+}
+
 static void put_meta(struct sonde_buf *b)
 {
 	sonde_buf_str(b, meta_head);
@@ -82,6 +93,14 @@ static void put_meta(struct sonde_buf *b)
 	sonde_buf_str(b, "\n---@class request\n");
 	for (const struct sonde_request_row *r = sonde_request_rows; r->name; r++)
 		put_field(b, r->name, r->type, r->doc);
+	put_facts(b, "result", sonde_result_rows);
+	put_facts(b, "node", sonde_change_rows);
+	sonde_buf_str(b, "\n---@class window\n---@field n integer\n---@field missing integer\n");
+	for (unsigned i = 0; i < sizeof(window_fields) / sizeof(window_fields[0]); i++)
+		put_field(b, window_fields[i], "number", "");
+	sonde_buf_str(b, "\n---@class tally\n---@field members integer\n---@field bad integer\n"
+	                 "---@field groups integer\n---@field bad_groups integer\n"
+	                 "---@field names string[]\n---@field where string[]\n");
 	sonde_buf_str(b, "\n---@class param\n");
 	for (const struct sonde_name_row *r = sonde_param_fields; r->name; r++)
 		put_field(b, r->name, r->type, r->doc);
@@ -212,6 +231,12 @@ static void put_markdown(struct sonde_buf *b)
 	for (unsigned i = 0; i < SONDE_COL_ALL; i++)
 		put_row(b, sonde_column_infos[i].name, kind_name(&sonde_column_infos[i]),
 		        sonde_column_infos[i].doc);
+	put_head(b, "What on_result sees: `result`", "| field | type | |");
+	for (const struct sonde_fact_row *r = sonde_result_rows; r->name; r++)
+		put_row(b, r->name, r->type, r->doc);
+	put_head(b, "What on_node sees: `node`", "| field | type | |");
+	for (const struct sonde_fact_row *r = sonde_change_rows; r->name; r++)
+		put_row(b, r->name, r->type, r->doc);
 	put_head(b, "The helpers: `lb`", "| call | returns | |");
 	for (const struct sonde_lb_row *r = sonde_lb_rows; r->name; r++) {
 		sonde_buf_reset(&call);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "script/columns.h"
+#include "script/facts.h"
 #include "script/policies.h"
 #include "script/sandbox.h"
 
@@ -341,6 +342,71 @@ static int bench_route(lua_State *L)
 	return 1;
 }
 
+/* ---- verdicts ---- */
+
+static json_t *fact_of(lua_State *L)
+{
+	if (lua_type(L, -1) == LUA_TTABLE) {
+		json_t *list = json_array();
+		for (lua_Unsigned i = 1; i <= lua_rawlen(L, -1); i++) {
+			lua_rawgeti(L, -1, (lua_Integer)i);
+			json_array_append_new(list, json_string(lua_tostring(L, -1)));
+			lua_pop(L, 1);
+		}
+		return list;
+	}
+	if (lua_isboolean(L, -1))
+		return json_boolean(lua_toboolean(L, -1));
+	if (lua_type(L, -1) == LUA_TNUMBER)
+		return json_real(lua_tonumber(L, -1));
+	return json_string(lua_tostring(L, -1));
+}
+
+static json_t *facts_of(lua_State *L, int idx, const struct sonde_fact_row *rows)
+{
+	json_t *facts = json_object();
+
+	for (const struct sonde_fact_row *r = rows; r->name; r++) {
+		if (lua_getfield(L, idx, r->name) != LUA_TNIL)
+			json_object_set_new(facts, r->name, fact_of(L));
+		lua_pop(L, 1);
+	}
+	return facts;
+}
+
+static void push_actions(lua_State *L, const struct sonde_actions *actions)
+{
+	static const char *const names[] = { "raise", "clear", "deepen" };
+
+	lua_createtable(L, (int)actions->n, 0);
+	for (unsigned i = 0; i < actions->n; i++) {
+		const struct sonde_action *a = &actions->all[i];
+		lua_pushfstring(L, "%s %s%s%s", names[a->kind], a->key, *a->text ? ": " : "", a->text);
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+}
+
+/* The request, then what is seen: a result, or a node's change when it has no `series`. */
+static int bench_observe(lua_State *L)
+{
+	struct trial *t = trial_of(L);
+	struct sonde_request req = read_request(L, t);
+	struct sonde_actions actions;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	bool result = lua_getfield(L, 2, "series") != LUA_TNIL;
+	enum sonde_entry entry = result ? SONDE_ENTRY_ON_RESULT : SONDE_ENTRY_ON_NODE;
+	if (!sonde_policy_has(t->policies, "policy", entry))
+		return luaL_error(L, "the policy has no on_%s", result ? "result" : "node");
+	json_t *facts = facts_of(L, 2, result ? sonde_result_rows : sonde_change_rows);
+	int rc = sonde_policy_observe(t->policies, "policy", entry, &req, facts, &actions);
+	json_decref(facts);
+	if (rc != SONDE_OK)
+		return luaL_error(L, "%s", sonde_policies_find(t->policies, "policy")->last_error);
+	push_actions(L, &actions);
+	return 1;
+}
+
 static int bench_ok(lua_State *L)
 {
 	struct trial *t = trial_of(L);
@@ -353,6 +419,7 @@ static const luaL_Reg bench_functions[] = {
 	{ "new", bench_new },       { "pick", bench_pick },   { "route", bench_route },
 	{ "narrow", bench_narrow }, { "admit", bench_admit }, { "retry", bench_retry },
 	{ "assign", bench_assign }, { "peers", bench_peers }, { "ok", bench_ok },
+	{ "observe", bench_observe },
 	{ NULL, NULL },
 };
 

@@ -35,3 +35,10 @@ C_TESTS += t/store/fault_test
 t_store_fault_test_SOURCES = t/store/fault_test.c
 t_store_fault_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 t_store_fault_test_LDADD = t/store/libkit.a t/libtap.a $(STORE_LIBS)
+
+# Its images are rebuilt in memory for minutes under memcheck.
+C_TESTS += t/store/power_test
+VALGRIND_SKIP += t/store/power_test
+t_store_power_test_SOURCES = t/store/power_test.c
+t_store_power_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+t_store_power_test_LDADD = t/store/libkit.a t/libtap.a $(STORE_LIBS)

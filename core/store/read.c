@@ -72,6 +72,28 @@ int sonde_read_each(struct sonde_read *r, enum sonde_table table, struct sonde_s
 	return rc && rc != MDB_NOTFOUND ? sonde_mdb_fail(rc, "walk") : out;
 }
 
+int sonde_read_each_back(struct sonde_read *r, enum sonde_table table, struct sonde_slice from,
+                         int (*fn)(void *, struct sonde_slice, struct sonde_slice), void *arg)
+{
+	MDB_cursor *c;
+	MDB_val key = { from.len, (void *)from.data }, value;
+	int out = 0;
+	int rc = mdb_cursor_open(r->store->state.read, r->store->tables[table], &c);
+
+	if (rc)
+		return sonde_mdb_fail(rc, "walk");
+	bool inside = from.len && !mdb_cursor_get(c, &key, &value, MDB_SET_RANGE);
+	rc = mdb_cursor_get(c, &key, &value, inside ? MDB_PREV : MDB_LAST);
+	while (!rc && !out) {
+		out = fn(arg, (struct sonde_slice){ key.mv_data, key.mv_size },
+		         (struct sonde_slice){ value.mv_data, value.mv_size });
+		if (!out)
+			rc = mdb_cursor_get(c, &key, &value, MDB_PREV);
+	}
+	mdb_cursor_close(c);
+	return rc && rc != MDB_NOTFOUND ? sonde_mdb_fail(rc, "walk") : out;
+}
+
 static int unpack(MDB_val value, struct sonde_result *out)
 {
 	struct result_head head;
@@ -219,4 +241,28 @@ int sonde_read_results(struct sonde_read *r, uint64_t from,
 			return sonde_mdb_fail(rc, "results");
 	}
 	return out;
+}
+
+int sonde_read_next(struct sonde_read *r, uint64_t *next)
+{
+	struct sonde_store *s = r->store;
+	struct sonde_segment *g = s->segment_count ? s->segments[s->segment_count - 1] : NULL;
+	MDB_cursor *c;
+	MDB_txn *txn;
+	MDB_val key, value;
+
+	*next = g ? g->first : 1;
+	if (!g)
+		return SONDE_OK;
+	int rc = sonde_env_read(&g->env, &txn);
+	if (!rc)
+		rc = mdb_cursor_open(txn, g->dbi[SEG_RESULTS], &c);
+	if (rc)
+		return sonde_mdb_fail(rc, "results");
+	if (!mdb_cursor_get(c, &key, &value, MDB_LAST)) {
+		memcpy(next, key.mv_data, sizeof(*next));
+		(*next)++;
+	}
+	mdb_cursor_close(c);
+	return SONDE_OK;
 }

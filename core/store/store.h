@@ -45,6 +45,7 @@ enum sonde_table {
 	SONDE_TABLE_SCHEDULES,    /* schedule id; and id + revision (4 bytes, big-endian): as it was */
 	SONDE_TABLE_MEMBERS,      /* schedule id + node id; and that + 'r': what was received */
 	SONDE_TABLE_EVENTS,       /* event id */
+	SONDE_TABLE_ROLLUPS,      /* step, time, series: see controller/rollup.c */
 	SONDE_TABLE_USERS,        /* user name */
 	SONDE_TABLE_SESSIONS,     /* id of the family */
 	SONDE_TABLE_TIERS,        /* name */
@@ -149,6 +150,10 @@ int sonde_read_get(struct sonde_read *, enum sonde_table, struct sonde_slice key
 int sonde_read_each(struct sonde_read *, enum sonde_table, struct sonde_slice from,
                     int (*fn)(void *arg, struct sonde_slice key, struct sonde_slice value),
                     void *arg);
+/* The same from the last key before `from` (empty = the end) towards the start. */
+int sonde_read_each_back(struct sonde_read *, enum sonde_table, struct sonde_slice from,
+                         int (*fn)(void *arg, struct sonde_slice key, struct sonde_slice value),
+                         void *arg);
 /* The counted result of a task; body borrowed until end. SONDE_ENOENT when none. */
 int sonde_read_result(struct sonde_read *, const struct sonde_id *measurement, uint32_t task,
                       struct sonde_result *);
@@ -159,6 +164,9 @@ int sonde_read_mark(struct sonde_read *, const struct sonde_id *node, uint64_t *
 int sonde_read_results(struct sonde_read *, uint64_t from,
                        int (*fn)(void *arg, uint64_t ingest, const struct sonde_result *),
                        void *arg, uint64_t *next);
+
+/* The ingest number that the next result will have. */
+int sonde_read_next(struct sonde_read *, uint64_t *next);
 
 struct sonde_store_stats {
 	uint64_t commits, jobs, results, duplicates, gaps, syncs;

@@ -24,6 +24,7 @@ static const struct field hello_rows[] = {
 	{ "plugins", FIELD_OBJECT, AT(sonde_msg_hello, plugins), 1 << 18 },
 	{ "schedules", FIELD_U64, AT(sonde_msg_hello, schedules), 0, true },
 	{ "address", FIELD_TEXT, AT(sonde_msg_hello, address), 255, true },
+	{ "config", FIELD_U64, AT(sonde_msg_hello, config), 0, true },
 	{ NULL },
 };
 
@@ -34,6 +35,7 @@ static const struct field welcome_rows[] = {
 	{ "beatS", FIELD_U32, AT(sonde_msg_welcome, beat_s) },
 	{ "wallMs", FIELD_I64, AT(sonde_msg_welcome, wall_ms) },
 	{ "serverMs", FIELD_I64, AT(sonde_msg_welcome, server_ms) },
+	{ "update", FIELD_TEXT, AT(sonde_msg_welcome, update), 32, true },
 	{ NULL },
 };
 
@@ -49,6 +51,8 @@ static const struct field beat_rows[] = {
 	{ "wallMs", FIELD_I64, AT(sonde_msg_beat, wall_ms) },
 	{ "echoMs", FIELD_I64, AT(sonde_msg_beat, echo_ms), 0, true },
 	{ "heldMs", FIELD_I64, AT(sonde_msg_beat, held_ms), 0, true },
+	{ "capacity", FIELD_U32, AT(sonde_msg_beat, capacity), 0, true },
+	{ "uplink", FIELD_U32, AT(sonde_msg_beat, uplink), 0, true },
 	{ NULL },
 };
 
@@ -163,6 +167,47 @@ static const struct field types_rows[] = {
 	{ NULL },
 };
 
+enum { SETTINGS_MAX = 16 << 10, REPORT_MAX = 16 << 10, LINES_MAX = 512 << 10, PROBLEM_MAX = 512 };
+
+static const struct field config_rows[] = {
+	{ "version", FIELD_U64, AT(sonde_msg_config, version) },
+	{ "settings", FIELD_OBJECT, AT(sonde_msg_config, settings), SETTINGS_MAX },
+	{ NULL },
+};
+
+static const struct field confirm_rows[] = {
+	{ "serial", FIELD_U64, AT(sonde_msg_confirm, serial) },
+	{ "problem", FIELD_TEXT, AT(sonde_msg_confirm, problem), PROBLEM_MAX, true },
+	{ NULL },
+};
+
+static const struct field key_rows[] = {
+	{ "serial", FIELD_U64, AT(sonde_msg_key, serial) },
+	{ "key", FIELD_TEXT, AT(sonde_msg_key, key), 63 },
+	{ NULL },
+};
+
+static const struct field command_rows[] = {
+	{ "id", FIELD_U64, AT(sonde_msg_command, id) },
+	{ "what", FIELD_TEXT, AT(sonde_msg_command, what), 32 },
+	{ "after", FIELD_U64, AT(sonde_msg_command, after), 0, true },
+	{ "lines", FIELD_U32, AT(sonde_msg_command, lines), 0, true },
+	{ NULL },
+};
+
+static const struct field answer_rows[] = {
+	{ "id", FIELD_U64, AT(sonde_msg_answer, id) },
+	{ "next", FIELD_U64, AT(sonde_msg_answer, next), 0, true },
+	{ "problem", FIELD_TEXT, AT(sonde_msg_answer, problem), PROBLEM_MAX, true },
+	{ "text", FIELD_TEXT, AT(sonde_msg_answer, text), LINES_MAX, true },
+	{ NULL },
+};
+
+static const struct field health_rows[] = {
+	{ "report", FIELD_OBJECT, AT(sonde_msg, report), REPORT_MAX },
+	{ NULL },
+};
+
 static const struct field no_rows[] = { { NULL } };
 
 struct kind {
@@ -193,6 +238,13 @@ static const struct kind kinds[] = {
 	[SONDE_MSG_SCHEDULED] = { "scheduled", scheduled_rows, AT(sonde_msg, scheduled) },
 	[SONDE_MSG_RELOAD] = { "reload", no_rows, 0 },
 	[SONDE_MSG_TYPES] = { "types", types_rows, AT(sonde_msg, types) },
+	[SONDE_MSG_CONFIG] = { "config", config_rows, AT(sonde_msg, config) },
+	[SONDE_MSG_CONFIGURED] = { "configured", confirm_rows, AT(sonde_msg, confirm) },
+	[SONDE_MSG_KEY] = { "key", key_rows, AT(sonde_msg, key) },
+	[SONDE_MSG_KEYED] = { "keyed", confirm_rows, AT(sonde_msg, confirm) },
+	[SONDE_MSG_COMMAND] = { "command", command_rows, AT(sonde_msg, command) },
+	[SONDE_MSG_ANSWER] = { "answer", answer_rows, AT(sonde_msg, answer) },
+	[SONDE_MSG_HEALTH] = { "health", health_rows, 0 },
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };

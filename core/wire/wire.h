@@ -4,8 +4,8 @@
  * (escapes are undone in place).
  *
  * node <-> controller (websocket /v1/nodes/connect, subprotocol sonde.node.v1):
- *   node       hello, beat, accept, results, scheduled, types, bye
- *   controller welcome, tasks, ack, cancel, schedules, reload
+ *   node       hello, beat, accept, results, scheduled, types, health, configured, keyed, answer, bye
+ *   controller welcome, tasks, ack, cancel, schedules, reload, config, key, command
  * node <-> runner (stream socket, each message after a 4-byte little-endian length):
  *   node       tasks, cancel, quit        runner  types, ready, progress, outcome */
 #pragma once
@@ -45,6 +45,13 @@ enum sonde_msg_kind {
 	SONDE_MSG_RELOAD,    /* controller -> node: look at the plugin directory again */
 	SONDE_MSG_TYPES,     /* runner: first message; node: its plugins are others now, or the
 	                        answer to reload */
+	SONDE_MSG_CONFIG,    /* controller: settings of the node, with a version */
+	SONDE_MSG_CONFIGURED, /* node: that version is kept and in force, or why it is not */
+	SONDE_MSG_KEY,       /* controller: a new key */
+	SONDE_MSG_KEYED,     /* node: it is kept, or why it is not */
+	SONDE_MSG_COMMAND,   /* controller: do this now and answer */
+	SONDE_MSG_ANSWER,    /* node: to one command */
+	SONDE_MSG_HEALTH,    /* node: what its self-test found */
 };
 
 /* Sent by the node first; a wrong key closes with 4401 and a sentence. */
@@ -58,6 +65,7 @@ struct sonde_msg_hello {
 	struct sonde_text plugins; /* raw JSON: what `sonde-runner --describe` printed */
 	uint64_t schedules;        /* version of the schedules it runs, 0 = none */
 	struct sonde_text address; /* that other nodes should use for it, "" = not known */
+	uint64_t config;       /* version of the settings in force, 0 = none */
 };
 
 struct sonde_msg_welcome {
@@ -66,6 +74,7 @@ struct sonde_msg_welcome {
 	uint32_t beat_s;     /* heartbeat interval */
 	int64_t wall_ms;     /* echo of hello.wall_ms */
 	int64_t server_ms;
+	struct sonde_text update; /* a newer version of the software that there is, "" = none */
 };
 
 struct sonde_msg_beat {
@@ -78,7 +87,12 @@ struct sonde_msg_beat {
 	int64_t wall_ms;        /* node's clock */
 	int64_t echo_ms;        /* server_ms of the last ack/welcome, for rtt and clock offset */
 	int64_t held_ms;        /* how long the node held it */
+	uint32_t capacity;      /* tasks at once now, 0 = as in hello */
+	uint32_t uplink;        /* enum sonde_uplink */
 };
+
+/* What a node knows of its own way to the network. */
+enum sonde_uplink { SONDE_UPLINK_UNKNOWN, SONDE_UPLINK_UP, SONDE_UPLINK_DOWN, SONDE_UPLINKS };
 
 /* One task. options is a raw JSON object as checked by the controller. */
 struct sonde_msg_task {
@@ -149,6 +163,35 @@ struct sonde_msg_types {
 	bool asked;                /* node: this answers a reload */
 };
 
+struct sonde_msg_config {
+	uint64_t version;          /* grows with each change */
+	struct sonde_text settings; /* raw JSON, as wire/settings.h reads it */
+};
+
+/* configured: serial is the version; keyed: that of the key. */
+struct sonde_msg_confirm {
+	uint64_t serial;
+	struct sonde_text problem; /* a sentence, "" = done */
+};
+
+struct sonde_msg_key {
+	uint64_t serial;
+	struct sonde_text key;
+};
+
+struct sonde_msg_command {
+	uint64_t id;            /* comes back in the answer */
+	struct sonde_text what; /* "logs", "selftest", "restart-runner" */
+	uint64_t after;         /* logs: lines newer than this */
+	uint32_t lines;         /* logs: at most, the newest */
+};
+
+struct sonde_msg_answer {
+	uint64_t id, next;         /* next: logs: number of the newest line */
+	struct sonde_text problem; /* a sentence, "" = done */
+	struct sonde_text text;    /* logs: lines, each ended by a newline */
+};
+
 enum { SONDE_MSG_ITEMS = 512, SONDE_MSG_MAX = 4 << 20 };
 
 /* A decoded message. items points into memory of the decoder until its next decode. */
@@ -176,6 +219,12 @@ struct sonde_msg {
 			};
 		} list;
 		struct sonde_text reason; /* bye, quit, ready */
+		struct sonde_msg_config config;
+		struct sonde_msg_confirm confirm; /* configured, keyed */
+		struct sonde_msg_key key;
+		struct sonde_msg_command command;
+		struct sonde_msg_answer answer;
+		struct sonde_text report; /* health: raw JSON */
 	};
 };
 

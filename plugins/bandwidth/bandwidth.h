@@ -17,11 +17,12 @@
 #include <sonde/plugin.h>
 #include <stdbool.h>
 
+#include "rate/meter.h"
+
 enum {
 	BW_STREAMS = 8,
 	BW_TOKEN = 64,         /* longest token */
 	BW_LINE = 192,         /* longest line of the protocol, with its end */
-	BW_SAMPLES = 256,
 	BW_CHUNK = 1 << 20,    /* bytes of one call */
 	BW_AT_ONCE = 4 << 20,  /* bytes of one callback, so that other probes get their turn */
 };
@@ -38,27 +39,6 @@ struct bandwidth_args {
 	uint32_t role;
 	const char *peer, *token;
 };
-
-/* ---- what came, and how fast (meter.c) ---- */
-
-struct bw_sample {
-	int64_t ns;
-	uint64_t bytes;
-};
-
-/* Bytes over time. Keeps every `step`-th arrival, doubling the step when the table is full. */
-struct bw_meter {
-	int64_t first_ns, last_ns;
-	uint64_t bytes, first_bytes;
-	unsigned count, step, skipped;
-	struct bw_sample samples[BW_SAMPLES];
-};
-
-void bw_meter_add(struct bw_meter *, int64_t now_ns, size_t bytes);
-/* Bits a second without the first third, in which slow start and the first burst of a rate limit
- * are; of everything when there are too few arrivals; 0 when nothing can be said. */
-double bw_meter_rate(const struct bw_meter *);
-double bw_meter_mean(const struct bw_meter *);
 
 /* ---- lines (line.c), pure ---- */
 
@@ -95,7 +75,7 @@ struct bw_flow {
 	uint64_t left;        /* bytes still to be sent */
 	int64_t until_ns;
 	unsigned open;        /* streams whose sending or reading is not over */
-	struct bw_meter meter;
+	struct rate_meter meter;
 };
 
 /* Round trips, ns. */

@@ -43,11 +43,11 @@ static void begin(struct sonde_probe *p)
 static void tell_and_turn(struct sonde_probe *p)
 {
 	struct bw_state *s = p->state;
-	const struct bw_meter *m = &s->in.meter;
+	const struct rate_meter *m = &s->in.meter;
 	char line[BW_LINE];
 
 	snprintf(line, sizeof(line), "got %" PRIu64 " %" PRId64 " %.0f\n", m->bytes,
-	         m->bytes ? m->last_ns - m->first_ns : 0, bw_meter_rate(m));
+	         m->bytes ? m->last_ns - m->first_ns : 0, rate_meter_steady(m));
 	if (!bw_say(&s->control, line)) {
 		bw_fail(p, SONDE_FAIL_PROTOCOL, "The sender hung up during the test.");
 		return;

@@ -65,9 +65,9 @@ static void put_way(struct sonde_probe *p, const char *name, const struct way *w
 	      (double)w->bytes / 1e6, MS(w->ns), w->rate / 1e6, w->mean / 1e6);
 }
 
-static struct way way_of(const struct bw_meter *m)
+static struct way way_of(const struct rate_meter *m)
 {
-	return (struct way){ bw_meter_rate(m), bw_meter_mean(m), (int64_t)m->bytes,
+	return (struct way){ rate_meter_steady(m), rate_meter_mean(m), (int64_t)m->bytes,
 		             m->last_ns - m->first_ns };
 }
 

@@ -141,7 +141,7 @@ bool bw_drain(struct sonde_probe *p, struct bw_conn *c, struct bw_flow *f)
 			c->got_all = true;
 			return true;
 		}
-		bw_meter_add(&f->meter, p->host->now(p), (size_t)n);
+		rate_meter_add(&f->meter, p->host->now(p), (size_t)n);
 		wake_less(c, f);
 		got += (size_t)n;
 	}

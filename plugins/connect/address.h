@@ -25,8 +25,3 @@ int sonde_source_bind(int fd, const struct sonde_addr *source);
 /* The family to resolve the target in: what the user asked for, else the source's, else both
  * (AF_UNSPEC); -1 when the two contradict. */
 int sonde_address_family(const struct sonde_probe *, const struct sonde_addr *source);
-
-/* What an errno of connect, send or receive says about the target; NONE for 0. */
-enum sonde_failure sonde_errno_failure(int error);
-/* A lower-case phrase for it. */
-const char *sonde_errno_phrase(int error);

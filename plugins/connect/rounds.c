@@ -4,6 +4,7 @@
  * request due" and "oldest request given up". Each request's socket is closed when it ends; what
  * is open at the end finish() closes. Memory is the host's. */
 #include "connect/rounds.h"
+#include "connect/errno.h"
 
 #include <errno.h>
 #include <stdio.h>

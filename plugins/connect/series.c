@@ -2,6 +2,7 @@
 /* The course of the connections: UNTRIED -> PENDING -> UP, LOST or ERROR. One timer stands for the
  * nearest of "next connection due" and "oldest given up". Owns the sockets until they are taken. */
 #include "connect/series.h"
+#include "connect/errno.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -16,38 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "connect/errno.h"
 #include "dns.h"
 
 enum { AT_ONCE = 16, SLACK_NS = 2000000 };
 enum { RX_STAMPS = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE,
        TX_STAMPS = RX_STAMPS | SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_OPT_TSONLY };
-
-static enum sonde_failure failure_of(int error)
-{
-	static const struct {
-		int error;
-		enum sonde_failure failure;
-	} rows[] = {
-		{ ECONNREFUSED, SONDE_FAIL_REFUSED },
-		{ ECONNRESET, SONDE_FAIL_REFUSED },
-		{ EHOSTUNREACH, SONDE_FAIL_UNREACHABLE },
-		{ ENETUNREACH, SONDE_FAIL_UNREACHABLE },
-		{ EHOSTDOWN, SONDE_FAIL_UNREACHABLE },
-		{ ENETDOWN, SONDE_FAIL_UNREACHABLE },
-		{ EADDRNOTAVAIL, SONDE_FAIL_UNREACHABLE },
-		{ EAFNOSUPPORT, SONDE_FAIL_UNREACHABLE },
-		{ ETIMEDOUT, SONDE_FAIL_TIMEOUT },
-		{ EMFILE, SONDE_FAIL_OVERLOAD },
-		{ ENFILE, SONDE_FAIL_OVERLOAD },
-		{ ENOBUFS, SONDE_FAIL_OVERLOAD },
-		{ ENOMEM, SONDE_FAIL_OVERLOAD },
-	};
-
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].error == error)
-			return rows[i].failure;
-	return SONDE_FAIL_CONNECT;
-}
 
 /* ---- sockets and stamps ---- */
 
@@ -171,7 +145,7 @@ void dns_ask_failed_errno(struct sonde_probe *p, int error)
 {
 	char text[DNS_ADDRESS_TEXT];
 
-	dns_ask_failed(p, failure_of(error), "%s: %s", dns_server_text(p, text),
+	dns_ask_failed(p, sonde_errno_failure(error), "%s: %s", dns_server_text(p, text),
 	               error == ECONNREFUSED ? "connection refused" : strerror(error));
 }
 

@@ -4,34 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "connect/errno.h"
 #include "http/http.h"
-
-static enum sonde_failure of_errno(long error)
-{
-	static const struct {
-		int error;
-		enum sonde_failure failure;
-	} rows[] = {
-		{ ECONNREFUSED, SONDE_FAIL_REFUSED },
-		{ ECONNRESET, SONDE_FAIL_REFUSED },
-		{ EHOSTUNREACH, SONDE_FAIL_UNREACHABLE },
-		{ ENETUNREACH, SONDE_FAIL_UNREACHABLE },
-		{ EHOSTDOWN, SONDE_FAIL_UNREACHABLE },
-		{ ENETDOWN, SONDE_FAIL_UNREACHABLE },
-		{ EADDRNOTAVAIL, SONDE_FAIL_UNREACHABLE },
-		{ EAFNOSUPPORT, SONDE_FAIL_UNREACHABLE },
-		{ ETIMEDOUT, SONDE_FAIL_TIMEOUT },
-		{ EMFILE, SONDE_FAIL_OVERLOAD },
-		{ ENFILE, SONDE_FAIL_OVERLOAD },
-		{ ENOBUFS, SONDE_FAIL_OVERLOAD },
-		{ ENOMEM, SONDE_FAIL_OVERLOAD },
-	};
-
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].error == error)
-			return rows[i].failure;
-	return SONDE_FAIL_CONNECT;
-}
 
 static enum sonde_failure of_code(CURLcode code)
 {
@@ -88,14 +62,14 @@ enum sonde_failure http_failure(const struct http_state *s, CURLcode code, char 
 	}
 	if (s->socket_error) {
 		snprintf(why, HTTP_SENTENCE, "no socket: %s", strerror(s->socket_error));
-		return of_errno(s->socket_error);
+		return sonde_errno_failure(s->socket_error);
 	}
 	/* libcurl gives a lost connection the errno of the moment. */
 	if (code == CURLE_COULDNT_CONNECT) {
 		curl_easy_getinfo(s->easy, CURLINFO_OS_ERRNO, &error);
 		snprintf(why, HTTP_SENTENCE, "%s port %d: %s", s->address, s->place.port,
 		         error ? strerror((int)error) : "cannot connect");
-		return of_errno(error);
+		return sonde_errno_failure((int)error);
 	}
 	/* So libcurl calls a line that is longer than it takes. */
 	if (code == CURLE_OUT_OF_MEMORY && s->sent && !s->reply.head_done) {

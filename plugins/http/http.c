@@ -41,6 +41,9 @@ static const struct sonde_param params[] = {
 	  "fail, and send nothing, when the certificate is not trusted", .def = "false" },
 	{ "bodyLimit", SONDE_TYPE_INT, AT(body_limit), "bytes of the body to read", .unit = "bytes",
 	  .def = "40000", .min = 0, .max = 1 << 20 },
+	{ "download", SONDE_TYPE_INT, AT(download),
+	  "measure the rate over so many bytes of the body, which are not kept; 0 = no", .unit = "bytes",
+	  .def = "0", .min = 0, .max = INT64_C(10000000000) },
 	{ "expect.status", SONDE_TYPE_STRING, AT(expect.status), "codes and ranges, \"2xx, 301\"",
 	  .max = 256 },
 	{ "expect.body", SONDE_TYPE_STRING, AT(expect.body), "pattern that the body must match",
@@ -70,6 +73,11 @@ static const struct sonde_field fields[] = {
 	{ "rawHeaders", SONDE_TYPE_STRING, "headers as they came" },
 	{ "rawBody", SONDE_TYPE_STRING, "the body's first 10,000 characters, null when there is none" },
 	{ "truncated", SONDE_TYPE_BOOL, "the body goes on" },
+	{ "rate", SONDE_TYPE_OBJECT, "of a download; null when none was asked for or nothing came" },
+	{ "rate.bitsPerSecond", SONDE_TYPE_NUMBER, "rate once the path was full", "bit/s" },
+	{ "rate.meanBitsPerSecond", SONDE_TYPE_NUMBER, "rate over the whole body", "bit/s" },
+	{ "rate.bytes", SONDE_TYPE_INT, "bytes that came", "bytes" },
+	{ "rate.duration", SONDE_TYPE_NUMBER, "first to last arrival", "ms" },
 	{ "bodyBytes", SONDE_TYPE_INT, "bytes of the body that were read, decompressed", "bytes" },
 	{ "timings", SONDE_TYPE_OBJECT, "consecutive slices, whole milliseconds" },
 	INT_MS_FIELD("timings.total", "sum of the others"),
@@ -312,7 +320,7 @@ static int start(struct sonde_probe *p)
 
 	http_reply_init(&s->reply, (size_t)a->body_limit);
 	s->phases = (struct http_phases){ -1, -1, -1, -1, -1, -1 };
-	s->method = a->method;
+	s->method = a->download && a->method == HTTP_HEAD ? HTTP_GET : a->method;
 	s->send_body = a->method == HTTP_POST || a->method == HTTP_PUT;
 	/* Before any clock runs: the first one parses the system's bundle. */
 	if (a->protocol != HTTP_HTTP && !cert_trust_store())

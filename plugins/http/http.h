@@ -11,6 +11,7 @@
 #include "cert/facts.h"
 #include "http/expect.h"
 #include "http/reply.h"
+#include "rate/meter.h"
 
 enum {
 	HTTP_REDIRECTS_MAX = 5,
@@ -29,7 +30,7 @@ struct http_args {
 	uint32_t method, protocol;
 	const char *host, *path, *query, *body;
 	const struct sonde_pair *headers;
-	int64_t port, redirects, body_limit;
+	int64_t port, redirects, body_limit, download;
 	uint8_t compression, verify;
 	struct http_wishes expect;
 };
@@ -87,6 +88,7 @@ struct http_state {
 	const char *own_why;
 
 	struct http_reply reply;
+	struct rate_meter meter; /* of a download */
 	struct http_phases phases; /* sums over the hops */
 	bool has_tls;
 	struct cert_facts facts;

@@ -173,9 +173,18 @@ static size_t on_line(char *line, size_t size, size_t n, void *arg)
 
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
-	struct http_state *s = ((struct sonde_probe *)arg)->state;
+	struct sonde_probe *p = arg;
+	struct http_state *s = p->state;
+	const struct http_args *a = p->args;
+	bool room = http_reply_body(&s->reply, data, size * n);
 
-	return http_reply_body(&s->reply, data, size * n) ? size * n : 0;
+	if (!a->download)
+		return room ? size * n : 0;
+	rate_meter_add(&s->meter, p->host->now(p), size * n);
+	if (s->meter.bytes < (uint64_t)a->download)
+		return size * n;
+	s->reply.body_cut = true; /* enough is no failure */
+	return 0;
 }
 
 static CURLcode on_ssl_context(CURL *easy, void *context, void *arg)

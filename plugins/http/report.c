@@ -131,6 +131,23 @@ static void put_headers(struct sonde_probe *p)
 		h->put_null(p, "rawHeaders");
 }
 
+static void put_rate(struct sonde_probe *p)
+{
+	const struct sonde_host *h = p->host;
+	const struct rate_meter *m = &((struct http_state *)p->state)->meter;
+
+	if (!m->bytes) {
+		h->put_null(p, "rate");
+		return;
+	}
+	h->open(p, "rate", '{');
+	h->put_number(p, "bitsPerSecond", rate_meter_steady(m), 0);
+	h->put_number(p, "meanBitsPerSecond", rate_meter_mean(m), 0);
+	h->put_int(p, "bytes", (int64_t)m->bytes);
+	h->put_number(p, "duration", (double)(m->last_ns - m->first_ns) / 1e6, 3);
+	h->close(p);
+}
+
 static void put_answer(struct sonde_probe *p, size_t shown)
 {
 	const struct sonde_host *h = p->host;
@@ -149,6 +166,7 @@ static void put_answer(struct sonde_probe *p, size_t shown)
 		h->put_null(p, "rawBody");
 	h->put_bool(p, "truncated", r->body_cut || shown < r->body_len);
 	h->put_int(p, "bodyBytes", (int64_t)r->body_len);
+	put_rate(p);
 }
 
 static void put_where(struct sonde_probe *p)

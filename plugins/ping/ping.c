@@ -10,6 +10,7 @@
  * Refused: replies that do not come from the target, or do not return id, sequence number and the
  * random cookie. Memory is the host's; finish() closes the socket. */
 #include "ping/ping.h"
+#include "connect/errno.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

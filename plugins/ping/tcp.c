@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ping/ping.h"
+#include "connect/errno.h"
 
 static void head(struct sonde_probe *p)
 {

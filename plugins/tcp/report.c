@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "connect/bytes.h"
+#include "connect/errno.h"
 #include "tcp/tcp.h"
 
 enum { SHOW_TEXT = 200 };

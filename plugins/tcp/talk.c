@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tcp/tcp.h"
+#include "connect/errno.h"
 
 enum { STEPS = 64 };
 /* A greeting without an end, as of binary protocols, is taken as it is after this time. */

@@ -3,6 +3,7 @@
  * is established (talk.c). The probe ends when both are over or when it is told to. Owns the compiled
  * dialogue; finish() frees it. */
 #include "tcp/tcp.h"
+#include "connect/errno.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,6 +3,7 @@
  * it by default, so that its outcome is a client's; what it says is copied, then the connection is
  * closed. The offers come after it, also when it failed for TLS reasons. A time that is over
  * during the offers leaves the rest of them unknown. Owns the tries until finish(). */
+#include "connect/errno.h"
 #include "tls/tls.h"
 
 #include <arpa/inet.h>
@@ -268,7 +269,7 @@ static void start_first(struct sonde_probe *p)
 	if (!error)
 		return;
 	s->first.outcome = TLS_UNKNOWN;
-	s->first.failure = tls_failure_of(error);
+	s->first.failure = sonde_errno_failure(error);
 	snprintf(s->first.why, sizeof(s->first.why), "%s", strerror(error));
 	settle(p);
 }

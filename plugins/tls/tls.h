@@ -102,7 +102,6 @@ int tls_try_start(struct sonde_probe *, struct tls_try *, int64_t wait_ns,
                   int (*prepare)(struct sonde_probe *, SSL *, void *arg), void *arg, tls_over_fn *);
 /* Closes what is open; the outcome stays. */
 void tls_try_stop(struct sonde_probe *, struct tls_try *);
-enum sonde_failure tls_failure_of(int error);
 
 /* "h2,http/1.1" as the extension holds it; its length, 0 when it is none. */
 size_t tls_alpn_pack(const char *list, unsigned char out[TLS_ALPN_MAX]);

@@ -12,34 +12,8 @@
 #include <unistd.h>
 
 #include "cert/trust.h"
+#include "connect/errno.h"
 #include "tls/tls.h"
-
-enum sonde_failure tls_failure_of(int error)
-{
-	static const struct {
-		int error;
-		enum sonde_failure failure;
-	} rows[] = {
-		{ ECONNREFUSED, SONDE_FAIL_REFUSED },
-		{ ECONNRESET, SONDE_FAIL_REFUSED },
-		{ EHOSTUNREACH, SONDE_FAIL_UNREACHABLE },
-		{ ENETUNREACH, SONDE_FAIL_UNREACHABLE },
-		{ EHOSTDOWN, SONDE_FAIL_UNREACHABLE },
-		{ ENETDOWN, SONDE_FAIL_UNREACHABLE },
-		{ EADDRNOTAVAIL, SONDE_FAIL_UNREACHABLE },
-		{ EAFNOSUPPORT, SONDE_FAIL_UNREACHABLE },
-		{ ETIMEDOUT, SONDE_FAIL_TIMEOUT },
-		{ EMFILE, SONDE_FAIL_OVERLOAD },
-		{ ENFILE, SONDE_FAIL_OVERLOAD },
-		{ ENOBUFS, SONDE_FAIL_OVERLOAD },
-		{ ENOMEM, SONDE_FAIL_OVERLOAD },
-	};
-
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].error == error)
-			return rows[i].failure;
-	return SONDE_FAIL_CONNECT;
-}
 
 static void end(struct sonde_probe *p, struct tls_try *t, enum tls_outcome outcome,
                 enum sonde_failure failure, const char *why)
@@ -110,7 +84,7 @@ static void on_connected(struct sonde_probe *p, struct tls_try *t)
 	if (getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &t->error, &len))
 		t->error = errno;
 	if (t->error) {
-		end(p, t, TLS_UNKNOWN, tls_failure_of(t->error), strerror(t->error));
+		end(p, t, TLS_UNKNOWN, sonde_errno_failure(t->error), strerror(t->error));
 		return;
 	}
 	t->connected = true;

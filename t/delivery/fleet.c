@@ -10,7 +10,7 @@
  *	D                        all is acknowledged: nothing is left to send
  *
  *	fleet -u URL -t TOKEN -d DIR -l LOG -n NODES [-r RESULTS_PER_S] [-m SPOOL_BYTES]
- *	      [-k BYTES_KEPT]
+ *	      [-k BYTES_KEPT] [-b BACKOFF_MIN_MS] [-B BACKOFF_MAX_MS]
  *
  * SIGUSR1 stops the making; SIGTERM ends it. Each start registers what has no key yet. Numbers are
  * "<start>.<count>", so that no two results ever share one. */
@@ -54,6 +54,7 @@ struct fleet {
 	const char *url, *token, *dir;
 	int log;
 	unsigned count, rate;
+	int64_t backoff_min_ms, backoff_max_ms;
 	uint64_t max_bytes, keep_bytes;
 	int64_t start_ms, start_ns, last_ns;
 	bool making, done;
@@ -231,7 +232,8 @@ static void open_unit(struct fleet *f, unsigned i)
 	if (sonde_spool_open(&spool, NULL, NULL, &u->spool, &e) != SONDE_OK)
 		die(name, e.text);
 	struct sonde_link_options link = {
-		.controller = f->url, .backoff_min_ms = 200, .backoff_max_ms = 5000,
+		.controller = f->url, .backoff_min_ms = f->backoff_min_ms,
+		.backoff_max_ms = f->backoff_max_ms,
 		.identity = &u->identity, .plugins = SONDE_TEXT("{\"plugins\":[]}"), .capacity = 1,
 	};
 	if (sonde_link_new(&f->loop, f->net, u->spool, &link, &events, u, &u->link, &e) != SONDE_OK)
@@ -252,7 +254,7 @@ static void read_flags(struct fleet *f, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "u:t:d:l:n:r:m:k:")) != -1) {
+	while ((c = getopt(argc, argv, "u:t:d:l:n:r:m:k:b:B:")) != -1) {
 		if (c == 'u')
 			f->url = optarg;
 		else if (c == 't')
@@ -267,16 +269,22 @@ static void read_flags(struct fleet *f, int argc, char **argv)
 			f->rate = (unsigned)number(optarg, 100000);
 		else if (c == 'm')
 			f->max_bytes = (uint64_t)number(optarg, 1L << 40);
+		else if (c == 'b')
+			f->backoff_min_ms = number(optarg, 3600000);
+		else if (c == 'B')
+			f->backoff_max_ms = number(optarg, 3600000);
 		else if (c == 'k')
 			f->keep_bytes = (uint64_t)number(optarg, 1L << 40);
 	}
 	if (!f->url || !f->dir || !f->count || f->log < 0)
-		die("usage", "fleet -u URL -t TOKEN -d DIR -l LOG -n NODES [-r RATE] [-m BYTES] [-k BYTES]");
+		die("usage", "fleet -u URL -t TOKEN -d DIR -l LOG -n NODES [-r RATE] [-m BYTES] [-k BYTES] "
+		             "[-b MS] [-B MS]");
 }
 
 int main(int argc, char **argv)
 {
-	static struct fleet f = { .log = -1, .max_bytes = 1 << 30, .keep_bytes = 16 << 20, .making = true };
+	static struct fleet f = { .log = -1, .max_bytes = 1 << 30, .keep_bytes = 16 << 20, .making = true,
+		                  .backoff_min_ms = 200, .backoff_max_ms = 5000 };
 	const struct sonde_net_options net = { .max_body = 1 << 16, .max_message = SONDE_MSG_MAX,
 		                               .max_send_queue = 8 << 20, .idle_timeout_s = 60 };
 	struct sonde_error e = { .text = "" };

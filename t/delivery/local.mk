@@ -11,3 +11,4 @@ EXTRA_DIST += t/delivery/Delivery.pm
 if FAULTS
 FAULTS_ENV = SONDE_FAULTS=1
 endif
+SCRIPT_TESTS += t/delivery/reconnect.t

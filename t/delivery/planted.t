@@ -57,6 +57,12 @@ sub kills {
   $s->kill('controller', 'KILL');
   die_at($s, $_) for qw(store.before_commit ingest.before_ack ingest.received);
   $s->start_controller;
+  # What is sent now stays in the sockets of a controller that will never read it.
+  sleep 0.3;
+  CORE::kill 'STOP', $s->{pids}{controller};
+  sleep 0.6;
+  $s->kill('controller', 'KILL');
+  $s->start_controller;
   for (1 .. 3) {
     sleep 0.3;
     CORE::kill 'STOP', $s->{pids}{controller};

@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use IO::Socket::INET;
+use POSIX ();
 use Sonde;
 use JSON::PP;
 use Test::More;
@@ -91,6 +92,27 @@ like($m->{results}[0]{receiver}{failureMessage}, qr/Cannot listen on port $port/
 close $taken;
 $m = test(['a'], 'b', size => 1_000_000);
 is($m->{results}[0]{result}{status}, 'finished', 'both slots are free again');
+
+# A download from a URL: so many bytes, of which only the first are kept.
+my $web = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die "no port: $!";
+my $server = fork // die;
+if (!$server) {
+  $SIG{PIPE} = 'IGNORE';
+  my $c = $web->accept or POSIX::_exit(1);
+  sysread $c, my $head, 4096;
+  print $c "HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n";
+  print $c 'x' x 1_000_000 or last for 1 .. 50;
+  POSIX::_exit(0); # no end of the programs that the test started
+}
+$m = $s->measure({ type => 'http', target => '127.0.0.1', locations => [ { magic => 'a' } ],
+  measurementOptions => { protocol => 'HTTP', port => $web->sockport, download => 8_000_000 } });
+kill 'KILL', $server;
+waitpid $server, 0;
+$r = $m->{results}[0]{result};
+is($r->{status}, 'finished', 'a download from a URL') or diag encode_json($m);
+ok($r->{rate}{bytes} >= 8_000_000 && $r->{rate}{bytes} < 9_000_000, 'ends when enough came');
+cmp_ok($r->{rate}{bitsPerSecond}, '>', 1e6, 'with its rate');
+is($r->{truncated}, JSON::PP::true, 'and the body is not kept');
 
 # What a user may not do.
 my ($code, $e) = ask({ type => 'bandwidth', target => 'nobody' });

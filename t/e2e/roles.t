@@ -9,6 +9,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use IO::Socket::INET;
 use JSON::PP;
+use Live;
 use Sonde;
 use Test::More;
 
@@ -16,7 +17,14 @@ my %LEAST = map { my ($route, $role) = /^(\S+ \S+) (\S+)$/ or die $_; ($route =>
   grep { /\S/ } split /\n/, <<'TABLE';
 POST /v1/measurements user
 GET /v1/measurements/{id} public
-GET /v1/measurements/{id}/explain admin
+GET /v1/measurements viewer
+GET /v1/measurements/{id}/explain operator
+DELETE /v1/measurements/{id} user
+POST /v1/measurements/{id}/rerun user
+GET /v1/results operator
+GET /v1/export operator
+GET /v1/series operator
+GET /v1/stats viewer
 GET /v1/probes public
 GET /v1/plugins public
 POST /v1/plugins/reload admin
@@ -24,6 +32,7 @@ POST /v1/plugins/reload/{id} admin
 GET /v1/policies viewer
 GET /v1/policies/{id} viewer
 PUT /v1/policies/{id} admin
+DELETE /v1/policies/{id}/shadow admin
 POST /v1/policies/{id}/rollback admin
 POST /v1/policies/{id}/simulate admin
 POST /v1/nodes/register public
@@ -31,6 +40,14 @@ GET /v1/nodes viewer
 GET /v1/nodes/{id} viewer
 PATCH /v1/nodes/{id} operator
 DELETE /v1/nodes/{id} operator
+PATCH /v1/nodes/{id}/config operator
+POST /v1/nodes/{id}/sync operator
+POST /v1/nodes/{id}/rotate-key operator
+POST /v1/nodes/{id}/ban operator
+DELETE /v1/nodes/{id}/ban operator
+GET /v1/nodes/{id}/logs operator
+POST /v1/nodes/{id}/restart-runner operator
+POST /v1/nodes/{id}/self-test operator
 POST /v1/registration-tokens operator
 GET /v1/registration-tokens operator
 DELETE /v1/registration-tokens/{id} operator
@@ -69,6 +86,11 @@ GET /v1/schedules/{id} operator
 PATCH /v1/schedules/{id} operator
 DELETE /v1/schedules/{id} operator
 GET /v1/events operator
+POST /v1/events/{id}/ack operator
+GET /v1/problems operator
+GET /v1/silences operator
+POST /v1/silences operator
+DELETE /v1/silences/{id} operator
 GET /health public
 GET /ready public
 GET /metrics public
@@ -205,5 +227,30 @@ for my $caller (sort grep { defined $token{$_} && $_ ne 'node_key' } keys %token
   my $got = hello($sock, encode_json({ type => 'hello', node => $node, key => $token{$caller},
     version => '1', capacity => 1, wall_ms => 1, plugins => { plugins => [] } }));
   like($got, qr/^44\d\d$/, "the credential of $caller opens no node's session");
+}
+# ---- topics of /v1/live
+my %TOPIC = (results => 'operator', nodes => 'viewer', events => 'operator', stats => 'viewer',
+  measurement => 'public', secrets => 'nobody');
+for my $caller (sort keys %token) {
+  my $l = Live->new($s, token => undef);
+  if (defined $token{$caller}) {
+    $l->say({ op => 'auth', token => $token{$caller} });
+    my $said = $l->next(20);
+    if ($caller =~ /^(expired|nonsense|node_key)$/) {
+      is($said->{closed}, 4401, "$caller gets no live session");
+      next;
+    }
+    is($said->{ok}, 'auth', "$caller opens a live session") or next;
+  }
+  for my $topic (sort keys %TOPIC) {
+    my $least = $TOPIC{$topic};
+    my $rank = $caller eq 'reader' ? 5 : $rank{$caller};
+    my $want = $least eq 'nobody' ? 'topics are' : $rank >= $RANK{$least} ? 'subscribe' :
+      $caller eq 'none' ? 'Send a token' : 'may not hear';
+    $l->say({ op => 'subscribe', id => $topic, topic => $topic,
+      $topic eq 'measurement' ? (measurement => '01arz3ndektsv4rrffq69g5fav') : () });
+    my ($first) = grep { ($_->{id} || '') eq $topic } $l->until(20, sub { ($_[0]{id} || '') eq $topic });
+    like($first->{ok} // $first->{error} // '', qr/$want/, "$caller and the topic $topic");
+  }
 }
 done_testing;

@@ -98,6 +98,22 @@ my $text = $s->get('/metrics')->{content};
 like($text, qr/^sonde_results_refused_total 0$/m, 'no hole in any sequence');
 my $run = member('all', 'node-eu');
 
+# Due times lie exactly on the grid: whole intervals from 1970 and the phase, whenever they were run.
+sub on_grid {
+  my ($name, $seconds) = @_;
+  my (%seen, @off);
+  my $end = time + $seconds;
+  while (time < $end) {
+    for my $m (active($name)) {
+      my ($s, $ms) = ($m->{lastDueAt} // '') =~ /:(\d\d)\.(\d\d\d)Z$/ or next;
+      $seen{"$m->{name} $m->{lastDueAt}"} = 1;
+      push @off, "$m->{name} $m->{lastDueAt}" if $ms != sprintf '%.0f', 1000 * $m->{phaseS};
+    }
+    sleep 0.2;
+  }
+  return (scalar(keys %seen), @off);
+}
+
 # A run is a measurement that nobody asked for; its id comes from schedule, node and due time.
 my $due = $run->{lastDueAt};
 my $one = $s->get("/v1/measurements/$run->{lastRun}")->{json};
@@ -114,10 +130,27 @@ is($patched->{status}, 200, 'changed') or diag $patched->{content};
 is($patched->{json}{revision}, 3, 'with a new revision');
 my $count = schedule('all')->{received};
 ok(received('all', $count + 3), 'and it runs again');
+$s->patch('/v1/schedules/all', { interval => '1s' });
+sleep 2;
+my ($times, @off) = on_grid('all', 10);
+is("@off", '', 'no due time is off its grid in ten seconds');
+cmp_ok($times, '>=', 27, "and none is left out: $times of 30");
 $s->patch('/v1/schedules/all', { interval => "${_}s" }) && sleep 1.3 for 1, 3, 1, 2;
 $s->post('/v1/schedules/all/pause');
 sleep 2;
 is(member('all', $_)->{missing}, 0, "$_: changes while it runs lose nothing") for qw(node-eu node-ap);
+# Often and at any moment: what is due while a change is on its way counts once, too.
+for my $i (1 .. 16) {
+  $s->patch('/v1/schedules/all', { interval => '1s', target => "t$i", paused => $i % 4 ? undef : JSON::PP::true });
+  sleep 0.31 + 0.07 * ($i % 5);
+}
+sleep 2;
+for my $name (qw(node-eu node-ap)) {
+  my $m = member('all', $name);
+  is($m->{missing}, 0, "$name: sixteen changes lose nothing");
+  is($m->{received}, $m->{expected}, 'and nothing is there that was not expected')
+    or diag encode_json($m);
+}
 $s->post('/v1/schedules/all/resume');
 my $now = $s->post('/v1/schedules/all/run');
 is($now->{status}, 202, 'run now');

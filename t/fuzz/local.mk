@@ -163,3 +163,13 @@ t_fuzz_credential_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/credential/access t/fuzz/seeds/credential/refresh \
 	t/fuzz/seeds/credential/scopes
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/facts_fuzz
+t_fuzz_facts_fuzz_SOURCES = t/fuzz/facts_fuzz.c
+t_fuzz_facts_fuzz_LDADD = core/controller/libcontroller.a core/base/libbase.a $(SODIUM_LIBS)
+t_fuzz_facts_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/facts/ping
+EXTRA_DIST += t/fuzz/seeds/wire/answer t/fuzz/seeds/wire/beat t/fuzz/seeds/wire/command \
+	t/fuzz/seeds/wire/config t/fuzz/seeds/wire/configured t/fuzz/seeds/wire/health \
+	t/fuzz/seeds/wire/hello t/fuzz/seeds/wire/key t/fuzz/seeds/wire/keyed t/fuzz/seeds/wire/welcome

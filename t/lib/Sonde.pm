@@ -70,11 +70,15 @@ sub spawn {
 
 sub program { return $_[0] eq 'sonde-runner' ? "$bld/sonde-runner" : "$bld/$_[0]" }
 
+# The dashboard when it was built, and else the plain page.
+sub web_root { return -f "$src/web/dist/app.js" ? "$src/web/dist" : "$src/web/plain" }
+
 sub controller_command {
   my ($self, @extra) = @_;
   return (program('sonde-controller'), '--listen', "$self->{host}:$self->{port}", '--state',
     "$self->{dir}/controller", '--plugins', $self->{plugins}, '--runner', program('sonde-runner'),
-    '--policies', $self->{policies} || "$src/policies", '--lua', "$src/lua", '--web', "$src/web", '--guard-allow', 'private', '--beat', '1',
+    '--policies', $self->{policies} || "$src/policies", '--lua', "$src/lua", '--web', web_root(),
+    '--guard-allow', 'private', '--beat', '1',
     '--admin-token-file', "$self->{dir}/admin.token", @extra);
 }
 
@@ -104,11 +108,11 @@ sub start_node {
     chmod 0600, $file;
   }
   my %flags = (name => $name, region => 'eu-west', country => 'DE', city => 'Frankfurt',
-    continent => 'EU', 'link-backoff-min' => '50ms', 'link-backoff-max' => '500ms',
+    continent => 'EU', 'api-listen' => '', 'link-backoff-min' => '50ms', 'link-backoff-max' => '500ms',
     %{ $o{flags} || {} });
   my @argv = (program('sonde-node'), '--controller', $self->url, '--state', "$self->{dir}/$name",
     '--token-file', $file, '--plugins', $self->{plugins}, '--runner', program('sonde-runner'),
-    '--guard-allow', 'private', map { ("--$_", $flags{$_}) } sort keys %flags);
+    '--guard-allow', 'private', map { ("--$_", $flags{$_}) } grep { defined $flags{$_} } sort keys %flags);
   # A node of the lab lives in its own network namespace.
   unshift @argv, 'ip', 'netns', 'exec', $o{netns} if $o{netns};
   $self->spawn($name, @argv);
@@ -184,6 +188,12 @@ sub kill {
   CORE::kill $signal, $pid;
   waitpid $pid, 0;
   return $?;
+}
+
+sub sanitized {
+  my ($self) = @_;
+  open my $f, '<', "/proc/$self->{pids}{controller}/maps" or return 0;
+  return scalar grep { /libasan|clang_rt/ } <$f>;
 }
 
 sub children {

@@ -7,14 +7,14 @@
 #include "tap.h"
 
 /* 1 MB in packets of 1,448 bytes at `rate`, after a burst of 32 kB at ten times that. */
-static struct bw_meter arrivals(double rate, unsigned packets)
+static struct rate_meter arrivals(double rate, unsigned packets)
 {
-	struct bw_meter m = { 0 };
+	struct rate_meter m = { 0 };
 	double at = 1e9;
 
 	for (unsigned i = 0; i < packets; i++) {
 		at += 1448 * 8e9 / (i < 22 ? rate * 10 : rate);
-		bw_meter_add(&m, (int64_t)at, 1448);
+		rate_meter_add(&m, (int64_t)at, 1448);
 	}
 	return m;
 }
@@ -26,29 +26,29 @@ static bool within(double got, double wanted, double percent)
 
 static void rate_ignores_the_burst(void)
 {
-	struct bw_meter m = arrivals(100e6, 690);
+	struct rate_meter m = arrivals(100e6, 690);
 
-	EXPECT(within(bw_meter_rate(&m), 100e6, 0.5));
-	EXPECT(bw_meter_mean(&m) > 102e6);
+	EXPECT(within(rate_meter_steady(&m), 100e6, 0.5));
+	EXPECT(rate_meter_mean(&m) > 102e6);
 }
 
 static void rate_over_many_arrivals(void)
 {
-	struct bw_meter m = arrivals(1e9, 100000);
+	struct rate_meter m = arrivals(1e9, 100000);
 
-	EXPECT(within(bw_meter_rate(&m), 1e9, 0.5));
-	EXPECT(m.count <= BW_SAMPLES);
+	EXPECT(within(rate_meter_steady(&m), 1e9, 0.5));
+	EXPECT(m.count <= RATE_SAMPLES);
 }
 
 static void rate_of_little_is_the_mean(void)
 {
-	struct bw_meter none = { 0 }, one = { 0 };
+	struct rate_meter none = { 0 }, one = { 0 };
 
-	EXPECT(bw_meter_rate(&none) == 0);
-	bw_meter_add(&one, 5, 1000);
-	EXPECT(bw_meter_rate(&one) == 0);
-	bw_meter_add(&one, 1005, 125);
-	EXPECT(within(bw_meter_rate(&one), 1e9, 0.1));
+	EXPECT(rate_meter_steady(&none) == 0);
+	rate_meter_add(&one, 5, 1000);
+	EXPECT(rate_meter_steady(&one) == 0);
+	rate_meter_add(&one, 1005, 125);
+	EXPECT(within(rate_meter_steady(&one), 1e9, 0.1));
 }
 
 static bool hello(const char *line, struct bw_hello *h)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "connect/address.h"
+#include "connect/errno.h"
 #include "connect/bytes.h"
 #include "connect/pattern.h"
 #include "ntp/packet.h"

@@ -26,12 +26,13 @@ sub write_file {
 my $manual = slurp(srcdir() . '/doc/policies.md');
 my ($policies, $n) = ('', 0);
 my $first;
-while ($manual =~ /^```lua( test)?\n(.*?)^```$/gms) {
+while ($manual =~ /^```lua( test(?: above)?)?\n(.*?)^```$/gms) {
   my ($test, $text) = ($1, $2);
   if ($test) {
-    write_file("$dir/example1.t.lua", $text);
-    my $out = qx($tool test $dir/example1.lua);
-    is($?, 0, 'the tests of the manual pass') or diag $out;
+    my $of = $test =~ /above/ ? $n : 1;
+    write_file("$dir/example$of.t.lua", $text);
+    my $out = qx($tool test $dir/example$of.lua);
+    is($?, 0, "the tests of example $of pass") or diag $out;
     next;
   }
   my $file = "$dir/example" . ++$n . '.lua';

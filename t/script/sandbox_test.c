@@ -313,10 +313,12 @@ static void bytecode_is_refused(void)
 
 static const char *const allowed[] = {
 	"assert", "error", "ipairs", "lb", "lb.above", "lb.below", "lb.by_priority",
-	"lb.cidr_match", "lb.distance", "lb.ends_with", "lb.equal", "lb.first", "lb.glob", "lb.has", "lb.hash",
-	"lb.join", "lb.least", "lb.mesh", "lb.mix", "lb.most", "lb.nearest", "lb.random", "lb.round_robin",
-	"lb.sample", "lb.split", "lb.spread_by", "lb.starts_with", "lb.top", "lb.two_choices",
-	"lb.unique", "lb.values", "lb.weighted", "lb.within", "lb.without", "math", "math.abs", "math.acos", "math.asin",
+	"lb.cidr_match", "lb.clear", "lb.deepen", "lb.distance", "lb.ends_with", "lb.equal", "lb.first", "lb.glob", "lb.has", "lb.hash",
+	"lb.join", "lb.least", "lb.mesh", "lb.mix", "lb.most", "lb.nearest", "lb.raise", "lb.random",
+	"lb.remember", "lb.round_robin",
+	"lb.sample", "lb.split", "lb.spread_by", "lb.starts_with", "lb.tally", "lb.top",
+	"lb.two_choices",
+	"lb.unique", "lb.values", "lb.weighted", "lb.window", "lb.within", "lb.without", "math", "math.abs", "math.acos", "math.asin",
 	"math.atan", "math.ceil", "math.cos", "math.deg", "math.exp", "math.floor", "math.fmod",
 	"math.huge", "math.log", "math.max", "math.maxinteger", "math.min", "math.mininteger",
 	"math.modf", "math.pi", "math.rad", "math.sin", "math.sqrt", "math.tan", "math.tointeger",

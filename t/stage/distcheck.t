@@ -16,9 +16,26 @@ delete @ENV{qw(SONDE_FAULTS MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES top_srcdir 
 $ENV{SONDE_KILLS} ||= 4;
 $ENV{SONDE_PARTITION} ||= 3;
 my $log = "$build/distcheck.log";
+
+# What failed comes first, each with the comments below it: a log that is cut keeps its beginning.
+sub failures {
+  my (@lines) = @_;
+  my @out;
+  for my $i (0 .. $#lines) {
+    next unless $lines[$i] =~ /^\s*not ok|\bWstat: [1-9]|\berror: |\*\*\* |^Bailout/;
+    push @out, $lines[$i];
+    for my $next (@lines[$i + 1 .. ($i + 8 > $#lines ? $#lines : $i + 8)]) {
+      last unless $next =~ /^\s*#(?! Subtest)/;
+      push @out, $next;
+    }
+  }
+  return @out > 60 ? @out[0 .. 59] : @out;
+}
+
 run_all(1, [{ log => $log, cmd => ['make', '-C', $build, '-j2', 'distcheck'] }], sub {
   my (undef, $rc) = @_;
   my @lines = split /\n/, slurp($log);
   ok($rc == 0 && grep({ /archives ready for distribution/ } @lines), 'make distcheck')
-    or diag(join "\n", @lines > 60 ? @lines[-60 .. -1] : @lines, "the whole log is $log");
+    or diag(join "\n", failures(@lines), 'and its end:',
+      @lines > 12 ? @lines[-12 .. -1] : @lines, "the whole log is $log");
 });

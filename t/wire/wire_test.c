@@ -3,6 +3,7 @@
  * path. */
 #include <sonde/plugin.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "tap.h"
@@ -238,7 +239,33 @@ static void types_and_reload(void)
 	teardown();
 }
 
-TAP_MAIN(CASE(results_survive_a_round_trip), CASE(tasks_and_frames),
+static void the_life_of_a_node(void)
+{
+	struct sonde_msg in = { .kind = SONDE_MSG_ANSWER,
+		                .answer = { .id = 7, .next = 9, .text = SONDE_TEXT("a\n\"b\"\n") } };
+	struct sonde_msg out;
+
+	setup();
+	sonde_msg_encode(&buf, &in);
+	EXPECT_INT(sonde_msg_decode(decoder, buf.data, buf.len, &out, &error), 0);
+	EXPECT(out.answer.id == 7 && out.answer.next == 9 && out.answer.text.len == 6);
+	EXPECT(!memcmp(out.answer.text.s, "a\n\"b\"\n", 6));
+	EXPECT_INT(decode("{\"t\":\"config\",\"version\":3,\"settings\":{\"capacity\":1}}", &out), 0);
+	EXPECT(out.config.version == 3 && out.config.settings.len == 14);
+	EXPECT_INT(decode("{\"t\":\"config\",\"version\":3,\"settings\":[]}", &out), SONDE_EINVAL);
+	EXPECT_STR(error.path, "settings");
+	EXPECT_INT(decode("{\"t\":\"key\",\"serial\":3,\"key\":\"k\"}", &out), 0);
+	EXPECT(out.key.serial == 3 && out.key.key.len == 1);
+	EXPECT_INT(decode("{\"t\":\"keyed\",\"serial\":3,\"problem\":\"p\"}", &out), 0);
+	EXPECT(out.confirm.serial == 3 && out.confirm.problem.len == 1);
+	EXPECT_INT(decode("{\"t\":\"command\",\"id\":1,\"what\":\"logs\",\"lines\":-1}", &out), SONDE_EINVAL);
+	EXPECT_STR(error.path, "lines");
+	EXPECT_INT(decode("{\"t\":\"health\",\"report\":{\"icmp\":{}}}", &out), 0);
+	EXPECT_INT(out.report.len, 11);
+	teardown();
+}
+
+TAP_MAIN(CASE(the_life_of_a_node), CASE(results_survive_a_round_trip), CASE(tasks_and_frames),
          CASE(types_and_reload),
          CASE(bad_messages_name_their_place), CASE(strict_json_check),
          CASE(schedules_survive_a_round_trip), CASE(large_bodies_are_linear))

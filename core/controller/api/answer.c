@@ -6,22 +6,40 @@
 
 enum { HEADERS_MAX = 24 };
 
-void answer_reply(struct controller *c, struct sonde_req *req, const struct sonde_reply *given)
+/* What every answer has, into headers; counted and recorded. */
+static void begin(struct controller *c, struct sonde_req *req, struct sonde_reply *r,
+                  struct sonde_header headers[HEADERS_MAX + 2])
 {
 	struct trace *t = sonde_req_room(req);
-	struct sonde_header headers[HEADERS_MAX + 2];
-	struct sonde_reply r = *given;
 	unsigned n = 0;
 
-	for (const struct sonde_header *h = given->headers; h && h->name && n < HEADERS_MAX; h++)
+	for (const struct sonde_header *h = r->headers; h && h->name && n < HEADERS_MAX; h++)
 		headers[n++] = *h;
 	if (*t->id)
 		headers[n++] = (struct sonde_header){ "X-Request-Id", t->id };
 	headers[n].name = NULL;
-	r.headers = headers;
-	c->requests.by_class[r.status / 100 < 6 ? r.status / 100 : 0]++;
-	audit_end(c, t, r.status);
+	r->headers = headers;
+	c->requests.by_class[r->status / 100 < 6 ? r->status / 100 : 0]++;
+	audit_end(c, t, r->status);
+}
+
+void answer_reply(struct controller *c, struct sonde_req *req, const struct sonde_reply *given)
+{
+	struct sonde_header headers[HEADERS_MAX + 2];
+	struct sonde_reply r = *given;
+
+	begin(c, req, &r, headers);
 	sonde_req_reply(req, &r);
+}
+
+void answer_stream(struct controller *c, struct sonde_req *req, const struct sonde_reply *head,
+                   const struct sonde_stream *stream)
+{
+	struct sonde_header headers[HEADERS_MAX + 2];
+	struct sonde_reply r = *head;
+
+	begin(c, req, &r, headers);
+	sonde_req_stream(req, &r, stream);
 }
 
 void answer_json(struct controller *c, struct sonde_req *req, unsigned status, struct sonde_buf *body,

@@ -55,14 +55,38 @@ void answer_later(struct controller *, struct sonde_req *, unsigned seconds);
 /* The answer itself: counted, recorded where its route asks for it, with the request's id. All
  * other answers end here. */
 void answer_reply(struct controller *, struct sonde_req *, const struct sonde_reply *);
+/* The same for a body that is made piece by piece. */
+void answer_stream(struct controller *, struct sonde_req *, const struct sonde_reply *head,
+                   const struct sonde_stream *);
 
 /* The body as an object, or NULL after a 400 was sent. */
 json_t *call_body(struct call *);
 /* Value of a query parameter, percent-decoded, into out; false when absent. */
 bool call_query(const struct call *, const char *name, char *out, size_t room);
 
+/* Value of `wait` ("10s", "500ms", seconds) in milliseconds, 0 when absent; false after a 400. */
+bool call_wait(struct call *, int64_t *ms);
+/* A time (RFC 3339, or milliseconds since 1970) of the query; fallback when absent; false after a
+ * 400. */
+bool call_time(struct call *, const char *name, int64_t fallback, int64_t *ms);
+/* A whole number of the query, the same way. */
+bool call_number(struct call *, const char *name, int64_t min, int64_t max, int64_t fallback,
+                 int64_t *out);
+
+/* Answers with a measurement as it is, or 404. */
+void measurement_answer(struct controller *, struct sonde_req *, const struct sonde_id *,
+                        unsigned status);
+/* The same object as the value of key; false when there is none. */
+bool measurement_put(struct controller *, const struct sonde_id *, const char *key,
+                     struct sonde_json *);
+/* Members of GET /v1/stats into an open object. */
+void stats_put(struct controller *, struct sonde_json *);
 /* As POST /v1/measurements with this body, which is taken: one measurement, or an array of them. */
 void measurements_submit(struct call *, json_t *body);
+
+/* A measurement of the controller's own: checked, placed and stored as one by request; takes the body.
+ * SONDE_OK with its id, which exists once the store has it; a sentence otherwise. */
+int measurements_start(struct controller *, json_t *body, struct sonde_id *, struct sonde_error *);
 
 /* A schedule as an object: `full` with its nodes. */
 void schedule_describe(struct controller *, struct schedule *, bool full, struct sonde_json *);
@@ -77,16 +101,36 @@ void api_run_schedule(struct call *);
 void api_pause_schedule(struct call *);
 void api_resume_schedule(struct call *);
 void api_list_events(struct call *);
+void api_list_problems(struct call *);
+void api_ack_event(struct call *);
+void api_list_silences(struct call *);
+void api_create_silence(struct call *);
+void api_delete_silence(struct call *);
 void api_register_node(struct call *);
 void api_list_nodes(struct call *);
 void api_get_node(struct call *);
 void api_patch_node(struct call *);
 void api_delete_node(struct call *);
+void api_configure_node(struct call *);
+void api_sync_node(struct call *);
+void api_rotate_key(struct call *);
+void api_ban_node(struct call *);
+void api_unban_node(struct call *);
+void api_node_logs(struct call *);
+void api_restart_runner(struct call *);
+void api_self_test(struct call *);
 void api_create_token(struct call *);
 void api_list_tokens(struct call *);
 void api_delete_token(struct call *);
 void api_create_measurement(struct call *);
 void api_get_measurement(struct call *);
+void api_list_measurements(struct call *);
+void api_cancel_measurement(struct call *);
+void api_rerun_measurement(struct call *);
+void api_stats(struct call *);
+void api_series(struct call *);
+void api_list_results(struct call *);
+void api_export_results(struct call *);
 void api_explain_measurement(struct call *);
 void api_list_probes(struct call *);
 void api_list_plugins(struct call *);
@@ -120,6 +164,7 @@ void api_get_limits(struct call *);
 void api_list_audit(struct call *);
 void api_get_policy(struct call *);
 void api_put_policy(struct call *);
+void api_end_shadow(struct call *);
 void api_rollback_policy(struct call *);
 void api_simulate_policy(struct call *);
 void api_health(struct call *);

@@ -30,9 +30,15 @@ static void put_probe(const struct controller *c, const struct record *r, uint32
 
 static void put_in_progress(const struct task *t, const char *key, struct sonde_json *j)
 {
+	const struct sonde_text *type = &t->measurement->record.type;
+
 	sonde_json_open(j, key, '{');
 	sonde_json_str(j, "status", "in-progress");
-	sonde_json_str(j, "rawOutput", t && t->progress ? t->progress : "");
+	sonde_json_str(j, "rawOutput", t->progress ? t->progress : "");
+	if (type->len == 4 && !memcmp(type->s, "http", 4)) {
+		sonde_json_str(j, "rawHeaders", "");
+		sonde_json_str(j, "rawBody", "");
+	}
 	sonde_json_close(j);
 }
 
@@ -48,7 +54,7 @@ static void put_lost(const char *key, struct sonde_json *j)
 }
 
 struct view {
-	const struct controller *c;
+	struct controller *c;
 	struct sonde_read *read;
 	struct sonde_id id;
 	struct record record;
@@ -107,13 +113,30 @@ static void put_decision(const struct record *r, struct sonde_json *j)
 	sonde_json_close(j);
 }
 
-static void put_all(struct view *v, struct sonde_json *j)
+/* ipVersion is not the plugin's: it stands beside the options, and 4 is what there is without it. */
+static void put_options(const struct record *r, struct sonde_json *j)
+{
+	bool version = r->ip_version == 6 && !memchr(r->target.s, ':', r->target.len);
+
+	if (r->options.len <= 2 && !version)
+		return;
+	sonde_json_open(j, "measurementOptions", '{');
+	if (r->options.len > 2) { /* ours, without spaces: {members} */
+		sonde_buf_add(j->buf, r->options.s + 1, r->options.len - 2);
+		j->comma = true;
+	}
+	if (version)
+		sonde_json_int(j, "ipVersion", 6);
+	sonde_json_close(j);
+}
+
+static void put_all(struct view *v, const char *key, struct sonde_json *j)
 {
 	const struct record *r = &v->record;
 	char id[SONDE_ID_TEXT];
 
 	sonde_id_format(&v->id, id);
-	sonde_json_open(j, NULL, '{');
+	sonde_json_open(j, key, '{');
 	sonde_json_str(j, "id", id);
 	sonde_json_text(j, "type", r->type.s, r->type.len);
 	sonde_json_text(j, "target", r->target.s, r->target.len);
@@ -126,8 +149,7 @@ static void put_all(struct view *v, struct sonde_json *j)
 		sonde_json_int(j, "limit", r->limit);
 	if (r->timeout_given)
 		sonde_json_int(j, "timeout", r->timeout_ms / 1000);
-	if (r->options.len > 2)
-		sonde_json_raw(j, "measurementOptions", r->options.s, r->options.len);
+	put_options(r, j);
 	if (r->schedule.len == sizeof(struct sonde_id)) {
 		struct sonde_id schedule;
 		memcpy(&schedule, r->schedule.s, sizeof(schedule));
@@ -150,9 +172,9 @@ static uint64_t fnv(const char *p, size_t n)
 	return h;
 }
 
-static void reply(struct call *call, struct sonde_buf *b, const struct view *v)
+static void reply(const struct view *v, struct sonde_req *req, unsigned status, struct sonde_buf *b)
 {
-	char etag[48], seen[64];
+	char etag[48], seen[512];
 	bool old = !v->open && sonde_wall_ms() - v->updated_ms > 180000;
 	const struct sonde_header headers[] = {
 		{ "ETag", etag },
@@ -162,41 +184,72 @@ static void reply(struct call *call, struct sonde_buf *b, const struct view *v)
 	};
 
 	snprintf(etag, sizeof(etag), "W/\"%zx-%016" PRIx64 "\"", b->len, fnv(b->data, b->len));
-	if (sonde_req_header(call->req, "if-none-match", seen, sizeof(seen)) > 0 &&
-	    !strcmp(seen, etag)) {
+	if (sonde_req_header(req, "if-none-match", seen, sizeof(seen)) > 0 && strstr(seen, etag)) {
 		sonde_buf_deinit(b);
-		answer_reply(call->c, call->req, &(struct sonde_reply){ .status = 304, .headers = headers });
+		answer_reply(v->c, req, &(struct sonde_reply){ .status = 304, .headers = headers });
 		return;
 	}
-	answer_json(call->c, call->req, 200, b, headers);
+	answer_json(v->c, req, status, b, headers);
+}
+
+static int find(struct view *v)
+{
+	struct sonde_slice value;
+
+	int rc = sonde_read_get(v->read, SONDE_TABLE_MEASUREMENTS,
+	                        (struct sonde_slice){ v->id.b, sizeof(v->id.b) }, &value);
+	return rc == SONDE_OK ? record_read(&v->record, value.data, value.len) : rc;
+}
+
+static bool put_measurement(struct view *v, const char *key, struct sonde_json *j)
+{
+	if (sonde_read_begin(v->c->store, &v->read) != SONDE_OK)
+		return false;
+	bool found = find(v) == SONDE_OK;
+	if (found) {
+		v->open = tasks_find(&v->c->tasks, &v->id);
+		v->updated_ms = sonde_id_wall_ms(&v->id);
+		put_all(v, key, j);
+	}
+	sonde_read_end(v->read);
+	return found;
+}
+
+bool measurement_put(struct controller *c, const struct sonde_id *id, const char *key,
+                     struct sonde_json *j)
+{
+	struct view v = { .c = c, .id = *id };
+
+	return put_measurement(&v, key, j);
+}
+
+void measurement_answer(struct controller *c, struct sonde_req *req, const struct sonde_id *id,
+                        unsigned status)
+{
+	struct view v = { .c = c, .id = *id };
+	struct sonde_buf b;
+	struct sonde_json j;
+
+	sonde_buf_init(&b, REPLY_MAX);
+	sonde_json_init(&j, &b);
+	if (put_measurement(&v, NULL, &j)) {
+		reply(&v, req, status, &b);
+		return;
+	}
+	sonde_buf_deinit(&b);
+	answer_error(c, req, 404, "not_found", "Couldn't find the requested measurement.", NULL, NULL);
 }
 
 void api_get_measurement(struct call *call)
 {
-	struct view v = { .c = call->c };
-	struct sonde_slice value;
-	struct sonde_buf b;
-	struct sonde_json j;
+	struct sonde_id id;
+	int64_t wait;
 
-	if (!sonde_id_parse(call->param, strlen(call->param), &v.id) ||
-	    sonde_read_begin(call->c->store, &v.read) != SONDE_OK) {
-		answer_not_found(call, "measurement");
+	if (!call_wait(call, &wait))
 		return;
-	}
-	int rc = sonde_read_get(v.read, SONDE_TABLE_MEASUREMENTS,
-	                        (struct sonde_slice){ v.id.b, sizeof(v.id.b) }, &value);
-	if (rc == SONDE_OK)
-		rc = record_read(&v.record, value.data, value.len);
-	if (rc != SONDE_OK) {
-		sonde_read_end(v.read);
+	if (!sonde_id_parse(call->param, strlen(call->param), &id))
 		answer_not_found(call, "measurement");
-		return;
-	}
-	v.open = tasks_find(&call->c->tasks, &v.id);
-	v.updated_ms = sonde_id_wall_ms(&v.id);
-	sonde_buf_init(&b, REPLY_MAX);
-	sonde_json_init(&j, &b);
-	put_all(&v, &j);
-	sonde_read_end(v.read);
-	reply(call, &b, &v);
+	else if (!wait || !tasks_find(&call->c->tasks, &id) ||
+	         !waits_add(&call->c->waits, call->req, &id, wait, 200))
+		measurement_answer(call->c, call->req, &id, 200);
 }

@@ -18,6 +18,7 @@ struct submission {
 	struct controller *c;
 	struct sonde_req *req;
 	bool batch;
+	int64_t wait_ms; /* 0 = answer when it is stored */
 	unsigned count;
 	struct quota quota;
 	struct sonde_id spent; /* key of the ledger entry; its value, empty when no credit was */
@@ -72,28 +73,45 @@ static void put_created(struct sonde_json *j, const struct measurement *m)
 
 static void answer(struct submission *s)
 {
+	if (!s->req) /* nobody asked */
+		return;
 	char location[64] = "/v1/measurements/";
-	struct sonde_header headers[QUOTA_HEADERS + 3] = { { "Cache-Control", "private, no-store" },
+	char cost[24] = "";
+	struct sonde_header headers[QUOTA_HEADERS + 4] = { { "Cache-Control", "private, no-store" },
 		                                           { "Location", location } };
 	const struct sonde_header *limits = quota_headers(&s->quota);
 	unsigned n = s->batch ? 1 : 2;
 	struct sonde_buf b;
 	struct sonde_json j;
+	unsigned tests = 0;
 
 	sonde_buf_init(&b, BATCH_MAX * 80);
 	sonde_json_init(&j, &b);
 	if (s->batch)
 		sonde_json_open(&j, NULL, '[');
-	for (unsigned i = 0; i < s->count; i++)
+	for (unsigned i = 0; i < s->count; i++) {
 		put_created(&j, s->made[i].m);
+		tests += record_probes(&s->made[i].m->record);
+	}
+	snprintf(cost, sizeof(cost), "%u", tests);
 	if (s->batch)
 		sonde_json_close(&j);
 	else
 		sonde_id_format(&s->made[0].m->id, location + strlen(location));
+	if (s->quota.unlimited)
+		headers[n++] = (struct sonde_header){ "X-Request-Cost", cost };
 	while (limits->name)
 		headers[n++] = *limits++;
 	headers[n].name = NULL;
 	answer_json(s->c, s->req, 202, &b, headers);
+}
+
+static void open_one(struct controller *c, struct measurement *m)
+{
+	if (tasks_open(&c->tasks, m) != SONDE_OK)
+		measurement_free(m);
+	else if (m->record.reused)
+		tasks_close_absent(&c->tasks, m);
 }
 
 static void done(struct sonde_job *job, int status)
@@ -101,26 +119,37 @@ static void done(struct sonde_job *job, int status)
 	struct submission *s = (struct submission *)job;
 
 	if (status != SONDE_OK) {
-		answer_busy(s->c, s->req, status);
+		if (s->req)
+			answer_busy(s->c, s->req, status);
 		submission_free(s);
 		return;
 	}
 	SONDE_EDGE("measurement.stored");
-	answer(s);
+	bool waits = s->wait_ms && waits_add(&s->c->waits, s->req, &s->made[0].m->id,
+	                                     s->wait_ms, 202);
+	if (!waits)
+		answer(s);
 	SONDE_EDGE("measurement.answered");
 	for (unsigned i = 0; i < s->count; i++) {
 		struct made *one = &s->made[i];
 		if (one->trace)
 			decisions_put(&s->c->decisions, &one->m->id, one->trace, one->trace_len);
 		free(one->trace);
-		if (tasks_open(&s->c->tasks, one->m) != SONDE_OK)
-			measurement_free(one->m);
+		open_one(s->c, one->m);
 	}
 	sonde_buf_deinit(&s->entry);
 	free(s);
 }
 
 /* ---- from request to record ---- */
+
+/* 0 where it is what it would be without the member. */
+static unsigned shown_limit(const struct measurement_request *r)
+{
+	unsigned usual = r->reuse_count ? 0 : r->location_count ? r->location_count : 1;
+
+	return r->limit_given && r->limit != usual ? r->limit : 0;
+}
 
 /* Options with secrets: encrypted into the record, in clear only in memory. */
 static char *seal(struct controller *c, const struct sonde_buf *secrets, struct sonde_text *out)
@@ -146,8 +175,9 @@ static void keep_secrets(struct measurement *m, const struct sonde_buf *secrets)
 
 static struct measurement *make(struct controller *c, const struct measurement_request *r,
                                 const struct placement_answer *a, uint64_t seed,
-                                struct user *user)
+                                const struct quota *q)
 {
+	const char *owner = q->user ? q->user->facts.id : q->unlimited ? "" : RECORD_ANONYMOUS;
 	uint8_t nodes[2 * PLACE_MAX * 16];
 	struct sonde_buf bytes;
 	struct sonde_id id;
@@ -158,7 +188,7 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 	for (unsigned i = 0; r->peer && i < a->count; i++)
 		memcpy(nodes + (a->count + i) * 16, r->peer->id.b, 16);
 	if (r->locations_json)
-		locations = json_dumps(r->locations_json, JSON_COMPACT | JSON_ENCODE_ANY);
+		locations = json_dumps(r->locations_json, JSON_COMPACT);
 	struct record record = {
 		.type = { r->type->name, strlen(r->type->name) },
 		.target = { r->target, strlen(r->target) },
@@ -167,10 +197,11 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 		.policy = { r->policy, strlen(r->policy) },
 		.reason = { a->reason, strlen(a->reason) },
 		.policy_version = a->version, .seed = seed, .decided_us = a->took_us,
-		.limit = r->limit_given ? r->limit : 0, .timeout_ms = r->timeout_ms,
+		.limit = shown_limit(r), .timeout_ms = r->timeout_ms,
 		.timeout_given = r->timeout_given, .ip_version = r->ip_version,
 		.progress = r->progress, .fallback = a->fallback, .pairs = r->peer != NULL,
-		.owner = { user ? user->facts.id : "", user ? strlen(user->facts.id) : 0 },
+		.priority = (uint8_t)r->priority, .reused = r->reuse_count > 0,
+		.owner = { owner, strlen(owner) },
 		.count = r->peer ? 2 * a->count : a->count, .nodes = nodes,
 		.params = { r->policy_params, r->policy_params ? strlen(r->policy_params) : 0 },
 	};
@@ -185,8 +216,8 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 		sonde_buf_deinit(&bytes);
 	else
 		keep_secrets(m, &r->secrets);
-	if (m && user)
-		measurement_count(m, &user->running);
+	if (m && q->user)
+		measurement_count(m, &q->user->running);
 	return m;
 }
 
@@ -195,6 +226,32 @@ static bool reuse_magic(struct controller *c, struct measurement_request *r)
 {
 	return r->location_count == 1 && r->locations[0].magic &&
 	       request_reuse(c, r, r->locations[0].magic) == SONDE_OK;
+}
+
+static bool is_left_out(const struct placement_request *pr, const struct node *n)
+{
+	for (unsigned i = 0; i < pr->leave_out_count; i++)
+		if (pr->leave_out[i] == n)
+			return true;
+	return false;
+}
+
+/* The same nodes in the same order, also those that are away now; one at least must be there. */
+static int place_again(struct controller *c, const struct measurement_request *r,
+                       const struct placement_request *pr, struct placement_answer *a)
+{
+	unsigned ready = 0, most = pr->admitted ? pr->admitted : pr->limit;
+
+	*a = (struct placement_answer){ .reason = "the nodes of an earlier measurement" };
+	for (unsigned i = 0; i < r->reuse_count && a->count < most; i++) {
+		struct node *n = nodes_by_id(&c->nodes, &r->reuse[i]);
+		if (!n || n == r->peer || is_left_out(pr, n))
+			continue;
+		ready += node_is_ready(&c->nodes, n) &&
+		         node_has_type(n, r->type->name, strlen(r->type->name));
+		a->nodes[a->count++] = n;
+	}
+	return ready ? SONDE_OK : SONDE_ENOENT;
 }
 
 /* The policy may refuse the measurement or give it fewer nodes. */
@@ -210,50 +267,47 @@ static int admit(struct controller *c, struct placement_request *pr, struct sond
 	return SONDE_OK;
 }
 
-/* Nodes that this caller, or this measurement, may not have. */
-static unsigned out_of_reach(const struct controller *c, const struct measurement_request *r,
-                             const struct quota *q, struct node ***out)
+/* Reused nodes come from `magic` too: a node out of reach stays so. */
+static int place_among(struct controller *c, struct measurement_request *r,
+                       struct placement_request *pr, struct placement_answer *a,
+                       struct sonde_error *e)
 {
-	int64_t reach = q->unlimited || !q->tier ? INT64_MAX : q->tier->facts.priority;
-	bool trust = r->secrets.len > 0;
-	unsigned n = 0;
+	int rc = SONDE_ENOENT;
 
-	*out = NULL;
-	if (!trust && reach >= 100)
-		return 0;
-	*out = malloc((c->nodes.len + 1) * sizeof(**out));
-	for (unsigned i = 0; *out && i < c->nodes.len; i++) {
-		struct node *node = c->nodes.all[i];
-		if (node && ((trust && !node->facts.trusted) || node->facts.priority > reach))
-			(*out)[n++] = node;
+	if (!r->reuse_count) {
+		if (admit(c, pr, e) != SONDE_OK)
+			return SONDE_EDENIED;
+		if (pr->trace)
+			sonde_buf_reset(pr->trace);
+		rc = placement_choose(&c->placement, pr, a);
 	}
-	return n;
+	if (rc != SONDE_ENOENT || (!r->reuse_count && !reuse_magic(c, r)))
+		return rc;
+	pr->limit = r->limit_given && r->limit < r->reuse_count ? r->limit : r->reuse_count;
+	if (admit(c, pr, e) != SONDE_OK)
+		return SONDE_EDENIED;
+	return place_again(c, r, pr, a);
 }
 
-static int place(struct controller *c, struct measurement_request *r, const struct quota *q, uint64_t seed,
-                 struct placement_answer *a, struct sonde_buf *trace, struct sonde_error *e)
+static int place(struct controller *c, struct measurement_request *r, const struct quota *q,
+                 uint64_t seed, struct placement_answer *a, struct sonde_buf *trace,
+                 struct sonde_error *e)
 {
 	struct placement_request pr = { .type = r->type, .target = r->target, .policy = r->policy,
 		                        .params = r->policy_params, .except = r->peer, .seed = seed,
-		                        .trace = trace };
+		                        .locations = r->locations,
+		                        .location_count = r->location_count,
+		                        .limit = r->limit_given ? r->limit : 0,
+		                        .exclude = r->exclude,
+		                        .exclude_count = r->exclude_count, .trace = trace };
+	struct node_reach reach = accounts_reach(c, q->user, q->unlimited, r->secrets.len > 0);
 	struct node **far;
-	int rc = SONDE_ENOENT;
 
-	pr.leave_out_count = out_of_reach(c, r, q, &far);
+	int rc = nodes_out_of_reach(&c->nodes, &reach, &far, &pr.leave_out_count);
+	if (rc != SONDE_OK)
+		return rc;
 	pr.leave_out = far;
-	for (int again = 0; again < 2; again++) {
-		pr.locations = r->locations;
-		pr.location_count = r->location_count;
-		pr.limit = r->limit_given ? r->limit : 0;
-		rc = admit(c, &pr, e);
-		if (rc != SONDE_OK)
-			break;
-		if (trace)
-			sonde_buf_reset(trace);
-		rc = placement_choose(&c->placement, &pr, a);
-		if (rc != SONDE_ENOENT || !reuse_magic(c, r))
-			break;
-	}
+	rc = place_among(c, r, &pr, a, e);
 	free(far);
 	return rc;
 }
@@ -295,7 +349,7 @@ static int create_one(struct controller *c, const json_t *body, struct quota *q,
 	if (rc == SONDE_OK)
 		rc = quota_take(q, &r, a.count, e);
 	if (rc == SONDE_OK) {
-		out->m = make(c, &r, &a, seed, q->user);
+		out->m = make(c, &r, &a, seed, q);
 		rc = out->m ? SONDE_OK : SONDE_ENOMEM;
 	}
 	if (rc == SONDE_OK && explained)
@@ -334,6 +388,12 @@ void api_create_measurement(struct call *call)
 void measurements_submit(struct call *call, json_t *body)
 {
 	struct sonde_error e = { .path = "", .text = "" };
+	int64_t wait;
+
+	if (!call_wait(call, &wait)) {
+		json_decref(body);
+		return;
+	}
 	bool batch = json_is_array(body);
 	size_t n = batch ? json_array_size(body) : 1;
 	int rc = SONDE_OK;
@@ -369,6 +429,7 @@ void measurements_submit(struct call *call, json_t *body)
 		s->req = call->req;
 		s->batch = batch;
 		quota_entry(&s->quota, &s->spent, &s->entry);
+		s->wait_ms = batch ? 0 : wait;
 		rc = sonde_store_submit(call->c->store, &s->job);
 	}
 	if (rc != SONDE_OK) {
@@ -376,4 +437,28 @@ void measurements_submit(struct call *call, json_t *body)
 		if (s)
 			submission_free(s);
 	}
+}
+
+int measurements_start(struct controller *c, json_t *body, struct sonde_id *id, struct sonde_error *e)
+{
+	struct submission *s = calloc(1, sizeof(*s) + sizeof(s->made[0]));
+
+	if (s) {
+		s->quota = (struct quota){ .c = c, .unlimited = true };
+		sonde_buf_init(&s->entry, 0);
+	}
+	int rc = s ? create_one(c, body, &s->quota, &s->made[0], e) : SONDE_ENOMEM;
+	json_decref(body);
+	if (rc == SONDE_OK) {
+		s->count = 1;
+		s->c = c;
+		s->job.apply = apply;
+		s->job.done = done;
+		s->job.bulk = true;
+		*id = s->made[0].m->id;
+		rc = sonde_store_submit(c->store, &s->job);
+	}
+	if (rc != SONDE_OK && s)
+		submission_free(s);
+	return rc;
 }

@@ -9,10 +9,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controller/api/api.h"
+#include "controller/change.h"
 #include "controller/link.h"
-#include "controller/node_plugins.h"
-
-enum { FACTS_POOL = 64 << 10 };
 
 static void put_node(struct call *call, const struct node *node, struct sonde_json *j)
 {
@@ -59,109 +57,51 @@ void api_get_node(struct call *call)
 	answer_json(call->c, call->req, 200, &b, NULL);
 }
 
-struct change {
-	struct sonde_job job;
-	struct controller *c;
-	struct sonde_req *req;
-	struct sonde_id id;
-	struct sonde_pool pool;
-	struct node_facts facts;
-};
-
-static int change_apply(struct sonde_write *w, struct sonde_job *job)
+static void removed(struct controller *c, struct node *node, void *req, int status)
 {
-	struct change *ch = (struct change *)job;
-	struct sonde_buf b;
-
-	sonde_buf_init(&b, 1 << 17);
-	node_write(&ch->facts, &b);
-	int rc = b.failed ? SONDE_ENOMEM :
-		 sonde_write_put(w, SONDE_TABLE_NODES,
-		                 (struct sonde_slice){ ch->id.b, sizeof(ch->id.b) },
-		                 (struct sonde_slice){ b.data, b.len });
-	sonde_buf_deinit(&b);
-	return rc;
-}
-
-static void removed(struct change *ch, struct node *node)
-{
-	link_close(node, 4403, "The node was removed.");
+	if (status != SONDE_OK) {
+		answer_busy(c, req, status);
+		return;
+	}
+	commands_node_gone(c, node);
+	link_close(node, 4401, "The node was removed.");
 	if (node->conn)
 		link_forget(node);
-	tasks_node_removed(&ch->c->tasks, node);
-	nodes_remove(&ch->c->nodes, node);
-	tasks_flush(&ch->c->tasks);
-	answer_empty(ch->c, ch->req, 204);
+	tasks_node_removed(&c->tasks, node);
+	nodes_remove(&c->nodes, node);
+	tasks_flush(&c->tasks);
+	answer_empty(c, req, 204);
 }
 
-static void changed(struct change *ch, struct node *node)
+static void changed(struct controller *c, struct node *node, void *req, int status)
 {
-	struct call call = { .c = ch->c, .who = { .role = ROLE_OPERATOR } };
+	struct call call = { .c = c, .who = { .role = ROLE_OPERATOR } };
 	struct sonde_buf b;
 	struct sonde_json j;
 
-	bool news = ch->facts.approved && !node->facts.approved;
-
-	node_set_facts(&ch->c->nodes, node, &ch->facts);
-	if (news)
-		node_plugins_approved(ch->c, node);
-	tasks_touch(&ch->c->tasks, node);
-	tasks_flush(&ch->c->tasks);
+	if (status != SONDE_OK) {
+		answer_busy(c, req, status);
+		return;
+	}
+	if (node->facts.disabled || node->facts.draining)
+		tasks_node_idle(&c->tasks, node, "The node takes no new tasks.");
+	tasks_touch(&c->tasks, node);
+	tasks_flush(&c->tasks);
 	sonde_buf_init(&b, 1 << 20);
 	sonde_json_init(&j, &b);
 	put_node(&call, node, &j);
-	answer_json(ch->c, ch->req, 200, &b, NULL);
+	answer_json(c, req, 200, &b, NULL);
 }
 
-static void change_done(struct sonde_job *job, int status)
+static bool is_place(const char *key)
 {
-	struct change *ch = (struct change *)job;
-	struct node *node = nodes_by_id(&ch->c->nodes, &ch->id);
+	static const char *const keys[] = { "region", "country", "city", "state", "continent",
+		                            "latitude", "longitude" };
 
-	if (status != SONDE_OK || !node)
-		answer_busy(ch->c, ch->req, status);
-	else if (ch->facts.removed)
-		removed(ch, node);
-	else
-		changed(ch, node);
-	sonde_pool_deinit(&ch->pool);
-	free(ch);
-}
-
-static struct change *change_new(struct call *call, const struct node *node)
-{
-	struct change *ch = calloc(1, sizeof(*ch));
-
-	if (!ch) {
-		answer_busy(call->c, call->req, SONDE_ENOMEM);
-		return NULL;
-	}
-	ch->job.apply = change_apply;
-	ch->job.done = change_done;
-	ch->c = call->c;
-	ch->req = call->req;
-	ch->id = node->id;
-	sonde_pool_init(&ch->pool, FACTS_POOL);
-	return ch;
-}
-
-static void change_submit(struct change *ch)
-{
-	int rc = sonde_store_submit(ch->c->store, &ch->job);
-	if (rc != SONDE_OK)
-		change_done(&ch->job, rc);
-}
-
-static json_t *facts_as_json(const struct node *node)
-{
-	struct sonde_buf b;
-	struct sonde_error e;
-
-	sonde_buf_init(&b, 1 << 17);
-	node_write(&node->facts, &b);
-	json_t *doc = b.failed ? NULL : sonde_json_load(b.data, b.len, &e);
-	sonde_buf_deinit(&b);
-	return doc;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (!strcmp(key, keys[i]))
+			return true;
+	return false;
 }
 
 /* The owner is given by name or id and kept by id. */
@@ -179,11 +119,12 @@ static int take_owner(const struct controller *c, json_t *patch, struct sonde_er
 	return SONDE_OK;
 }
 
-/* Members a PATCH may carry: the public facts, approved, trusted, owner, and `enabled`. */
+/* Members a PATCH may carry: the public facts, and what only an operator says. */
 static int check_patch(const struct controller *c, json_t *patch, struct sonde_error *e)
 {
 	json_t *enabled = json_object_get(patch, "enabled"), *value;
 	struct sonde_param row;
+	bool placed = false;
 	const char *key;
 
 	if (enabled) {
@@ -193,12 +134,15 @@ static int check_patch(const struct controller *c, json_t *patch, struct sonde_e
 		json_object_del(patch, "enabled");
 	}
 	json_object_foreach(patch, key, value) {
-		if (!strcmp(key, "approved") || !strcmp(key, "disabled") ||
-		    !strcmp(key, "trusted") || !strcmp(key, "owner") ||
+		placed |= is_place(key);
+		if (!strcmp(key, "approved") || !strcmp(key, "disabled") || !strcmp(key, "draining") ||
+		    !strcmp(key, "tier") || !strcmp(key, "trusted") || !strcmp(key, "owner") ||
 		    sonde_row_find(node_public_rows(), key, &row))
 			continue;
 		return sonde_fail(e, SONDE_EINVAL, key, "is not a thing that can be changed");
 	}
+	if (placed)
+		json_object_set_new(patch, "placed", json_true());
 	int rc = take_owner(c, patch, e);
 	return rc == SONDE_OK ? node_join_tags(patch, e) : rc;
 }
@@ -215,43 +159,26 @@ void api_patch_node(struct call *call)
 	json_t *patch = call_body(call);
 	if (!patch)
 		return;
-	struct change *ch = change_new(call, node);
-	json_t *facts = ch ? facts_as_json(node) : NULL;
-	int rc = check_patch(call->c, patch, &e);
-	if (facts && rc == SONDE_OK) {
-		json_object_update(facts, patch);
-		rc = sonde_rows_fill(node_fact_rows(), facts, &ch->facts, &ch->pool, &e);
-	}
-	json_decref(facts);
-	json_decref(patch);
-	if (ch && rc == SONDE_OK) {
-		change_submit(ch);
+	int rc = json_is_object(patch) ? check_patch(call->c, patch, &e) :
+					 sonde_fail(&e, SONDE_EINVAL, "", "must be an object");
+	if (rc == SONDE_OK)
+		rc = node_change_check(node, patch, &e);
+	if (rc == SONDE_OK) {
+		node_change(call->c, node, patch, changed, call->req);
 		return;
 	}
-	if (ch) {
-		answer_invalid(call, &e);
-		sonde_pool_deinit(&ch->pool);
-		free(ch);
-	}
+	json_decref(patch);
+	answer_invalid(call, &e);
 }
 
 void api_delete_node(struct call *call)
 {
 	const struct node *node = nodes_find(&call->c->nodes, call->param);
 
-	if (!node) {
+	if (node)
+		node_change(call->c, node, json_pack("{s:b}", "removed", 1), removed, call->req);
+	else
 		answer_not_found(call, "node");
-		return;
-	}
-	struct change *ch = change_new(call, node);
-	json_t *facts = ch ? facts_as_json(node) : NULL;
-	struct sonde_error e;
-	if (!ch)
-		return;
-	sonde_rows_fill(node_fact_rows(), facts, &ch->facts, &ch->pool, &e);
-	json_decref(facts);
-	ch->facts.removed = 1;
-	change_submit(ch);
 }
 
 /* ---- public view ---- */

@@ -100,6 +100,7 @@ void api_get_policy(struct call *call)
 	} else {
 		policies_versions(&c->changes, read, call->param, put_source_of, &w);
 	}
+	sonde_policy_describe_shadow(c->policies, call->param, &j);
 	sonde_json_open(&j, "versions", '[');
 	policies_versions(&c->changes, read, call->param, put_version, &w);
 	sonde_json_close(&j);
@@ -115,11 +116,13 @@ void api_get_policy(struct call *call)
 
 /* ---- apply and roll back ---- */
 
+enum how { APPLY, DRY, SHADOW };
+
 struct applying {
 	struct controller *c;
 	struct sonde_req *req;
 	char name[PATH_PARAM_MAX];
-	bool dry;
+	enum how how;
 };
 
 static void applied(void *arg, int status, uint32_t version, const struct sonde_error *err)
@@ -130,6 +133,9 @@ static void applied(void *arg, int status, uint32_t version, const struct sonde_
 
 	if (status == SONDE_EINVAL) {
 		answer_policy(a->c, a->req, err);
+	} else if (status == SONDE_ENOENT) {
+		answer_error(a->c, a->req, 404, "not_found", "There is no active version to shadow.", NULL,
+		             NULL);
 	} else if (status != SONDE_OK) {
 		answer_busy(a->c, a->req, status);
 	} else {
@@ -137,8 +143,10 @@ static void applied(void *arg, int status, uint32_t version, const struct sonde_
 		sonde_json_init(&j, &b);
 		sonde_json_open(&j, NULL, '{');
 		sonde_json_str(&j, "name", a->name);
-		sonde_json_bool(&j, "dry", a->dry);
-		if (!a->dry)
+		sonde_json_bool(&j, "dry", a->how == DRY);
+		if (a->how == SHADOW)
+			sonde_json_bool(&j, "shadow", true);
+		if (a->how == APPLY)
 			sonde_json_int(&j, "version", version);
 		sonde_json_close(&j);
 		answer_json(a->c, a->req, 200, &b, NULL);
@@ -146,18 +154,23 @@ static void applied(void *arg, int status, uint32_t version, const struct sonde_
 	free(a);
 }
 
-static void apply(struct call *call, const char *source, size_t len, const char *tests, bool dry)
+static void apply(struct call *call, const char *source, size_t len, const char *tests, enum how how)
 {
+	struct policies *p = &call->c->changes;
+	int rc = SONDE_ENOMEM;
 	struct applying *a = calloc(1, sizeof(*a));
 
 	if (a) {
 		a->c = call->c;
 		a->req = call->req;
-		a->dry = dry;
+		a->how = how;
 		memcpy(a->name, call->param, sizeof(a->name));
 	}
-	if (a && policies_apply(&call->c->changes, call->param, source, len, tests, dry, applied, a) ==
-	    SONDE_OK)
+	if (a && how == SHADOW)
+		rc = policies_shadow(p, call->param, source, len, tests, applied, a);
+	else if (a)
+		rc = policies_apply(p, call->param, source, len, tests, how == DRY, applied, a);
+	if (rc == SONDE_OK)
 		return;
 	free(a);
 	answer_busy(call->c, call->req, SONDE_ENOMEM);
@@ -178,7 +191,7 @@ static bool is_json(struct call *call)
 	       !strncmp(type, "application/json", 16);
 }
 
-static void put_json(struct call *call, bool dry)
+static void put_json(struct call *call, enum how how)
 {
 	json_t *body = call_body(call);
 
@@ -190,22 +203,24 @@ static void put_json(struct call *call, bool dry)
 			.text = "must be a text, and \"tests\" too when it is there" });
 	else
 		apply(call, json_string_value(source), json_string_length(source),
-		      json_string_value(tests), dry);
+		      json_string_value(tests), how);
 	json_decref(body);
 }
 
 void api_put_policy(struct call *call)
 {
-	char dry[8] = "";
+	char dry[8] = "", shadow[8] = "";
 
 	call_query(call, "dry", dry, sizeof(dry));
+	call_query(call, "shadow", shadow, sizeof(shadow));
+	enum how how = !strcmp(dry, "1") ? DRY : !strcmp(shadow, "1") ? SHADOW : APPLY;
 	if (!good_name(call->param))
 		answer_invalid(call, &(struct sonde_error){ .path = "name",
 			.text = "must be 1 to 63 of a-z, 0-9, '_' and '-'" });
 	else if (is_json(call))
-		put_json(call, !strcmp(dry, "1"));
+		put_json(call, how);
 	else
-		apply(call, call->view->body, call->view->body_len, NULL, !strcmp(dry, "1"));
+		apply(call, call->view->body, call->view->body_len, NULL, how);
 }
 
 static int note_before(void *arg, const struct policy_version *v)
@@ -238,10 +253,20 @@ void api_rollback_policy(struct call *call)
 	policies_versions(&c->changes, read, call->param, note_before, &w);
 	/* It becomes the newest version, so that the history only grows. */
 	if (w.best.version)
-		apply(call, w.best.source, w.best.len, NULL, false);
+		apply(call, w.best.source, w.best.len, NULL, APPLY);
 	else
 		answer_not_found(call, "version");
 	sonde_read_end(read);
+}
+
+void api_end_shadow(struct call *call)
+{
+	if (!sonde_policy_exists(call->c->policies, call->param)) {
+		answer_not_found(call, "policy");
+		return;
+	}
+	sonde_policy_unshadow(call->c->policies, call->param);
+	answer_empty(call->c, call->req, 204);
 }
 
 /* ---- simulate ---- */

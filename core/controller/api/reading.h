@@ -22,3 +22,8 @@ int request_int(struct reading *, const json_t *, const char *path, int64_t min,
                 int64_t *out);
 /* The member `locations`: an array of filters, or the id of an earlier measurement. */
 int request_locations(struct reading *, const json_t *);
+/* The members `nodes` and `exclude`. */
+int request_nodes(struct reading *, const json_t *);
+int request_exclude(struct reading *, const json_t *);
+/* How long a measurement of the request's type and options takes at most, as Globalping counts. */
+uint32_t request_default_timeout_ms(const struct reading *);

@@ -155,6 +155,15 @@ static int check_policy(struct reading *rd)
 	                  *why.path ? "." : "", why.path, why.text);
 }
 
+static int read_priority(struct reading *rd, const json_t *v)
+{
+	int64_t n;
+	int rc = request_int(rd, v, "priority", 1, 100, &n);
+
+	rd->r->priority = (unsigned)n;
+	return rc;
+}
+
 static const struct {
 	const char *name;
 	int (*read)(struct reading *, const json_t *);
@@ -168,6 +177,9 @@ static const struct {
 	{ "inProgressUpdates", read_updates },
 	{ "measurementOptions", read_options },
 	{ "policy", read_policy },
+	{ "exclude", request_exclude },
+	{ "nodes", request_nodes },
+	{ "priority", read_priority },
 	{ "policyParams", read_policy_params },
 };
 
@@ -359,32 +371,6 @@ static int check_limits(struct reading *rd)
 	return SONDE_OK;
 }
 
-/* A checked argument by name; fallback when the type has no such row. */
-static int64_t argument(const struct reading *rd, const char *name, uint32_t type, int64_t fallback)
-{
-	struct sonde_param row;
-	int64_t v = fallback;
-
-	if (rd->args && sonde_row_find(rd->r->type->params, name, &row) && row.type == type)
-		memcpy(&v, (const char *)rd->args + row.offset, sizeof(v));
-	return v;
-}
-
-/* Globalping's rule for ping, max(10, ceil((packets - 1) * interval + 3)) seconds, for every type
- * that has such options; the duration each way and the time to meet, for a test between two nodes;
- * ten seconds else. */
-static uint32_t default_timeout_ms(const struct reading *rd)
-{
-	int64_t packets = argument(rd, "packets", SONDE_TYPE_INT, 1);
-	int64_t interval = argument(rd, "interval", SONDE_TYPE_DURATION, 0) / SONDE_NS_PER_MS;
-	int64_t duration = argument(rd, "duration", SONDE_TYPE_DURATION, 0) / SONDE_NS_PER_MS;
-	int64_t seconds = ((packets - 1) * interval + 999) / 1000 + 3;
-
-	if (rd->r->peer)
-		seconds = (2 * duration + 999) / 1000 + 10;
-	return (uint32_t)(seconds > 10 ? seconds > TIMEOUT_MAX_S ? TIMEOUT_MAX_S : seconds : 10) * 1000;
-}
-
 static int parse(struct controller *c, const json_t *body, struct measurement_request *r,
                  bool untargeted, struct sonde_error *e)
 {
@@ -396,6 +382,7 @@ static int parse(struct controller *c, const json_t *body, struct measurement_re
 	sonde_buf_init(&r->secrets, OPTIONS_MAX);
 	sonde_pool_init(&r->pool, REQUEST_POOL);
 	r->policy = c->options.policy;
+	r->priority = PRIORITY_DEFAULT;
 	if (!json_is_object(body))
 		return request_wrong(&rd, "", "a measurement must be an object");
 	int rc = read_members(&rd, body);
@@ -405,10 +392,13 @@ static int parse(struct controller *c, const json_t *body, struct measurement_re
 		rc = check_target(&rd);
 	if (rc == SONDE_OK)
 		rc = check_limits(&rd);
+	/* What is the default anyway is not shown. */
+	if (rc == SONDE_OK && r->timeout_ms == request_default_timeout_ms(&rd))
+		r->timeout_given = false;
 	if (rc == SONDE_OK)
 		rc = check_policy(&rd);
 	if (rc == SONDE_OK && !r->timeout_given)
-		r->timeout_ms = default_timeout_ms(&rd);
+		r->timeout_ms = request_default_timeout_ms(&rd);
 	return rc;
 }
 
@@ -439,6 +429,7 @@ int request_check_host(struct controller *c, const char *target, struct sonde_er
 
 void request_deinit(struct measurement_request *r)
 {
+	json_decref(r->locations_json);
 	sonde_buf_deinit(&r->options);
 	if (r->secrets.data)
 		sonde_secret_wipe(r->secrets.data, r->secrets.len);

@@ -6,6 +6,8 @@
 
 #include "controller/controller.h"
 
+enum { EXCLUDE_MAX = 32, PRIORITY_DEFAULT = 50 };
+
 struct measurement_request {
 	const struct type *type;
 	const char *target;  /* normalised */
@@ -13,7 +15,9 @@ struct measurement_request {
 	const char *policy_params; /* JSON, NULL = none */
 	struct node *peer;   /* the target, where a type's target is a node */
 	unsigned location_count;
-	const json_t *locations_json; /* as given, borrowed */
+	json_t *locations_json; /* as they will be shown; owned, NULL when none */
+	unsigned exclude_count, reuse_count;
+	unsigned priority;   /* 1 to 100 */
 	unsigned limit;      /* nodes in all, 0 = by location */
 	uint32_t timeout_ms;
 	bool limit_given, timeout_given, progress;
@@ -21,7 +25,10 @@ struct measurement_request {
 	struct sonde_buf options; /* normalised JSON object */
 	struct sonde_buf secrets; /* the same with its secrets; empty when it has none */
 	struct sonde_pool pool;
-	struct location locations[LOCATIONS_MAX]; /* last: only the read ones are cleared */
+	/* Last: only what is read is cleared. */
+	struct location locations[LOCATIONS_MAX];
+	struct location exclude[EXCLUDE_MAX];
+	struct sonde_id reuse[PLACE_MAX]; /* the nodes of an earlier measurement, in its order */
 };
 
 /* Fill *r; call request_deinit in any case. SONDE_EINVAL with the path of the field;
@@ -34,5 +41,5 @@ int request_parse_untargeted(struct controller *, const json_t *body, struct mea
 /* Whether a host may be measured, as for a request; one sentence when not. */
 int request_check_host(struct controller *, const char *target, struct sonde_error *);
 void request_deinit(struct measurement_request *);
-/* Replace the locations by the nodes of an earlier measurement. */
+/* The nodes of an earlier measurement instead of locations; SONDE_ENOENT when it is not known. */
 int request_reuse(struct controller *, struct measurement_request *, const char *id);

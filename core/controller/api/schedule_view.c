@@ -85,7 +85,7 @@ static void put_member(struct controller *c, struct member *m, struct sonde_json
 		put_id(j, "standsFor", &m->stands_for);
 		put_name(c, j, "standsForName", &m->stands_for);
 	}
-	put_counts(j, m->expected + member_ahead(m), m->received);
+	put_counts(j, member_expected(m, sonde_wall_ms()), m->received);
 	put_time(j, "lastDueAt", m->last_due_ms);
 	if (!sonde_id_is_zero(&m->last_run))
 		put_id(j, "lastRun", &m->last_run);
@@ -123,7 +123,7 @@ void schedule_describe(struct controller *c, struct schedule *s, bool full, stru
 	put_spec(s, j);
 	for (struct member *m = s->members; m; m = m->next) {
 		member_fold(m, sonde_wall_ms());
-		expected += m->expected + member_ahead(m);
+		expected += member_expected(m, sonde_wall_ms());
 		received += m->received;
 		members += m->role != MEMBER_LEFT;
 	}

@@ -17,7 +17,7 @@ struct change {
 	uint32_t revision;
 	int64_t created_ms;
 	bool removed;
-	json_t *spec; /* owned until it is put */
+	json_t *spec, *resolved; /* owned until they are put */
 	struct sonde_buf value;
 };
 
@@ -56,6 +56,7 @@ static void answer_schedule(struct controller *c, struct sonde_req *req, unsigne
 static void change_free(struct change *ch)
 {
 	json_decref(ch->spec);
+	json_decref(ch->resolved);
 	sonde_buf_deinit(&ch->value);
 	free(ch);
 }
@@ -68,8 +69,8 @@ static void done(struct sonde_job *job, int status)
 
 	if (status == SONDE_OK) {
 		s = schedules_put(&c->schedules, &ch->id, ch->revision, ch->created_ms, ch->spec,
-		                  ch->removed);
-		ch->spec = NULL;
+		                  ch->resolved, ch->removed);
+		ch->spec = ch->resolved = NULL;
 		status = s ? SONDE_OK : SONDE_ENOMEM;
 	}
 	if (status == SONDE_EEXIST)
@@ -84,14 +85,16 @@ static void done(struct sonde_job *job, int status)
 	change_free(ch);
 }
 
-/* Takes the spec. s NULL: a new one. */
-static void submit(struct call *call, const struct schedule *s, json_t *spec, bool removed)
+/* Takes spec and resolved. s NULL: a new one. */
+static void submit(struct call *call, const struct schedule *s, json_t *spec, json_t *resolved,
+                   bool removed)
 {
 	struct controller *c = call->c;
 	struct change *ch = calloc(1, sizeof(*ch));
 
 	if (!ch) {
 		json_decref(spec);
+		json_decref(resolved);
 		answer_busy(c, call->req, SONDE_ENOMEM);
 		return;
 	}
@@ -100,6 +103,7 @@ static void submit(struct call *call, const struct schedule *s, json_t *spec, bo
 	ch->c = c;
 	ch->req = call->req;
 	ch->spec = spec;
+	ch->resolved = resolved;
 	ch->removed = removed;
 	ch->revision = s ? s->revision + 1 : 1;
 	ch->created_ms = s ? s->created_ms : sonde_wall_ms();
@@ -113,21 +117,37 @@ static void submit(struct call *call, const struct schedule *s, json_t *spec, bo
 			break;
 	}
 	sonde_buf_init(&ch->value, STORED_MAX);
-	schedule_write(ch->revision, ch->created_ms, sonde_wall_ms(), removed, spec, &ch->value);
+	schedule_write(ch->revision, ch->created_ms, sonde_wall_ms(), removed, spec, resolved,
+	               &ch->value);
 	int rc = ch->value.failed ? SONDE_ENOMEM : sonde_store_submit(c->store, &ch->job);
 	if (rc != SONDE_OK)
 		done(&ch->job, rc);
 }
 
-/* The spec is good and its name free, or the request was answered. */
-static bool check(struct call *call, const json_t *spec, const struct schedule *self)
+/* What was found out about a schedule's type holds for a spec that measures the same. */
+static const json_t *still_resolved(const struct schedule *s, const json_t *spec)
+{
+	json_t *before = schedule_measurement(s->spec), *after = schedule_measurement(spec);
+	bool same = json_equal(before, after) && !json_object_get(s->spec, "targets") ==
+	            !json_object_get(spec, "targets");
+
+	json_decref(before);
+	json_decref(after);
+	return same ? s->resolved : NULL;
+}
+
+/* The spec is good and its name free, or the request was answered. *resolved is new. */
+static bool check(struct call *call, const json_t *spec, const struct schedule *self,
+                  json_t **resolved)
 {
 	struct sonde_error e = { "", "" };
 	struct schedule_facts facts;
 
-	int rc = schedule_facts_init(&facts, call->c, spec, true, &e);
+	int rc = schedule_facts_init(&facts, call->c, spec, true,
+	                             self ? still_resolved(self, spec) : NULL, &e);
 	const struct schedule *other =
 		rc == SONDE_OK ? schedules_find(&call->c->schedules, facts.name) : NULL;
+	*resolved = rc == SONDE_OK && (!other || other == self) ? schedule_resolved(&facts) : NULL;
 	schedule_facts_deinit(&facts);
 	if (rc == SONDE_OK && (!other || other == self))
 		return true;
@@ -155,14 +175,14 @@ static void drop_nulls(json_t *object)
 
 void api_create_schedule(struct call *call)
 {
-	json_t *spec = call_body(call);
+	json_t *spec = call_body(call), *resolved;
 
 	if (!spec)
 		return;
 	if (json_is_object(spec))
 		drop_nulls(spec);
-	if (check(call, spec, NULL))
-		submit(call, NULL, spec, false);
+	if (check(call, spec, NULL, &resolved))
+		submit(call, NULL, spec, resolved, false);
 	else
 		json_decref(spec);
 }
@@ -220,7 +240,7 @@ void api_get_schedule(struct call *call)
 /* Takes the patch. */
 static void change_spec(struct call *call, struct schedule *s, json_t *patch)
 {
-	json_t *spec = json_deep_copy(s->spec);
+	json_t *spec = json_deep_copy(s->spec), *resolved;
 
 	json_object_update(spec, patch);
 	json_decref(patch);
@@ -228,8 +248,8 @@ static void change_spec(struct call *call, struct schedule *s, json_t *patch)
 	if (json_equal(spec, s->spec)) {
 		json_decref(spec);
 		answer_schedule(call->c, call->req, 200, s);
-	} else if (check(call, spec, s)) {
-		submit(call, s, spec, false);
+	} else if (check(call, spec, s, &resolved)) {
+		submit(call, s, spec, resolved, false);
 	} else {
 		json_decref(spec);
 	}
@@ -274,7 +294,7 @@ void api_delete_schedule(struct call *call)
 	struct schedule *s = find(call);
 
 	if (s)
-		submit(call, s, json_incref(s->spec), true);
+		submit(call, s, json_incref(s->spec), json_incref(s->resolved), true);
 }
 
 /* ---- run now ---- */

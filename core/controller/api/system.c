@@ -48,13 +48,13 @@ static void metric(struct sonde_buf *b, const char *name, const char *kind, cons
 
 static void node_metrics(const struct controller *c, struct sonde_buf *b)
 {
-	unsigned count[NODE_DEREGISTERED + 1] = { 0 };
+	unsigned count[NODE_STATUSES] = { 0 };
 
 	for (unsigned i = 0; i < c->nodes.len; i++)
 		if (c->nodes.all[i])
 			count[node_status(&c->nodes, c->nodes.all[i])]++;
 	sonde_buf_str(b, "# HELP sonde_nodes Nodes by status.\n# TYPE sonde_nodes gauge\n");
-	for (int s = 0; s <= NODE_DEREGISTERED; s++)
+	for (int s = 0; s < NODE_STATUSES; s++)
 		sonde_buf_printf(b, "sonde_nodes{status=\"%s\"} %u\n", node_status_name(s), count[s]);
 }
 
@@ -96,6 +96,12 @@ static void policy_metrics(const struct controller *c, struct sonde_buf *b)
 		  offsetof(struct sonde_policy_stats, faults) },
 		{ "microseconds_total", "Time its decisions took.",
 		  offsetof(struct sonde_policy_stats, took_us) },
+		{ "shadow_decisions_total", "Decisions that its shadow was asked, too.",
+		  offsetof(struct sonde_policy_stats, shadow_decisions) },
+		{ "shadow_differs_total", "Those in which the shadow chose other nodes.",
+		  offsetof(struct sonde_policy_stats, shadow_differs) },
+		{ "shadow_faults_total", "Those in which it failed.",
+		  offsetof(struct sonde_policy_stats, shadow_faults) },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -152,6 +158,15 @@ void api_metrics(struct call *call)
 		  (double)c->schedules.runs },
 		{ "schedule_sets_total", "counter", "Sets of schedules sent to nodes.",
 		  (double)c->schedules.pushed },
+		{ "problems_open", "gauge", "Problems that verdicts raised and did not clear.",
+		  (double)c->problems.open.len },
+		{ "problems_raised_total", "counter", "Problems raised.", (double)c->problems.raised },
+		{ "verdict_calls_total", "counter", "Times a verdict was asked.", (double)c->verdicts.calls },
+		{ "verdict_faults_total", "counter", "Times it failed.", (double)c->verdicts.faults },
+		{ "verdict_dropped_total", "counter", "Results and changes that no verdict saw.",
+		  (double)c->verdicts.dropped },
+		{ "verdict_deepened_total", "counter", "Measurements that verdicts started.",
+		  (double)c->verdicts.deepened },
 		{ "store_commits_total", "counter", "Group commits.", (double)s.commits },
 		{ "store_jobs_total", "counter", "Jobs committed.", (double)s.jobs },
 		{ "store_waiting", "gauge", "Jobs that wait for a commit.", s.waiting },
@@ -163,6 +178,7 @@ void api_metrics(struct call *call)
 		metric(&b, rows[i].name, rows[i].kind, rows[i].help, rows[i].value);
 	node_metrics(c, &b);
 	policy_metrics(c, &b);
+	notify_metrics(c->notify, &b);
 	request_metrics(c, &b);
 	answer_reply(call->c, call->req, &(struct sonde_reply){ .status = 200,
 		.type = "text/plain; version=0.0.4; charset=utf-8", .body = b.data, .len = b.len });

@@ -148,6 +148,25 @@ void api_create_token(struct call *call)
 	submit(t);
 }
 
+/* The nodes that came with it and were not removed. */
+static void put_nodes(const struct nodes *nodes, const char *token, struct sonde_json *j)
+{
+	char id[SONDE_ID_TEXT];
+
+	sonde_json_open(j, "nodes", '[');
+	for (unsigned i = 0; i < nodes->len; i++) {
+		const struct node *n = nodes->all[i];
+		if (!n || !n->facts.token || strcmp(n->facts.token, token))
+			continue;
+		sonde_id_format(&n->id, id);
+		sonde_json_open(j, NULL, '{');
+		sonde_json_str(j, "id", id);
+		sonde_json_str(j, "name", n->facts.name);
+		sonde_json_close(j);
+	}
+	sonde_json_close(j);
+}
+
 void api_list_tokens(struct call *call)
 {
 	struct token *token;
@@ -163,6 +182,7 @@ void api_list_tokens(struct call *call)
 			continue;
 		sonde_json_open(&j, NULL, '{');
 		token_describe(&token->facts, &j);
+		put_nodes(&call->c->nodes, token->facts.id, &j);
 		sonde_json_close(&j);
 	}
 	sonde_json_close(&j);

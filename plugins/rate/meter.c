@@ -2,11 +2,11 @@
 /* A rate from arrivals. The first bytes of a transfer lie: the window still grows, and a token
  * bucket lets its burst pass at line rate. The slope over the later two thirds is what the path
  * carries, so that a megabyte is enough. */
-#include "bandwidth.h"
+#include "rate/meter.h"
 
 enum { ENOUGH = 8 };
 
-static void halve(struct bw_meter *m)
+static void halve(struct rate_meter *m)
 {
 	for (unsigned i = 0; i < m->count / 2; i++)
 		m->samples[i] = m->samples[2 * i + 1];
@@ -14,7 +14,7 @@ static void halve(struct bw_meter *m)
 	m->step *= 2;
 }
 
-void bw_meter_add(struct bw_meter *m, int64_t now, size_t bytes)
+void rate_meter_add(struct rate_meter *m, int64_t now, size_t bytes)
 {
 	if (!m->bytes) {
 		m->first_ns = now;
@@ -26,9 +26,9 @@ void bw_meter_add(struct bw_meter *m, int64_t now, size_t bytes)
 	if (++m->skipped < m->step)
 		return;
 	m->skipped = 0;
-	if (m->count == BW_SAMPLES)
+	if (m->count == RATE_SAMPLES)
 		halve(m);
-	m->samples[m->count++] = (struct bw_sample){ now, m->bytes };
+	m->samples[m->count++] = (struct rate_sample){ now, m->bytes };
 }
 
 static double rate(uint64_t bytes, int64_t ns)
@@ -36,20 +36,20 @@ static double rate(uint64_t bytes, int64_t ns)
 	return ns > 0 ? (double)bytes * 8e9 / (double)ns : 0;
 }
 
-double bw_meter_mean(const struct bw_meter *m)
+double rate_meter_mean(const struct rate_meter *m)
 {
 	/* What came with the first arrival came before the clock started. */
 	return rate(m->bytes - m->first_bytes, m->last_ns - m->first_ns);
 }
 
-double bw_meter_rate(const struct bw_meter *m)
+double rate_meter_steady(const struct rate_meter *m)
 {
 	unsigned from = 0;
 
 	while (from < m->count && m->samples[from].bytes < m->bytes / 3)
 		from++;
 	if (m->count < from + ENOUGH)
-		return bw_meter_mean(m);
-	const struct bw_sample *a = &m->samples[from], *b = &m->samples[m->count - 1];
+		return rate_meter_mean(m);
+	const struct rate_sample *a = &m->samples[from], *b = &m->samples[m->count - 1];
 	return rate(b->bytes - a->bytes, b->ns - a->ns);
 }

@@ -1,0 +1,30 @@
+-- SPDX-License-Identifier: Apache-2.0
+local function vote(node, region, ok) return { node = node, region = region, ok = ok } end
+
+return {
+  { name = "one node is not enough", seen = { vote("a", "eu", true), vote("b", "us", false) },
+    last = {} },
+  { name = "two regions are", seen = { vote("a", "eu", false), vote("b", "us", false), vote("c", "ap", true) },
+    last = { "raise down sched: s is down in 2 of 3 regions (eu, us)" } },
+  { name = "a region is down when more than half of it is",
+    seen = { vote("a", "eu", false), vote("a2", "eu", true), vote("b", "us", false), vote("c", "ap", true) },
+    last = {} },
+  { name = "up again", seen = { vote("a", "eu", false), vote("b", "us", false), vote("a", "eu", true),
+                                vote("b", "us", true) },
+    last = { "clear down sched: s is up" } },
+  { name = "while one region is still down it is not over",
+    seen = { vote("a", "eu", false), vote("b", "us", false), vote("a", "eu", true) }, last = {} },
+  { name = "an old vote does not count", when = { params = { max_age = "1500ms" } },
+    seen = { vote("a", "eu", false), vote("c", "ap", true), vote("c", "ap", true), vote("b", "us", false) },
+    last = {} },
+  { name = "what could not be measured is no vote",
+    seen = { vote("a", "eu", false), { node = "b", region = "us", ok = false, measured = false } },
+    last = {} },
+  { name = "a node on which every target fails has no vote",
+    seen = { { node = "a", region = "eu", ok = false, target = "x", schedule = "other" },
+             { node = "a", region = "eu", ok = false }, vote("b", "us", false), vote("c", "ap", true) },
+    last = {} },
+  { name = "another type from those that see it fail", when = { params = { deepen = "mtr" } },
+    seen = { vote("a", "eu", false), vote("b", "us", false) },
+    last = { "raise down sched: s is down in 2 of 2 regions (eu, us)", "deepen mtr" } },
+}

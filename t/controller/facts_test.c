@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The figures out of a result's bytes, histograms, and what is known of countries. */
+#include <math.h>
+#include <string.h>
+
+#include "controller/histogram.h"
+#include "controller/places.h"
+#include "controller/result_facts.h"
+#include "tap.h"
+
+static struct result_facts of(const char *json)
+{
+	struct result_facts f;
+
+	result_facts_read(&f, json, strlen(json));
+	return f;
+}
+
+static void ping(void)
+{
+	struct result_facts f = of("{\"status\":\"finished\",\"startedAt\":\"2026-11-21T07:00:00.250Z\","
+	                           "\"durationMs\":12.5,\"timings\":[{\"rtt\":9,\"total\":7}],"
+	                           "\"stats\":{\"min\":1.25,\"avg\":2.5,\"max\":4,\"loss\":33.3},"
+	                           "\"rawOutput\":\"\\\"stats\\\":{\\\"avg\\\":99}\"}");
+
+	EXPECT_STR(f.status, "finished");
+	EXPECT_INT(f.started_ms, INT64_C(1795244400250));
+	EXPECT(fabs(f.duration_ms - 12.5) < 1e-9);
+	EXPECT(fabs(f.min - 1.25) < 1e-9 && fabs(f.max - 4) < 1e-9);
+	EXPECT(fabs(f.loss - 33.3) < 1e-9);
+	EXPECT(isnan(f.total));
+	EXPECT(fabs(result_facts_ms(&f) - 2.5) < 1e-9);
+}
+
+static void nested(void)
+{
+	struct result_facts f = of("{\"hops\":[{\"stats\":{\"avg\":5},\"status\":\"no\"}],"
+	                           "\"deep\":{\"stats\":{\"avg\":6}},\"stats\":{\"avg\":null},"
+	                           "\"timings\":{\"total\":-0.5}}");
+
+	EXPECT_STR(f.status, "");
+	EXPECT(isnan(f.avg));
+	EXPECT(fabs(result_facts_ms(&f) + 0.5) < 1e-9);
+}
+
+static void broken(void)
+{
+	static const char *const texts[] = { "", "{", "\"", "{\"status", "{\"status\":\"x", "]]]]}}}}",
+		                             "{\"stats\":{\"avg\":-", "-", "{\"a\\\"", "\\" };
+
+	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		EXPECT(isnan(of(texts[i]).max));
+}
+
+static void steps(void)
+{
+	for (double ms = 0.001; ms < 6e7; ms *= 1.01) {
+		double back = histogram_value(histogram_step(ms));
+		if (fabs(back - ms) > ms * 0.0325 + 0.0006)
+			EXPECT(fabs(back - ms) <= ms * 0.0325 + 0.0006);
+	}
+	EXPECT(histogram_step(1e300) < HISTOGRAM_STEPS);
+	EXPECT_INT(histogram_step(NAN), 0);
+	EXPECT_INT(histogram_step(-1), 0);
+}
+
+static void quantiles(void)
+{
+	struct histogram h = { 0 }, sum = { 0 };
+
+	EXPECT(isnan(histogram_quantile(&h, 0.5)));
+	for (int ms = 1000; ms > 0; ms--)
+		histogram_add(&h, histogram_step(ms), 1);
+	EXPECT_INT(histogram_merge(&sum, h.bars, h.len), 0);
+	EXPECT_INT(histogram_merge(&sum, h.bars, h.len), 0);
+	EXPECT(fabs(histogram_quantile(&sum, 0.5) - 500) < 500 * 0.04);
+	EXPECT(fabs(histogram_quantile(&sum, 0.99) - 990) < 990 * 0.04);
+	EXPECT(histogram_add(&h, HISTOGRAM_STEPS, 1) != 0);
+	histogram_deinit(&h);
+	histogram_deinit(&sum);
+}
+
+static void places(void)
+{
+	unsigned at = 0;
+
+	EXPECT_STR(place_find("de")->code3, "deu");
+	EXPECT_STR(place_region(place_find("SG"))->name, "South-eastern Asia");
+	EXPECT_STR(place_region(place_find("br"))->continent, "SA");
+	EXPECT_STR(place_alias(place_find("GB"), &at), "uk");
+	EXPECT(!place_find("XX") && !place_find("") && !place_find(NULL) && !place_find("deu"));
+	EXPECT_STR(place_state("ny"), "new york");
+	EXPECT(fabs(place_distance(48.86, 2.35, 40.71, -74.01) - 5837) < 20);
+	EXPECT(place_distance(0, 0, 0, 180) > 20000);
+}
+
+TAP_MAIN(CASE(ping), CASE(nested), CASE(broken), CASE(steps), CASE(quantiles), CASE(places))

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a person does with the dashboard, in Chromium, as TAP. Environment: SONDE_URL, SONDE_TOKEN,
+// CHROMIUM, WEB (the folder with the packages), KILL_PID (the node bom1, which is lost on the way).
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+const require = createRequire(`${process.env.WEB}/package.json`);
+const { chromium } = require('playwright-core');
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+const base = process.env.SONDE_URL;
+const token = process.env.SONDE_TOKEN;
+const VIEWS = [
+  'now',
+  'nodes',
+  'nodes?as=table',
+  'map',
+  'measure',
+  'series',
+  'paths',
+  'schedules',
+  'events',
+  'policies',
+  'admin',
+  'login',
+];
+
+let n = 0;
+let bad = 0;
+function ok(right, name, why = '') {
+  console.log(`${right ? '' : 'not '}ok ${++n} - ${name}`);
+  if (right) return;
+  bad++;
+  for (const line of String(why).split('\n')) console.log(`# ${line}`);
+}
+
+async function step(name, work) {
+  try {
+    await work();
+    ok(true, name);
+  } catch (e) {
+    ok(false, name, e.stack ?? e);
+  }
+}
+
+function need(right, why) {
+  if (!right) throw new Error(why);
+}
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM,
+  args: ['--no-sandbox'],
+});
+
+async function open(options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  context.setDefaultTimeout(15000);
+  const page = await context.newPage();
+  page.faults = [];
+  page.on('pageerror', (e) => page.faults.push(e.message));
+  page.on(
+    'console',
+    (m) =>
+      m.type() === 'error' &&
+      !m.text().includes('Failed to load resource') &&
+      page.faults.push(m.text()),
+  );
+  return page;
+}
+
+async function openLoggedIn(options) {
+  const page = await open(options);
+  await page.goto(`${base}/ui/#/now?token=${token}`);
+  await page.getByRole('button', { name: 'Log out' }).waitFor();
+  await page.getByText('of 4 online').waitFor();
+  return page;
+}
+
+const show = (page, view) =>
+  page.evaluate((v) => {
+    location.hash = `#/${v}`;
+  }, view);
+const status = (page, name) =>
+  page.locator('.node-card', { hasText: name }).locator('.status').innerText();
+
+await step('the page and its policy of contents', async () => {
+  const page = await open();
+  const answer = await page.goto(`${base}/ui/`);
+  need(
+    (answer.headers()['content-security-policy'] ?? '').startsWith("default-src 'self'"),
+    answer.headers()['content-security-policy'],
+  );
+  await page.getByRole('heading', { name: 'Now' }).waitFor();
+  need(!(await page.getByRole('link', { name: 'Admin' }).count()), 'a guest is shown Admin');
+  await page.goto(`${base}/ui/#/policies`);
+  await page.getByRole('heading', { name: 'Log in to see this' }).waitFor();
+  need(!page.faults.length, page.faults.join('\n'));
+  await page.context().close();
+});
+
+await step('logging in with a wrong token, then with the right one', async () => {
+  const page = await open();
+  await page.goto(`${base}/ui/#/login`);
+  await page.getByLabel('Token').fill('wrong');
+  await page.keyboard.press('Enter');
+  await page.getByText('The controller does not accept this token.').waitFor();
+  await page.getByLabel('Token').fill(token);
+  await page.keyboard.press('Enter');
+  await page.getByText('of 4 online').waitFor();
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByText('Not logged in').waitFor();
+  await page.context().close();
+});
+
+const page = await openLoggedIn();
+
+await step('a login link leaves no token in the address', async () => {
+  need(!page.url().includes(token) && page.url().includes('#/now'), page.url());
+});
+
+await step('adding a node gives a line with a token', async () => {
+  await show(page, 'nodes');
+  await page.getByRole('button', { name: 'Add a node' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('par1');
+  await page.getByRole('button', { name: 'Make the line' }).click();
+  await page.getByText('sonde-node --controller').waitFor();
+  await page.getByRole('button', { name: 'Close' }).click();
+});
+
+await step('approving a pending node', async () => {
+  need((await status(page, 'new1')).includes('pending'), await status(page, 'new1'));
+  await page.locator('.node-card', { hasText: 'new1' }).click();
+  await page.getByRole('button', { name: 'Approve' }).click();
+  await page.getByText('Approve new1: done.').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.locator('.node-card', { hasText: 'new1' }).getByText('online').waitFor();
+});
+
+await step(
+  'a measurement with the keyboard alone; its results within a second of their arrival',
+  async () => {
+    await show(page, 'measure');
+    await page.getByLabel('Type').focus();
+    await page.keyboard.type('tcp');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('127.0.0.1');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('eu-west,us-east');
+    await page.getByText(/nodes match now/).waitFor();
+    await page.getByText('Options of tcp').focus();
+    await page.keyboard.press('Enter');
+    await page.getByLabel('port', { exact: true }).focus();
+    await page.keyboard.type(new URL(base).port);
+    await page.keyboard.press('Enter');
+    await page.getByText('3 of 3 arrived').waitFor();
+    const arrived = Date.now();
+    need((await page.locator('pre.raw').innerText()).includes('127.0.0.1'), 'no text of the tool');
+    const id = new URL(page.url().replace('#/', '')).searchParams.get('id');
+    const m = await (await fetch(`${base}/v1/measurements/${id}`)).json();
+    need(
+      arrived - Date.parse(m.updatedAt) < 1000 &&
+        m.results.every((r) => r.result.status === 'finished'),
+      JSON.stringify(m).slice(0, 600),
+    );
+  },
+);
+
+await step('what the controller refuses stands at its field', async () => {
+  await page.getByLabel('Target').fill('not a name');
+  await page.getByRole('button', { name: 'Measure', exact: true }).click();
+  await page.locator('#target-wrong').waitFor();
+});
+
+await step('the matrix shows it, and arrow keys choose a pair', async () => {
+  await show(page, 'now');
+  await page.locator('.matrix canvas').focus();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowRight');
+  await page.getByRole('heading', { name: /→ tcp 127\.0\.0\.1/ }).waitFor();
+  await page.getByRole('button', { name: 'DNS', exact: true }).click();
+  await page.getByText('Nothing passes these filters').waitFor();
+  await page.getByRole('button', { name: 'All', exact: true }).click();
+});
+
+await step('a schedule is made, edited, and its results come', async () => {
+  await show(page, 'schedules');
+  await page.getByRole('button', { name: 'Add a schedule' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('way');
+  await page.getByLabel('Type').selectOption('traceroute');
+  await page.getByLabel('Target').fill('127.0.0.1');
+  await page.getByLabel('When').fill('2s');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('button', { name: 'way' }).click();
+  await page.getByRole('button', { name: 'Edit', exact: true }).click();
+  await page.getByLabel('When').fill('3s');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('traceroute 127.0.0.1, every 3s').waitFor();
+  await show(page, 'paths');
+  await page.getByText(/paths? to 127\.0\.0\.1/).waitFor({ timeout: 20000 });
+  await show(page, 'series?target=127.0.0.1&type=traceroute');
+  await page.locator('.uplot canvas').first().waitFor();
+});
+
+await step('a policy with an error: the line is marked', async () => {
+  await show(page, 'policies');
+  await page.getByRole('button', { name: 'least_load' }).click();
+  await page.getByRole('button', { name: 'Edit', exact: true }).click();
+  await page.locator('#source').fill('return {\n  api = 1,\n  pick = function(\n}\n');
+  await page.getByRole('button', { name: 'Check' }).click();
+  const line = page.locator('.line.wrong');
+  await line.waitFor();
+  need(Number(await line.getAttribute('data-n')) >= 3, await line.getAttribute('data-n'));
+});
+
+await step('lost contact is an amber bar, and it goes when contact is back', async () => {
+  await show(page, 'now');
+  await page.context().setOffline(true);
+  await page.locator('.bar.warn').waitFor();
+  await page.context().setOffline(false);
+  await page.locator('.bar.warn').waitFor({ state: 'detached' });
+});
+
+await step('a node that is killed becomes stale, then offline', async () => {
+  await show(page, 'nodes');
+  const card = page.locator('.node-card', { hasText: 'bom1' });
+  await card.getByText('online').waitFor();
+  process.kill(Number(process.env.KILL_PID), 'SIGKILL');
+  await card.getByText(/stale|offline/).waitFor({ timeout: 20000 });
+  await card.getByText('offline').waitFor({ timeout: 40000 });
+});
+
+ok(
+  !page.faults.length,
+  'no exception and no breach of the policy of contents until here',
+  page.faults.join('\n'),
+);
+await page.context().close();
+
+// ---- every view: axe and overflow ----
+
+async function serious(p) {
+  await p.evaluate(axe);
+  const found = await p.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  return found.violations
+    .filter((v) => v.impact === 'serious' || v.impact === 'critical')
+    .map(
+      (v) =>
+        `${v.id}: ${v.nodes
+          .slice(0, 3)
+          .map((x) => x.html.slice(0, 160))
+          .join(' | ')}`,
+    );
+}
+
+for (const colorScheme of ['light', 'dark'])
+  await step(`axe finds nothing serious in any view, ${colorScheme}`, async () => {
+    const p = await openLoggedIn({ colorScheme });
+    const all = [];
+    for (const view of VIEWS) {
+      await show(p, view);
+      await p.waitForTimeout(400);
+      all.push(...(await serious(p)).map((v) => `${view}: ${v}`));
+    }
+    await p.context().close();
+    need(!all.length, all.join('\n'));
+  });
+
+for (const width of [390, 1280, 2560])
+  await step(`no view is wider than ${width} pixels`, async () => {
+    const p = await openLoggedIn({ viewport: { width, height: 900 } });
+    const over = [];
+    for (const view of VIEWS) {
+      await show(p, view);
+      await p.waitForTimeout(250);
+      const by = await p.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      if (by > 0) over.push(`${view} by ${by}`);
+    }
+    await p.context().close();
+    need(!over.length, over.join('\n'));
+  });
+
+// ---- markup in everything that nodes, targets and users say ----
+
+const CARRIERS = [
+  '<xss-canary>',
+  '<img src=x onerror="window.__ran=1">',
+  '<script>window.__ran=1</script>',
+  '"><svg onload=window.__ran=1>',
+  "'-window.__ran=1-'",
+  'javascript:window.__ran=1',
+  '<iframe srcdoc="<script>parent.__ran=1</script>">',
+  '{{window.__ran=1}}',
+  '</textarea><xss-canary>',
+  '<a href="javascript:window.__ran=1"><xss-canary>',
+  '</title><xss-canary>',
+  '<style>@import"x"</style><xss-canary>',
+  '<math><mi//xlink:href="data:x,<xss-canary>">',
+  '\u2028<xss-canary>',
+  '<xss-canary\u0000>',
+  '<details open ontoggle=window.__ran=1>',
+  '<body onload=window.__ran=1>',
+  '<input autofocus onfocus=window.__ran=1>',
+  '<video><source onerror=window.__ran=1>',
+  '<marquee onstart=window.__ran=1>',
+];
+const PAYLOADS = Array.from({ length: 200 }, (_, i) => `${CARRIERS[i % CARRIERS.length]}${i}`);
+const KEEP = new Set([
+  'status',
+  'type',
+  'createdAt',
+  'updatedAt',
+  'at',
+  'dueAt',
+  'lastDueAt',
+  'nextDueAt',
+  'since',
+  'receivedAt',
+]);
+
+function poison(v, used) {
+  if (typeof v === 'string') return PAYLOADS[used.n++ % PAYLOADS.length];
+  if (Array.isArray(v)) return v.map((x) => poison(x, used));
+  if (v && typeof v === 'object')
+    return Object.fromEntries(
+      Object.entries(v).map(([k, x]) => [
+        k,
+        KEEP.has(k) && typeof x === 'string' ? x : poison(x, used),
+      ]),
+    );
+  return v;
+}
+
+await step(
+  '200 payloads of markup through every text of the API: none runs, none becomes an element',
+  async () => {
+    const p = await openLoggedIn();
+    const used = { n: 0 };
+    p.on('dialog', (d) => d.dismiss());
+    await p.route('**/v1/**', async (route) => {
+      const answer = await route.fetch();
+      const body = await answer.json().catch(() => null);
+      await route.fulfill({ response: answer, json: poison(body, used) });
+    });
+    for (const view of [
+      ...VIEWS,
+      'nodes?node=x',
+      'measure?id=01m7yth551eve59n63gnhy90he',
+      `map?id=${encodeURIComponent(PAYLOADS[0])}`,
+      `series?target=${encodeURIComponent(PAYLOADS[1])}`,
+    ]) {
+      await show(p, view);
+      await p.waitForTimeout(500);
+      for (const pick of await p.locator('main tr.pick, main .node-card:enabled').all()) {
+        await pick.click({ timeout: 1000 }).catch(() => {});
+        break;
+      }
+      await p.waitForTimeout(150);
+      const got = await p.evaluate(() => ({
+        ran: window.__ran ?? 0,
+        canaries: document.querySelectorAll(
+          'xss-canary, iframe, main img, main script, marquee, video',
+        ).length,
+      }));
+      need(!got.ran && !got.canaries, `${view}: ${JSON.stringify(got)}`);
+    }
+    need(used.n >= 200, `only ${used.n} payloads were served`);
+    await p.context().close();
+  },
+);
+
+await browser.close();
+console.log(`1..${n}`);
+process.exitCode = bad ? 1 : 0;

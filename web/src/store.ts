@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known of the controller, kept fresh by polling; views read signals. Observations are
+// bounded: the oldest of a pair of node and target go first.
+import { batch, effect, signal } from '@preact/signals';
+import { ApiError, get, message, Missing, refused, token } from './api.ts';
+import { hangUp, keepLive, live, type Sink } from './live.ts';
+import { observationOf, observations } from './observe.ts';
+import { metricsOf } from './prom.ts';
+import { route } from './route.ts';
+import type {
+  Measurement,
+  Node,
+  Observation,
+  Plugin,
+  ResultRow,
+  Schedule,
+  SonEvent,
+} from './types.ts';
+
+const EVERY_MS = 2000;
+const PER_PAIR = 240;
+const MANY = 1000; // pairs, from which on fewer are kept of each
+const PER_PAIR_OF_MANY = 20;
+const BACK_MS = 3600000; // how far results are read back at first
+const PAGES = 10; // of results, a round
+const TOGETHER_MS = 250;
+const REMEMBERED = 40;
+const KEY = 'sonde.measurements';
+
+export type Role = 'unknown' | 'guest' | 'admin';
+
+export const role = signal<Role>('unknown');
+export const nodes = signal<Node[]>([]);
+export const plugins = signal<Plugin[]>([]);
+export const metrics = signal<Map<string, number>>(new Map());
+export const resultRate = signal<number | null>(null);
+export const schedules = signal<Schedule[] | null>(null); // null = the controller has none
+export const events = signal<SonEvent[] | null>(null);
+export const contact = signal<'starting' | 'ok' | 'lost'>('starting');
+export const contactError = signal('');
+export const contactAt = signal(0);
+export const now = signal(Date.now());
+export const version = signal(0); // rises with every new observation
+
+// By node, then by type and target: each list is in the order of time.
+const byNode = new Map<string, Map<string, Observation[]>>();
+const seen = new Set<string>();
+let pairs = 0;
+
+export function* pairLists(): Iterable<Observation[]> {
+  void version.value;
+  for (const own of byNode.values()) yield* own.values();
+}
+
+function inOrder(lists: Observation[][]): Observation[] {
+  return lists.flat().sort((a, b) => a.at - b.at);
+}
+
+export function observedBy(nodeId: string): Observation[] {
+  void version.value;
+  return inOrder([...(byNode.get(nodeId)?.values() ?? [])]);
+}
+
+// All of the pairs whose newest observation passes.
+export function observedWhere(passes: (newest: Observation) => boolean): Observation[] {
+  return inOrder([...pairLists()].filter((l) => passes(l[l.length - 1] as Observation)));
+}
+
+const idOf = (o: Observation): string => `${o.measurement} ${o.nodeId}`;
+
+function insert(list: Observation[], o: Observation): void {
+  let i = list.length;
+  while (i > 0 && (list[i - 1] as Observation).at > o.at) i--;
+  list.splice(i, 0, o);
+  const room = pairs < MANY ? PER_PAIR : PER_PAIR_OF_MANY;
+  if (list.length > room)
+    for (const old of list.splice(0, list.length - room)) seen.delete(idOf(old));
+}
+
+// Views draw what came within a quarter of a second together.
+let telling: ReturnType<typeof setTimeout> | undefined;
+function tellSoon(): void {
+  telling ??= setTimeout(() => {
+    telling = undefined;
+    version.value++;
+  }, TOGETHER_MS);
+}
+
+export function add(fresh: Observation[]): void {
+  let news = false;
+  for (const o of fresh) {
+    if (seen.has(idOf(o))) continue;
+    seen.add(idOf(o));
+    news = true;
+    const own = byNode.get(o.nodeId) ?? new Map<string, Observation[]>();
+    byNode.set(o.nodeId, own);
+    const key = `${o.type}\t${o.target}`;
+    const list = own.get(key) ?? [];
+    if (!list.length) pairs++;
+    own.set(key, list);
+    insert(list, o);
+  }
+  if (news) tellSoon();
+}
+
+// ---- measurements that this tab follows ----
+
+function remembered(): string[] {
+  try {
+    const ids: unknown = JSON.parse(sessionStorage.getItem(KEY) ?? '[]');
+    return Array.isArray(ids) ? ids.filter((i): i is string => typeof i === 'string') : [];
+  } catch {
+    return [];
+  }
+}
+
+export function remember(id: string): void {
+  const ids = [id, ...remembered().filter((i) => i !== id)].slice(0, REMEMBERED);
+  sessionStorage.setItem(KEY, JSON.stringify(ids));
+}
+
+const finished = new Set<string>();
+const asked = new Set<string>();
+
+export async function follow(id: string): Promise<void> {
+  if (finished.has(id) || asked.has(id)) return;
+  asked.add(id);
+  try {
+    const m = await get<Measurement>(`/v1/measurements/${encodeURIComponent(id)}`);
+    add(observations(m));
+    if (m.status === 'finished') finished.add(id);
+  } catch (e) {
+    if (e instanceof ApiError && e.status < 500) finished.add(id);
+  } finally {
+    asked.delete(id);
+  }
+}
+
+// The newest run of each member of each schedule is a measurement like any other.
+async function followSchedules(): Promise<void> {
+  const list = await optional<Schedule[]>('/v1/schedules');
+  if (!list) {
+    schedules.value = null;
+    return;
+  }
+  const all = [...list];
+  // Their members are read only where they are shown, or where they are the only way to results.
+  if (listed.value && !['schedules', 'nodes'].includes(route.value.view)) {
+    schedules.value = all;
+    return;
+  }
+  for (const [i, s] of list.slice(0, 50).entries()) {
+    const full = await get<Schedule>(`/v1/schedules/${encodeURIComponent(s.id)}`);
+    all[i] = full;
+    const runs = (full.members ?? []).map((m) => m.lastRun).filter((r): r is string => !!r);
+    if (!listed.value) await Promise.all(runs.slice(0, 100).map(follow));
+  }
+  schedules.value = all;
+}
+
+// All results in the order they came in, where the controller lists them.
+interface ResultPage {
+  results: ResultRow[];
+  next: number;
+  more: boolean;
+}
+let cursor = 1;
+const since = Date.now() - BACK_MS;
+export const listed = signal(false);
+
+const sink: Sink = {
+  cursor: () => cursor,
+  results: (rows, next) => {
+    cursor = Math.max(cursor, next);
+    take(rows);
+  },
+  node: (n) => {
+    const others = nodes.value.filter((o) => o.id !== n.id);
+    nodes.value = [...others, n];
+  },
+};
+
+function take(rows: ResultRow[]): void {
+  add(rows.map(observationOf).filter((o): o is Observation => o !== null));
+}
+
+async function followResults(): Promise<void> {
+  if (live.value) return;
+  for (let page = 0; page < PAGES; page++) {
+    const p = await optional<ResultPage>(`/v1/results?limit=1000&since=${since}&cursor=${cursor}`);
+    listed.value = p !== null;
+    if (!p) return;
+    cursor = Math.max(cursor, p.next);
+    take(p.results);
+    if (!p.more) break;
+  }
+  keepLive(sink, listed.value);
+}
+
+// null where the controller does not have it; asked again once a minute, as it may be renewed.
+const absentUntil = new Map<string, number>();
+export async function optional<T>(path: string): Promise<T | null> {
+  const key = path.split('?')[0] as string;
+  if ((absentUntil.get(key) ?? 0) > Date.now()) return null;
+  try {
+    return await get<T>(path);
+  } catch (e) {
+    if (!(e instanceof Missing)) throw e;
+    absentUntil.set(key, Date.now() + 60000);
+    return null;
+  }
+}
+
+// ---- polling ----
+
+interface PublicProbe {
+  version: string;
+  location: Node['location'];
+  tags: string[];
+}
+
+function publicNode(p: PublicProbe, i: number): Node {
+  const l = p.location;
+  return { id: `probe ${i}`, name: l.city || l.region || `node ${i + 1}`, status: 'online', ...p };
+}
+
+async function pollNodes(): Promise<void> {
+  if (token.value && !refused.value) {
+    try {
+      nodes.value = await get<Node[]>('/v1/nodes');
+      role.value = 'admin';
+      return;
+    } catch (e) {
+      if (!(e instanceof ApiError) || (e.status !== 401 && e.status !== 403)) throw e;
+    }
+  }
+  nodes.value = (await get<PublicProbe[]>('/v1/probes')).map(publicNode);
+  role.value = 'guest';
+}
+
+let before: { at: number; stored: number } | null = null;
+async function pollMetrics(): Promise<void> {
+  const m = metricsOf(await get<string>('/metrics'));
+  const stored = m.get('sonde_results_stored_total') ?? 0;
+  const at = performance.now();
+  if (before && stored >= before.stored)
+    resultRate.value = (1000 * (stored - before.stored)) / (at - before.at);
+  before = { at, stored };
+  metrics.value = m;
+}
+
+// What is missing besides nodes: the bar names it, so that nothing old passes for new.
+export const behind = signal<Map<string, string>>(new Map());
+
+async function quietly(name: string, work: () => Promise<void>): Promise<void> {
+  const next = new Map(behind.value);
+  try {
+    await work();
+    if (!next.delete(name)) return;
+  } catch (e) {
+    next.set(name, message(e));
+  }
+  behind.value = next;
+}
+
+async function round(): Promise<void> {
+  try {
+    await pollNodes();
+    if (!plugins.value.length) plugins.value = await get<Plugin[]>('/v1/plugins');
+    batch(() => {
+      contact.value = 'ok';
+      contactAt.value = Date.now();
+    });
+  } catch (e) {
+    batch(() => {
+      contact.value = 'lost';
+      contactError.value = message(e);
+    });
+    return;
+  }
+  await quietly('metrics', pollMetrics);
+  if (role.value === 'admin') await quietly('results', followResults);
+  if (!listed.value) await Promise.all(remembered().map(follow));
+  if (role.value !== 'admin') return;
+  await quietly('schedules', followSchedules);
+  await quietly('events', async () => {
+    events.value = await optional<SonEvent[]>('/v1/events?limit=200');
+  });
+}
+
+let kick: (() => void) | null = null;
+export function refresh(): void {
+  kick?.();
+}
+
+export async function run(): Promise<never> {
+  effect(() => {
+    void token.value;
+    hangUp();
+  });
+  setInterval(() => (now.value = Date.now()), 1000);
+  for (;;) {
+    await round();
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, document.hidden ? 5 * EVERY_MS : EVERY_MS);
+      kick = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

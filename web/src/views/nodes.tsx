@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nodes: cards or a table, a card beside the pointer, and a drawer with facts and actions.
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { ago, bytes, count, ms, percent, place } from '../format.ts';
+import { Beats, Csv, Empty, Mark } from '../parts.tsx';
+import { param, set } from '../route.ts';
+import { nodes, observedBy, role } from '../store.ts';
+import type { Node, Observation, Status } from '../types.ts';
+import { AddNode } from './add_node.tsx';
+import { Drawer } from './drawer.tsx';
+
+const ORDER: Status[] = ['pending', 'offline', 'stale', 'online', 'disabled', 'deregistered'];
+
+export interface Summary {
+  latency: number | null;
+  success: number | null;
+  mbit: number | null;
+  hops: number | null;
+}
+
+export function summary(of: Observation[]): Summary {
+  const mean = (v: number[]): number | null =>
+    v.length ? v.reduce((a, b) => a + b) / v.length : null;
+  const known = (v: (number | null | undefined)[]): number[] =>
+    v.filter((n): n is number => typeof n === 'number');
+  const measured = of.filter((o) => o.outcome !== 'unmeasured');
+  return {
+    latency: mean(known(of.map((o) => o.latency))),
+    success: measured.length
+      ? (100 * measured.filter((o) => o.outcome === 'ok').length) / measured.length
+      : null,
+    mbit: known(of.map((o) => o.mbit)).pop() ?? null,
+    hops: known(of.map((o) => o.hops?.length)).pop() ?? null,
+  };
+}
+
+function HoverCard({ node, x, y }: { node: Node; x: number; y: number }): JSX.Element {
+  const of = observedBy(node.id);
+  const s = summary(of);
+  const left = Math.min(x + 12, innerWidth - 290);
+  const top = Math.min(y + 12, innerHeight - 240);
+  return (
+    <div class="card hover" style={{ left: `${left}px`, top: `${top}px` }} aria-hidden="true">
+      <div class="head">
+        <b>{node.name}</b>
+        <Mark status={node.status} />
+      </div>
+      <dl class="facts small">
+        <dt>Latency</dt>
+        <dd>{ms(s.latency)}</dd>
+        <dt>Success</dt>
+        <dd>{percent(s.success)}</dd>
+        <dt>Bandwidth</dt>
+        <dd>{s.mbit === null ? '–' : `${s.mbit.toFixed(1)} Mbit/s`}</dd>
+        <dt>Hops</dt>
+        <dd>{s.hops ?? '–'}</dd>
+        {node.live ? (
+          <>
+            <dt>Load</dt>
+            <dd>{node.live.load.toFixed(2)}</dd>
+            <dt>To controller</dt>
+            <dd>{ms(node.live.rttMs)}</dd>
+          </>
+        ) : null}
+      </dl>
+      <Beats of={of} />
+    </div>
+  );
+}
+
+type Hovered = { node: Node; x: number; y: number } | null;
+
+function open(n: Node): void {
+  if (role.value === 'admin') set({ node: n.id });
+}
+
+function Card({ node, hover }: { node: Node; hover: (h: Hovered) => void }): JSX.Element {
+  return (
+    <button
+      type="button"
+      class="card node-card"
+      onClick={() => open(node)}
+      disabled={role.value !== 'admin'}
+      onMouseMove={(e) => hover({ node, x: e.clientX, y: e.clientY })}
+      onMouseLeave={() => hover(null)}
+    >
+      <span class="head">
+        <span class="name">{node.name}</span>
+        <Mark status={node.status} />
+      </span>
+      <span class="muted small">{place(node.location)}</span>
+      <span class="small">
+        {node.live
+          ? `load ${node.live.load.toFixed(2)}, ${count(node.live.active)} running, seen ${ago(node.live.lastSeenMs)}`
+          : node.version}
+      </span>
+      <Beats of={observedBy(node.id)} />
+    </button>
+  );
+}
+
+const COLUMNS: { title: string; num?: boolean; of: (n: Node) => string | number | null }[] = [
+  { title: 'Name', of: (n) => n.name },
+  { title: 'Status', of: (n) => n.status },
+  { title: 'Place', of: (n) => place(n.location) },
+  {
+    title: 'Network',
+    of: (n) =>
+      [n.location.network, n.location.asn ? `AS${n.location.asn}` : ''].filter(Boolean).join(' ') ||
+      '–',
+  },
+  { title: 'Priority', num: true, of: (n) => n.priority ?? null },
+  { title: 'Load', num: true, of: (n) => n.live?.load ?? null },
+  { title: 'To controller', num: true, of: (n) => n.live?.rttMs ?? null },
+  { title: 'Spool', num: true, of: (n) => n.live?.spoolCount ?? null },
+  { title: 'Stored', num: true, of: (n) => n.live?.resultsStored ?? null },
+  { title: 'Version', of: (n) => n.version ?? '–' },
+];
+
+function shown(title: string, v: string | number | null): string {
+  if (v === null) return '–';
+  if (title === 'To controller') return ms(Number(v));
+  return typeof v === 'number' ? (title === 'Load' ? v.toFixed(2) : count(v)) : v;
+}
+
+function compare(a: string | number | null, b: string | number | null): number {
+  if (typeof a === 'number' && typeof b === 'number') return b - a;
+  return String(a ?? '').localeCompare(String(b ?? ''));
+}
+
+function Table({ list, hover }: { list: Node[]; hover: (h: Hovered) => void }): JSX.Element {
+  const [by, sortBy] = useState('');
+  const column = COLUMNS.find((c) => c.title === by);
+  const sorted = column ? [...list].sort((a, b) => compare(column.of(a), column.of(b))) : list;
+  return (
+    <div class="card scroll" tabIndex={0} role="region" aria-label="Table of nodes">
+      <table>
+        <thead>
+          <tr>
+            {COLUMNS.map((c) => (
+              <th
+                key={c.title}
+                class={c.num ? 'num' : ''}
+                aria-sort={by === c.title ? 'other' : undefined}
+              >
+                <button type="button" class="plain" onClick={() => sortBy(c.title)}>
+                  {c.title}
+                </button>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {sorted.map((n) => (
+            <tr
+              key={n.id}
+              class="pick"
+              onClick={() => open(n)}
+              onMouseMove={(e) => hover({ node: n, x: e.clientX, y: e.clientY })}
+              onMouseLeave={() => hover(null)}
+            >
+              {COLUMNS.map((c) => (
+                <td key={c.title} class={c.num ? 'num' : ''}>
+                  {c.title === 'Status' ? (
+                    <Mark status={n.status} />
+                  ) : c.title === 'Name' && role.value === 'admin' ? (
+                    <button type="button" class="plain" onClick={() => open(n)}>
+                      {n.name}
+                    </button>
+                  ) : (
+                    shown(c.title, c.of(n))
+                  )}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function filtered(): Node[] {
+  const text = param('q').toLowerCase();
+  const status = param('status');
+  return nodes.value
+    .filter(
+      (n) =>
+        (!status || n.status === status) &&
+        [n.name, place(n.location), n.location.network, ...n.tags].some((v) =>
+          (v ?? '').toLowerCase().includes(text),
+        ),
+    )
+    .sort(
+      (a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status) || a.name.localeCompare(b.name),
+    );
+}
+
+function statusButtons(): JSX.Element[] {
+  const present = ORDER.filter((s) => nodes.value.some((n) => n.status === s));
+  return present.map((s) => (
+    <button
+      key={s}
+      type="button"
+      aria-pressed={param('status') === s}
+      onClick={() => set({ status: param('status') === s ? '' : s })}
+    >
+      <Mark status={s} text={`${nodes.value.filter((n) => n.status === s).length} ${s}`} />
+    </button>
+  ));
+}
+
+function csvRows(list: Node[]): unknown[][] {
+  return list.map((n) => [
+    n.id,
+    ...COLUMNS.map((c) => c.of(n)),
+    n.live ? bytes(n.live.spoolBytes) : '',
+  ]);
+}
+
+export function Nodes(): JSX.Element {
+  const [over, hover] = useState<Hovered>(null);
+  const [adding, add] = useState(false);
+  const list = filtered();
+  const table = param('as') === 'table';
+  const picked =
+    role.value === 'admin' ? nodes.value.find((n) => n.id === param('node')) : undefined;
+  return (
+    <>
+      <div class="head">
+        <h1>Nodes</h1>
+        <div>
+          <div role="group" aria-label="Show as" class="row">
+            <button type="button" aria-pressed={!table} onClick={() => set({ as: '' })}>
+              Cards
+            </button>
+            <button type="button" aria-pressed={table} onClick={() => set({ as: 'table' })}>
+              Table
+            </button>
+          </div>
+          <Csv
+            name="sonde-nodes.csv"
+            head={['id', ...COLUMNS.map((c) => c.title), 'spool size']}
+            rows={() => csvRows(list)}
+          />
+          {role.value === 'admin' ? (
+            <button type="button" class="primary" onClick={() => add(true)}>
+              Add a node
+            </button>
+          ) : null}
+        </div>
+      </div>
+      {adding ? <AddNode close={() => add(false)} /> : null}
+      <div class="row">
+        <input
+          aria-label="Search nodes"
+          placeholder="name, place, network, tag"
+          value={param('q')}
+          onInput={(e) => set({ q: e.currentTarget.value })}
+        />
+        {statusButtons()}
+      </div>
+      {!list.length ? (
+        <div class="card">
+          <Empty title={nodes.value.length ? 'No node passes these filters' : 'No node yet'}>
+            <p>
+              {nodes.value.length
+                ? 'Take some filters away.'
+                : role.value === 'admin'
+                  ? 'Add one: it is one line on the machine that shall measure.'
+                  : 'An administrator adds nodes.'}
+            </p>
+          </Empty>
+        </div>
+      ) : table ? (
+        <Table list={list} hover={hover} />
+      ) : (
+        <div class="cards">
+          {list.map((n) => (
+            <Card key={n.id} node={n} hover={hover} />
+          ))}
+        </div>
+      )}
+      {over && !picked ? <HoverCard {...over} /> : null}
+      {picked ? <Drawer node={picked} close={() => set({ node: '' })} /> : null}
+    </>
+  );
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// Paths: the traceroutes of all nodes to one target as one graph, at a time of choice, and what
+// changed since an hour before.
+import type { JSX } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { clock, dateTime, ms, percent, plural } from '../format.ts';
+import { Empty } from '../parts.tsx';
+import { difference, type PathGraph, pathGraph, pathsAt, type Vertex } from '../path.ts';
+import { href, param, set } from '../route.ts';
+import { observedWhere } from '../store.ts';
+import { colour, theme } from '../theme.ts';
+import type { Observation } from '../types.ts';
+
+const COLUMN = 148;
+const ROW = 46;
+const HOUR = 3600000;
+
+interface Place {
+  v: Vertex;
+  x: number;
+  y: number;
+}
+
+function places(g: PathGraph): { all: Map<string, Place>; width: number; height: number } {
+  const sizes = new Map<number, number>();
+  for (const v of g.vertices.values()) sizes.set(v.layer, (sizes.get(v.layer) ?? 0) + 1);
+  const height = Math.max(2, ...sizes.values()) * ROW + 20;
+  const all = new Map<string, Place>();
+  for (const v of g.vertices.values())
+    all.set(v.key, { v, x: 70 + v.layer * COLUMN, y: 10 + v.y * (height - 20) });
+  return { all, width: Math.max(1, g.layers) * COLUMN + 20, height };
+}
+
+function edges(c: CanvasRenderingContext2D, g: PathGraph, at: Map<string, Place>): void {
+  c.strokeStyle = colour('muted');
+  c.globalAlpha = 0.55;
+  for (const e of g.edges.values()) {
+    const a = at.get(e.from);
+    const b = at.get(e.to);
+    if (!a || !b) continue;
+    c.lineWidth = Math.min(7, 1 + e.weight);
+    c.beginPath();
+    c.moveTo(a.x, a.y);
+    c.bezierCurveTo(a.x + COLUMN / 2, a.y, b.x - COLUMN / 2, b.y, b.x, b.y);
+    c.stroke();
+  }
+  c.globalAlpha = 1;
+}
+
+const FILL: Record<Vertex['kind'], string> = {
+  node: 'accent',
+  hop: 'off',
+  silent: 'panel',
+  target: 'ok',
+};
+
+function vertex(c: CanvasRenderingContext2D, p: Place, slow: boolean, picked: boolean): void {
+  const r = p.v.kind === 'node' || p.v.kind === 'target' ? 8 : 6;
+  c.beginPath();
+  if (p.v.kind === 'node') c.rect(p.x - r, p.y - r, 2 * r, 2 * r);
+  else c.arc(p.x, p.y, r, 0, 7);
+  c.fillStyle = colour(FILL[p.v.kind]);
+  c.fill();
+  c.lineWidth = 1.5;
+  c.strokeStyle = colour('muted');
+  if (p.v.kind === 'silent') c.stroke();
+  if ((p.v.loss ?? 0) > 0 || picked) {
+    c.beginPath();
+    c.arc(p.x, p.y, r + 4, 0, 7);
+    c.lineWidth = 2.5;
+    c.strokeStyle = colour(picked ? 'focus' : 'bad');
+    c.stroke();
+  }
+  c.fillStyle = colour(slow ? 'bad' : 'text');
+  c.font = `${slow ? 'bold ' : ''}11px system-ui, sans-serif`;
+  c.textAlign = 'center';
+  const label = p.v.label.length > 20 ? `${p.v.label.slice(0, 19)}…` : p.v.label;
+  c.fillText(label, p.x, p.y + r + 12);
+}
+
+function Graph({ g }: { g: PathGraph }): JSX.Element {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [picked, pick] = useState('');
+  const { all, width, height } = places(g);
+  useEffect(() => {
+    const el = canvas.current;
+    const c = el?.getContext('2d');
+    if (!el || !c) return;
+    const ratio = devicePixelRatio || 1;
+    el.width = width * ratio;
+    el.height = (height + 16) * ratio;
+    el.style.width = `${width}px`;
+    el.style.height = `${height + 16}px`;
+    c.scale(ratio, ratio);
+    edges(c, g, all);
+    for (const p of all.values()) vertex(c, p, p.v.key === g.bottleneck, p.v.key === picked);
+  }, [g, picked, theme.value]);
+  const find = (e: MouseEvent): void => {
+    const near = [...all.values()].find((p) => Math.hypot(p.x - e.offsetX, p.y - e.offsetY) < 14);
+    pick(near?.v.key ?? '');
+  };
+  const v = g.vertices.get(picked);
+  return (
+    <>
+      <div class="graph" tabIndex={0} role="region" aria-label="Path graph, scrolls sideways">
+        <canvas
+          ref={canvas}
+          role="img"
+          aria-label={`${g.vertices.size} places on the way`}
+          onClick={find}
+        />
+      </div>
+      <p class="legend" role="status">
+        {v
+          ? `${v.label}: hop ${v.layer}, ${ms(v.rtt)}, loss ${percent(v.loss)}, on ${plural(v.seen, 'path')}`
+          : 'Choose a place to read it; a red ring is loss, bold red is where most time is added, hollow is silent.'}
+      </p>
+    </>
+  );
+}
+
+function Hops({ of }: { of: Observation[] }): JSX.Element {
+  return (
+    <section class="card scroll" tabIndex={0} role="region" aria-label="Hops">
+      <table>
+        <thead>
+          <tr>
+            <th>Node</th>
+            <th class="num">Hop</th>
+            <th>Address</th>
+            <th class="num">Round trip</th>
+            <th class="num">Loss</th>
+          </tr>
+        </thead>
+        <tbody>
+          {of.flatMap((o) =>
+            (o.hops ?? []).map((h, i) => (
+              <tr key={`${o.nodeId} ${i}`}>
+                <td>
+                  {i ? (
+                    ''
+                  ) : (
+                    <>
+                      {o.nodeName}{' '}
+                      <a class="small" href={href('measure', { id: o.measurement })}>
+                        {clock(o.at)}
+                      </a>
+                    </>
+                  )}
+                </td>
+                <td class="num">{h.ttl}</td>
+                <td class="mono">
+                  {h.address ?? '*'}
+                  {h.asn.length ? ` AS${h.asn.join(', AS')}` : ''}
+                </td>
+                <td class="num">{ms(h.rtt)}</td>
+                <td class="num">{percent(h.loss)}</td>
+              </tr>
+            )),
+          )}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+export function Paths(): JSX.Element {
+  const all = observedWhere((o) => o.type === 'traceroute' || o.type === 'mtr').filter(
+    (o) => o.hops,
+  );
+  const targets = [...new Set(all.map((o) => o.target))].sort();
+  const target = targets.includes(param('target')) ? param('target') : targets[0];
+  if (!target)
+    return (
+      <>
+        <div class="head">
+          <h1>Paths</h1>
+        </div>
+        <div class="card">
+          <Empty title="No path yet">
+            <p>
+              Paths come from <a href={href('measure', { type: 'traceroute' })}>traceroute</a> and{' '}
+              <a href={href('measure', { type: 'mtr' })}>mtr</a>, once or by a schedule.
+            </p>
+          </Empty>
+        </div>
+      </>
+    );
+  const own = all.filter((o) => o.target === target);
+  const times = [...new Set(own.map((o) => o.at))].sort((a, b) => a - b);
+  const index = param('at') ? Math.min(times.length - 1, Number(param('at'))) : times.length - 1;
+  const at = times[index] ?? 0;
+  const shown = pathsAt(own, at);
+  const changes = difference(shown, pathsAt(own, at - HOUR));
+  return (
+    <>
+      <div class="head">
+        <h1>Paths</h1>
+        <p class="muted">
+          {plural(shown.length, 'path')} to {target}
+        </p>
+      </div>
+      <div class="row">
+        <select
+          aria-label="Target"
+          value={target}
+          onChange={(e) => set({ target: e.currentTarget.value, at: '' })}
+        >
+          {targets.map((t) => (
+            <option key={t} value={t}>
+              {t}
+            </option>
+          ))}
+        </select>
+        {times.length > 1 ? (
+          <label class="check">
+            <span>At</span>
+            <input
+              type="range"
+              min={0}
+              max={times.length - 1}
+              value={index}
+              onInput={(e) =>
+                set({
+                  at:
+                    Number(e.currentTarget.value) === times.length - 1 ? '' : e.currentTarget.value,
+                })
+              }
+            />
+          </label>
+        ) : null}
+        <span class="muted">
+          {dateTime(at)}
+          {index === times.length - 1 ? ', the newest' : ''}
+        </span>
+      </div>
+      <section class="card" aria-label="Graph">
+        <Graph g={pathGraph(shown)} />
+      </section>
+      {changes.length ? (
+        <section class="card" aria-label="Changes">
+          <h2>Since an hour before</h2>
+          {changes.map((c) => (
+            <p key={c.node}>
+              <b>{c.node}</b> {c.text}
+            </p>
+          ))}
+        </section>
+      ) : null}
+      <Hops of={shown} />
+    </>
+  );
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+// Policies: their figures, and the source of one to read, check, simulate and apply.
+import { signal } from '@preact/signals';
+import type { JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { ApiError, call, get, message, Missing, post } from '../api.ts';
+import { bytes, count, dateTime } from '../format.ts';
+import { Empty, Login, Mark } from '../parts.tsx';
+import { param, set } from '../route.ts';
+import { role } from '../store.ts';
+import type { Policy } from '../types.ts';
+
+interface Source {
+  name: string;
+  version: number;
+  source: string;
+  versions: { version: number; createdAt: string; bytes: number }[];
+}
+
+const list = signal<Policy[]>([]);
+const trouble = signal('');
+
+async function load(): Promise<void> {
+  try {
+    list.value = await get<Policy[]>('/v1/policies');
+    trouble.value = '';
+  } catch (e) {
+    trouble.value = message(e);
+  }
+}
+
+const path = (name: string): string => `/v1/policies/${encodeURIComponent(name)}`;
+
+// The line that a sentence such as "calm.lua:12: …" is about; 0 for none.
+export function lineOf(text: string): number {
+  return Number(/:(\d+):/.exec(text)?.[1] ?? 0);
+}
+
+function Code({ source, wrong }: { source: string; wrong: number }): JSX.Element {
+  return (
+    <pre class="code" tabIndex={0} aria-label="Source">
+      {source
+        .replace(/\n$/, '')
+        .split('\n')
+        .map((l, i) => (
+          <span key={i} class={`line ${i + 1 === wrong ? 'wrong' : ''}`} data-n={i + 1}>
+            {l || ' '}
+          </span>
+        ))}
+    </pre>
+  );
+}
+
+type Said = { bad: boolean; text: string; line: number; more?: unknown } | null;
+
+function failed(e: unknown): Said {
+  const text = message(e);
+  return { bad: true, text, line: e instanceof ApiError ? lineOf(text) : 0 };
+}
+
+function Editor({ of, done }: { of: Source; done: () => void }): JSX.Element {
+  const [text, type] = useState(of.source);
+  const [said, say] = useState<Said>(null);
+  const [busy, work] = useState(false);
+  const run = async (what: () => Promise<Said>): Promise<void> => {
+    work(true);
+    say(await what().catch(failed));
+    work(false);
+  };
+  const put = (dry: boolean) =>
+    run(async () => {
+      const a = await call<{ version?: number }>('PUT', path(of.name) + (dry ? '?dry=1' : ''), {
+        source: text,
+      });
+      if (!dry) done();
+      return {
+        bad: false,
+        line: 0,
+        text: dry ? 'It compiles and its tests pass.' : `Applied as version ${a.version}.`,
+      };
+    });
+  const simulate = () =>
+    run(async () => {
+      const more = await post(`${path(of.name)}/simulate`, { source: text, since: '1h' });
+      return { bad: false, line: 0, text: 'Decisions of the last hour, made again:', more };
+    });
+  return (
+    <div class="fields">
+      <label for="source" class="sr">
+        Source of {of.name}
+      </label>
+      <textarea
+        id="source"
+        rows={Math.min(30, text.split('\n').length + 1)}
+        spellcheck={false}
+        wrap="off"
+        value={text}
+        onInput={(e) => type(e.currentTarget.value)}
+      />
+      <div class="row">
+        <button type="button" disabled={busy} onClick={() => void put(true)}>
+          Check
+        </button>
+        <button type="button" disabled={busy} onClick={() => void simulate()}>
+          Simulate the last hour
+        </button>
+        <button
+          type="button"
+          class="primary"
+          disabled={busy || text === of.source}
+          onClick={() => void put(false)}
+        >
+          Apply
+        </button>
+      </div>
+      {said ? (
+        <div class={`note ${said.bad ? 'bad' : ''}`} role="status">
+          <p>{said.text}</p>
+        </div>
+      ) : null}
+      {said?.line ? <Code source={text} wrong={said.line} /> : null}
+      {said?.more ? (
+        <pre class="raw" tabIndex={0}>
+          {JSON.stringify(said.more, null, 2)}
+        </pre>
+      ) : null}
+    </div>
+  );
+}
+
+function Detail({ policy }: { policy: Policy }): JSX.Element {
+  const [source, show] = useState<Source | null>(null);
+  const [wrong, say] = useState('');
+  const [editing, edit] = useState(false);
+  const fetchIt = async (): Promise<void> => {
+    try {
+      show(await get<Source>(path(policy.name)));
+    } catch (e) {
+      say(e instanceof Missing ? 'This controller does not show sources.' : message(e));
+    }
+    void load();
+  };
+  useEffect(() => void fetchIt(), [policy.name]);
+  const back = async (version: number): Promise<void> => {
+    try {
+      await post(`${path(policy.name)}/rollback?version=${version}`);
+      await fetchIt();
+    } catch (e) {
+      say(message(e));
+    }
+  };
+  const error = policy.stats?.last_error ?? '';
+  return (
+    <section class="card fields" aria-label={policy.name}>
+      <div class="head">
+        <h2>{policy.name}</h2>
+        <div>
+          {source ? (
+            <button type="button" aria-pressed={editing} onClick={() => edit(!editing)}>
+              Edit
+            </button>
+          ) : null}
+          <button type="button" class="plain" onClick={() => set({ name: '' })}>
+            Close
+          </button>
+        </div>
+      </div>
+      <p>{policy.summary}</p>
+      {error ? (
+        <p class="note bad">
+          Last error: <span class="mono">{error}</span>
+        </p>
+      ) : null}
+      {wrong ? <p class="note warn">{wrong}</p> : null}
+      {source && editing ? (
+        <Editor key={source.version} of={source} done={() => void fetchIt()} />
+      ) : null}
+      {source && !editing ? <Code source={source.source} wrong={lineOf(error)} /> : null}
+      {source && source.versions.length ? (
+        <details>
+          <summary>Versions</summary>
+          {source.versions.map((v) => (
+            <p key={v.version} class="row">
+              <b>{v.version}</b> {dateTime(Date.parse(v.createdAt))}, {bytes(v.bytes)}
+              {v.version === source.version ? (
+                <span class="tag">in use</span>
+              ) : (
+                <button type="button" onClick={() => void back(v.version)}>
+                  Go back to it
+                </button>
+              )}
+            </p>
+          ))}
+        </details>
+      ) : null}
+    </section>
+  );
+}
+
+function isOff(p: Policy): boolean {
+  const s = p.stats as { off?: boolean; quarantined?: boolean } | undefined;
+  return !!(s?.off || s?.quarantined);
+}
+
+export function Policies(): JSX.Element {
+  const may = role.value === 'admin';
+  useEffect(() => {
+    if (!may) return undefined;
+    void load();
+    const timer = setInterval(() => void load(), 5000);
+    return () => clearInterval(timer);
+  }, [may]);
+  if (!may) return <Login />;
+  const picked = list.value.find((p) => p.name === param('name'));
+  return (
+    <>
+      <div class="head">
+        <h1>Policies</h1>
+      </div>
+      {trouble.value ? <p class="note warn">{trouble.value}</p> : null}
+      <div class="card scroll" tabIndex={0} role="region" aria-label="Table of policies">
+        {list.value.length ? (
+          <table>
+            <thead>
+              <tr>
+                <th>Policy</th>
+                <th>State</th>
+                <th>What it does</th>
+                <th class="num">Version</th>
+                <th class="num">Decisions</th>
+                <th class="num">Built-in instead</th>
+                <th class="num">Mean time</th>
+                <th class="num">Memory</th>
+              </tr>
+            </thead>
+            <tbody>
+              {list.value.map((p) => (
+                <tr key={p.name} class="pick" onClick={() => set({ name: p.name })}>
+                  <td>
+                    <button type="button" class="plain" onClick={() => set({ name: p.name })}>
+                      {p.name}
+                    </button>
+                  </td>
+                  <td>
+                    <Mark
+                      status={isOff(p) ? 'error' : p.stats?.last_error ? 'warning' : 'online'}
+                      text={isOff(p) ? 'off' : p.stats?.last_error ? 'erred' : 'well'}
+                    />
+                  </td>
+                  <td>{p.summary}</td>
+                  <td class="num">{p.version}</td>
+                  <td class="num">{count(p.stats?.decisions)}</td>
+                  <td class="num">{count(p.stats?.fallbacks)}</td>
+                  <td class="num">
+                    {p.stats?.decisions
+                      ? `${(p.stats.took_us / p.stats.decisions).toFixed(1)} µs`
+                      : '–'}
+                  </td>
+                  <td class="num">{bytes(p.stats?.memory)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        ) : (
+          <Empty title="No policy">
+            <p>Policies are Lua files in the controller's policies directory.</p>
+          </Empty>
+        )}
+      </div>
+      {picked ? <Detail key={picked.name} policy={picked} /> : null}
+    </>
+  );
+}
