@@ -89,6 +89,7 @@ static void node_free(struct node *n)
 {
 	json_decref(n->plugins);
 	json_decref(n->refused);
+	json_decref(n->health);
 	sonde_pool_deinit(&n->pool);
 	free(n);
 }
@@ -194,31 +195,6 @@ int nodes_load(struct nodes *n, struct sonde_store *store, struct sonde_error *e
 struct node *nodes_by_id(const struct nodes *n, const struct sonde_id *id)
 {
 	return sonde_map_get(&n->by_id, id->b, sizeof(id->b));
-}
-
-static bool in_reach(const struct node_facts *f, const struct node_reach *r)
-{
-	if (r->trusted && !f->trusted)
-		return false;
-	if (r->all)
-		return true;
-	return f->priority <= r->priority && (!f->tier || !*f->tier || !strcmp(f->tier, r->tier));
-}
-
-int nodes_out_of_reach(const struct nodes *n, const struct node_reach *r, struct node ***out,
-                       unsigned *count)
-{
-	*count = 0;
-	*out = NULL;
-	if (r->all && !r->trusted)
-		return SONDE_OK;
-	*out = malloc((n->len + 1) * sizeof(**out));
-	if (!*out)
-		return SONDE_ENOMEM;
-	for (unsigned i = 0; i < n->len; i++)
-		if (n->all[i] && !in_reach(&n->all[i]->facts, r))
-			(*out)[(*count)++] = n->all[i];
-	return SONDE_OK;
 }
 
 struct node *nodes_find(const struct nodes *n, const char *text)
@@ -411,6 +387,9 @@ static void refresh_facts(struct nodes *n, struct node *node)
 	sonde_column_text(n->policies, node->row, SONDE_COL_COUNTRY, f->country ? f->country : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_CITY, f->city ? f->city : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_NAME, f->name ? f->name : "");
+	n->bound -= node->bound;
+	node->bound = f->tier && *f->tier;
+	n->bound += node->bound;
 	n->generation++;
 }
 
@@ -485,6 +464,7 @@ void nodes_remove(struct nodes *n, struct node *node)
 	sonde_map_take(&n->by_id, node->id.b, sizeof(node->id.b));
 	sonde_column_clear(n->policies, node->row);
 	n->all[node->row] = NULL;
+	n->bound -= node->bound;
 	n->generation++;
 	node_free(node);
 }

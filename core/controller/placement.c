@@ -464,16 +464,6 @@ static void take_out(struct placement *p, const struct placement_request *r)
 	}
 }
 
-static void give_back(struct placement *p, const struct placement_request *r)
-{
-	for (unsigned i = 0; i < r->leave_out_count; i++)
-		p->taken[r->leave_out[i]->row / 64] = 0;
-	if (r->except)
-		p->taken[r->except->row / 64] = 0;
-	if (r->exclude_count)
-		memset(p->taken, 0, p->taken_words * sizeof(*p->taken));
-}
-
 static unsigned at_most(unsigned n, unsigned limit)
 {
 	return n < limit ? n : limit;
@@ -531,7 +521,12 @@ int placement_choose(struct placement *p, const struct placement_request *r,
 			                    most - a->count), a);
 	for (unsigned i = 0; i < a->count; i++)
 		p->taken[a->nodes[i]->row / 64] = 0;
-	give_back(p, r);
+	for (unsigned i = 0; i < r->leave_out_count; i++)
+		p->taken[r->leave_out[i]->row / 64] = 0;
+	if (r->except)
+		p->taken[r->except->row / 64] = 0;
+	if (r->exclude_count)
+		memset(p->taken, 0, p->taken_words * sizeof(*p->taken));
 	return a->count ? SONDE_OK : SONDE_ENOENT;
 }
 
@@ -564,12 +559,9 @@ int placement_retry(struct placement *p, const struct placement_request *r,
 	clear(a);
 	if (!c || make_room(p) != SONDE_OK)
 		return SONDE_ENOMEM;
-	take_out(p, r);
 	for (unsigned i = 0; i < c->count; i++)
-		if ((!f->node || c->rows[i] != f->node->row) &&
-		    !(p->taken[c->rows[i] / 64] >> (c->rows[i] % 64) & 1))
+		if (!f->node || c->rows[i] != f->node->row)
 			p->scratch[left++] = c->rows[i];
-	give_back(p, r);
 	if (!left)
 		return SONDE_ENOENT;
 	req.attempt = f->attempt;

@@ -33,6 +33,11 @@ static const struct sonde_param rows[] = {
 
 enum { USER_POOL = 8192 };
 
+bool role_may(enum role who, enum role route)
+{
+	return route == ROLE_WATCH ? who == ROLE_VIEWER || who >= ROLE_OPERATOR : who >= route;
+}
+
 enum role role_of_index(uint32_t index)
 {
 	return index < sizeof(roles) / sizeof(roles[0]) ? roles[index] : ROLE_VIEWER;
@@ -40,8 +45,11 @@ enum role role_of_index(uint32_t index)
 
 const char *role_name(enum role role)
 {
-	static const char *const names[] = { "public", "viewer",   "measure",
-		                             "user",   "operator", "admin" };
+	static const char *const names[] = {
+		[ROLE_PUBLIC] = "public", [ROLE_VIEWER] = "viewer", [ROLE_MEASURE] = "measure",
+		[ROLE_USER] = "user", [ROLE_WATCH] = "watch", [ROLE_OPERATOR] = "operator",
+		[ROLE_ADMIN] = "admin",
+	};
 	return names[role];
 }
 

@@ -7,18 +7,21 @@
 #include "param/param.h"
 #include "store/store.h"
 
-/* In the order of what they may do. Two of them only say what a route asks for. */
+/* In the order of what they may do. Two of them, MEASURE and WATCH, only say what a route asks for. */
 enum role {
 	ROLE_PUBLIC,   /* anybody; what an anonymous caller is */
 	ROLE_VIEWER,
 	ROLE_MEASURE,  /* of routes: a user, or anyone when `anonymous` is on */
 	ROLE_USER,
+	ROLE_WATCH,    /* of routes: sees what all do: viewers, operators and up, no users */
 	ROLE_OPERATOR,
 	ROLE_ADMIN,
 };
 
 enum { USER_NAME_MAX = 64 };
 
+/* Whether a caller of this role may use a route that asks for the other. */
+bool role_may(enum role who, enum role route);
 const char *role_name(enum role);
 /* Names of what a user may be, by index viewer, user, operator, admin; ends with NULL. */
 extern const char *const user_roles[];

@@ -16,15 +16,15 @@ use Test::More;
 my %LEAST = map { my ($route, $role) = /^(\S+ \S+) (\S+)$/ or die $_; ($route => $role) }
   grep { /\S/ } split /\n/, <<'TABLE';
 POST /v1/measurements user
-GET /v1/measurements/{id} public
 GET /v1/measurements viewer
-GET /v1/measurements/{id}/explain operator
+GET /v1/measurements/{id} public
 DELETE /v1/measurements/{id} user
 POST /v1/measurements/{id}/rerun user
-GET /v1/results operator
-GET /v1/export operator
-GET /v1/series operator
-GET /v1/stats viewer
+GET /v1/measurements/{id}/explain viewer
+GET /v1/results watch
+GET /v1/export watch
+GET /v1/series watch
+GET /v1/stats watch
 GET /v1/probes public
 GET /v1/plugins public
 POST /v1/plugins/reload admin
@@ -32,8 +32,8 @@ POST /v1/plugins/reload/{id} admin
 GET /v1/policies viewer
 GET /v1/policies/{id} viewer
 PUT /v1/policies/{id} admin
-DELETE /v1/policies/{id}/shadow admin
 POST /v1/policies/{id}/rollback admin
+DELETE /v1/policies/{id}/shadow admin
 POST /v1/policies/{id}/simulate admin
 POST /v1/nodes/register public
 GET /v1/nodes viewer
@@ -78,17 +78,17 @@ POST /v1/invitations admin
 DELETE /v1/invitations/{id} admin
 GET /v1/audit admin
 POST /v1/schedules operator
-GET /v1/schedules operator
+GET /v1/schedules watch
 POST /v1/schedules/{id}/run operator
 POST /v1/schedules/{id}/pause operator
 POST /v1/schedules/{id}/resume operator
-GET /v1/schedules/{id} operator
+GET /v1/schedules/{id} watch
 PATCH /v1/schedules/{id} operator
 DELETE /v1/schedules/{id} operator
-GET /v1/events operator
+GET /v1/events watch
 POST /v1/events/{id}/ack operator
-GET /v1/problems operator
-GET /v1/silences operator
+GET /v1/problems watch
+GET /v1/silences watch
 POST /v1/silences operator
 DELETE /v1/silences/{id} operator
 GET /health public
@@ -98,7 +98,7 @@ TABLE
 
 my %RANK = (public => 0, viewer => 1, user => 3, operator => 4, admin => 5);
 my %ROLE = (PUBLIC => 'public', VIEWER => 'viewer', MEASURE => 'user', USER => 'user',
-  OPERATOR => 'operator', ADMIN => 'admin');
+  WATCH => 'watch', OPERATOR => 'operator', ADMIN => 'admin');
 
 my $src = $ENV{top_srcdir} || '.';
 open my $f, '<', "$src/core/controller/api/route.c" or die $!;
@@ -153,6 +153,12 @@ sub verdict {
   return $r->{status} >= 500 ? $r->{status} : 'in';
 }
 
+# Watching is for viewers, operators and up: users see what is theirs.
+sub may {
+  my ($rank, $least) = @_;
+  return $least eq 'watch' ? $rank == $RANK{viewer} || $rank >= $RANK{operator} : $rank >= $RANK{$least};
+}
+
 # What ends the caller's own account comes last.
 my @order = sort { ($a->[1] eq '/v1/auth/logout' || "@$a[0,1]" eq 'DELETE /v1/auth/me') <=>
   ($b->[1] eq '/v1/auth/logout' || "@$b[0,1]" eq 'DELETE /v1/auth/me') } @rows;
@@ -168,7 +174,7 @@ for my $row (@order) {
         ($method eq 'GET' && ($path !~ m{^/v1/auth/} || $least eq 'public') ||
           ($method eq 'GET' && $least eq 'public') ? 'in' : 403) :
       $least eq 'public' ? 'in' : $caller eq 'none' ? 401 :
-      $rank{$caller} >= $RANK{$least} ? 'in' : 403;
+      may($rank{$caller}, $least) ? 'in' : 403;
     my $got = verdict($method, $path, $caller);
     push @wrong, "$caller: $got, not $want" if $got ne $want;
     $cells++;
@@ -228,29 +234,31 @@ for my $caller (sort grep { defined $token{$_} && $_ ne 'node_key' } keys %token
     version => '1', capacity => 1, wall_ms => 1, plugins => { plugins => [] } }));
   like($got, qr/^44\d\d$/, "the credential of $caller opens no node's session");
 }
+
 # ---- topics of /v1/live
-my %TOPIC = (results => 'operator', nodes => 'viewer', events => 'operator', stats => 'viewer',
-  measurement => 'public', secrets => 'nobody');
-for my $caller (sort keys %token) {
-  my $l = Live->new($s, token => undef);
-  if (defined $token{$caller}) {
-    $l->say({ op => 'auth', token => $token{$caller} });
-    my $said = $l->next(20);
+my %topic = (results => 'watch', nodes => 'watch', events => 'watch', stats => 'watch', measurement => 'public');
+for my $caller (sort grep { $_ ne 'reader' } keys %token) {
+  my $live = Live->new($s, token => undef);
+  if ($token{$caller}) {
+    $live->say({ op => 'auth', token => $token{$caller} });
+    my $answer = $live->next(10) // {};
     if ($caller =~ /^(expired|nonsense|node_key)$/) {
-      is($said->{closed}, 4401, "$caller gets no live session");
+      isnt($answer->{ok}, 'auth', "live: $caller is not let in");
       next;
     }
-    is($said->{ok}, 'auth', "$caller opens a live session") or next;
+    is($answer->{ok}, 'auth', "live: $caller is let in");
   }
-  for my $topic (sort keys %TOPIC) {
-    my $least = $TOPIC{$topic};
-    my $rank = $caller eq 'reader' ? 5 : $rank{$caller};
-    my $want = $least eq 'nobody' ? 'topics are' : $rank >= $RANK{$least} ? 'subscribe' :
-      $caller eq 'none' ? 'Send a token' : 'may not hear';
-    $l->say({ op => 'subscribe', id => $topic, topic => $topic,
-      $topic eq 'measurement' ? (measurement => '01arz3ndektsv4rrffq69g5fav') : () });
-    my ($first) = grep { ($_->{id} || '') eq $topic } $l->until(20, sub { ($_[0]{id} || '') eq $topic });
-    like($first->{ok} // $first->{error} // '', qr/$want/, "$caller and the topic $topic");
+  for my $name (sort keys %topic) {
+    $live->say({ op => 'subscribe', id => $name, topic => $name, measurement => '01arz3ndektsv4rrffq69g5fav' });
+    my ($answer) = grep { ($_->{id} // '') eq $name } $live->until(10, sub { ($_[0]{id} // '') eq $name });
+    my $may = $topic{$name} eq 'public' || may($rank{$caller}, $topic{$name});
+    is($answer->{ok} // 'refused', $may ? 'subscribe' : 'refused', "live: $caller and $name");
   }
 }
+
+# What a token allowed ends with it, also on a connection that is open.
+my $out = Live->new($s, token => $token{viewer});
+my $viewer = (grep { $_->{name} eq 'the.viewer' } @{ $s->get('/v1/users')->{json} })[0];
+is($s->patch("/v1/users/$viewer->{id}", { disabled => JSON::PP::true })->{status}, 200, 'a viewer is disabled');
+is(($out->until(20, sub { $_[0]{closed} }))[-1]{closed}, 4401, 'and its open live connection is closed');
 done_testing;

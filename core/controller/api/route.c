@@ -11,7 +11,7 @@ const struct route api_routes[] = {
 	  "Create a measurement, or up to 1,000 as an array" },
 	{ SONDE_GET, "/v1/measurements", ROLE_VIEWER, api_list_measurements,
 	  "Measurements, newest first" },
-	{ SONDE_GET, "/v1/measurements/{id}/explain", ROLE_OPERATOR, api_explain_measurement,
+	{ SONDE_GET, "/v1/measurements/{id}/explain", ROLE_VIEWER, api_explain_measurement,
 	  "Why these nodes: candidates, filters, policy, seed, answer" },
 	{ SONDE_GET, "/v1/measurements/{id}", ROLE_PUBLIC, api_get_measurement,
 	  "A measurement and its results" },
@@ -19,13 +19,13 @@ const struct route api_routes[] = {
 	  "Cancel a measurement" },
 	{ SONDE_POST, "/v1/measurements/{id}/rerun", ROLE_MEASURE, api_rerun_measurement,
 	  "Measure the same again" },
-	{ SONDE_GET, "/v1/results", ROLE_OPERATOR, api_list_results,
+	{ SONDE_GET, "/v1/results", ROLE_WATCH, api_list_results,
 	  "Results in the order they were stored" },
-	{ SONDE_GET, "/v1/export", ROLE_OPERATOR, api_export_results,
+	{ SONDE_GET, "/v1/export", ROLE_WATCH, api_export_results,
 	  "All results that fit, as JSON lines or CSV" },
-	{ SONDE_GET, "/v1/series", ROLE_OPERATOR, api_series,
+	{ SONDE_GET, "/v1/series", ROLE_WATCH, api_series,
 	  "Counts, loss and percentiles over time" },
-	{ SONDE_GET, "/v1/stats", ROLE_VIEWER, api_stats, "The state of the service" },
+	{ SONDE_GET, "/v1/stats", ROLE_WATCH, api_stats, "The state of the service" },
 	{ SONDE_GET, "/v1/probes", ROLE_PUBLIC, api_list_probes, "Nodes that are ready" },
 	{ SONDE_GET, "/v1/plugins", ROLE_PUBLIC, api_list_plugins, "Measurement types" },
 	{ SONDE_POST, "/v1/plugins/reload", ROLE_ADMIN, api_reload_plugins,
@@ -54,12 +54,10 @@ const struct route api_routes[] = {
 	  "Change a node's settings: limits, intervals, log level, plugin options" },
 	{ SONDE_POST, "/v1/nodes/{id}/sync", ROLE_OPERATOR, api_sync_node,
 	  "Send a node its settings again" },
-	{ SONDE_POST, "/v1/nodes/{id}/rotate-key", ROLE_OPERATOR, api_rotate_key,
-	  "Give a node a new key" },
+	{ SONDE_POST, "/v1/nodes/{id}/rotate-key", ROLE_OPERATOR, api_rotate_key, "Give a node a new key" },
 	{ SONDE_POST, "/v1/nodes/{id}/ban", ROLE_OPERATOR, api_ban_node, "Send a node away" },
 	{ SONDE_DELETE, "/v1/nodes/{id}/ban", ROLE_OPERATOR, api_unban_node, "Let it come back" },
-	{ SONDE_GET, "/v1/nodes/{id}/logs", ROLE_OPERATOR, api_node_logs,
-	  "Last lines of a node's log" },
+	{ SONDE_GET, "/v1/nodes/{id}/logs", ROLE_OPERATOR, api_node_logs, "Last lines of a node's log" },
 	{ SONDE_POST, "/v1/nodes/{id}/restart-runner", ROLE_OPERATOR, api_restart_runner,
 	  "Replace a node's runner" },
 	{ SONDE_POST, "/v1/nodes/{id}/self-test", ROLE_OPERATOR, api_self_test,
@@ -100,22 +98,22 @@ const struct route api_routes[] = {
 	  "Revoke an invitation" },
 	{ SONDE_GET, "/v1/audit", ROLE_ADMIN, api_list_audit, "Administrative acts, newest first" },
 	{ SONDE_POST, "/v1/schedules", ROLE_OPERATOR, api_create_schedule, "Create a schedule" },
-	{ SONDE_GET, "/v1/schedules", ROLE_OPERATOR, api_list_schedules, "All schedules" },
+	{ SONDE_GET, "/v1/schedules", ROLE_WATCH, api_list_schedules, "All schedules" },
 	{ SONDE_POST, "/v1/schedules/{id}/run", ROLE_OPERATOR, api_run_schedule,
 	  "Measure now, once, as the schedule would" },
 	{ SONDE_POST, "/v1/schedules/{id}/pause", ROLE_OPERATOR, api_pause_schedule, "Pause a schedule" },
 	{ SONDE_POST, "/v1/schedules/{id}/resume", ROLE_OPERATOR, api_resume_schedule,
 	  "Resume a schedule" },
-	{ SONDE_GET, "/v1/schedules/{id}", ROLE_OPERATOR, api_get_schedule,
+	{ SONDE_GET, "/v1/schedules/{id}", ROLE_WATCH, api_get_schedule,
 	  "A schedule: its nodes, what was expected and received" },
 	{ SONDE_PATCH, "/v1/schedules/{id}", ROLE_OPERATOR, api_patch_schedule,
 	  "Change a schedule; null takes a member away" },
 	{ SONDE_DELETE, "/v1/schedules/{id}", ROLE_OPERATOR, api_delete_schedule, "End a schedule" },
-	{ SONDE_GET, "/v1/events", ROLE_OPERATOR, api_list_events, "The newest events" },
+	{ SONDE_GET, "/v1/events", ROLE_WATCH, api_list_events, "The newest events" },
 	{ SONDE_POST, "/v1/events/{id}/ack", ROLE_OPERATOR, api_ack_event,
 	  "Acknowledge the problem that an event raised" },
-	{ SONDE_GET, "/v1/problems", ROLE_OPERATOR, api_list_problems, "What is wrong now" },
-	{ SONDE_GET, "/v1/silences", ROLE_OPERATOR, api_list_silences, "Silences that are not over" },
+	{ SONDE_GET, "/v1/problems", ROLE_WATCH, api_list_problems, "What is wrong now" },
+	{ SONDE_GET, "/v1/silences", ROLE_WATCH, api_list_silences, "Silences that are not over" },
 	{ SONDE_POST, "/v1/silences", ROLE_OPERATOR, api_create_silence,
 	  "Keep notifiers quiet about what matches" },
 	{ SONDE_DELETE, "/v1/silences/{id}", ROLE_OPERATOR, api_delete_silence, "End a silence" },
@@ -157,6 +155,19 @@ int call_identify(struct call *call)
 	return good ? 1 : -1;
 }
 
+bool call_sees_all(const struct call *call)
+{
+	return role_may(call->who.role, ROLE_WATCH);
+}
+
+bool call_owns(const struct call *call, const struct record *r)
+{
+	const struct user *u = call->who.user;
+
+	return u && r->owner.len && strlen(u->facts.id) == r->owner.len &&
+	       !memcmp(u->facts.id, r->owner.s, r->owner.len);
+}
+
 static const struct {
 	const char *prefix;
 	unsigned scope;
@@ -187,7 +198,7 @@ static unsigned refusal(struct call *call, const struct route *r)
 	if (who == 0)
 		return r->role == ROLE_PUBLIC ||
 		       (r->role == ROLE_MEASURE && call->c->options.anonymous) ? 0 : 401;
-	return call->who.role >= r->role && call->who.scopes & route_scope(r) ? 0 : 403;
+	return role_may(call->who.role, r->role) && call->who.scopes & route_scope(r) ? 0 : 403;
 }
 
 static void preflight(struct call *call)
