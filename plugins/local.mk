@@ -194,6 +194,8 @@ PATH_SOURCES = $(ICMP_SOURCES) \
 	plugins/path/begin.c plugins/path/engine.c plugins/path/facts.c plugins/path/match.c \
 	plugins/path/path.h plugins/path/socket.c plugins/path/wire.c plugins/path/wire.h
 
+PATH_SOURCES += plugins/path/args.c plugins/path/args.h plugins/path/names.c
+
 plugin_LTLIBRARIES += plugins/traceroute/traceroute.la plugins/mtr/mtr.la
 plugins_traceroute_traceroute_la_SOURCES = $(PATH_SOURCES) plugins/traceroute/traceroute.c
 plugins_traceroute_traceroute_la_CPPFLAGS = $(ICMP_CPPFLAGS)

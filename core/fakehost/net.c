@@ -111,6 +111,49 @@ int fakehost_resolve(struct sonde_probe *p, const char *name, int family, sonde_
 	return fakehost_timer_start(p, h->resolve_delay, answer_later, NULL) ? 0 : -1;
 }
 
+struct reverse {
+	sonde_named_fn *fn;
+	void *arg;
+	const char *name;
+};
+
+static void tell_name(struct sonde_probe *p, void *arg)
+{
+	struct reverse *r = arg;
+
+	fakehost_of(p)->reversing--;
+	r->fn(p, r->arg, r->name);
+}
+
+/* Without a delay before this returns, which a real host does with a name it has kept. */
+int fakehost_reverse(struct sonde_probe *p, const struct sockaddr *sa, socklen_t len,
+                     sonde_named_fn *fn, void *arg)
+{
+	struct fakehost *h = fakehost_of(p);
+	struct reverse *r = NULL;
+
+	if (!(h->plug.desc.needs & SONDE_NEED_RESOLVE))
+		fakehost_note(h, "reverse without SONDE_NEED_RESOLVE");
+	if (!h->is_done && h->plug.desc.needs & SONDE_NEED_RESOLVE &&
+	    h->reversing < SONDE_REVERSE_MAX)
+		r = sonde_pool_alloc(&h->pool, sizeof(*r));
+	if (!r)
+		return -1;
+	*r = (struct reverse){ .fn = fn, .arg = arg };
+	for (unsigned i = 0; i < h->n_reverse; i++)
+		if (same_host(sa, &h->reverse[i].addr.sa))
+			r->name = h->reverse[i].name;
+	h->reversing++;
+	if (!h->resolve_delay) {
+		tell_name(p, r);
+		return 0;
+	}
+	if (fakehost_timer_start(p, h->resolve_delay, tell_name, r))
+		return 0;
+	h->reversing--;
+	return -1;
+}
+
 int fakehost_socket(struct sonde_probe *p, int domain, int type, int protocol, int *is_raw)
 {
 	struct fakehost *h = fakehost_of(p);

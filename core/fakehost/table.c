@@ -244,4 +244,5 @@ const struct sonde_host fakehost_table = {
 	.log = write_log,
 	.done = done,
 	.random = random_number,
+	.reverse = fakehost_reverse,
 };

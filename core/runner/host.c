@@ -266,6 +266,47 @@ static uint64_t host_random(struct sonde_probe *p)
 	return v;
 }
 
+static void on_named(struct sonde_name_wait *w, const char *name)
+{
+	struct sonde_naming *n = (struct sonde_naming *)w;
+	struct sonde_run *run = n->run;
+	sonde_named_fn *fn = n->fn;
+	void *arg = n->arg;
+
+	LIST_REMOVE(n, link);
+	LIST_INSERT_HEAD(&run->old_namings, n, link);
+	run->naming--;
+	sonde_run_enter(run);
+	fn(&run->probe, arg, name);
+	sonde_run_leave(run);
+}
+
+static int host_reverse(struct sonde_probe *p, const struct sockaddr *sa, socklen_t len,
+                        sonde_named_fn *fn, void *arg)
+{
+	struct sonde_run *run = sonde_run_of(p);
+	struct sonde_naming *n = LIST_FIRST(&run->old_namings);
+
+	if (run->over || run->naming >= SONDE_REVERSE_MAX ||
+	    !(run->plug->desc.needs & SONDE_NEED_RESOLVE))
+		return -1;
+	if (n)
+		LIST_REMOVE(n, link);
+	else
+		n = sonde_pool_alloc(&run->pool, sizeof(*n));
+	if (!n)
+		return -1;
+	*n = (struct sonde_naming){ .run = run, .fn = fn, .arg = arg };
+	LIST_INSERT_HEAD(&run->namings, n, link);
+	run->naming++;
+	if (sonde_names_ask(run->runner->names, sa, len, &n->wait, on_named))
+		return 0;
+	LIST_REMOVE(n, link);
+	LIST_INSERT_HEAD(&run->old_namings, n, link);
+	run->naming--;
+	return -1;
+}
+
 const struct sonde_host sonde_runner_host = {
 	.size = sizeof(struct sonde_host),
 	.now = host_now,
@@ -290,4 +331,5 @@ const struct sonde_host sonde_runner_host = {
 	.log = host_log,
 	.done = host_done,
 	.random = host_random,
+	.reverse = host_reverse,
 };

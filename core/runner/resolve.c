@@ -7,6 +7,7 @@
 
 #include <ares.h>
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -341,4 +342,34 @@ void sonde_lookup_stop(struct sonde_lookup *l)
 	l->fn = NULL;
 	if (!l->asked)
 		drop(l);
+}
+
+struct name_question {
+	sonde_name_fn *fn;
+	void *arg;
+};
+
+static void on_host(void *arg, int status, int timeouts, struct hostent *host)
+{
+	struct name_question *q = arg;
+
+	q->fn(q->arg, status == ARES_SUCCESS && host ? host->h_name : NULL);
+	free(q);
+}
+
+void sonde_resolver_ask_name(struct sonde_resolver *r, const struct sockaddr *sa,
+                             sonde_name_fn *fn, void *arg)
+{
+	bool v4 = sa->sa_family == AF_INET;
+	const void *address = v4 ? (const void *)&((const struct sockaddr_in *)sa)->sin_addr
+	                         : (const void *)&((const struct sockaddr_in6 *)sa)->sin6_addr;
+	struct name_question *q = malloc(sizeof(*q));
+
+	if (!q) {
+		fn(arg, NULL);
+		return;
+	}
+	*q = (struct name_question){ fn, arg };
+	ares_gethostbyaddr(r->channel, address, v4 ? 4 : 16, sa->sa_family, on_host, q);
+	set_alarm(r);
 }
