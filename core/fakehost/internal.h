@@ -38,6 +38,7 @@ struct sonde_watch {
 struct fakehost_name {
 	char name[128];
 	struct sonde_addr addr;
+	struct sonde_addr server; /* who knows it; len 0: the node's own resolver */
 };
 
 struct fakehost_call {
@@ -119,6 +120,8 @@ bool fakehost_parse_address(const char *text, struct sonde_addr *);
 int fakehost_allowed(struct sonde_probe *, const struct sockaddr *, socklen_t);
 int fakehost_resolve(struct sonde_probe *, const char *name, int family, sonde_resolved_fn *,
                      void *arg);
+int fakehost_resolve_by(struct sonde_probe *, const struct sockaddr *server, socklen_t,
+                        const char *name, int family, sonde_resolved_fn *, void *arg);
 int fakehost_reverse(struct sonde_probe *, const struct sockaddr *, socklen_t, sonde_named_fn *,
                      void *arg);
 int fakehost_socket(struct sonde_probe *, int domain, int type, int protocol, int *is_raw);

@@ -82,8 +82,13 @@ static void answer_later(struct sonde_probe *p, void *arg)
 	answer(fakehost_of(p), fakehost_of(p)->resolve_delay);
 }
 
-int fakehost_resolve(struct sonde_probe *p, const char *name, int family, sonde_resolved_fn *fn,
-                     void *arg)
+static bool knows(const struct fakehost_name *n, const struct sockaddr *server)
+{
+	return server ? n->server.len && same_host(server, &n->server.sa) : !n->server.len;
+}
+
+static int look_up(struct sonde_probe *p, const struct sockaddr *server, const char *name,
+                   int family, sonde_resolved_fn *fn, void *arg)
 {
 	struct fakehost *h = fakehost_of(p);
 	struct sonde_addr literal;
@@ -105,10 +110,24 @@ int fakehost_resolve(struct sonde_probe *p, const char *name, int family, sonde_
 		return 0;
 	}
 	for (unsigned i = 0; i < h->n_names; i++)
-		if (!strcasecmp(name, h->names[i].name) &&
+		if (!strcasecmp(name, h->names[i].name) && knows(&h->names[i], server) &&
 		    (family == AF_UNSPEC || family == h->names[i].addr.sa.ss_family))
 			h->found[h->n_found++] = h->names[i].addr;
 	return fakehost_timer_start(p, h->resolve_delay, answer_later, NULL) ? 0 : -1;
+}
+
+int fakehost_resolve(struct sonde_probe *p, const char *name, int family, sonde_resolved_fn *fn,
+                     void *arg)
+{
+	return look_up(p, NULL, name, family, fn, arg);
+}
+
+int fakehost_resolve_by(struct sonde_probe *p, const struct sockaddr *server, socklen_t len,
+                        const char *name, int family, sonde_resolved_fn *fn, void *arg)
+{
+	if (!fakehost_allowed(p, server, len))
+		fakehost_note(fakehost_of(p), "resolve_by with a server that the guard refuses");
+	return look_up(p, server, name, family, fn, arg);
 }
 
 struct reverse {

@@ -245,4 +245,5 @@ const struct sonde_host fakehost_table = {
 	.done = done,
 	.random = random_number,
 	.reverse = fakehost_reverse,
+	.resolve_by = fakehost_resolve_by,
 };

@@ -3,6 +3,7 @@
  * that may be wrong: after done() nothing has an effect, and a socket of a kind that the plugin
  * did not declare is refused. Handles live in the probe's pool; dead ones are used again. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -135,10 +136,11 @@ static void on_looked(void *arg, enum sonde_failure failure, const struct sonde_
 	sonde_run_leave(run);
 }
 
-static int host_resolve(struct sonde_probe *p, const char *name, int family,
-                        sonde_resolved_fn *fn, void *arg)
+/* server NULL: the node's own. */
+static int look_up(struct sonde_run *run, const struct sockaddr *server, const char *name,
+                   int family, sonde_resolved_fn *fn, void *arg)
 {
-	struct sonde_run *run = sonde_run_of(p);
+	struct sonde_resolver *r = run->runner->resolver;
 
 	if (run->over || run->resolving || !name ||
 	    !(run->plug->desc.needs & SONDE_NEED_RESOLVE) ||
@@ -147,11 +149,30 @@ static int host_resolve(struct sonde_probe *p, const char *name, int family,
 	run->resolving = true;
 	run->resolved = fn;
 	run->resolved_arg = arg;
-	int status = sonde_lookup_start(run->runner->resolver, name, family, on_looked, run,
-	                                &run->lookup);
+	int status = server ? sonde_lookup_start_by(r, server, name, family, on_looked, run,
+	                                            &run->lookup)
+	                    : sonde_lookup_start(r, name, family, on_looked, run, &run->lookup);
 	if (status)
 		run->resolving = false;
 	return status;
+}
+
+static int host_resolve(struct sonde_probe *p, const char *name, int family,
+                        sonde_resolved_fn *fn, void *arg)
+{
+	return look_up(sonde_run_of(p), NULL, name, family, fn, arg);
+}
+
+static bool is_whole(const struct sockaddr *sa, socklen_t len)
+{
+	return (sa->sa_family == AF_INET && len >= sizeof(struct sockaddr_in)) ||
+	       (sa->sa_family == AF_INET6 && len >= sizeof(struct sockaddr_in6));
+}
+
+static int host_resolve_by(struct sonde_probe *p, const struct sockaddr *server, socklen_t len,
+                           const char *name, int family, sonde_resolved_fn *fn, void *arg)
+{
+	return is_whole(server, len) ? look_up(sonde_run_of(p), server, name, family, fn, arg) : -1;
 }
 
 static int host_allowed(struct sonde_probe *p, const struct sockaddr *sa, socklen_t len)
@@ -332,4 +353,5 @@ const struct sonde_host sonde_runner_host = {
 	.done = host_done,
 	.random = host_random,
 	.reverse = host_reverse,
+	.resolve_by = host_resolve_by,
 };

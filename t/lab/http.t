@@ -306,6 +306,39 @@ subtest 'targets lead nowhere inward' => sub {
   is(packets() - $before, 0, 'no packet reached the private network');
 };
 
+subtest 'another resolver' => sub {
+  my $before = packets();
+  # The runner's own resolver is one where nobody answers.
+  my $q = RunnerDriver->new(plugins => $plugins,
+    args => ['--guard-allow', '10.77.4.0/24,127.0.0.1/32', '--resolver', '127.0.0.1:1']);
+  my $ask = sub {
+    my ($target, $resolver, %more) = @_;
+    return $q->run('http', $target, options => { protocol => 'HTTP', $resolver ? (resolver => $resolver) : () }, %more);
+  };
+  my $o;
+  # It may be late on a busy machine.
+  for (1 .. 20) {
+    $o = $ask->('www.lab.test', '10.77.4.2', ipVersion => 4);
+    last if !$o->{failure};
+  }
+  is($o->{failure} // 'ok', 'ok', 'it is asked') or diag($o->{why});
+  is($o->{body}{resolvedAddress}, '10.77.4.2', 'and believed');
+  ok(defined $o->{body}{timings}{dns}, 'and timed');
+  is($ask->('www.lab.test', undef)->{failure}, 'resolve', 'unlike the own one');
+  is($ask->('none.lab.test', '10.77.4.2')->{failure}, 'resolve', 'a name that it does not know');
+  is($ask->('target.lab.test', '10.77.4.2')->{failure}, 'guard', 'a name that leads inward');
+  $o = $ask->('www.lab.test', '10.77.5.2');
+  is($o->{failure}, 'guard', 'a resolver that is inward');
+  is($o->{why}, '10.77.5.2 may not be probed from here', 'which is said');
+  # Taken back while nobody answers.
+  my ($n) = $q->tasks(['http', 'www.lab.test', timeoutMs => 60_000, options => { protocol => 'HTTP', resolver => '10.77.4.200' }]);
+  select undef, undef, undef, 0.1;
+  $q->cancel($n);
+  is($q->outcomes($n)->{$n}{failure}, 'cancelled', 'one that is silent, taken back');
+  is(packets() - $before, 0, 'no packet reached the private network');
+  is($q->quit, 0, 'the runner ends well');
+};
+
 subtest 'names that change their mind' => sub {
   my $before = packets();
   my $q = RunnerDriver->new(plugins => $plugins,

@@ -52,6 +52,9 @@ void fakehost_ip_version(struct fakehost *, unsigned);
 void fakehost_count_descriptors(struct fakehost *, bool);
 /* Names that resolve; every other name fails as RESOLVE. */
 void fakehost_resolve_add(struct fakehost *, const char *name, const char *address);
+/* Names that the name server at that address knows, and nobody else. */
+void fakehost_resolve_by_add(struct fakehost *, const char *server, const char *name,
+                             const char *address);
 /* Addresses that have a name in a reverse lookup; every other has none. */
 void fakehost_reverse_add(struct fakehost *, const char *address, const char *name);
 /* How long a lookup takes (not of a literal address); default 0. A reverse lookup without a delay

@@ -227,6 +227,10 @@ struct sonde_host {
 	 * most SONDE_REVERSE_MAX lookups of a probe may be pending. Needs SONDE_NEED_RESOLVE. */
 	int (*reverse)(struct sonde_probe *, const struct sockaddr *, socklen_t, sonde_named_fn *,
 	               void *arg);
+	/* As resolve, but the name server at that address is asked, on port 53, and no hosts file; the
+	 * guard must allow the server, too. */
+	int (*resolve_by)(struct sonde_probe *, const struct sockaddr *server, socklen_t,
+	                  const char *name, int family, sonde_resolved_fn *, void *arg);
 };
 
 enum { SONDE_REVERSE_MAX = 64 };
