@@ -238,7 +238,8 @@ plugins_dns_dns_la_SOURCES = $(DNS_PARSERS) \
 	plugins/dns/ask.c plugins/dns/dns.c plugins/dns/dns.h plugins/dns/edns.c \
 	plugins/dns/own.c plugins/dns/params.c \
 	plugins/dns/report.c plugins/dns/rows.c plugins/dns/stream.c \
-	plugins/dns/tls.c plugins/dns/tls.h plugins/dns/trace.c
+	plugins/dns/tls.c plugins/dns/tls.h plugins/dns/trace.c \
+	plugins/cert/trust.c plugins/cert/trust.h
 plugins_dns_dns_la_CPPFLAGS = $(DNS_CPPFLAGS)
 plugins_dns_dns_la_CFLAGS = $(PLUGIN_CFLAGS)
 plugins_dns_dns_la_LDFLAGS = $(PLUGIN_LDFLAGS)
