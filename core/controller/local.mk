@@ -52,7 +52,8 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/record.c core/controller/record.h \
 	core/controller/retain.c core/controller/retain.h \
 	core/controller/result_facts.c core/controller/result_facts.h \
-	core/controller/rollup.c core/controller/rollup.h \
+	core/controller/rollup.c core/controller/rollup.h core/controller/rollup_private.h \
+	core/controller/rollup_row.c core/controller/rollup_prune.c core/controller/rollup_read.c \
 	core/controller/schedule.c core/controller/schedule.h \
 	core/controller/schedule_booked.c core/controller/schedule_mesh.c core/controller/schedule_nodes.c core/controller/schedule_push.c \
 	core/controller/schedule_runs.c core/controller/schedule_store.c \
