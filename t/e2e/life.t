@@ -181,7 +181,7 @@ subtest 'self-test and uplink' => sub {
   my $all = $s->measure({ type => 'echo', target => 'x', limit => 10 });
   is_deeply([ sort map { $_->{probe}{name} // $_->{probe}{nodeName} // '' } @{ $all->{results} } ],
     [ 'alpha', 'beta' ], 'a node without an uplink is not chosen') or diag encode_json($all);
-  like(($s->cli('explain', $all->{id}))[1], qr/Left out:.*1 by uplink.*^gamma +uplink\b/ms, 'sonde explain says why');
+  like(($s->cli('measurement', 'explain', $all->{id}))[1], qr/Left out:.*1 by uplink.*^gamma +uplink\b/ms, 'sonde measurement explain says why');
   is(one('gamma')->{results}[0]{result}{status}, 'finished', 'but by its name');
   $s->kill('gamma', 'TERM');
   $s->start_node('gamma', flags => { 'uplink-targets' => "127.0.0.1:$light", 'self-test-every' => '300ms' });
