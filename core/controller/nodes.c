@@ -406,6 +406,7 @@ static void refresh_facts(struct nodes *n, struct node *node)
 	sonde_column_number(n->policies, node->row, SONDE_COL_LATITUDE, f->latitude);
 	sonde_column_number(n->policies, node->row, SONDE_COL_LONGITUDE, f->longitude);
 	sonde_column_number(n->policies, node->row, SONDE_COL_ASN, (double)f->asn);
+	sonde_column_number(n->policies, node->row, SONDE_COL_DRAINING, f->draining);
 	sonde_column_text(n->policies, node->row, SONDE_COL_REGION, f->region ? f->region : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_CONTINENT,
 	                  f->continent ? f->continent : "");
@@ -424,6 +425,9 @@ void node_refresh(struct nodes *n, struct node *node)
 	sonde_column_number(n->policies, node->row, SONDE_COL_CAPACITY, node->capacity);
 	sonde_column_number(n->policies, node->row, SONDE_COL_ACTIVE,
 	                    node->active.count + node->queued.count);
+	sonde_column_number(n->policies, node->row, SONDE_COL_SPOOL, (double)node->beat.spool_count);
+	sonde_column_number(n->policies, node->row, SONDE_COL_UPLINK,
+	                    node->uplink == SONDE_UPLINK_UNKNOWN ? NAN : node->uplink == SONDE_UPLINK_UP);
 }
 
 static int free_row(struct nodes *n)

@@ -18,8 +18,8 @@ enum { CACHE_MAX = 1024, SIGNATURE_MAX = 4096, REGIONS_MAX = 16 };
 enum { DROPPED_MAX = 64 };
 
 /* Why a node is not among the candidates. */
-enum drop { DROP_STATUS, DROP_TYPE, DROP_LOCATION, DROP_TAKEN, DROP_COUNT };
-static const char *const drop_names[] = { "status", "type", "location", "taken" };
+enum drop { DROP_STATUS, DROP_TYPE, DROP_LOCATION, DROP_UPLINK, DROP_TAKEN, DROP_COUNT };
+static const char *const drop_names[] = { "status", "type", "location", "uplink", "taken" };
 
 struct candidates {
 	uint64_t generation, id; /* id: for policies, another for each content */
@@ -186,6 +186,9 @@ static void collect(struct placement *p, const struct type *type, const struct l
 			drop(c, i, DROP_TYPE);
 		else if (!filter_matches(l, n) || !magic_matches(&magic, n))
 			drop(c, i, DROP_LOCATION);
+		/* Who names the node itself wants to see just that. */
+		else if (n->uplink == SONDE_UPLINK_DOWN && !l->node)
+			drop(c, i, DROP_UPLINK);
 		else if (add_row(c, i) != SONDE_OK)
 			return;
 	}

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 
 enum { DEFAULT_TIMEOUT_MS = 10000 };
@@ -57,6 +58,7 @@ static bool send_outcome(struct sonde_run *run)
 		o.failure = SONDE_FAIL_INTERNAL;
 		o.why = text_of(run->why);
 	}
+	SONDE_EDGE("runner.result_made");
 	if (put_outcome(run->runner, &o))
 		return true;
 	/* Room for any message was asked for above, so this one is too large in itself. */
@@ -318,6 +320,7 @@ static void launch(struct sonde_run *run)
 	}
 	sonde_run_enter(run);
 	if (!d->start(&run->probe)) {
+		SONDE_EDGE("runner.probe_started");
 		sonde_run_leave(run);
 		return;
 	}
