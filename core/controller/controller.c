@@ -55,6 +55,30 @@ struct reopening {
 	unsigned count;
 };
 
+/* Without its key a measurement goes on without its secrets, and its nodes say what they lack. */
+static void unseal(struct controller *c, struct measurement *m)
+{
+	const struct sonde_text *sealed = &m->record.sealed;
+	size_t len = sealed->len > SONDE_SEAL_EXTRA ? sealed->len - SONDE_SEAL_EXTRA : 0;
+	char *text = len ? malloc(len) : NULL;
+
+	if (text && sonde_secret_open(c->accounts.keys.seal, sealed->s, sealed->len, (uint8_t *)text))
+		measurement_secrets(m, text, len);
+	else
+		free(text);
+}
+
+static struct user *measurement_owner(struct controller *c, const struct measurement *m)
+{
+	char id[SONDE_ID_TEXT];
+
+	if (m->record.owner.len != SONDE_ID_TEXT - 1)
+		return NULL;
+	memcpy(id, m->record.owner.s, SONDE_ID_TEXT - 1);
+	id[SONDE_ID_TEXT - 1] = '\0';
+	return users_by_id(&c->accounts.users, id);
+}
+
 static int reopen_one(void *arg, struct sonde_slice key, struct sonde_slice value)
 {
 	struct reopening *ro = arg;
@@ -73,6 +97,10 @@ static int reopen_one(void *arg, struct sonde_slice key, struct sonde_slice valu
 		free(bytes);
 		return 0;
 	}
+	unseal(ro->c, m);
+	struct user *owner = measurement_owner(ro->c, m);
+	if (owner)
+		measurement_count(m, &owner->running);
 	if (m->record.schedule.len && !m->record.pairs) { /* a run of a node's own: it came with its result */
 		measurement_free(m);
 		return 0;
@@ -200,9 +228,8 @@ static struct node *same_again(struct controller *c, const struct task *t)
 	return t->node && node_is_ready(&c->nodes, t->node) ? t->node : NULL;
 }
 
-static struct node *replace(void *arg, const struct task *t, unsigned failure)
+static struct node *replacement(struct controller *c, const struct task *t, unsigned failure)
 {
-	struct controller *c = arg;
 	const struct record *r = &t->measurement->record;
 	static struct placement_answer a;
 	char type[65], target[257], policy[513], params[4097];
@@ -225,6 +252,13 @@ static struct node *replace(void *arg, const struct task *t, unsigned failure)
 	return rc == SONDE_OK ? a.nodes[0] : same_again(c, t);
 }
 
+static struct node *replace(void *arg, const struct task *t, unsigned failure)
+{
+	struct node *node = replacement(arg, t, failure);
+
+	return node && t->measurement->record.sealed.len && !node->facts.trusted ? NULL : node;
+}
+
 /* A day later than results, whose segments go by the day they came on. */
 static int64_t forget_before(const struct controller *c)
 {
@@ -240,6 +274,7 @@ static void on_tick(uv_timer_t *timer)
 	commands_tick(&c->commands, now);
 	life_tick(c, now);
 	tasks_tick(&c->tasks, now);
+	accounts_tick(c, now);
 	decisions_flush(&c->decisions);
 	policies_tick(&c->changes);
 	schedules_tick(&c->schedules, now);
@@ -316,6 +351,8 @@ static int load_state(struct controller *c, struct sonde_error *e)
 	if (rc == SONDE_OK)
 		rc = tokens_load(&c->tokens, c->store, e);
 	if (rc == SONDE_OK)
+		rc = accounts_load(c, e);
+	if (rc == SONDE_OK)
 		rc = nodes_load(&c->nodes, c->store, e);
 	if (rc == SONDE_OK)
 		rc = events_load(&c->events, c, e);
@@ -357,7 +394,8 @@ static int listen_on(struct controller *c, struct sonde_error *e)
 	struct sonde_listen l = {
 		.host = host[0] && strcmp(host, "*") ? host : NULL, .port = (uint16_t)port,
 		.cert = c->options.cert, .key = c->options.key, .http = api_handle, .http_arg = c,
-		.routes = routes, .headers = "Link: </v1/spec.yaml>; rel=\"service-desc\"\r\n",
+		.routes = routes, .origins = c->options.origins,
+		.headers = "Link: </v1/spec.yaml>; rel=\"service-desc\"\r\n",
 	};
 	if (access(c->options.web, R_OK) == 0) {
 		l.static_dir = c->options.web;
@@ -396,6 +434,8 @@ int controller_start(struct controller *c, struct sonde_error *e)
 		rc = load_policies(c, e);
 	if (rc == SONDE_OK)
 		rc = open_store(c, e);
+	if (rc == SONDE_OK)
+		rc = accounts_start(c, e);
 	if (rc == SONDE_OK)
 		rc = start_changes(c, e);
 	if (rc != SONDE_OK)
@@ -440,6 +480,7 @@ static void net_closed(void *arg)
 {
 	struct controller *c = arg;
 
+	accounts_stop(c);
 	commands_deinit(&c->commands);
 	decisions_flush(&c->decisions);
 	problems_tick(&c->problems);
@@ -481,6 +522,7 @@ void controller_deinit(struct controller *c)
 	placement_deinit(&c->placement);
 	nodes_deinit(&c->nodes);
 	tokens_deinit(&c->tokens);
+	accounts_deinit(c);
 	types_deinit(&c->types);
 	sonde_policies_free(c->policies);
 	sonde_guard_free(c->guard);

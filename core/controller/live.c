@@ -8,11 +8,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "controller/api/api.h"
 #include "controller/api/results.h"
 
 enum {
 	SOON_MS = 10,        /* what happens within is told together */
+	RECHECK_MS = 2000,   /* of tokens */
 	LATER_MS = 100,      /* somebody is behind, or wants figures */
 	QUEUE_HIGH = 256 << 10,
 	LAG_MAX = 10000,     /* results a reader may be behind */
@@ -28,7 +30,7 @@ enum topic_kind { LIVE_NONE, LIVE_RESULTS, LIVE_NODES, LIVE_EVENTS, LIVE_STATS, 
 static const struct {
 	const char *name;
 	enum topic_kind kind;
-	bool open; /* to those without a token */
+	bool open; /* to everybody */
 } topics[] = {
 	{ "results", LIVE_RESULTS, false },
 	{ "nodes", LIVE_NODES, false },
@@ -51,7 +53,8 @@ struct live_conn {
 	struct live_conn *prev, *next;
 	struct live *live;
 	struct sonde_conn *conn;
-	bool admin;
+	char *token;  /* what it gave last, looked at again now and then; NULL = nothing */
+	bool watches; /* may see what all users do */
 	unsigned count;
 	struct subscription *subs[LIVE_SUBSCRIPTIONS];
 };
@@ -451,8 +454,8 @@ static void subscribe(struct live_conn *lc, const json_t *m, const char *id)
 		i++;
 	if (i == sizeof(topics) / sizeof(topics[0]))
 		wrong = "The topics are results, nodes, events, stats and measurement.";
-	else if (!topics[i].open && !lc->admin)
-		wrong = "Send a token first.";
+	else if (!topics[i].open && !lc->watches)
+		wrong = lc->token ? "The account may not see this." : "Send a token first.";
 	else if (find(lc, id, &at))
 		wrong = "There is a subscription of that id.";
 	else if (lc->count == LIVE_SUBSCRIPTIONS)
@@ -473,17 +476,50 @@ static void subscribe(struct live_conn *lc, const json_t *m, const char *id)
 	say(lc, id, "error", wrong);
 }
 
+static void forget_token(struct live_conn *lc)
+{
+	if (lc->token)
+		sonde_secret_wipe(lc->token, strlen(lc->token));
+	free(lc->token);
+	lc->token = NULL;
+}
+
+/* Whether the token is still good, and what it may. */
+static bool look_at_token(struct live_conn *lc)
+{
+	struct who who;
+
+	if (!lc->token || !accounts_who(lc->live->c, lc->token, strlen(lc->token), &who))
+		return false;
+	lc->watches = role_may(who.role, ROLE_WATCH) && who.scopes & SCOPE_READ;
+	return true;
+}
+
+/* Also later again, with a newer token. */
 static void authenticate(struct live_conn *lc, const json_t *m)
 {
-	const json_t *token = json_object_get(m, "token");
+	const char *token = json_string_value(json_object_get(m, "token"));
 
-	lc->admin = json_is_string(token) &&
-	            tokens_is_admin(&lc->live->c->tokens, json_string_value(token),
-	                            json_string_length(token));
-	if (lc->admin)
+	forget_token(lc);
+	lc->token = token ? strdup(token) : NULL;
+	if (look_at_token(lc))
 		say(lc, NULL, "ok", "auth");
 	else
 		sonde_conn_close(lc->conn, CODE_AUTH, "The token is not valid.");
+}
+
+/* A session that ended, a password or role that changed, a token that ran out: what was allowed
+ * by it ends too. */
+static void on_recheck(uv_timer_t *timer)
+{
+	struct live *l = timer->data;
+
+	for (struct live_conn *lc = l->first, *next; lc; lc = next) {
+		bool watched = lc->watches;
+		next = lc->next;
+		if (lc->token && (!look_at_token(lc) || (watched && !lc->watches)))
+			sonde_conn_close(lc->conn, CODE_AUTH, "The token is not valid any more.");
+	}
 }
 
 static void on_object(struct live_conn *lc, const json_t *m)
@@ -573,6 +609,7 @@ static void on_close(struct sonde_conn *conn, void *arg, unsigned code, const ch
 	lc->live->connections--;
 	while (lc->count)
 		drop(lc, 0);
+	forget_token(lc);
 	free(lc);
 }
 
@@ -587,7 +624,9 @@ int live_init(struct live *l, struct controller *c)
 {
 	*l = (struct live){ .c = c };
 	uv_timer_init(&c->loop, &l->timer);
-	l->timer.data = l;
+	uv_timer_init(&c->loop, &l->recheck);
+	l->timer.data = l->recheck.data = l;
+	uv_timer_start(&l->recheck, on_recheck, RECHECK_MS, RECHECK_MS);
 	int rc = bus_subscribe(&c->bus, TOPIC_NODE, on_node, l);
 	if (rc == SONDE_OK)
 		rc = bus_subscribe(&c->bus, TOPIC_EVENT, on_event, l);
@@ -600,4 +639,5 @@ void live_stop(struct live *l)
 {
 	l->closed = true;
 	uv_close((uv_handle_t *)&l->timer, NULL);
+	uv_close((uv_handle_t *)&l->recheck, NULL);
 }

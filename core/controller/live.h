@@ -12,7 +12,10 @@
  * room, so that a slow reader costs one cursor: one that was up to date and falls LAG_MAX behind
  * is moved to the end and told {"id":"a","missed":N,"from":...,"next":...}: all of it can be had
  * from /v1/results. Of nodes and events only the number that was missed is told. What is wrong is
- * answered {"id":"a","error":"..."}. */
+ * answered {"id":"a","error":"..."}.
+ *
+ * All but measurement are for those who may see what all users do. A connection whose token is no
+ * longer good is closed with 4401 within seconds; one that sends a newer token in time goes on. */
 #pragma once
 #include <uv.h>
 
@@ -26,7 +29,7 @@ enum { LIVE_CONNECTIONS = 1000, LIVE_SUBSCRIPTIONS = 32 };
 struct live {
 	struct controller *c;
 	struct live_conn *first;
-	uv_timer_t timer;
+	uv_timer_t timer, recheck;
 	unsigned connections;
 	uint64_t missed; /* results, nodes and events not told to slow readers */
 	bool armed, closed;
@@ -35,5 +38,5 @@ struct live {
 extern const struct sonde_conn_events live_events;
 
 int live_init(struct live *, struct controller *);
-/* The timer closes; connections are closed by the net. */
+/* The timers close; connections are closed by the net. */
 void live_stop(struct live *);

@@ -39,6 +39,8 @@ const struct sonde_param node_rows[] = {
 	ROW("goodbye", BOOL, goodbye, ""),
 	ROW("keyHash", STRING, key_hash, "", .max = 64),
 	ROW("token", STRING, token, "", .max = 26),
+	ROW("owner", STRING, owner, "", .max = 26),
+	ROW("trusted", BOOL, trusted, ""),
 	ROW("address", STRING, address, "", .max = 255),
 	ROW("createdMs", INT, created_ms, "", .max = INT64_MAX),
 	ROW("goodbyeMs", INT, goodbye_ms, "", .max = INT64_MAX),
@@ -87,6 +89,7 @@ static void node_free(struct node *n)
 {
 	json_decref(n->plugins);
 	json_decref(n->refused);
+	json_decref(n->health);
 	sonde_pool_deinit(&n->pool);
 	free(n);
 }
@@ -384,6 +387,9 @@ static void refresh_facts(struct nodes *n, struct node *node)
 	sonde_column_text(n->policies, node->row, SONDE_COL_COUNTRY, f->country ? f->country : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_CITY, f->city ? f->city : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_NAME, f->name ? f->name : "");
+	n->bound -= node->bound;
+	node->bound = f->tier && *f->tier;
+	n->bound += node->bound;
 	n->generation++;
 }
 
@@ -458,6 +464,7 @@ void nodes_remove(struct nodes *n, struct node *node)
 	sonde_map_take(&n->by_id, node->id.b, sizeof(node->id.b));
 	sonde_column_clear(n->policies, node->row);
 	n->all[node->row] = NULL;
+	n->bound -= node->bound;
 	n->generation++;
 	node_free(node);
 }

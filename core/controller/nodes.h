@@ -14,6 +14,8 @@
 #include "store/store.h"
 #include "wire/wire.h"
 
+enum { NODE_PRIORITY_MAX = 100 };
+
 enum node_status {
 	NODE_PENDING,      /* enrolled, not approved yet */
 	NODE_ONLINE,
@@ -35,6 +37,8 @@ struct node_facts {
 	uint8_t approved, disabled, removed, goodbye;
 	const char *key_hash; /* hex of SHA-256 */
 	const char *token;    /* id of the registration token it came with */
+	const char *owner;    /* id of the user who earns by it */
+	uint8_t trusted;      /* secrets of measurements may be sent to it */
 	const char *address;  /* for other nodes, as it told last */
 	int64_t created_ms, goodbye_ms;
 	const char *tier;       /* accounts that may use it; "" = all. The operator's word only */
@@ -68,6 +72,7 @@ struct node {
 	struct node_facts facts;
 	struct sonde_pool pool; /* the facts' texts */
 	unsigned row;           /* in the policy columns and in nodes.all */
+	bool bound;             /* to a tier: counted in nodes.bound */
 
 	/* live */
 	struct sonde_conn *conn; /* NULL when not connected; set after a good hello */
@@ -100,6 +105,7 @@ struct nodes {
 	struct sonde_map by_id;
 	struct node **all; /* by row; NULL where removed */
 	unsigned len, cap;
+	unsigned bound;    /* nodes that only accounts of one tier may use */
 	uint64_t generation; /* changes when membership or any filterable fact changes */
 	struct sonde_policies *policies;
 	struct bus *bus;

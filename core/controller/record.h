@@ -23,6 +23,8 @@ struct record {
 	uint8_t priority;            /* 1 to 100 */
 	uint8_t reused;              /* the nodes of an earlier one, also those that are away */
 	uint32_t count;              /* tasks */
+	struct sonde_text sealed;    /* options with their secrets, encrypted; empty when none */
+	struct sonde_text owner;     /* id of the user who asked, empty when none */
 	struct sonde_text params;    /* JSON of the policy's params, empty when none */
 	const uint8_t *nodes;        /* count ids of 16 bytes */
 };

@@ -19,6 +19,7 @@ void listener_free(struct listener *l)
 		free((char *)l->routes[i].path);
 		free((char *)l->routes[i].subprotocol);
 	}
+	free(l->origins);
 	free(l->routes);
 	free(l->protocols);
 	static_free(l->files);
@@ -192,9 +193,10 @@ int sonde_net_listen(struct sonde_net *net, const struct sonde_listen *o, struct
 	l->http = o->http;
 	l->http_arg = o->http_arg;
 	l->tls = o->cert != NULL;
-	rc = copy_routes(l, o->routes);
-	if (rc == SONDE_OK && o->headers && !(l->extra = strdup(o->headers)))
-		rc = SONDE_ENOMEM;
+	l->origins = o->origins ? strdup(o->origins) : NULL;
+	l->extra = o->headers ? strdup(o->headers) : NULL;
+	rc = (o->origins && !l->origins) || (o->headers && !l->extra) ? SONDE_ENOMEM :
+									copy_routes(l, o->routes);
 	if (rc != SONDE_OK)
 		sonde_fail(e, rc, NULL, "out of memory");
 	if (rc == SONDE_OK && o->static_dir)

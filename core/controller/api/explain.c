@@ -72,6 +72,11 @@ void api_explain_measurement(struct call *call)
 		answer_not_found(call, "measurement");
 		return;
 	}
+	if (!call_sees_all(call) && !call_owns(call, &record)) {
+		sonde_read_end(read);
+		answer_error(c, call->req, 403, "forbidden", "It is not your measurement.", NULL, NULL);
+		return;
+	}
 	decisions_get(&c->decisions, read, &id, &steps);
 	sonde_buf_init(&b, REPLY_MAX);
 	sonde_json_init(&j, &b);

@@ -14,6 +14,8 @@ enum status_filter { STATUS_ANY, STATUS_OPEN, STATUS_FINISHED };
 
 struct page {
 	struct controller *c;
+	const struct call *call;
+	bool all; /* of all users; else the caller's own */
 	struct sonde_json *j;
 	enum status_filter status;
 	char type[64], target[256];
@@ -64,6 +66,8 @@ static int on_record(void *arg, struct sonde_slice key, struct sonde_slice value
 	bool open = tasks_find(&p->c->tasks, &id) != NULL;
 	if (p->status && open != (p->status == STATUS_OPEN))
 		return 0;
+	if (!p->all && !call_owns(p->call, &r))
+		return 0;
 	if (!is_text(p->type, r.type) || !is_text(p->target, r.target))
 		return 0;
 	p->shown++;
@@ -110,7 +114,7 @@ static bool read_page(struct call *call, struct page *p, struct sonde_id *from, 
 
 void api_list_measurements(struct call *call)
 {
-	struct page p = { .c = call->c };
+	struct page p = { .c = call->c, .call = call, .all = call_sees_all(call) };
 	struct sonde_read *read;
 	struct sonde_id from;
 	struct sonde_buf b;
@@ -144,17 +148,22 @@ void api_list_measurements(struct call *call)
 
 /* ---- cancel ---- */
 
-static bool is_stored(struct controller *c, const struct sonde_id *id)
+/* 0 when the caller may cancel it; else the status of the refusal. */
+static unsigned cancel_refusal(const struct call *call, const struct sonde_id *id)
 {
 	struct sonde_slice value;
 	struct sonde_read *read;
+	struct record r;
+	unsigned status = 404;
 
-	if (sonde_read_begin(c->store, &read) != SONDE_OK)
-		return false;
-	int rc = sonde_read_get(read, SONDE_TABLE_MEASUREMENTS,
-	                        (struct sonde_slice){ id->b, sizeof(id->b) }, &value);
+	if (sonde_read_begin(call->c->store, &read) != SONDE_OK)
+		return 404;
+	if (sonde_read_get(read, SONDE_TABLE_MEASUREMENTS,
+	                   (struct sonde_slice){ id->b, sizeof(id->b) }, &value) == SONDE_OK &&
+	    record_read(&r, value.data, value.len) == SONDE_OK)
+		status = call->who.role >= ROLE_OPERATOR || call_owns(call, &r) ? 0 : 403;
 	sonde_read_end(read);
-	return rc == SONDE_OK;
+	return status;
 }
 
 void api_cancel_measurement(struct call *call)
@@ -163,8 +172,15 @@ void api_cancel_measurement(struct call *call)
 	struct sonde_buf b;
 	struct sonde_json j;
 
-	if (!sonde_id_parse(call->param, strlen(call->param), &id) || !is_stored(call->c, &id)) {
+	unsigned status = sonde_id_parse(call->param, strlen(call->param), &id) ?
+			  cancel_refusal(call, &id) : 404;
+	if (status == 404) {
 		answer_not_found(call, "measurement");
+		return;
+	}
+	if (status) {
+		answer_error(call->c, call->req, status, "forbidden",
+		             "Only its owner or an operator may cancel it.", NULL, NULL);
 		return;
 	}
 	struct measurement *m = tasks_find(&call->c->tasks, &id);
@@ -234,6 +250,7 @@ void api_rerun_measurement(struct call *call)
 	struct sonde_id id;
 	char nodes[16] = "";
 	json_t *body = NULL;
+	bool secret = false;
 
 	call_query(call, "nodes", nodes, sizeof(nodes));
 	if (!sonde_id_parse(call->param, strlen(call->param), &id) ||
@@ -243,10 +260,15 @@ void api_rerun_measurement(struct call *call)
 	}
 	if (sonde_read_get(read, SONDE_TABLE_MEASUREMENTS,
 	                   (struct sonde_slice){ id.b, sizeof(id.b) }, &value) == SONDE_OK &&
-	    record_read(&record, value.data, value.len) == SONDE_OK)
-		body = request_of(&record, !strcmp(nodes, "same") ? call->param : NULL);
+	    record_read(&record, value.data, value.len) == SONDE_OK) {
+		secret = record.sealed.len > 0;
+		body = secret ? NULL : request_of(&record, !strcmp(nodes, "same") ? call->param : NULL);
+	}
 	sonde_read_end(read);
-	if (body)
+	if (secret)
+		answer_error(call->c, call->req, 409, "conflict", "It was made with secrets, which are "
+		             "not given out again; make a new measurement with them.", NULL, NULL);
+	else if (body)
 		measurements_submit(call, body);
 	else
 		answer_not_found(call, "measurement");
