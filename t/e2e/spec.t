@@ -37,7 +37,7 @@ for my $route (sort keys %table) {
   my ($t, $s) = ($table{$route}, $spec{$route} || {});
   is($s->{summary}, $t->{summary}, "$route: summary");
   is($s->{role}, $t->{role}, "$route: role");
-  is($s->{open} || 0, $t->{role} =~ /^(?:public|measure)$/ ? 1 : 0, "$route: with or without a token");
+  is($s->{open} || 0, $t->{role} =~ /^(?:public|measure)\z/ ? 1 : 0, "$route: with or without a token");
 }
 
 # ---- a controller with something of everything ----
@@ -105,10 +105,38 @@ talk(POST => '/v1/policies/{id}/simulate', 'mine', '', { nodes => 5, count => 10
 talk(POST => '/v1/policies/{id}/rollback', 'mine', '?version=1');
 my $silence = talk(POST => '/v1/silences', '', '', { match => '*', duration => '1h', comment => 'quiet' })->{json}{id};
 
+# ---- accounts ----
+my $in = talk(POST => '/v1/users', '', '', { name => 'anna', password => 'secret of anna', role => 'operator' });
+talk(POST => '/v1/users', '', '', { name => 'anna', password => 'secret of anna' });
+my $session = talk(POST => '/v1/auth/login', '', '', { name => 'anna', password => 'secret of anna' },
+    token => undef)->{json};
+talk(POST => '/v1/auth/login', '', '', { name => 'anna', password => 'no' }, token => undef);
+$session = talk(POST => '/v1/auth/refresh', '', '', { refreshToken => $session->{refreshToken} },
+    token => undef)->{json};
+$session = talk(POST => '/v1/auth/password', '', '', { password => 'secret of anna', newPassword => 'another of anna' },
+    token => $session->{token})->{json};
+my @anna = (token => $session->{token});
+talk(GET => '/v1/auth/me', '', '', undef, @anna);
+talk(PATCH => '/v1/auth/me', '', '', { display => 'Anna' }, @anna);
+my $pat = talk(POST => '/v1/auth/tokens', '', '', { description => 'mine', scopes => 'read' }, @anna)->{json};
+talk(GET => '/v1/auth/tokens', '', '', undef, @anna);
+talk(DELETE => '/v1/auth/tokens/{id}', $pat->{id}, '', undef, @anna);
+talk(GET => '/v1/users', '', '', undef, @anna);
+talk(POST => '/v1/users/{id}/credits', 'anna', '', { amount => 5, note => 'a gift' });
+talk(GET => '/v1/credits', '', '', undef, @anna);
+talk(GET => '/v1/limits', '', '', undef, @anna);
+talk(PATCH => '/v1/users/{id}', 'anna', '', { role => 'viewer' });
+talk(PUT => '/v1/tiers/{id}', 'own', '', { perHour => 7 });
+talk(DELETE => '/v1/tiers/{id}', 'own');
+my $invitation = talk(POST => '/v1/invitations', '', '', { description => 'a friend' })->{json};
+talk(GET => '/v1/invitations');
+talk(DELETE => '/v1/invitations/{id}', $invitation->{id});
+talk(POST => '/v1/auth/register', '', '', { name => 'ben', password => 'secret of ben' }, token => undef);
+
 # Every GET route, by what it needs.
 my %in = ('/v1/measurements/{id}' => $m->{id}, '/v1/measurements/{id}/explain' => $m->{id},
   '/v1/policies/{id}' => 'least_load', '/v1/nodes/{id}' => $nodes[0], '/v1/nodes/{id}/logs' => $nodes[0],
-  '/v1/schedules/{id}' => $schedule);
+  '/v1/schedules/{id}' => $schedule, '/v1/users/{id}' => 'anna', '/v1/users/{id}/credits' => 'anna');
 my %more = ('/v1/series' => '?by=node,region,type,target', '/v1/export' => '?format=csv',
   '/v1/measurements' => '?limit=2');
 for my $route (map { /^GET (.*)/ ? $1 : () } sort keys %table) {

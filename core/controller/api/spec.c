@@ -11,9 +11,8 @@ static void reply(struct call *call, const char *type, const char *text, size_t 
 	static const struct sonde_header headers[] = { { "Cache-Control", "public, max-age=300" },
 		                                       { NULL } };
 
-	call->c->requests.by_class[2]++;
-	sonde_req_reply(call->req, &(struct sonde_reply){ .status = 200, .type = type, .body = text,
-	                                                  .len = len, .headers = headers });
+	answer_reply(call->c, call->req, &(struct sonde_reply){ .status = 200, .type = type,
+		.body = text, .len = len, .headers = headers });
 }
 
 void api_spec(struct call *call)
