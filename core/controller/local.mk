@@ -113,3 +113,15 @@ t_controller_accounts_test_SOURCES = t/controller/accounts_test.c
 t_controller_accounts_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS) \
 	$(JWT_CFLAGS)
 t_controller_accounts_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
+# The OpenAPI document goes into the program as its lines.
+core_controller_libcontroller_a_SOURCES += core/controller/api/spec.c core/controller/api/spec.h
+EXTRA_DIST += core/controller/api/spec.yaml
+CLEANFILES += core/controller/api/spec_lines.c
+nodist_core_controller_libcontroller_a_SOURCES = core/controller/api/spec_lines.c
+core/controller/api/spec_lines.c: core/controller/api/spec.yaml
+	$(AM_V_GEN)$(MKDIR_P) core/controller/api && { \
+	echo '#include "controller/api/spec.h"'; \
+	echo 'const char *const api_spec_lines[] = {'; \
+	sed -e 's/[\\"]/\\&/g' -e 's/@VERSION@/$(PACKAGE_VERSION)/' -e 's/.*/"&\\n",/' \
+		$(srcdir)/core/controller/api/spec.yaml; \
+	echo '0 };'; } >$@.tmp && mv $@.tmp $@

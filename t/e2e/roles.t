@@ -94,6 +94,8 @@ DELETE /v1/silences/{id} operator
 GET /health public
 GET /ready public
 GET /metrics public
+GET /v1/spec.yaml public
+GET /.well-known/api-catalog public
 TABLE
 
 my %RANK = (public => 0, viewer => 1, user => 3, operator => 4, admin => 5);

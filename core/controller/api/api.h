@@ -174,3 +174,5 @@ void api_simulate_policy(struct call *);
 void api_health(struct call *);
 void api_ready(struct call *);
 void api_metrics(struct call *);
+void api_spec(struct call *);
+void api_catalog(struct call *);
