@@ -3,6 +3,7 @@
 // bounded: the oldest of a pair of node and target go first.
 import { batch, effect, signal } from '@preact/signals';
 import { ApiError, get, message, Missing, refused, token } from './api.ts';
+import { columnKey } from './grid.ts';
 import { hangUp, keepLive, live, type Sink } from './live.ts';
 import { observationOf, observations } from './observe.ts';
 import { metricsOf } from './prom.ts';
@@ -19,8 +20,8 @@ import type {
 
 const EVERY_MS = 2000;
 const PER_PAIR = 240;
-const MANY = 1000; // pairs, from which on fewer are kept of each
-const PER_PAIR_OF_MANY = 20;
+const PER_PAIR_LEAST = 6;
+const KEPT = 200000; // observations in all, shared by the pairs
 const BACK_MS = 3600000; // how far results are read back at first
 const PAGES = 10; // of results, a round
 const TOGETHER_MS = 250;
@@ -42,9 +43,8 @@ export const contactAt = signal(0);
 export const now = signal(Date.now());
 export const version = signal(0); // rises with every new observation
 
-// By node, then by type and target: each list is in the order of time.
+// By node, then by type, target and schedule: each list is in the order of time.
 const byNode = new Map<string, Map<string, Observation[]>>();
-const seen = new Set<string>();
 let pairs = 0;
 
 export function* pairLists(): Iterable<Observation[]> {
@@ -66,41 +66,49 @@ export function observedWhere(passes: (newest: Observation) => boolean): Observa
   return inOrder([...pairLists()].filter((l) => passes(l[l.length - 1] as Observation)));
 }
 
-const idOf = (o: Observation): string => `${o.measurement} ${o.nodeId}`;
-
-function insert(list: Observation[], o: Observation): void {
+function insert(list: Observation[], o: Observation): boolean {
+  if (list.some((k) => k.measurement === o.measurement)) return false;
   let i = list.length;
   while (i > 0 && (list[i - 1] as Observation).at > o.at) i--;
   list.splice(i, 0, o);
-  const room = pairs < MANY ? PER_PAIR : PER_PAIR_OF_MANY;
-  if (list.length > room)
-    for (const old of list.splice(0, list.length - room)) seen.delete(idOf(old));
+  const room = Math.min(PER_PAIR, Math.max(PER_PAIR_LEAST, Math.floor(KEPT / pairs)));
+  if (list.length > room) list.splice(0, list.length - room);
+  return true;
+}
+
+type Watcher = (changed: Iterable<Observation[]>) => void;
+const watchers = new Set<Watcher>();
+let changed = new Set<Observation[]>();
+
+// Calls with the lists that have new observations, before `version` rises.
+export function watch(fn: Watcher): () => void {
+  watchers.add(fn);
+  return () => watchers.delete(fn);
 }
 
 // Views draw what came within a quarter of a second together.
 let telling: ReturnType<typeof setTimeout> | undefined;
-function tellSoon(): void {
-  telling ??= setTimeout(() => {
-    telling = undefined;
-    version.value++;
-  }, TOGETHER_MS);
+function tell(): void {
+  telling = undefined;
+  const lists = changed;
+  changed = new Set();
+  for (const fn of watchers) fn(lists);
+  version.value++;
 }
 
 export function add(fresh: Observation[]): void {
-  let news = false;
   for (const o of fresh) {
-    if (seen.has(idOf(o))) continue;
-    seen.add(idOf(o));
-    news = true;
     const own = byNode.get(o.nodeId) ?? new Map<string, Observation[]>();
     byNode.set(o.nodeId, own);
-    const key = `${o.type}\t${o.target}`;
+    const key = columnKey(o.type, o.target, o.schedule);
     const list = own.get(key) ?? [];
-    if (!list.length) pairs++;
-    own.set(key, list);
-    insert(list, o);
+    if (!list.length) {
+      pairs++;
+      own.set(key, list);
+    }
+    if (insert(list, o)) changed.add(list);
   }
-  if (news) tellSoon();
+  if (changed.size) telling ??= setTimeout(tell, TOGETHER_MS);
 }
 
 // ---- measurements that this tab follows ----
@@ -174,9 +182,10 @@ const sink: Sink = {
     cursor = Math.max(cursor, next);
     take(rows);
   },
-  node: (n) => {
-    const others = nodes.value.filter((o) => o.id !== n.id);
-    nodes.value = [...others, n];
+  nodes: (fresh) => {
+    const all = new Map(nodes.value.map((n) => [n.id, n]));
+    for (const n of fresh) all.set(n.id, n);
+    nodes.value = [...all.values()];
   },
 };
 
