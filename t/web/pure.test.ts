@@ -313,7 +313,7 @@ test('matrix: worst first, the newest counts', () => {
   assert.equal(grid(lists([seen('a', 'x')]), nodes, { ...ALL, group: 'HTTP' }).size, 0);
 });
 
-test('heat: logarithmic from 1 ms to 1 s', () => {
+test('heat: logarithmic from 3 ms to 1 s', () => {
   assert.equal(heat(null), 0);
   assert.equal(heat(1), 0);
   assert.equal(heat(1000), 1);

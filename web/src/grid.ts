@@ -234,8 +234,8 @@ export function verdict(b: Board): string {
   return `${head} Most are of ${target.name} (${target.bad}) and of ${node.name} (${node.bad}).`;
 }
 
-// Position of a latency on the scale of colours, 0 to 1, logarithmic from 1 ms to 1 s.
+// Position of a latency on the scale of colours, 0 to 1: steps at 10, 32, 100 and 316 ms.
 export function heat(latency: number | null): number {
   if (latency === null) return 0;
-  return Math.min(1, Math.max(0, Math.log10(Math.max(latency, 1)) / 3));
+  return Math.min(1, Math.max(0, (Math.log10(Math.max(latency, 1)) - 0.5) / 2.5));
 }

@@ -80,6 +80,12 @@ function fillOf(p: Paint, o: Observation | undefined, loss: boolean): string {
   return p[`heat${Math.min(4, Math.floor(level * 5))}`]!;
 }
 
+// A bandwidth has no latency, but megabits.
+function figureOf(o: Observation, loss: boolean): string {
+  if (loss) return brief(o.loss);
+  return o.latency === null && o.mbit !== null ? `${brief(o.mbit)} M` : brief(o.latency);
+}
+
 function drawCell(
   c: CanvasRenderingContext2D,
   p: Paint,
@@ -104,7 +110,7 @@ function drawCell(
   } else if (l.w >= 44 && l.h >= 20) {
     c.fillStyle = p.text!;
     c.textAlign = 'center';
-    c.fillText(brief(loss ? o.loss : o.latency), cx, cy);
+    c.fillText(figureOf(o, loss), cx, cy);
   }
   if (o.outcome === 'ok' && (o.loss ?? 0) > 0) {
     c.fillStyle = p.bad!;
@@ -360,7 +366,7 @@ export function Matrix(p: {
       </div>
       <div class="legend">
         <span>
-          <span class="swatch" /> {p.loss ? '0 to 25 % loss' : '1 ms to 1 s, figures in ms'}
+          <span class="swatch" /> {p.loss ? '0 to 25 % loss' : '3 ms to 1 s, figures in ms'}
         </span>
         <span>
           <b class="s-failed">×</b> the target failed

@@ -13,8 +13,10 @@ import type {
   Node,
   Observation,
   Plugin,
+  Problem,
   ResultRow,
   Schedule,
+  Silence,
   SonEvent,
 } from './types.ts';
 
@@ -22,10 +24,13 @@ const EVERY_MS = 2000;
 const PER_PAIR = 240;
 const PER_PAIR_LEAST = 6;
 const KEPT = 200000; // observations in all, shared by the pairs
-const BACK_MS = 3600000; // how far results are read back at first
+const BACK_MS = 3600000; // how far results are read back at first, and
+const BACK_MOST = 30000; // about how many
+const CATCHING_UP_MS = 15000;
 const PAGES = 10; // of results, a round
 const TOGETHER_MS = 250;
 const REMEMBERED = 40;
+const NODE_MS = 10; // between two questions for all nodes, for each of them
 const KEY = 'sonde.measurements';
 
 export type Role = 'unknown' | 'guest' | 'admin';
@@ -37,6 +42,8 @@ export const metrics = signal<Map<string, number>>(new Map());
 export const resultRate = signal<number | null>(null);
 export const schedules = signal<Schedule[] | null>(null); // null = the controller has none
 export const events = signal<SonEvent[] | null>(null);
+export const problems = signal<Problem[] | null>(null);
+export const silences = signal<Silence[] | null>(null);
 export const contact = signal<'starting' | 'ok' | 'lost'>('starting');
 export const contactError = signal('');
 export const contactAt = signal(0);
@@ -67,12 +74,14 @@ export function observedWhere(passes: (newest: Observation) => boolean): Observa
 }
 
 function insert(list: Observation[], o: Observation): boolean {
-  if (list.some((k) => k.measurement === o.measurement)) return false;
+  for (let k = list.length - 1; k >= 0; k--)
+    if ((list[k] as Observation).measurement === o.measurement) return false;
   let i = list.length;
   while (i > 0 && (list[i - 1] as Observation).at > o.at) i--;
-  list.splice(i, 0, o);
+  if (i === list.length) list.push(o);
+  else list.splice(i, 0, o);
   const room = Math.min(PER_PAIR, Math.max(PER_PAIR_LEAST, Math.floor(KEPT / pairs)));
-  if (list.length > room) list.splice(0, list.length - room);
+  while (list.length > room) list.shift();
   return true;
 }
 
@@ -96,8 +105,12 @@ function tell(): void {
   version.value++;
 }
 
+export const oldest = signal(Infinity); // when the first of all was seen
+
 export function add(fresh: Observation[]): void {
+  let first = oldest.peek();
   for (const o of fresh) {
+    first = Math.min(first, o.at);
     const own = byNode.get(o.nodeId) ?? new Map<string, Observation[]>();
     byNode.set(o.nodeId, own);
     const key = columnKey(o.type, o.target, o.schedule);
@@ -108,6 +121,7 @@ export function add(fresh: Observation[]): void {
     }
     if (insert(list, o)) changed.add(list);
   }
+  oldest.value = first;
   if (changed.size) telling ??= setTimeout(tell, TOGETHER_MS);
 }
 
@@ -173,7 +187,23 @@ interface ResultPage {
   more: boolean;
 }
 let cursor = 1;
-const since = Date.now() - BACK_MS;
+let since = 0;
+
+// Where an hour is too much, as much of it as the controller's mean rate makes likely.
+function sinceWhen(): number {
+  const stored = metrics.value.get('sonde_results_stored_total') ?? 0;
+  const seconds = metrics.value.get('sonde_uptime_seconds') ?? 0;
+  const most = stored > 0 ? (1000 * BACK_MOST * seconds) / stored : BACK_MS;
+  return Date.now() - Math.round(Math.min(BACK_MS, most));
+}
+
+// While old results are read back: of when the newest of them is.
+export const readingBack = signal(0);
+
+function caughtUp(rows: ResultRow[]): void {
+  const last = Date.parse(rows[rows.length - 1]?.receivedAt ?? '');
+  readingBack.value = Date.now() - last > CATCHING_UP_MS ? last : 0;
+}
 export const listed = signal(false);
 
 const sink: Sink = {
@@ -190,11 +220,13 @@ const sink: Sink = {
 };
 
 function take(rows: ResultRow[]): void {
+  if (rows.length) caughtUp(rows);
   add(rows.map(observationOf).filter((o): o is Observation => o !== null));
 }
 
 async function followResults(): Promise<void> {
   if (live.value) return;
+  since ||= sinceWhen();
   for (let page = 0; page < PAGES; page++) {
     const p = await optional<ResultPage>(`/v1/results?limit=1000&since=${since}&cursor=${cursor}`);
     listed.value = p !== null;
@@ -233,10 +265,18 @@ function publicNode(p: PublicProbe, i: number): Node {
   return { id: `probe ${i}`, name: l.city || l.region || `node ${i + 1}`, status: 'online', ...p };
 }
 
+// Many nodes are asked for less often: what changes of them comes live, too.
+let nodesAt = 0;
+function nodesFresh(): boolean {
+  return live.value && Date.now() - nodesAt < nodes.value.length * NODE_MS;
+}
+
 async function pollNodes(): Promise<void> {
+  if (nodesFresh()) return;
   if (token.value && !refused.value) {
     try {
       nodes.value = await get<Node[]>('/v1/nodes');
+      nodesAt = Date.now();
       role.value = 'admin';
       return;
     } catch (e) {
@@ -294,6 +334,8 @@ async function round(): Promise<void> {
   await quietly('schedules', followSchedules);
   await quietly('events', async () => {
     events.value = await optional<SonEvent[]>('/v1/events?limit=200');
+    problems.value = await optional<Problem[]>('/v1/problems');
+    if (route.value.view === 'events') silences.value = await optional<Silence[]>('/v1/silences');
   });
 }
 

@@ -5,7 +5,7 @@ import { computed } from '@preact/signals';
 import type { JSX } from 'preact';
 import { dateTime } from './format.ts';
 import { param, set } from './route.ts';
-import { now } from './store.ts';
+import { now, oldest } from './store.ts';
 
 const MINUTE = 60000;
 const HOUR = 60 * MINUTE;
@@ -20,7 +20,11 @@ export const RANGES: [string, string, number][] = [
   ['7d', '7 days', 7 * DAY],
   ['30d', '30 days', 30 * DAY],
 ];
-const USUAL = '1h';
+const USUAL = 2; // the longest that is read back; a shorter one while nothing is that old
+
+function usual(at: number): [string, string, number] {
+  return RANGES.slice(0, USUAL).find((r) => at - r[2] < oldest.value) ?? RANGES[USUAL]!;
+}
 
 export interface Range {
   key: string; // stays the same while the range does
@@ -36,7 +40,7 @@ export const minute = computed(() => Math.floor(now.value / MINUTE));
 export function rangeAt(at: number): Range {
   const [from, to] = [Number(param('from')), Number(param('to'))];
   if (from > 0 && to > from) return { key: `${from} ${to}`, from, to, fixed: true };
-  const r = RANGES.find((x) => x[0] === param('range')) ?? RANGES.find((x) => x[0] === USUAL)!;
+  const r = RANGES.find((x) => x[0] === param('range')) ?? usual(at);
   return { key: r[0], from: at - r[2], to: at, fixed: false };
 }
 
@@ -47,7 +51,7 @@ export function setFixed(from: number, to: number): void {
 }
 
 export function RangeChoice(): JSX.Element {
-  const r = rangeAt(0);
+  const r = rangeAt(minute.value * MINUTE);
   return (
     <span class="row">
       {r.fixed ? (

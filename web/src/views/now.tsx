@@ -3,7 +3,7 @@
 import { computed } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useCallback, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { count, dateTime, ms, percent, rate } from '../format.ts';
+import { clock, count, dateTime, ms, percent, rate } from '../format.ts';
 import { Board, type Cell, type Filter, type Group, GROUPS, verdict } from '../grid.ts';
 import { live, missed as dropped } from '../live.ts';
 import { Matrix } from '../matrix.tsx';
@@ -14,6 +14,8 @@ import {
   metrics,
   nodes,
   pairLists,
+  problems,
+  readingBack,
   resultRate,
   role,
   schedules,
@@ -32,10 +34,12 @@ const byStatus = computed(() => {
 });
 
 const DAY = 86400000;
-const openEvents = computed(
-  () =>
-    (events.value ?? []).filter((e) => e.severity !== 'info' && Date.now() - Date.parse(e.at) < DAY)
-      .length,
+const openEvents = computed(() =>
+  problems.value
+    ? problems.value.filter((p) => p.state === 'open' && !p.silenced).length
+    : (events.value ?? []).filter(
+        (e) => e.severity !== 'info' && Date.now() - Date.parse(e.at) < DAY,
+      ).length,
 );
 
 function Counters({ failing, pairs }: { failing: number; pairs: number }): JSX.Element {
@@ -77,6 +81,7 @@ function Counters({ failing, pairs }: { failing: number; pairs: number }): JSX.E
           {waiting ? `, ${count(waiting)} tasks waiting` : ''}
           {missing ? `, ${count(missing)} missing` : ''}
           <span>{live.value ? 'live' : 'asked for every 2 s'}</span>
+          {readingBack.value ? <span>reading back, at {clock(readingBack.value)}</span> : null}
           {dropped.value ? (
             <span class="s-warning">{count(dropped.value)} left out for this slow browser</span>
           ) : null}
@@ -87,7 +92,7 @@ function Counters({ failing, pairs }: { failing: number; pairs: number }): JSX.E
         <span class="value">{events.value ? count(openEvents.value) : '–'}</span>
         <span class="detail">
           {events.value ? (
-            <a href={href('events')}>warnings within 24 h</a>
+            <a href={href('events')}>{problems.value ? 'problems open' : 'warnings within 24 h'}</a>
           ) : role.value === 'admin' ? (
             'this controller keeps none'
           ) : (
