@@ -106,6 +106,9 @@ struct nodes {
 	int64_t beat_ns;       /* heartbeat interval */
 	int64_t deregistered_ms;
 	double latitude, longitude; /* of the controller; both 0 = not told */
+	/* Wall clock less boottime, and since when (boottime) it is that: what was stamped before
+	 * cannot be compared with now. */
+	int64_t clock_offset_ms, clock_since_ms;
 	const char *newest;    /* version of the node software that there is */
 };
 
