@@ -39,6 +39,8 @@ const struct sonde_param node_rows[] = {
 	ROW("goodbye", BOOL, goodbye, ""),
 	ROW("keyHash", STRING, key_hash, "", .max = 64),
 	ROW("token", STRING, token, "", .max = 26),
+	ROW("owner", STRING, owner, "", .max = 26),
+	ROW("trusted", BOOL, trusted, ""),
 	ROW("address", STRING, address, "", .max = 255),
 	ROW("createdMs", INT, created_ms, "", .max = INT64_MAX),
 	ROW("goodbyeMs", INT, goodbye_ms, "", .max = INT64_MAX),
@@ -90,6 +92,7 @@ static void node_free(struct node *n)
 {
 	json_decref(n->plugins);
 	json_decref(n->refused);
+	json_decref(n->health);
 	sonde_pool_deinit(&n->pool);
 	free(n);
 }
@@ -195,6 +198,31 @@ int nodes_load(struct nodes *n, struct sonde_store *store, struct sonde_error *e
 struct node *nodes_by_id(const struct nodes *n, const struct sonde_id *id)
 {
 	return sonde_map_get(&n->by_id, id->b, sizeof(id->b));
+}
+
+static bool in_reach(const struct node_facts *f, const struct node_reach *r)
+{
+	if (r->trusted && !f->trusted)
+		return false;
+	if (r->all)
+		return true;
+	return f->priority <= r->priority && (!f->tier || !*f->tier || !strcmp(f->tier, r->tier));
+}
+
+int nodes_out_of_reach(const struct nodes *n, const struct node_reach *r, struct node ***out,
+                       unsigned *count)
+{
+	*count = 0;
+	*out = NULL;
+	if (r->all && !r->trusted)
+		return SONDE_OK;
+	*out = malloc((n->len + 1) * sizeof(**out));
+	if (!*out)
+		return SONDE_ENOMEM;
+	for (unsigned i = 0; i < n->len; i++)
+		if (n->all[i] && !in_reach(&n->all[i]->facts, r))
+			(*out)[(*count)++] = n->all[i];
+	return SONDE_OK;
 }
 
 struct node *nodes_find(const struct nodes *n, const char *text)

@@ -467,6 +467,16 @@ static void take_out(struct placement *p, const struct placement_request *r)
 	}
 }
 
+static void give_back(struct placement *p, const struct placement_request *r)
+{
+	for (unsigned i = 0; i < r->leave_out_count; i++)
+		p->taken[r->leave_out[i]->row / 64] = 0;
+	if (r->except)
+		p->taken[r->except->row / 64] = 0;
+	if (r->exclude_count)
+		memset(p->taken, 0, p->taken_words * sizeof(*p->taken));
+}
+
 static unsigned at_most(unsigned n, unsigned limit)
 {
 	return n < limit ? n : limit;
@@ -524,12 +534,7 @@ int placement_choose(struct placement *p, const struct placement_request *r,
 			                    most - a->count), a);
 	for (unsigned i = 0; i < a->count; i++)
 		p->taken[a->nodes[i]->row / 64] = 0;
-	for (unsigned i = 0; i < r->leave_out_count; i++)
-		p->taken[r->leave_out[i]->row / 64] = 0;
-	if (r->except)
-		p->taken[r->except->row / 64] = 0;
-	if (r->exclude_count)
-		memset(p->taken, 0, p->taken_words * sizeof(*p->taken));
+	give_back(p, r);
 	return a->count ? SONDE_OK : SONDE_ENOENT;
 }
 
@@ -562,9 +567,12 @@ int placement_retry(struct placement *p, const struct placement_request *r,
 	clear(a);
 	if (!c || make_room(p) != SONDE_OK)
 		return SONDE_ENOMEM;
+	take_out(p, r);
 	for (unsigned i = 0; i < c->count; i++)
-		if (!f->node || c->rows[i] != f->node->row)
+		if ((!f->node || c->rows[i] != f->node->row) &&
+		    !(p->taken[c->rows[i] / 64] >> (c->rows[i] % 64) & 1))
 			p->scratch[left++] = c->rows[i];
+	give_back(p, r);
 	if (!left)
 		return SONDE_ENOENT;
 	req.attempt = f->attempt;

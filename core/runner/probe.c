@@ -94,6 +94,7 @@ static void stop_everything(struct sonde_run *run)
 	struct sonde_poller *p = &run->runner->poller;
 	struct sonde_timer *t;
 	struct sonde_watch *w;
+	struct sonde_naming *n;
 
 	LIST_FOREACH(t, &run->timers, link)
 		sonde_poller_disarm(p, &t->alarm);
@@ -103,6 +104,8 @@ static void stop_everything(struct sonde_run *run)
 	if (run->lookup)
 		sonde_lookup_stop(run->lookup);
 	run->lookup = NULL;
+	LIST_FOREACH(n, &run->namings, link)
+		sonde_names_stop(&n->wait);
 	if (run->talking)
 		TAILQ_REMOVE(&run->runner->talking, run, talk);
 	run->talking = false;
@@ -263,6 +266,8 @@ static struct sonde_run *new_run(struct sonde_runner *r, const struct sonde_plug
 	LIST_INIT(&run->watches);
 	LIST_INIT(&run->old_timers);
 	LIST_INIT(&run->old_watches);
+	LIST_INIT(&run->namings);
+	LIST_INIT(&run->old_namings);
 	uint32_t timeout_ms = t->timeout_ms ? t->timeout_ms : DEFAULT_TIMEOUT_MS;
 	run->probe.host = &sonde_runner_host;
 	run->probe.timeout_ns = timeout_ms * SONDE_NS_PER_MS;
