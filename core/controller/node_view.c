@@ -140,6 +140,8 @@ static void put_note(const struct node *node, double far, struct sonde_json *j)
 	} notes[] = {
 		{ node->facts.draining, busy ? "draining" : "drained" },
 		{ node->uplink == SONDE_UPLINK_DOWN, "uplink down" },
+		{ node->storage == SONDE_STORAGE_FULL, "spool full" },
+		{ node->storage == SONDE_STORAGE_FAILS, "disk cannot be written" },
 		{ far > 0, "impossible location" },
 		{ *node->settings_problem, "settings not used" },
 		{ *node->sent_away, "refused" },

@@ -92,6 +92,7 @@ struct node {
 	int64_t own_beat_ns;    /* of its settings, 0 = as all */
 	double rtt_min_ms;      /* 0 = not measured */
 	enum sonde_uplink uplink;
+	enum sonde_storage storage;
 	json_t *health;         /* what its self-test said; NULL = nothing yet */
 	uint64_t settings_have; /* version in force at the node */
 	char settings_problem[200]; /* why the last version is not in force, "" */
