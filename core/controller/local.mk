@@ -34,6 +34,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/describe.c core/controller/describe.h \
 	core/controller/histogram.c core/controller/histogram.h \
 	core/controller/ingest.c core/controller/ingest.h \
+	core/controller/ageing.c core/controller/ageing.h \
 	core/controller/life.c core/controller/life.h \
 	core/controller/link.c core/controller/link.h \
 	core/controller/live.c core/controller/live.h \
