@@ -197,6 +197,31 @@ struct node *nodes_by_id(const struct nodes *n, const struct sonde_id *id)
 	return sonde_map_get(&n->by_id, id->b, sizeof(id->b));
 }
 
+static bool in_reach(const struct node_facts *f, const struct node_reach *r)
+{
+	if (r->trusted && !f->trusted)
+		return false;
+	if (r->all)
+		return true;
+	return f->priority <= r->priority && (!f->tier || !*f->tier || !strcmp(f->tier, r->tier));
+}
+
+int nodes_out_of_reach(const struct nodes *n, const struct node_reach *r, struct node ***out,
+                       unsigned *count)
+{
+	*count = 0;
+	*out = NULL;
+	if (r->all && !r->trusted)
+		return SONDE_OK;
+	*out = malloc((n->len + 1) * sizeof(**out));
+	if (!*out)
+		return SONDE_ENOMEM;
+	for (unsigned i = 0; i < n->len; i++)
+		if (n->all[i] && !in_reach(&n->all[i]->facts, r))
+			(*out)[(*count)++] = n->all[i];
+	return SONDE_OK;
+}
+
 struct node *nodes_find(const struct nodes *n, const char *text)
 {
 	struct node *prefix = NULL;
@@ -381,15 +406,13 @@ static void refresh_facts(struct nodes *n, struct node *node)
 	sonde_column_number(n->policies, node->row, SONDE_COL_LATITUDE, f->latitude);
 	sonde_column_number(n->policies, node->row, SONDE_COL_LONGITUDE, f->longitude);
 	sonde_column_number(n->policies, node->row, SONDE_COL_ASN, (double)f->asn);
+	sonde_column_number(n->policies, node->row, SONDE_COL_DRAINING, f->draining);
 	sonde_column_text(n->policies, node->row, SONDE_COL_REGION, f->region ? f->region : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_CONTINENT,
 	                  f->continent ? f->continent : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_COUNTRY, f->country ? f->country : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_CITY, f->city ? f->city : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_NAME, f->name ? f->name : "");
-	n->bound -= node->bound;
-	node->bound = f->tier && *f->tier;
-	n->bound += node->bound;
 	n->generation++;
 }
 
@@ -402,6 +425,9 @@ void node_refresh(struct nodes *n, struct node *node)
 	sonde_column_number(n->policies, node->row, SONDE_COL_CAPACITY, node->capacity);
 	sonde_column_number(n->policies, node->row, SONDE_COL_ACTIVE,
 	                    node->active.count + node->queued.count);
+	sonde_column_number(n->policies, node->row, SONDE_COL_SPOOL, (double)node->beat.spool_count);
+	sonde_column_number(n->policies, node->row, SONDE_COL_UPLINK,
+	                    node->uplink == SONDE_UPLINK_UNKNOWN ? NAN : node->uplink == SONDE_UPLINK_UP);
 }
 
 static int free_row(struct nodes *n)
@@ -464,7 +490,6 @@ void nodes_remove(struct nodes *n, struct node *node)
 	sonde_map_take(&n->by_id, node->id.b, sizeof(node->id.b));
 	sonde_column_clear(n->policies, node->row);
 	n->all[node->row] = NULL;
-	n->bound -= node->bound;
 	n->generation++;
 	node_free(node);
 }

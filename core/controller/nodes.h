@@ -14,8 +14,6 @@
 #include "store/store.h"
 #include "wire/wire.h"
 
-enum { NODE_PRIORITY_MAX = 100 };
-
 enum node_status {
 	NODE_PENDING,      /* enrolled, not approved yet */
 	NODE_ONLINE,
@@ -72,7 +70,6 @@ struct node {
 	struct node_facts facts;
 	struct sonde_pool pool; /* the facts' texts */
 	unsigned row;           /* in the policy columns and in nodes.all */
-	bool bound;             /* to a tier: counted in nodes.bound */
 
 	/* live */
 	struct sonde_conn *conn; /* NULL when not connected; set after a good hello */
@@ -105,7 +102,6 @@ struct nodes {
 	struct sonde_map by_id;
 	struct node **all; /* by row; NULL where removed */
 	unsigned len, cap;
-	unsigned bound;    /* nodes that only accounts of one tier may use */
 	uint64_t generation; /* changes when membership or any filterable fact changes */
 	struct sonde_policies *policies;
 	struct bus *bus;
@@ -126,6 +122,16 @@ void nodes_deinit(struct nodes *);
 int nodes_load(struct nodes *, struct sonde_store *, struct sonde_error *);
 
 struct node *nodes_by_id(const struct nodes *, const struct sonde_id *);
+/* What a measurement may have. */
+struct node_reach {
+	bool all;         /* of any tier and priority */
+	bool trusted;     /* trusted nodes only */
+	const char *tier; /* of the account, "" = none */
+	int64_t priority; /* no node above it */
+};
+/* The other nodes; *out is the caller's to free. SONDE_ENOMEM: nothing may be chosen then. */
+int nodes_out_of_reach(const struct nodes *, const struct node_reach *, struct node ***out,
+                       unsigned *count);
 /* By id, by exact name, or by a prefix of an id that fits one node only; NULL otherwise. */
 struct node *nodes_find(const struct nodes *, const char *text);
 enum node_status node_status(const struct nodes *, const struct node *);
