@@ -156,7 +156,7 @@ static int put_all(struct out *o, const struct snapshot *s, struct sonde_backup_
 		rc = put_table(o, s->state, s->store->tables[t], sonde_table_name(t), &r->records);
 	for (size_t i = 0; i < s->store->segment_count && !rc; i++) {
 		const struct sonde_segment *g = s->store->segments[i];
-		sonde_segment_name(g->day, name, sizeof(name));
+		sonde_segment_file(g->day, name, sizeof(name));
 		put_name(o, BACKUP_FILE, name);
 		for (unsigned t = 0; t < SEG_COUNT && !rc; t++)
 			rc = put_table(o, s->segments[i], g->dbi[t], sonde_segment_table(t, &flags),

@@ -169,7 +169,7 @@ int sonde_segments_retain(struct sonde_store *, unsigned days);
 void sonde_segment_free(struct sonde_segment *);
 int32_t sonde_day_of(int64_t wall_ms); /* days since 1970 */
 /* The file name of a day, and whether a name is one. */
-void sonde_segment_name(int32_t day, char *out, size_t room);
+void sonde_segment_file(int32_t day, char *out, size_t room);
 bool sonde_segment_is_name(const char *);
 /* Name and LMDB flags of a table of segments. */
 const char *sonde_segment_table(unsigned table, unsigned *flags);

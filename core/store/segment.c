@@ -32,7 +32,7 @@ int32_t sonde_day_of(int64_t wall_ms)
 	return (int32_t)(wall_ms / DAY_MS);
 }
 
-void sonde_segment_name(int32_t day, char *out, size_t room)
+void sonde_segment_file(int32_t day, char *out, size_t room)
 {
 	time_t t = (time_t)day * 86400;
 	struct tm tm;
@@ -45,7 +45,7 @@ static int segment_path(const struct sonde_store *s, int32_t day, char **out)
 {
 	char name[64];
 
-	sonde_segment_name(day, name, sizeof(name));
+	sonde_segment_file(day, name, sizeof(name));
 	return asprintf(out, "%s/%s", s->dir, name) < 0 ? ENOMEM : 0;
 }
 
