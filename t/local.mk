@@ -42,3 +42,4 @@ SCRIPT_TESTS += t/e2e/life.t
 # The API's own description, held to the route table, a linter and real answers.
 SCRIPT_TESTS += t/e2e/spec.t
 EXTRA_DIST += t/e2e/spec.mjs
+SCRIPT_TESTS += t/e2e/backup.t

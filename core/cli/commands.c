@@ -197,6 +197,10 @@ const struct cli_command cli_commands[] = {
 	{ "audit", "", "", "administrative acts, newest first", NULL, cli_audit, 0, 0 },
 	{ "export", "", "", "results as JSON lines, or as CSV with -o csv", cli_export_options,
 	  cli_export, 0, 0 },
+	{ "backup", "", "FILE", "the controller's store as one file, while it is in use", NULL, cli_backup,
+	  1, 1 },
+	{ "restore", "", "FILE", "the store of a stopped controller out of a backup", cli_restore_options,
+	  cli_restore, 1, 1 },
 	{ NULL },
 };
 

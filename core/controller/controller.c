@@ -521,6 +521,7 @@ void controller_stop(struct controller *c)
 	if (c->stopping)
 		return;
 	c->stopping = c->changes.stopping = true;
+	backup_stop(c);
 	waits_stop(&c->waits);
 	live_stop(&c->live);
 	rollups_stop(&c->rollups);

@@ -126,3 +126,5 @@ core/controller/api/spec_lines.c: core/controller/api/spec.yaml
 	sed -e 's/[\\"]/\\&/g' -e 's/@VERSION@/$(PACKAGE_VERSION)/' -e 's/.*/"&\\n",/' \
 		$(srcdir)/core/controller/api/spec.yaml; \
 	echo '0 };'; } >$@.tmp && mv $@.tmp $@
+core_controller_libcontroller_a_SOURCES += core/controller/api/backup.c core/controller/archive.c \
+	core/controller/archive.h

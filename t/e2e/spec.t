@@ -146,6 +146,7 @@ for my $route (map { /^GET (.*)/ ? $1 : () } sort keys %table) {
   talk(GET => $route, $in{$route}, '', undef, token => 'wrong');
   ok($seen{"GET $route"}, "GET $route was answered") or diag explain $exchanges[-2];
 }
+talk(POST => '/v1/backup');
 talk(DELETE => '/v1/silences/{id}', $silence);
 talk(DELETE => '/v1/schedules/{id}', $schedule);
 
