@@ -28,6 +28,10 @@
 ---@field latitude numbers degrees, north is positive
 ---@field longitude numbers degrees, east is positive
 ---@field asn numbers number of its autonomous system, 0 = unknown
+---@field past_ok numbers share of answers in the node's results for req.target (or its network, or all targets) of req.type, 0..1; new results weigh most
+---@field past_rtt numbers their mean time, ms
+---@field past_spread numbers standard deviation of that time, ms
+---@field past_seen numbers how many results these are from, 0 = none
 ---@field region texts such as "europe"
 ---@field continent texts AF, AN, AS, EU, NA, OC or SA
 ---@field country texts two letters

@@ -200,8 +200,10 @@ static void settle(struct ingest *in, struct node *node, const struct item *item
 	}
 	in->stored++;
 	in->late += r->late;
-	if (!r->late)
+	if (!r->late) {
+		past_note(in->c, r, &item->schedule);
 		tasks_done(&in->c->tasks, &r->measurement, r->task);
+	}
 	bus_publish(&in->c->bus, TOPIC_RESULT, &said);
 }
 

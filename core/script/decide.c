@@ -156,6 +156,7 @@ static bool open_chain(struct deciding *d, const char *names)
 {
 	struct sonde_error err = { { 0 }, { 0 } };
 
+	d->ps->past.used = false;
 	if (sonde_chain_open(d->ps, names, d->req->params_json, &d->chain, &err) == SONDE_OK)
 		return true;
 	snprintf(d->reason, SONDE_REASON, "%s", err.text);

@@ -50,6 +50,8 @@ struct sonde_rows_copy {
 struct sonde_policies {
 	struct sonde_program_env env;
 	struct sonde_columns columns;
+	struct sonde_history history;
+	struct sonde_past past;
 	struct sonde_scratch scratch;
 	struct sonde_map map;
 	struct sonde_turns turns; /* of the built-in */

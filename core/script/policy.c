@@ -22,7 +22,9 @@ int sonde_policies_new(const struct sonde_policy_limits *l, struct sonde_policie
 	sonde_columns_init(&ps->columns);
 	sonde_scratch_init(&ps->scratch, SCRATCH);
 	sonde_map_init(&ps->map);
-	ps->env.columns = &ps->columns;
+	sonde_history_init(&ps->history);
+	ps->past = (struct sonde_past){ .history = &ps->history, .columns = &ps->columns };
+	ps->env.past = &ps->past;
 	ps->env.scratch = &ps->scratch;
 	ps->env.limits = (struct sonde_policy_limits){
 		.memory = given.memory ? given.memory : MEMORY,
@@ -53,6 +55,7 @@ void sonde_policies_free(struct sonde_policies *ps)
 	sonde_map_deinit(&ps->map);
 	sonde_scratch_deinit(&ps->scratch);
 	sonde_columns_deinit(&ps->columns);
+	sonde_history_deinit(&ps->history);
 	free(ps->copy.rows);
 	free(ps->stage.rows);
 	free(ps);

@@ -34,6 +34,11 @@ enum sonde_column {
 	SONDE_COL_LATITUDE,
 	SONDE_COL_LONGITUDE,
 	SONDE_COL_ASN,
+	/* Of the request, see sonde_policy_note: they differ with its type and target. */
+	SONDE_COL_PAST_OK,     /* 0..1 */
+	SONDE_COL_PAST_RTT,    /* ms */
+	SONDE_COL_PAST_SPREAD, /* ms */
+	SONDE_COL_PAST_SEEN,   /* results */
 	SONDE_COL_REGION,     /* text from here on */
 	SONDE_COL_CONTINENT,
 	SONDE_COL_COUNTRY,
@@ -125,6 +130,11 @@ int sonde_column_types(struct sonde_policies *, unsigned at, const char *const *
 void sonde_column_clear(struct sonde_policies *, unsigned at);
 /* Borrowed until the row changes; "" when not set. */
 const char *sonde_column_peek_text(const struct sonde_policies *, unsigned at, enum sonde_column);
+
+struct sonde_outcome; /* script/history.h */
+/* How a result went, for the past columns of later decisions about the same type and target. Of a row
+ * that was cleared nothing is known any more. SONDE_EINVAL, SONDE_ENOMEM: it is not noted. */
+int sonde_policy_note(struct sonde_policies *, const struct sonde_outcome *);
 
 /* What a policy is asked about. Texts may be NULL. */
 struct sonde_request {

@@ -48,13 +48,16 @@ static void put_cell(const struct sonde_columns *c, struct sonde_json *j, unsign
 	}
 }
 
-static void put_node(const struct sonde_columns *c, struct sonde_json *j, unsigned row)
+/* Past columns hold what this decision saw only if it looked. */
+static void put_node(const struct sonde_policies *ps, struct sonde_json *j, unsigned row)
 {
+	const struct sonde_columns *c = &ps->columns;
+
 	sonde_json_open(j, NULL, '{');
 	sonde_json_int(j, "at", row);
 	put_cell(c, j, SONDE_COL_NAME, row);
 	for (unsigned i = 0; i < SONDE_COL_ALL; i++)
-		if (i != SONDE_COL_NAME)
+		if (i != SONDE_COL_NAME && (ps->past.used || !sonde_column_is_past(i)))
 			put_cell(c, j, i, row);
 	sonde_json_close(j);
 }
@@ -115,7 +118,7 @@ void sonde_decision_record(const struct sonde_policies *ps, struct sonde_json *j
 		sonde_json_bool(j, "complete", false);
 	sonde_json_open(j, "nodes", '[');
 	for (unsigned i = 0; i < (complete ? n : d->count); i++)
-		put_node(&ps->columns, j, complete ? set[i] : d->rows[i]);
+		put_node(ps, j, complete ? set[i] : d->rows[i]);
 	sonde_json_close(j);
 	put_rows(j, "answer", d->rows, d->count);
 	sonde_json_str(j, "reason", d->reason);

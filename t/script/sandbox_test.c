@@ -365,7 +365,8 @@ static void only_the_listed_names_exist(void)
 
 	sonde_columns_init(&columns);
 	sonde_scratch_init(&scratch, 1 << 20);
-	EXPECT_INT(sonde_binding_init(&b, 1 << 20, &columns, &scratch, &turns), SONDE_OK);
+	struct sonde_past past = { .columns = &columns };
+	EXPECT_INT(sonde_binding_init(&b, 1 << 20, &past, &scratch, &turns), SONDE_OK);
 	lua_rawgetp(b.sandbox.L, LUA_REGISTRYINDEX, sonde_sandbox_names);
 	EXPECT_INT(walk(b.sandbox.L, ""), ALLOWED);
 	sonde_binding_deinit(&b);
