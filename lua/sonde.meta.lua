@@ -236,6 +236,11 @@ function lb.join(a, b, max) end
 ---@return set
 function lb.least(set, column, want, ties) end
 
+---A line for `sonde policy logs`, cut at 199 bytes; at most 4 a decision, more are dropped.
+---@param text string
+---@return nil
+function lb.log(text) end
+
 ---An answer of peers(): each node probes the next one of a ring and others at random, `degree` in all.
 ---@param set set
 ---@param degree integer

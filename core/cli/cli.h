@@ -193,6 +193,7 @@ struct cli_url {
 /* False when it is none, or a part is too long. */
 bool cli_split_url(const char *text, struct cli_url *);
 int cli_policy_ls(struct cli *, const struct cli_args *);
+int cli_policy_logs(struct cli *, const struct cli_args *);
 int cli_policy_show(struct cli *, const struct cli_args *);
 int cli_policy_new(struct cli *, const struct cli_args *);
 int cli_policy_check(struct cli *, const struct cli_args *);

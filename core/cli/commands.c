@@ -157,6 +157,7 @@ const struct cli_command cli_commands[] = {
 	{ "policy", "diff", "FILE", "against the active version", NULL, cli_policy_diff, 1, 1 },
 	{ "policy", "apply", "FILE", "compile, test and swap it in", policy_apply_options, cli_policy_apply, 1,
 	  1 },
+	{ "policy", "logs", "NAME", "what it said, its faults, its versions", logs_options, cli_policy_logs, 1, 1 },
 	{ "policy", "rollback", "NAME", "back to the version before", version_options,
 	  cli_policy_rollback, 1, 1 },
 	{ "schedule", "add", "NAME TYPE [TARGET]", "measure again and again; without a target: a mesh",

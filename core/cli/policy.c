@@ -8,12 +8,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-enum { FILE_MAX = 256 << 10, REPORT_MAX = 16 << 20, WORDS = 64 };
+enum { FILE_MAX = 256 << 10, REPORT_MAX = 16 << 20, WORDS = 64, FOLLOW_MS = 1000 };
 
 extern char **environ;
 
@@ -404,6 +405,47 @@ int cli_policy_apply(struct cli *cli, const struct cli_args *a)
 	json_t *doc = cli_send(cli, "PUT", path, NULL, body, &code);
 	json_decref(body);
 	return doc ? print_applied(cli, doc) : code;
+}
+
+/* ---- its lines ---- */
+
+static void print_lines(const json_t *answer)
+{
+	json_t *line;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "lines"), i, line)
+		cli_printf("%s %-11s %s\n", cli_str(line, "at"), cli_str(line, "kind"), cli_str(line, "text"));
+	fflush(stdout);
+}
+
+int cli_policy_logs(struct cli *cli, const struct cli_args *a)
+{
+	const char *lines = cli_option(a, "lines"), *name = a->words[0];
+	const struct timespec pause = { .tv_nsec = FOLLOW_MS * 1000000L };
+	bool follow = cli_option(a, "follow") != NULL;
+	json_int_t after = 0;
+	char path[192];
+	int code = EXIT_OK;
+
+	if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(name) || strlen(name) > 63)
+		return cli_fail(EXIT_USAGE, "that is no name of a policy");
+	if (lines && (!*lines || lines[strspn(lines, "0123456789")] || strlen(lines) > 4))
+		return cli_fail(EXIT_USAGE, "--lines must be a number up to 1000");
+	for (;;) {
+		snprintf(path, sizeof(path), "/v1/policies/%s/logs?lines=%s&after=%lld", name,
+		         after ? "1000" : lines ? lines : "100", (long long)after);
+		json_t *answer = cli_get(cli, path, NULL, &code);
+		if (!answer)
+			return code;
+		if (follow || !cli_print_json(cli, answer))
+			print_lines(answer);
+		after = json_integer_value(json_object_get(answer, "next"));
+		json_decref(answer);
+		if (!follow)
+			return EXIT_OK;
+		nanosleep(&pause, NULL);
+	}
 }
 
 int cli_policy_rollback(struct cli *cli, const struct cli_args *a)

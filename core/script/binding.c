@@ -378,6 +378,17 @@ int sonde_binding_init(struct sonde_binding *b, size_t memory_max,
 	return rc == SONDE_OK ? SONDE_OK : SONDE_ENOMEM;
 }
 
+void sonde_binding_move(struct sonde_binding *b, struct sonde_past *past,
+                        struct sonde_scratch *scratch, struct sonde_turns *turns)
+{
+	b->past = past;
+	b->choice.columns = past->columns;
+	b->choice.scratch = scratch;
+	b->choice.turns = turns;
+	b->windows = NULL;
+	b->lines = NULL;
+}
+
 void sonde_binding_deinit(struct sonde_binding *b)
 {
 	sonde_sandbox_deinit(&b->sandbox);
@@ -388,6 +399,7 @@ void sonde_binding_deinit(struct sonde_binding *b)
 void sonde_binding_begin(struct sonde_binding *b, uint64_t seed, uint64_t shape)
 {
 	b->generation++;
+	b->said = 0;
 	b->lists = 0;
 	b->choice.seed = seed;
 	b->choice.draws = 0;

@@ -28,6 +28,8 @@ struct sonde_past {
 struct sonde_binding {
 	struct sonde_sandbox sandbox;
 	struct sonde_choice choice; /* of the running decision */
+	struct sonde_lines *lines;  /* of the policy; NULL = nobody listens */
+	unsigned said;              /* lines of this decision */
 	struct sonde_windows *windows; /* of the policy; NULL in a program that never observes */
 	struct sonde_past *past;
 	struct sonde_actions *actions; /* of the running observation; NULL in a decision */
@@ -44,6 +46,9 @@ int sonde_binding_init(struct sonde_binding *, size_t memory_max, struct sonde_p
                        struct sonde_scratch *, struct sonde_turns *);
 void sonde_binding_deinit(struct sonde_binding *);
 
+/* Moved to another set of policies, which owns these. */
+void sonde_binding_move(struct sonde_binding *, struct sonde_past *, struct sonde_scratch *,
+                        struct sonde_turns *);
 /* A new decision: earlier lists are over. */
 void sonde_binding_begin(struct sonde_binding *, uint64_t seed, uint64_t shape);
 /* Row `at` of a column changed; columns nobody read in Lua are passed over. */

@@ -40,6 +40,7 @@ static void policy_free(struct sonde_policy *p)
 {
 	sonde_program_free(p->program);
 	sonde_windows_deinit(&p->windows);
+	sonde_lines_deinit(&p->lines);
 	sonde_shadow_free(p->shadow);
 	free(p->text);
 	free(p);
@@ -94,8 +95,10 @@ void sonde_policy_set_version(struct sonde_policies *ps, const char *name, uint3
 {
 	struct sonde_policy *p = sonde_policies_find(ps, name);
 
-	if (p)
-		p->version = version;
+	if (!p || p->version == version)
+		return;
+	p->version = version;
+	sonde_policy_say_version(p);
 }
 
 void sonde_policies_on_quarantine(struct sonde_policies *ps, sonde_quarantine_fn *fn, void *arg)

@@ -106,6 +106,19 @@ void sonde_policies_on_quarantine(struct sonde_policies *, sonde_quarantine_fn *
 /* {"name","summary","version","params":[...],"stats":{...}} rows into an open array. */
 void sonde_policies_describe(const struct sonde_policies *, struct sonde_json *);
 
+/* A line of `sonde policy logs`: what the policy said (lb.log) or what befell it. Borrowed. */
+struct sonde_policy_line {
+	uint64_t number; /* from 1 on, since the start */
+	int64_t at_ms;
+	const char *kind; /* "log", "fault", "quarantined", "version", "shadow" */
+	const char *text;
+};
+typedef void sonde_line_fn(void *arg, const struct sonde_policy_line *);
+/* Those after line `after` that are still there, at most the last `most`, oldest first; answers the
+ * number of the last one there is, 0 when there is none. */
+uint64_t sonde_policy_lines(const struct sonde_policies *, const char *name, uint64_t after,
+                            unsigned most, sonde_line_fn *, void *arg);
+
 /* Counters of each policy, by name. */
 struct sonde_policy_stats {
 	const char *name;

@@ -193,6 +193,45 @@ like($err, qr{cheapest\.t\.lua: never the same ASN: }, 'with the case');
 $m = $s->measure({ type => 'echo', target => 'x', limit => 1, policy => 'cheapest' });
 is($m->{placement}{version}, 1, 'the version before still works');
 
+# ---- its lines ----
+($rc, $out, $err) = $s->cli(qw(policy logs cheapest));
+is($rc, 0, 'policy logs') or diag $err;
+like($out, qr/^\S+Z version     version 1 decides$/m, 'with its version');
+is($s->get('/v1/policies/cheapest/logs?lines=x')->{status}, 400, 'a bad number');
+is($s->get('/v1/policies/nobody/logs')->{status}, 404, 'no such policy');
+is($s->get('/v1/policies/cheapest/logs', token => undef)->{status}, 401, 'not for everybody');
+is($s->put('/v1/policies/chatty', { source => <<'LUA' })->{status}, 200, 'one that says something');
+return {
+  api = 1, summary = "s",
+  pick = function(req, set)
+    lb.log("target " .. req.target)
+    if req.target == "bad" then error("a fault") end
+    return lb.first(set, req.want)
+  end,
+}
+LUA
+my $follow = open(my $following, '-|') // die $!;
+if (!$follow) {
+  open STDERR, '>', '/dev/null';
+  @ENV{qw(SONDE_URL SONDE_TOKEN)} = ($s->url, $s->{token});
+  exec "$ENV{top_builddir}/sonde", qw(policy logs -f chatty) or POSIX::_exit(127);
+}
+$s->measure({ type => 'echo', target => $_, policy => 'chatty' }) for qw(good bad);
+my @said;
+while (my $line = <$following>) {
+  push @said, $line =~ /^\S+Z +(.*)$/;
+  last if $line =~ /fault/;
+}
+kill 'TERM', $follow;
+close $following;
+is_deeply([ map { s/ +/ /r } @said ],
+  [ 'version version 1 decides', 'log target good', 'log target bad',
+    'fault policies/chatty.lua:5: a fault' ], 'logs -f goes on as they come');
+my $logs = $s->get('/v1/policies/chatty/logs?after=2')->{json};
+is_deeply([ map { "$_->{number} $_->{kind}" } @{ $logs->{lines} } ], [ '3 log', '4 fault' ],
+  'by REST from a number on');
+is($logs->{next}, 4, 'which is told');
+
 # ---- a change, a diff, and back ----
 (my $changed = $good) =~ s/"cheapest, one a network"/"the second version"/;
 write_file($policy, $changed);

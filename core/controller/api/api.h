@@ -124,6 +124,7 @@ void api_list_probes(struct call *);
 void api_list_plugins(struct call *);
 void api_reload_plugins(struct call *);
 void api_list_policies(struct call *);
+void api_policy_logs(struct call *);
 void api_get_policy(struct call *);
 void api_put_policy(struct call *);
 void api_end_shadow(struct call *);

@@ -33,6 +33,8 @@ const struct route api_routes[] = {
 	{ SONDE_GET, "/v1/policies", ROLE_ADMIN, api_list_policies, "Placement policies" },
 	{ SONDE_GET, "/v1/policies/{id}", ROLE_ADMIN, api_get_policy,
 	  "Source and versions of a policy" },
+	{ SONDE_GET, "/v1/policies/{id}/logs", ROLE_ADMIN, api_policy_logs,
+	  "Last lines of a policy: what it said, its faults, its versions" },
 	{ SONDE_PUT, "/v1/policies/{id}", ROLE_ADMIN, api_put_policy,
 	  "Compile, test and swap in a policy" },
 	{ SONDE_DELETE, "/v1/policies/{id}/shadow", ROLE_ADMIN, api_end_shadow,
