@@ -34,6 +34,9 @@ enum sonde_column {
 	SONDE_COL_LATITUDE,
 	SONDE_COL_LONGITUDE,
 	SONDE_COL_ASN,
+	SONDE_COL_SPOOL,      /* results that wait on it */
+	SONDE_COL_UPLINK,     /* 1 works, 0 does not, NaN not checked */
+	SONDE_COL_DRAINING,   /* 1: it takes no new tasks */
 	/* Of the request, see sonde_policy_note: they differ with its type and target. */
 	SONDE_COL_PAST_OK,     /* 0..1 */
 	SONDE_COL_PAST_RTT,    /* ms */
