@@ -87,6 +87,7 @@
 ---@field region string its region, "" when unknown
 ---@field status string "online", "stale", "offline", "disabled", "deregistered"
 ---@field ok boolean it is online
+---@field uplink_down boolean its own uplink check fails
 ---@field at number when it changed, ms since 1970
 
 ---@class window
@@ -239,6 +240,12 @@ function lb.join(a, b, max) end
 ---@param ties? numbers
 ---@return set
 function lb.least(set, column, want, ties) end
+
+---Verdicts: takes the member's votes out of all tallies whose key begins with the prefix; answers the keys where it had one.
+---@param member string
+---@param prefix? string
+---@return string[]
+function lb.leave(member, prefix) end
 
 ---A line for `sonde policy logs`, cut at 199 bytes; at most 4 a decision, more are dropped.
 ---@param text string

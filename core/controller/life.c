@@ -184,6 +184,7 @@ static void set_uplink(struct nodes *nodes, struct node *node, enum sonde_uplink
 		          now == SONDE_UPLINK_DOWN ? "does not work: it is given nothing" : "works");
 	node->uplink = now;
 	nodes->generation++;
+	bus_publish(nodes->bus, TOPIC_NODE, node);
 }
 
 void life_beat(struct nodes *nodes, struct node *node, const struct sonde_msg_beat *b, double rtt_ms)

@@ -533,6 +533,9 @@ const struct sonde_lb_row sonde_lb_rows[] = {
 	  "The first list, then what the second has besides; at most max." },
 	{ "least", lb_least, NULL, "set: set, column: numbers, want: integer, ties?: numbers", "set",
 	  "Smallest values first; equal ones by the column `ties`, then by the seed." },
+	{ "leave", sonde_lb_leave, NULL, "member: string, prefix?: string", "string[]",
+	  "Verdicts: takes the member's votes out of all tallies whose key begins with the prefix; answers "
+	  "the keys where it had one." },
 	{ "log", lb_log, NULL, "text: string", "nil",
 	  "A line for `sonde policy logs`, cut at 199 bytes; at most 4 a decision, more are dropped." },
 	{ "mesh", lb_mesh, NULL, "set: set, degree: integer", "table<position, set>",

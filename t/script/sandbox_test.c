@@ -314,7 +314,7 @@ static void bytecode_is_refused(void)
 static const char *const allowed[] = {
 	"assert", "error", "ipairs", "lb", "lb.above", "lb.below", "lb.by_priority",
 	"lb.cidr_match", "lb.clear", "lb.deepen", "lb.distance", "lb.ends_with", "lb.equal", "lb.first", "lb.glob", "lb.has", "lb.hash",
-	"lb.join", "lb.least", "lb.log", "lb.mesh", "lb.mix", "lb.most", "lb.nearest", "lb.raise", "lb.random",
+	"lb.join", "lb.least", "lb.leave", "lb.log", "lb.mesh", "lb.mix", "lb.most", "lb.nearest", "lb.raise", "lb.random",
 	"lb.remember", "lb.round_robin",
 	"lb.sample", "lb.split", "lb.spread_by", "lb.starts_with", "lb.tally", "lb.top",
 	"lb.two_choices",
