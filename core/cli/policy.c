@@ -407,6 +407,74 @@ int cli_policy_apply(struct cli *cli, const struct cli_args *a)
 	return doc ? print_applied(cli, doc) : code;
 }
 
+/* ---- a prompt ---- */
+
+/* The nodes as the policies see them now, in a temporary file. */
+static int write_snapshot(struct cli *cli, const struct cli_args *a, char path[32])
+{
+	const char *target = cli_option(a, "target");
+	struct sonde_buf where;
+	int code;
+
+	sonde_buf_init(&where, 4096);
+	sonde_buf_str(&where, "/v1/columns");
+	cli_add_query(&where, "type", cli_option(a, "type") ? cli_option(a, "type") : "ping");
+	cli_add_query(&where, "target", target ? target : "example.com");
+	json_t *doc = cli_get(cli, sonde_buf_cstr(&where), NULL, &code);
+	sonde_buf_deinit(&where);
+	char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	if (doc)
+		code = text ? write_temporary(path, text) : EXIT_FAILED;
+	free(text);
+	json_decref(doc);
+	return code;
+}
+
+static int converse(const struct cli_args *a, const char *name, const char *file, const char *snapshot)
+{
+	static const char *const names[] = { "want", "type", "target", "region", "params" };
+	const char *words[24] = { "sonde-policy", "console", file, "--snapshot", snapshot, "--name", name };
+	char flags[COUNT(names)][16];
+	unsigned n = 7;
+
+	for (unsigned i = 0; i < COUNT(names); i++) {
+		if (!cli_option(a, names[i]))
+			continue;
+		snprintf(flags[i], sizeof(flags[i]), "--%s", names[i]);
+		words[n++] = flags[i];
+		words[n++] = cli_option(a, names[i]);
+	}
+	return run_tool(words, NULL);
+}
+
+/* A name with a dot or a slash is a file. */
+int cli_policy_console(struct cli *cli, const struct cli_args *a)
+{
+	bool is_file = strpbrk(a->words[0], "./") != NULL;
+	char name[64], source[32] = "", snapshot[32] = "";
+	int code = EXIT_OK;
+
+	if (is_file && !name_of(a->words[0], name))
+		return EXIT_USAGE;
+	if (!is_file) {
+		snprintf(name, sizeof(name), "%s", a->words[0]);
+		json_t *doc = get_policy(cli, a->words[0], NULL, &code);
+		if (!doc)
+			return code;
+		code = write_temporary(source, cli_str(doc, "source"));
+		json_decref(doc);
+	}
+	if (code == EXIT_OK)
+		code = write_snapshot(cli, a, snapshot);
+	if (code == EXIT_OK)
+		code = converse(a, name, is_file ? a->words[0] : source, snapshot);
+	if (*source)
+		unlink(source);
+	if (*snapshot)
+		unlink(snapshot);
+	return code;
+}
+
 /* ---- its lines ---- */
 
 static void print_lines(const json_t *answer)

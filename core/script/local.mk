@@ -33,7 +33,8 @@ core_script_libscript_a_SOURCES = \
 	core/script/verdict.c core/script/verdict.h \
 	core/script/window.c core/script/window.h
 core_script_libscript_a_SOURCES += core/script/history.c core/script/history.h \
-	core/script/lines.c core/script/lines.h
+	core/script/lines.c core/script/lines.h \
+	core/script/console.c core/script/console.h
 core_script_libscript_a_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS) $(JANSSON_CFLAGS)
 
 SCRIPT_LINK = core/script/libscript.a core/param/libparam.a core/base/libbase.a \

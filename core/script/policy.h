@@ -197,6 +197,11 @@ struct sonde_decision {
 int sonde_policy_check_params(struct sonde_policies *, const char *names, const char *params_json,
                               struct sonde_error *);
 
+/* The members of an object that is open: the used rows as sonde_replay_open (script/replay.h) reads them,
+ * with the past of one type and target (NULL = none); at most `most` rows, then "truncated" is true. */
+void sonde_policies_snapshot(struct sonde_policies *, struct sonde_json *, const char *type,
+                             const char *target, unsigned most);
+
 /* pick: at most req->want of the candidates `set` (0-based rows, any order). The answer has no
  * duplicates and only members of the set; it may be empty where the policy finds no node good
  * enough. Never fails: the built-in is highest priority first, then least load, ties broken by the

@@ -126,6 +126,32 @@ void sonde_decision_record(const struct sonde_policies *ps, struct sonde_json *j
 	sonde_json_int(j, "tookUs", d->took_us);
 }
 
+void sonde_policies_snapshot(struct sonde_policies *ps, struct sonde_json *j, const char *type,
+                             const char *target, unsigned most)
+{
+	const struct sonde_columns *c = &ps->columns;
+	const struct sonde_request req = { .type = type ? type : "", .target = target ? target : "" };
+	unsigned n = 0, row = 0;
+
+	ps->past.used = type != NULL;
+	if (type)
+		sonde_history_fill(&ps->history, type, target, &ps->columns);
+	sonde_json_str(j, "policy", "");
+	put_request(j, &req);
+	sonde_json_int(j, "rows", c->rows);
+	sonde_json_open(j, "nodes", '[');
+	for (; row < c->rows && n < most; row++) {
+		if (!c->used[row])
+			continue;
+		put_node(ps, j, row);
+		n++;
+	}
+	sonde_json_close(j);
+	while (row < c->rows && !c->used[row])
+		row++;
+	sonde_json_bool(j, "truncated", row < c->rows);
+}
+
 /* ---- putting back ---- */
 
 static const char *text_of(const json_t *object, const char *key)

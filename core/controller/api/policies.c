@@ -8,7 +8,8 @@
 #include "controller/api/api.h"
 #include "script/replay.h"
 
-enum { INVENTED_MAX = 100000, RECORDS_MAX = 5000, RECORDS_BYTES = 32 << 20 };
+enum { INVENTED_MAX = 100000, RECORDS_MAX = 5000, RECORDS_BYTES = 32 << 20,
+       COLUMNS_NODES = 2000, COLUMNS_BYTES = 8 << 20 /* what one turn of the loop may take */ };
 
 static void answer_policy(struct controller *c, struct sonde_req *req, const struct sonde_error *err)
 {
@@ -169,6 +170,25 @@ void api_policy_logs(struct call *call)
 	                                   put_line, &j);
 	sonde_json_close(&j);
 	sonde_json_int(&j, "next", (int64_t)last);
+	sonde_json_close(&j);
+	answer_json(call->c, call->req, 200, &b, NULL);
+}
+
+/* ---- what they see ---- */
+
+void api_get_columns(struct call *call)
+{
+	char type[65] = "", target[257] = "";
+	struct sonde_buf b;
+	struct sonde_json j;
+
+	call_query(call, "type", type, sizeof(type));
+	call_query(call, "target", target, sizeof(target));
+	sonde_buf_init(&b, COLUMNS_BYTES);
+	sonde_json_init(&j, &b);
+	sonde_json_open(&j, NULL, '{');
+	sonde_policies_snapshot(call->c->policies, &j, *type ? type : NULL, *target ? target : NULL,
+	                        COLUMNS_NODES);
 	sonde_json_close(&j);
 	answer_json(call->c, call->req, 200, &b, NULL);
 }

@@ -35,6 +35,7 @@ const struct route api_routes[] = {
 	{ SONDE_GET, "/v1/policies", ROLE_VIEWER, api_list_policies, "Placement policies" },
 	{ SONDE_GET, "/v1/policies/{id}", ROLE_VIEWER, api_get_policy,
 	  "Source and versions of a policy" },
+	{ SONDE_GET, "/v1/columns", ROLE_OPERATOR, api_get_columns, "What policies see of the nodes" },
 	{ SONDE_GET, "/v1/policies/{id}/logs", ROLE_OPERATOR, api_policy_logs,
 	  "Last lines of a policy: what it said, its faults, its versions" },
 	{ SONDE_PUT, "/v1/policies/{id}", ROLE_ADMIN, api_put_policy,
