@@ -116,6 +116,10 @@ json_t *cli_get_changed(struct cli *, const char *path, const char *name, char *
 /* The body of a good answer into a file. The exit code, after a sentence when it is not EXIT_OK. */
 int cli_download(struct cli *, const char *method, const char *path, FILE *);
 
+/* Append ?name=value, or & after the first. A value may hold anything: what is no plain character is
+ * percent-encoded. */
+void cli_add_query(struct sonde_buf *, const char *name, const char *value);
+
 /* ---- values ---- */
 /* The member at a dotted path, borrowed; NULL when absent. */
 const json_t *cli_at(const json_t *object, const char *path);
@@ -222,6 +226,8 @@ struct cli_url {
 /* False when it is none, or a part is too long. */
 bool cli_split_url(const char *text, struct cli_url *);
 int cli_policy_ls(struct cli *, const struct cli_args *);
+int cli_policy_console(struct cli *, const struct cli_args *);
+int cli_policy_logs(struct cli *, const struct cli_args *);
 int cli_policy_show(struct cli *, const struct cli_args *);
 int cli_policy_new(struct cli *, const struct cli_args *);
 int cli_policy_check(struct cli *, const struct cli_args *);

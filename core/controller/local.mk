@@ -108,6 +108,7 @@ C_TESTS += t/controller/life_test
 t_controller_life_test_SOURCES = t/controller/life_test.c
 t_controller_life_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
 t_controller_life_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
+core_controller_libcontroller_a_SOURCES += core/controller/past.c core/controller/past.h
 
 C_TESTS += t/controller/accounts_test
 t_controller_accounts_test_SOURCES = t/controller/accounts_test.c
