@@ -181,7 +181,10 @@ function useBoard(known: Node[], filter: Filter): { board: Board; order: number 
       known,
       filter,
     );
-  }, [signature, JSON.stringify(filter), range.key, minute.value]);
+  }, [signature, JSON.stringify(filter), range.key]);
+  useLayoutEffect(() => {
+    if (!range.fixed) board.expire(range.from);
+  }, [board, minute.value]);
   useLayoutEffect(
     () =>
       range.fixed
