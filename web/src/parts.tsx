@@ -128,7 +128,7 @@ export function Login(): JSX.Element {
     <div class="card">
       <Empty title="Log in to see this">
         <p>
-          It needs a token with the right role. <a href="#/login">Log in</a>.
+          It needs a login with the right role. <a href="#/login">Log in</a>.
         </p>
       </Empty>
     </div>

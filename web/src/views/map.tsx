@@ -11,7 +11,7 @@ import { heat } from '../grid.ts';
 import { latencyOf, outcomeOf } from '../observe.ts';
 import { Empty, Mark } from '../parts.tsx';
 import { href, param, set } from '../route.ts';
-import { nodes, role } from '../store.ts';
+import { may, nodes } from '../store.ts';
 import type { Measurement, Node, Status } from '../types.ts';
 
 const NEAR = 16; // pixels within which nodes are one dot
@@ -240,7 +240,7 @@ function List({ title, list }: { title: string; list: Node[] }): JSX.Element {
       {list.map((n) => (
         <p key={n.id} class="row">
           <Mark status={n.status} />
-          {role.value === 'admin' ? <a href={href('nodes', { node: n.id })}>{n.name}</a> : n.name}
+          {may('viewer') ? <a href={href('nodes', { node: n.id })}>{n.name}</a> : n.name}
           <span class="muted">{place(n.location)}</span>
         </p>
       ))}

@@ -12,6 +12,7 @@ import { href, param, set } from '../route.ts';
 import {
   events,
   metrics,
+  may,
   nodes,
   pairLists,
   problems,
@@ -93,10 +94,10 @@ function Counters({ failing, pairs }: { failing: number; pairs: number }): JSX.E
         <span class="detail">
           {events.value ? (
             <a href={href('events')}>{problems.value ? 'problems open' : 'warnings within 24 h'}</a>
-          ) : role.value === 'admin' ? (
+          ) : may('operator') ? (
             'this controller keeps none'
           ) : (
-            'need a login'
+            'need an operator'
           )}
         </span>
       </section>
@@ -319,7 +320,7 @@ export function Now(): JSX.Element {
             ) : (
               <p>
                 The matrix fills with <a href={href('measure')}>measurements made here</a>
-                {role.value === 'admin' ? (
+                {may('operator') ? (
                   <>
                     {' '}
                     and with <a href={href('schedules')}>schedules</a>
