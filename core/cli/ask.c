@@ -47,7 +47,7 @@ static int refused(const struct cli *cli, const struct sonde_fetch_reply *reply)
 		cli_fail(code, "%s answered %d", cli->url, reply->status);
 	else if (!json_object_size(params))
 		cli_fail(code, "%s%s", message, reply->status == 401 ?
-		         " The token comes from SONDE_TOKEN or --token-file." : "");
+		         " The token comes from sonde login, SONDE_TOKEN or --token-file." : "");
 	if (reply->retry_after)
 		cli_fail(code, "try again in %u s", reply->retry_after);
 	json_decref(doc);

@@ -2,7 +2,7 @@
 /* Folding and flushing. In memory there are only minutes; a flush adds each to its minute, hour and
  * day. Owns the deltas: of `fresh`, and of the one job that is on its way. While that is, folding
  * goes on until `fresh` is full, and then waits. */
-#include "controller/rollup.h"
+#include "controller/rollup_private.h"
 
 #include <math.h>
 #include <sonde/plugin.h>
@@ -19,64 +19,14 @@ enum {
 	BATCH = 500,            /* results folded in one go */
 	SERIES_MAX = 2000,      /* of one flush: some 20 ms of the writer */
 	PACE_MS = 250,
-	FLUSH_S = 10, PRUNE_S = 60, PRUNE_MAX = 2000,
+	FLUSH_S = 10, PRUNE_S = 60,
 	TEXT_MAX = 255,         /* of a type or target; longer ones have no series */
 	FUTURE_MS = 60000, SETTLE_MS = 5000,
-	VERSION = 1,
 };
 #define PAST_MS (INT64_C(31) * 86400000)
 
 const int64_t rollup_step_ms[ROLLUP_STEPS] = { 60000, 3600000, 86400000 };
 static const char cursor_key[] = "rollup";
-
-struct __attribute__((packed)) key {
-	uint8_t step;
-	uint8_t at[4];    /* big-endian, in steps since 1970 */
-	uint8_t node[16];
-	uint8_t series[8]; /* hash of type and target; the next number where two collide */
-};
-
-struct __attribute__((packed)) head {
-	uint8_t version, type_len, target_len;
-	uint16_t bars;
-	struct rollup_sums sums;
-};
-
-/* A minute of a series. */
-struct delta {
-	struct sonde_id node;
-	uint32_t minute;
-	struct rollup_sums sums;
-	struct histogram histogram;
-	uint8_t type_len, target_len;
-	char texts[]; /* type, target */
-};
-
-struct rollup_job {
-	struct sonde_job job;
-	struct rollups *r;
-	struct sonde_map deltas;
-	uint64_t next, results;
-	struct sonde_buf value; /* scratch of the writer */
-};
-
-/* ---- sums ---- */
-
-void rollup_sums_add(struct rollup_sums *to, const struct rollup_sums *from)
-{
-	if (from->timed) {
-		to->min = to->timed && to->min < from->min ? to->min : from->min;
-		to->max = to->timed && to->max > from->max ? to->max : from->max;
-	}
-	to->count += from->count;
-	to->failed += from->failed;
-	to->unmeasured += from->unmeasured;
-	to->timed += from->timed;
-	to->lossy += from->lossy;
-	to->sum += from->sum;
-	to->loss += from->loss;
-	to->duration += from->duration;
-}
 
 static struct rollup_sums sums_of(const struct sonde_result *r, const struct result_facts *f)
 {
@@ -124,7 +74,7 @@ static const struct record *record_of(struct folding *f, const struct sonde_id *
 	return f->has_record ? &f->record : NULL;
 }
 
-static struct delta *delta_of(struct rollups *r, const struct sonde_id *node, uint32_t minute,
+static struct rollup_delta *delta_of(struct rollups *r, const struct sonde_id *node, uint32_t minute,
                               const struct record *record)
 {
 	uint8_t key[20 + 2 * TEXT_MAX + 1];
@@ -138,7 +88,7 @@ static struct delta *delta_of(struct rollups *r, const struct sonde_id *node, ui
 	key[n++] = '\0';
 	memcpy(key + n, record->target.s, record->target.len);
 	n += record->target.len;
-	struct delta *d = sonde_map_get(&r->fresh, key, n);
+	struct rollup_delta *d = sonde_map_get(&r->fresh, key, n);
 	if (d)
 		return d;
 	d = calloc(1, sizeof(*d) + texts);
@@ -177,7 +127,7 @@ static int fold(void *arg, uint64_t ingest, const struct sonde_result *r)
 	int64_t at = facts.started_ms;
 	if (at > f->now_ms + FUTURE_MS || at < f->now_ms - PAST_MS)
 		at = r->received_ms;
-	struct delta *d = delta_of(f->r, &r->node, (uint32_t)(at / rollup_step_ms[0]), record);
+	struct rollup_delta *d = delta_of(f->r, &r->node, (uint32_t)(at / rollup_step_ms[0]), record);
 	if (!d)
 		return 1; /* again when there is memory */
 	struct rollup_sums one = sums_of(r, &facts);
@@ -200,98 +150,28 @@ static bool fold_some(struct rollups *r)
 	return rc == 1 && r->fresh.len < SERIES_MAX;
 }
 
-/* ---- the stored form ---- */
-
-static uint64_t hash_of(const char *type, size_t type_len, const char *target, size_t target_len)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < type_len; i++)
-		h = (h ^ (unsigned char)type[i]) * UINT64_C(0x100000001b3);
-	h *= UINT64_C(0x100000001b3);
-	for (size_t i = 0; i < target_len; i++)
-		h = (h ^ (unsigned char)target[i]) * UINT64_C(0x100000001b3);
-	return h;
-}
-
-static void put_big(uint8_t *to, uint64_t v, int bytes)
-{
-	for (int i = bytes; i-- > 0; v >>= 8)
-		to[i] = (uint8_t)v;
-}
-
-static void make_key(struct key *k, enum rollup_step step, uint32_t at, const struct sonde_id *node,
-                     uint64_t series)
-{
-	k->step = (uint8_t)step;
-	put_big(k->at, at, 4);
-	memcpy(k->node, node->b, 16);
-	put_big(k->series, series, 8);
-}
-
-static bool read_value(struct sonde_slice v, struct rollup_view *out)
-{
-	struct head h;
-
-	if (v.len < sizeof(h))
-		return false;
-	memcpy(&h, v.data, sizeof(h));
-	size_t texts = (size_t)h.type_len + h.target_len;
-	if (h.version != VERSION ||
-	    v.len != sizeof(h) + texts + h.bars * sizeof(struct histogram_bar))
-		return false;
-	const char *at = (const char *)v.data + sizeof(h);
-	out->type = at;
-	out->type_len = h.type_len;
-	out->target = at + h.type_len;
-	out->target_len = h.target_len;
-	out->sums = h.sums;
-	out->bars = (const struct histogram_bar *)(const void *)(at + texts);
-	out->bar_count = h.bars;
-	return true;
-}
-
-static bool same_series(const struct rollup_view *v, const struct delta *d)
-{
-	return v->type_len == d->type_len && v->target_len == d->target_len &&
-	       !memcmp(v->type, d->texts, d->type_len) &&
-	       !memcmp(v->target, d->texts + d->type_len, d->target_len);
-}
-
-static void write_value(struct sonde_buf *b, const struct delta *d, const struct rollup_sums *sums,
-                        const struct histogram *h)
-{
-	struct head head = { .version = VERSION, .type_len = d->type_len,
-		             .target_len = d->target_len, .bars = h->len, .sums = *sums };
-
-	sonde_buf_reset(b);
-	sonde_buf_add(b, &head, sizeof(head));
-	sonde_buf_add(b, d->texts, (size_t)d->type_len + d->target_len);
-	sonde_buf_add(b, h->bars, h->len * sizeof(h->bars[0]));
-}
-
 /* ---- flushing ---- */
 
 /* Add a minute to one step of its series. */
-static int add_to(struct sonde_write *w, struct rollup_job *job, const struct delta *d,
+static int add_to(struct sonde_write *w, struct rollup_job *job, const struct rollup_delta *d,
                   enum rollup_step step)
 {
-	uint64_t series = hash_of(d->texts, d->type_len, d->texts + d->type_len, d->target_len);
+	uint64_t series = rollup_series(d);
 	uint32_t at = (uint32_t)(d->minute * rollup_step_ms[0] / rollup_step_ms[step]);
 	struct histogram sum = { 0 };
 	struct rollup_sums sums = { 0 };
 	struct rollup_view there;
 	struct sonde_slice value;
-	struct key k;
+	struct rollup_key k;
 	int rc;
 
 	for (;; series++) {
-		make_key(&k, step, at, &d->node, series);
+		rollup_key_make(&k, step, at, &d->node, series);
 		rc = sonde_write_get(w, SONDE_TABLE_ROLLUPS, (struct sonde_slice){ &k, sizeof(k) },
 		                     &value);
-		if (rc != SONDE_OK || !read_value(value, &there))
+		if (rc != SONDE_OK || !rollup_row_read(value, &there))
 			break;
-		if (same_series(&there, d)) {
+		if (rollup_row_is(&there, d)) {
 			sums = there.sums;
 			rc = histogram_merge(&sum, there.bars, there.bar_count);
 			break;
@@ -302,7 +182,7 @@ static int add_to(struct sonde_write *w, struct rollup_job *job, const struct de
 	rollup_sums_add(&sums, &d->sums);
 	if (rc == SONDE_OK)
 		rc = histogram_merge(&sum, d->histogram.bars, d->histogram.len);
-	write_value(&job->value, d, &sums, &sum);
+	rollup_row_write(&job->value, d, &sums, &sum);
 	histogram_deinit(&sum);
 	if (rc == SONDE_OK && job->value.failed)
 		rc = SONDE_ENOMEM;
@@ -314,7 +194,7 @@ static int add_to(struct sonde_write *w, struct rollup_job *job, const struct de
 static int apply(struct sonde_write *w, struct sonde_job *base)
 {
 	struct rollup_job *job = (struct rollup_job *)base;
-	const struct delta *d;
+	const struct rollup_delta *d;
 	size_t at = 0;
 	int rc = SONDE_OK;
 
@@ -330,7 +210,7 @@ static int apply(struct sonde_write *w, struct sonde_job *base)
 
 static void free_deltas(struct sonde_map *map)
 {
-	struct delta *d;
+	struct rollup_delta *d;
 	size_t at = 0;
 
 	while ((d = sonde_map_next(map, &at))) {
@@ -349,7 +229,7 @@ static void job_free(struct rollup_job *job)
 	free(job);
 }
 
-static int stored_next(struct rollups *r, uint64_t *next)
+int rollups_stored_next(struct rollups *r, uint64_t *next)
 {
 	struct sonde_slice value;
 	struct sonde_read *read;
@@ -381,7 +261,7 @@ static void done(struct sonde_job *base, int status)
 		          sonde_strstatus(status));
 		free_deltas(&r->fresh);
 		if (!r->c->stopping)
-			stored_next(r, &r->next);
+			rollups_stored_next(r, &r->next);
 	}
 	job_free(job);
 }
@@ -409,85 +289,6 @@ static void flush(struct rollups *r)
 		done(&job->job, rc);
 }
 
-/* ---- forgetting ---- */
-
-struct pruning {
-	struct sonde_job job;
-	struct rollups *r;
-	uint32_t before[ROLLUP_STEPS]; /* in steps; 0 = keep all */
-	unsigned count;
-	struct key keys[PRUNE_MAX];
-};
-
-static int prune_apply(struct sonde_write *w, struct sonde_job *base)
-{
-	struct pruning *p = (struct pruning *)base;
-
-	for (unsigned i = 0; i < p->count; i++) {
-		int rc = sonde_write_delete(w, SONDE_TABLE_ROLLUPS,
-		                            (struct sonde_slice){ &p->keys[i], sizeof(p->keys[i]) });
-		if (rc != SONDE_OK && rc != SONDE_ENOENT)
-			return rc;
-	}
-	return SONDE_OK;
-}
-
-static void prune_done(struct sonde_job *base, int status)
-{
-	struct pruning *p = (struct pruning *)base;
-
-	(void)status;
-	p->r->pruning = false;
-	free(p);
-}
-
-static int collect_old(void *arg, struct sonde_slice key, struct sonde_slice value)
-{
-	struct pruning *p = arg;
-	uint8_t end[5];
-
-	(void)value;
-	if (key.len != sizeof(struct key) || p->count == PRUNE_MAX)
-		return 1;
-	const struct key *k = key.data;
-	if (k->step >= ROLLUP_STEPS)
-		return 1;
-	end[0] = k->step;
-	put_big(end + 1, p->before[k->step], 4);
-	if (memcmp(k, end, sizeof(end)) >= 0)
-		return 1;
-	memcpy(&p->keys[p->count++], key.data, key.len);
-	return 0;
-}
-
-static void prune(struct rollups *r, int64_t now_ms)
-{
-	const int64_t days[] = { r->c->options.rollup_minute_days, r->c->options.rollup_hour_days };
-	struct pruning *p = r->pruning ? NULL : calloc(1, sizeof(*p));
-	struct sonde_read *read;
-
-	if (!p)
-		return;
-	if (sonde_read_begin(r->c->store, &read) != SONDE_OK) {
-		free(p);
-		return;
-	}
-	for (unsigned step = 0; step < sizeof(days) / sizeof(days[0]); step++) {
-		uint8_t from[1] = { (uint8_t)step };
-		int64_t before = (now_ms - days[step] * rollup_step_ms[ROLLUP_DAY]) / rollup_step_ms[step];
-		p->before[step] = before > 0 ? (uint32_t)before : 0;
-		sonde_read_each(read, SONDE_TABLE_ROLLUPS, (struct sonde_slice){ from, 1 },
-		                collect_old, p);
-	}
-	sonde_read_end(read);
-	p->job.apply = prune_apply;
-	p->job.done = prune_done;
-	p->r = r;
-	r->pruning = p->count > 0;
-	if (!p->count || sonde_store_submit(r->c->store, &p->job) != SONDE_OK)
-		prune_done(&p->job, SONDE_OK);
-}
-
 /* ---- time ---- */
 
 static void on_time(uv_timer_t *timer)
@@ -501,7 +302,7 @@ static void on_time(uv_timer_t *timer)
 		flush(r);
 	if (now - r->pruned_ns > PRUNE_S * SONDE_NS_PER_S) {
 		r->pruned_ns = now;
-		prune(r, sonde_wall_ms());
+		rollups_prune(r, sonde_wall_ms());
 	}
 	/* At most a quarter of the loop's time, whatever is to be caught up. */
 	uint64_t pause = (uint64_t)((now - began) * 3 / SONDE_NS_PER_MS) + 1;
@@ -515,7 +316,7 @@ int rollups_init(struct rollups *r, struct controller *c)
 	uv_timer_init(&c->loop, &r->timer);
 	r->timer.data = r;
 	uv_timer_start(&r->timer, on_time, PACE_MS, 0);
-	return stored_next(r, &r->next);
+	return rollups_stored_next(r, &r->next);
 }
 
 void rollups_stop(struct rollups *r)
@@ -529,110 +330,4 @@ void rollups_deinit(struct rollups *r)
 {
 	free_deltas(&r->fresh);
 	sonde_map_deinit(&r->fresh);
-}
-
-/* ---- reading ---- */
-
-struct walking {
-	enum rollup_step step;
-	uint32_t end;
-	int (*fn)(void *, const struct rollup_view *);
-	void *arg;
-	int rc;
-};
-
-static uint32_t from_big(const uint8_t b[4])
-{
-	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-}
-
-static int on_stored(void *arg, struct sonde_slice key, struct sonde_slice value)
-{
-	struct walking *w = arg;
-	struct rollup_view v;
-
-	if (key.len != sizeof(struct key))
-		return 0;
-	const struct key *k = key.data;
-	uint32_t at = from_big(k->at);
-	if (k->step != w->step || at >= w->end)
-		return 1;
-	if (!read_value(value, &v))
-		return 0;
-	memcpy(v.node.b, k->node, 16);
-	v.at_ms = at * rollup_step_ms[w->step];
-	w->rc = w->fn(w->arg, &v);
-	return w->rc;
-}
-
-static int each_delta(const struct sonde_map *map, struct walking *w, int64_t since, int64_t until)
-{
-	const struct delta *d;
-	size_t at = 0;
-
-	while (!w->rc && (d = sonde_map_next(map, &at))) {
-		int64_t ms = d->minute * rollup_step_ms[0] / rollup_step_ms[w->step] *
-			     rollup_step_ms[w->step];
-		if (ms < since || ms >= until)
-			continue;
-		struct rollup_view v = { .node = d->node, .type = d->texts, .type_len = d->type_len,
-			                 .target = d->texts + d->type_len,
-			                 .target_len = d->target_len, .at_ms = ms, .sums = d->sums,
-			                 .bars = d->histogram.bars, .bar_count = d->histogram.len };
-		w->rc = w->fn(w->arg, &v);
-	}
-	return w->rc;
-}
-
-int rollups_each(struct rollups *r, enum rollup_step step, int64_t since, int64_t until,
-                 int (*fn)(void *, const struct rollup_view *), void *arg)
-{
-	struct walking w = { .step = step, .fn = fn, .arg = arg };
-	int64_t width = rollup_step_ms[step];
-	struct sonde_read *read;
-	uint64_t written;
-	uint8_t from[5] = { (uint8_t)step };
-
-	since = since / width * width;
-	w.end = (uint32_t)((until + width - 1) / width);
-	put_big(from + 1, (uint64_t)(since / width), 4);
-	int rc = sonde_read_begin(r->c->store, &read);
-	if (rc != SONDE_OK)
-		return rc;
-	stored_next(r, &written); /* a read inside a read sees the same */
-	sonde_read_each(read, SONDE_TABLE_ROLLUPS, (struct sonde_slice){ from, sizeof(from) },
-	                on_stored, &w);
-	sonde_read_end(read);
-	/* A flush may be committed and not yet reported. */
-	if (!w.rc && r->flushing && written < r->flushing->next)
-		each_delta(&r->flushing->deltas, &w, since, until);
-	return w.rc ? w.rc : each_delta(&r->fresh, &w, since, until);
-}
-
-enum { DAY_LOOK_MAX = 50000, DAY_STALE_S = 60 };
-
-struct day {
-	struct rollup_sums sums;
-	unsigned looked;
-};
-
-static int add_day(void *arg, const struct rollup_view *v)
-{
-	struct day *day = arg;
-
-	rollup_sums_add(&day->sums, &v->sums);
-	return ++day->looked >= DAY_LOOK_MAX;
-}
-
-const struct rollup_sums *rollups_day(struct rollups *r)
-{
-	int64_t now = sonde_boottime_ns(), wall = sonde_wall_ms();
-	struct day day = { .looked = 0 };
-
-	if (r->day_ns && now - r->day_ns < DAY_STALE_S * SONDE_NS_PER_S)
-		return &r->day;
-	rollups_each(r, ROLLUP_HOUR, wall - rollup_step_ms[ROLLUP_DAY], wall + 1, add_day, &day);
-	r->day = day.sums;
-	r->day_ns = now;
-	return &r->day;
 }
