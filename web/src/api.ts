@@ -6,6 +6,8 @@ import { signal } from '@preact/signals';
 
 const KEY = 'sonde.token';
 const RENEWAL = 'sonde.refresh';
+// These take no credential; one that has ended would be refused there, too.
+const OPEN = new Set(['/v1/auth/login', '/v1/auth/refresh', '/v1/auth/logout']);
 const EARLY_MS = 60000; // before its end a token is renewed
 
 let endsAt = 0; // of the access token of a session; 0 = it has no end
@@ -90,9 +92,9 @@ function renewed(): Promise<boolean> {
   return renewing;
 }
 
-function headers(body: unknown): Record<string, string> {
+function headers(path: string, body: unknown): Record<string, string> {
   const h: Record<string, string> = {};
-  if (token.value) h.Authorization = `Bearer ${token.value}`;
+  if (token.value && !OPEN.has(path)) h.Authorization = `Bearer ${token.value}`;
   if (body !== undefined) h['Content-Type'] = 'application/json';
   return h;
 }
@@ -117,7 +119,7 @@ async function send<T>(
 ): Promise<T> {
   const answer = await fetch(path, {
     method,
-    headers: headers(body),
+    headers: headers(path, body),
     signal: signal ?? AbortSignal.timeout(30000),
     credentials: 'omit',
     body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),

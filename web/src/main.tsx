@@ -15,10 +15,10 @@ import {
   nodes,
   problems,
   refresh,
-  type Role,
   role,
   run,
   schedules,
+  watches,
   who,
 } from './store.ts';
 import { start as startTheme, theme, toggle } from './theme.ts';
@@ -41,7 +41,7 @@ interface View {
   title: string;
   hidden?: boolean; // not in the list of views
   show: ComponentType;
-  least?: Role; // who is shown it
+  shown?: () => boolean; // to this role
 }
 
 const VIEWS: View[] = [
@@ -51,10 +51,10 @@ const VIEWS: View[] = [
   { name: 'measure', title: 'Measure', show: Measure },
   { name: 'series', title: 'Series', show: Series },
   { name: 'paths', title: 'Paths', show: Paths },
-  { name: 'schedules', title: 'Schedules', show: Schedules, least: 'operator' },
-  { name: 'events', title: 'Events', show: Events, least: 'operator' },
-  { name: 'policies', title: 'Policies', show: Policies, least: 'viewer' },
-  { name: 'admin', title: 'Admin', show: Admin, least: 'admin' },
+  { name: 'schedules', title: 'Schedules', show: Schedules, shown: watches },
+  { name: 'events', title: 'Events', show: Events, shown: watches },
+  { name: 'policies', title: 'Policies', show: Policies, shown: () => may('viewer') },
+  { name: 'admin', title: 'Admin', show: Admin, shown: () => may('admin') },
   { name: 'account', title: 'Account', show: Account, hidden: true },
 ];
 
@@ -136,7 +136,7 @@ function Side({ current }: { current: string }): JSX.Element {
         Sonde
       </div>
       <nav aria-label="Views" ref={showCurrent} key={current}>
-        {VIEWS.filter((v) => !v.hidden && may(v.least ?? 'unknown')).map((v) => (
+        {VIEWS.filter((v) => !v.hidden && (v.shown?.() ?? true)).map((v) => (
           <a
             key={v.name}
             href={href(v.name)}

@@ -39,6 +39,11 @@ export type Role = (typeof ROLES)[number];
 export const role = signal<Role>('unknown');
 export const who = signal('');
 
+// Sees what all do: viewers and those who administer, but not a user.
+export function watches(): boolean {
+  return role.value === 'viewer' || may('operator');
+}
+
 export function may(least: Role): boolean {
   return ROLES.indexOf(role.value) >= ROLES.indexOf(least);
 }
@@ -351,9 +356,9 @@ async function round(): Promise<void> {
     return;
   }
   await quietly('metrics', pollMetrics);
-  if (may('operator')) await quietly('results', followResults);
+  if (watches()) await quietly('results', followResults);
   if (!listed.value) await Promise.all(remembered().map(follow));
-  if (!may('operator')) return;
+  if (!watches()) return;
   await quietly('schedules', followSchedules);
   await quietly('events', async () => {
     events.value = await optional<SonEvent[]>('/v1/events?limit=200');

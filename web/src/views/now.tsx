@@ -12,7 +12,6 @@ import { href, param, set } from '../route.ts';
 import {
   events,
   metrics,
-  may,
   nodes,
   pairLists,
   problems,
@@ -22,6 +21,7 @@ import {
   schedules,
   version,
   watch,
+  watches,
 } from '../store.ts';
 import { minute, RangeChoice, rangeAt, within } from '../time.tsx';
 import type { Node, Observation } from '../types.ts';
@@ -94,10 +94,10 @@ function Counters({ failing, pairs }: { failing: number; pairs: number }): JSX.E
         <span class="detail">
           {events.value ? (
             <a href={href('events')}>{problems.value ? 'problems open' : 'warnings within 24 h'}</a>
-          ) : may('operator') ? (
+          ) : watches() ? (
             'this controller keeps none'
           ) : (
-            'need an operator'
+            'are not for your role'
           )}
         </span>
       </section>
@@ -320,7 +320,7 @@ export function Now(): JSX.Element {
             ) : (
               <p>
                 The matrix fills with <a href={href('measure')}>measurements made here</a>
-                {may('operator') ? (
+                {watches() ? (
                   <>
                     {' '}
                     and with <a href={href('schedules')}>schedules</a>

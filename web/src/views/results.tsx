@@ -88,7 +88,7 @@ function Explain({ m }: { m: Measurement }): JSX.Element | null {
   const [more, setMore] = useState<Explanation | string | null>(null);
   const p = m.placement;
   const load = async (): Promise<void> => {
-    if (more || !may('admin')) return;
+    if (more || !may('viewer')) return;
     try {
       setMore(await get<Explanation>(`/v1/measurements/${encodeURIComponent(m.id)}/explain`));
     } catch (e) {
