@@ -2,6 +2,8 @@
 /* Requests to the controller, and its errors as sentences and an exit code. The answer belongs to
  * the caller, request texts to this file. */
 #include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +15,26 @@ struct question {
 	const char *method, *path, *name;
 	const json_t *body;
 	char *etag;
+	char *why; /* of CLI_WHY bytes: the sentence goes there instead of stderr; NULL = stderr */
 };
+
+static int fail(const struct question *q, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int fail(const struct question *q, int code, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (!q->why)
+		return cli_fail(code, "%s", text);
+	if (!*q->why)
+		snprintf(q->why, CLI_WHY, "%s", text);
+	return code;
+}
 
 static int code_of(int status)
 {
@@ -33,7 +54,8 @@ static json_t *read_body(const struct sonde_buf *body)
 	return json_loadb(body->data ? body->data : "", body->len, 0, NULL);
 }
 
-static int refused(const struct cli *cli, const struct sonde_fetch_reply *reply)
+static int refused(const struct cli *cli, const struct question *q,
+                   const struct sonde_fetch_reply *reply)
 {
 	json_t *doc = read_body(&reply->body), *text;
 	json_t *params = json_object_get(json_object_get(doc, "error"), "params");
@@ -42,14 +64,14 @@ static int refused(const struct cli *cli, const struct sonde_fetch_reply *reply)
 
 	json_object_foreach(params, path, text)
 		if (json_is_string(text))
-			cli_fail(code, "%s", json_string_value(text));
+			fail(q, code, "%s", json_string_value(text));
 	if (!json_object_size(params) && !*message)
-		cli_fail(code, "%s answered %d", cli->url, reply->status);
+		fail(q, code, "%s answered %d", cli->url, reply->status);
 	else if (!json_object_size(params))
-		cli_fail(code, "%s%s", message, reply->status == 401 ?
+		fail(q, code, "%s%s", message, reply->status == 401 ?
 		         " The token comes from SONDE_TOKEN or --token-file." : "");
 	if (reply->retry_after)
-		cli_fail(code, "try again in %u s", reply->retry_after);
+		fail(q, code, "try again in %u s", reply->retry_after);
 	json_decref(doc);
 	return code;
 }
@@ -60,7 +82,7 @@ static int make_url(const struct cli *cli, const struct question *q, struct sond
 	size_t len = strlen(cli->url);
 
 	if (q->name && (!*q->name || !strcmp(q->name, ".") || !strcmp(q->name, "..")))
-		return cli_fail(EXIT_USAGE, "'%s' is no name", q->name);
+		return fail(q, EXIT_USAGE, "'%s' is no name", q->name);
 	while (len && cli->url[len - 1] == '/')
 		len--;
 	sonde_buf_add(url, cli->url, len);
@@ -73,7 +95,7 @@ static int make_url(const struct cli *cli, const struct question *q, struct sond
 		else
 			sonde_buf_printf(url, "%%%02X", *p);
 	}
-	return url->failed ? cli_fail(EXIT_USAGE, "the address is longer than %d bytes", URL_MAX) :
+	return url->failed ? fail(q, EXIT_USAGE, "the address is longer than %d bytes", URL_MAX) :
 			     EXIT_OK;
 }
 
@@ -90,9 +112,10 @@ static json_t *take(struct cli *cli, const struct question *q, struct sonde_fetc
 	json_t *answer = good ? read_body(&reply->body) : NULL;
 	if (answer)
 		return answer;
-	cli_progress_end(cli);
-	*code = good ? cli_fail(EXIT_FAILED, "the answer of %s is not JSON", cli->url) :
-		       refused(cli, reply);
+	if (!q->why)
+		cli_progress_end(cli);
+	*code = good ? fail(q, EXIT_FAILED, "the answer of %s is not JSON", cli->url) :
+		       refused(cli, q, reply);
 	return NULL;
 }
 
@@ -103,20 +126,21 @@ static int send_question(struct cli *cli, const struct question *q, const char *
 	char *text = q->body ? json_dumps(q->body, JSON_COMPACT) : NULL;
 
 	if (q->body && !text)
-		return cli_fail(EXIT_FAILED, "out of memory");
+		return fail(q, EXIT_FAILED, "out of memory");
 	struct sonde_fetch_request request = {
 		.method = q->method, .url = url, .token = cli->token[0] ? cli->token : NULL,
 		.body = text, .len = text ? strlen(text) : 0, .ca_file = cli->ca_file,
-		.etag = q->etag && q->etag[0] ? q->etag : NULL,
+		.etag = q->etag && q->etag[0] ? q->etag : NULL, .stop = cli->stop,
 	};
 	int rc = sonde_fetch(cli->fetcher, &request, reply, &e);
 	free(text);
 	if (rc == SONDE_OK)
 		return EXIT_OK;
-	cli_progress_end(cli);
+	if (!q->why)
+		cli_progress_end(cli);
 	if (rc == SONDE_EINVAL)
-		return cli_fail(EXIT_USAGE, "cannot ask %s: %s", cli->url, e.text);
-	return cli_fail(rc == SONDE_ENOMEM ? EXIT_FAILED : EXIT_UNREACHABLE, "no answer from %s: %s",
+		return fail(q, EXIT_USAGE, "cannot ask %s: %s", cli->url, e.text);
+	return fail(q, rc == SONDE_ENOMEM ? EXIT_FAILED : EXIT_UNREACHABLE, "no answer from %s: %s",
 	                cli->url, e.text);
 }
 
@@ -152,4 +176,12 @@ json_t *cli_send(struct cli *cli, const char *method, const char *path, const ch
 json_t *cli_get_changed(struct cli *cli, const char *path, const char *name, char *etag, int *code)
 {
 	return ask(cli, &(struct question){ "GET", path, name, NULL, etag }, code);
+}
+
+json_t *cli_try(struct cli *cli, const char *path, char why[CLI_WHY])
+{
+	int code;
+
+	*why = '\0';
+	return ask(cli, &(struct question){ .method = "GET", .path = path, .why = why }, &code);
 }

@@ -4,6 +4,7 @@
 #pragma once
 #include <jansson.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -61,6 +62,7 @@ struct cli {
 	bool live;     /* stderr is a terminal that can redraw a line */
 	bool progress; /* a progress line stands there now */
 	struct sonde_fetcher *fetcher;
+	const atomic_bool *stop; /* ends a request early when it becomes true; NULL = never */
 	const struct cli_interrupt *interrupt;
 };
 
@@ -111,6 +113,9 @@ json_t *cli_send(struct cli *, const char *method, const char *path, const char 
 /* As cli_get with a buffer of SONDE_FETCH_ETAG bytes, first "", that is sent and updated; NULL
  * with *code EXIT_OK when nothing changed. */
 json_t *cli_get_changed(struct cli *, const char *path, const char *name, char *etag, int *code);
+/* As cli_get, on any thread as long as no other asks, and with the sentence in `why`. */
+enum { CLI_WHY = 256 };
+json_t *cli_try(struct cli *, const char *path, char why[CLI_WHY]);
 
 /* ---- values ---- */
 /* The member at a dotted path, borrowed; NULL when absent. */
@@ -128,6 +133,8 @@ void cli_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void cli_put(FILE *, const char *text, bool keep_newlines);
 /* Columns that cli_put without newlines takes on a terminal. */
 unsigned cli_width(const char *text);
+/* Append the text as cli_put shows it in exactly so many columns: cut, or filled with blanks. */
+void cli_add_fitted(struct sonde_buf *, const char *text, unsigned columns);
 /* Redraw the progress line, or take it away; nothing unless cli->live. */
 void cli_progress(struct cli *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void cli_progress_end(struct cli *);
@@ -212,4 +219,6 @@ int cli_schedule_run(struct cli *, const struct cli_args *);
 int cli_event_ls(struct cli *, const struct cli_args *);
 int cli_event_ack(struct cli *, const struct cli_args *);
 int cli_event_silence(struct cli *, const struct cli_args *);
+extern const struct cli_option cli_top_options[];
+int cli_top(struct cli *, const struct cli_args *);
 int cli_apply(struct cli *, const struct cli_args *);

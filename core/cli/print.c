@@ -71,6 +71,25 @@ unsigned cli_width(const char *text)
 	return width;
 }
 
+void cli_add_fitted(struct sonde_buf *b, const char *text, unsigned columns)
+{
+	bool cut = cli_width(text) > columns;
+
+	for (; *text && columns; ) {
+		struct glyph g = glyph_at(text);
+		if (g.width + cut > columns)
+			break;
+		if (g.escape[0])
+			sonde_buf_str(b, g.escape);
+		else
+			sonde_buf_add(b, text, g.len);
+		columns -= g.width;
+		text += g.len;
+	}
+	for (; columns; columns--, cut = false)
+		sonde_buf_char(b, cut ? '>' : ' ');
+}
+
 void cli_printf(const char *fmt, ...)
 {
 	char *text = NULL;
