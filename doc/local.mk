@@ -5,5 +5,6 @@ EXTRA_DIST += doc/decisions.md
 EXTRA_DIST += doc/plugins.md
 EXTRA_DIST += doc/performance.md
 EXTRA_DIST += doc/probes.md
+EXTRA_DIST += doc/accounts.md
 EXTRA_DIST += doc/api.md
 EXTRA_DIST += doc/nodes.md

@@ -54,6 +54,7 @@ my @LIBRARIES = (
   [qr{^curl/},                          qw(fetch)],
   [qr{^ares\w*\.h$},                    qw(runner)],
   [qr{^sodium(\.h$|/)},                 qw(base/secret.c)],
+  [qr{^jwt\.h$},                        qw(controller/jwt.c)],
   [qr{^yaml\.h$},                       qw(config)],
   [qr{^seccomp\.h$},                    qw(jail)],
   [qr{^uv(\.h$|/)},                     qw(loop net node runner controller cli/top.c)],

@@ -12,6 +12,7 @@ SCRIPT_TESTS += t/e2e/globalping.t t/e2e/results.t t/e2e/live.t t/e2e/series.t
 EXTRA_DIST += t/lib/Sonde.pm t/lib/Live.pm
 EXTRA_DIST += t/lib/Terminal.pm
 SCRIPT_TESTS += t/e2e/schedule.t
+SCRIPT_TESTS += t/e2e/accounts.t t/e2e/roles.t
 EXTRA_DIST += t/lib/Sonde.pm
 
 # Two versions of one plugin, neither installed, for the test of hot reload.
@@ -27,9 +28,18 @@ t_e2e_shift_2_shift_la_CFLAGS = $(PLUGIN_CFLAGS)
 t_e2e_shift_2_shift_la_LDFLAGS = $(SHIFT_LDFLAGS)
 SCRIPT_TESTS += t/e2e/reload.t t/e2e/contain.t
 
+# A plugin with a secret parameter, not installed either.
+check_LTLIBRARIES += t/e2e/keeper/keeper.la
+t_e2e_keeper_keeper_la_SOURCES = t/e2e/keeper/keeper.c
+t_e2e_keeper_keeper_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+t_e2e_keeper_keeper_la_CFLAGS = $(PLUGIN_CFLAGS)
+t_e2e_keeper_keeper_la_LDFLAGS = $(SHIFT_LDFLAGS)
 C_TESTS += t/controller/schedules_test
 t_controller_schedules_test_SOURCES = t/controller/schedules_test.c
 t_controller_schedules_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
 t_controller_schedules_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
 # The life of a node.
 SCRIPT_TESTS += t/e2e/life.t
+# The API's own description, held to the route table, a linter and real answers.
+SCRIPT_TESTS += t/e2e/spec.t
+EXTRA_DIST += t/e2e/spec.mjs

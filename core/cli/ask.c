@@ -69,7 +69,7 @@ static int refused(const struct cli *cli, const struct question *q,
 		fail(q, code, "%s answered %d", cli->url, reply->status);
 	else if (!json_object_size(params))
 		fail(q, code, "%s%s", message, reply->status == 401 ?
-		         " The token comes from SONDE_TOKEN or --token-file." : "");
+		         " The token comes from sonde login, SONDE_TOKEN or --token-file." : "");
 	if (reply->retry_after)
 		fail(q, code, "try again in %u s", reply->retry_after);
 	json_decref(doc);

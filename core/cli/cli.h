@@ -56,7 +56,8 @@ struct cli_interrupt {
 
 struct cli {
 	const char *url, *ca_file; /* borrowed from argv or the environment; ca_file may be NULL */
-	char token[520];           /* "" = none */
+	char token[1100];          /* "" = none */
+	char context_url[1024];
 	enum cli_format format;
 	bool headers, colour;
 	bool live;     /* stderr is a terminal that can redraw a line */
@@ -192,6 +193,28 @@ int cli_measurement_explain(struct cli *, const struct cli_args *);
 int cli_plugin_new(struct cli *, const struct cli_args *);
 int cli_plugin_check(struct cli *, const struct cli_args *);
 extern const struct cli_option cli_plugin_new_options[], cli_plugin_check_options[];
+/* ---- sessions between runs; a name of NULL is the current context ---- */
+/* The address of a context, NULL when there is none. */
+const char *cli_context_url(struct cli *, const char *name);
+/* Its access token into cli->token, when cli->url is where it came from; refreshed when old. */
+void cli_context_token(struct cli *, const char *name);
+/* The answer to a log-in becomes the current context of this name. */
+int cli_context_save(struct cli *, const char *name, const json_t *answer);
+int cli_login(struct cli *, const struct cli_args *);
+int cli_logout(struct cli *, const struct cli_args *);
+int cli_whoami(struct cli *, const struct cli_args *);
+int cli_context_ls(struct cli *, const struct cli_args *);
+int cli_context_use(struct cli *, const struct cli_args *);
+int cli_context_rm(struct cli *, const struct cli_args *);
+int cli_user_ls(struct cli *, const struct cli_args *);
+int cli_user_add(struct cli *, const struct cli_args *);
+int cli_user_set(struct cli *, const struct cli_args *);
+int cli_user_credits(struct cli *, const struct cli_args *);
+int cli_user_tokens(struct cli *, const struct cli_args *);
+int cli_limits(struct cli *, const struct cli_args *);
+int cli_audit(struct cli *, const struct cli_args *);
+extern const struct cli_option cli_login_options[], cli_user_add_options[], cli_credits_options[],
+	cli_tokens_options[];
 /* The parts of an http or https URL; absent ones are "". */
 struct cli_url {
 	const char *protocol; /* HTTP or HTTPS */

@@ -5,6 +5,7 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/explain.c core/cli/help.c core/cli/measure.c core/cli/policy.c core/cli/print.c \
 	core/cli/reload.c core/cli/rows.c core/cli/settings.c core/cli/show.c
 core_cli_libcli_a_SOURCES += core/cli/apply.c core/cli/schedule.c
+core_cli_libcli_a_SOURCES += core/cli/contexts.c core/cli/users.c
 core_cli_libcli_a_SOURCES += core/cli/url.c
 core_cli_libcli_a_SOURCES += core/cli/results.c
 core_cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS) $(UV_CFLAGS)
@@ -34,8 +35,8 @@ sonde_LDADD = core/cli/libcli.a core/fetch/libfetch.a core/config/libconfig.a co
 	core/param/libparam.a core/base/libbase.a $(CURL_LIBS) $(YAML_LIBS) $(LWS_LIBS) \
 	$(JANSSON_LIBS) $(UV_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) -lm
 
+SCRIPT_TESTS += t/cli/cli.t t/cli/login.t t/cli/schedule.t
 core_cli_libcli_a_SOURCES += core/cli/life.c
-SCRIPT_TESTS += t/cli/cli.t t/cli/schedule.t
 
 core_cli_libcli_a_SOURCES += core/cli/top.c core/cli/top.h core/cli/top_draw.c core/cli/top_grid.c \
 	core/cli/top_model.c core/cli/top_plain.c core/cli/top_terminal.c

@@ -13,6 +13,8 @@ const struct cli_option cli_global_options[] = {
 	{ "url", 0, "URL", "the controller (default http://127.0.0.1:8756)", "SONDE_URL" },
 	{ "token-file", 0, "FILE", "file with the token; or the token in SONDE_TOKEN",
 	  "SONDE_TOKEN_FILE" },
+	{ "context", 0, "NAME", "controller and session to use; see sonde context ls",
+	  "SONDE_CONTEXT" },
 	{ "ca-file", 0, "FILE", "certificates to trust instead of the system's", "SONDE_CA_FILE" },
 	{ "no-headers", 0, NULL, "tables without a first line" },
 	{ "color", 0, "WHEN", "auto, always or never; NO_COLOR counts for auto" },
@@ -102,12 +104,20 @@ static int set_looks(struct cli *cli, const struct cli_args *a)
 
 int cli_set_up(struct cli *cli, const struct cli_args *a)
 {
-	cli->url = setting(a, "url", "http://127.0.0.1:8756");
+	const char *context = setting(a, "context", NULL);
+
+	cli->url = setting(a, "url", NULL);
+	if (!cli->url)
+		cli->url = cli_context_url(cli, context);
+	if (!cli->url)
+		cli->url = "http://127.0.0.1:8756";
 	cli->ca_file = setting(a, "ca-file", NULL);
 	int rc = set_looks(cli, a);
 	if (rc == EXIT_OK)
 		rc = find_token(cli, a);
 	if (rc == EXIT_OK && sonde_fetcher_new(&cli->fetcher) != SONDE_OK)
 		rc = cli_fail(EXIT_FAILED, "out of memory");
+	if (rc == EXIT_OK && !cli->token[0])
+		cli_context_token(cli, context);
 	return rc;
 }

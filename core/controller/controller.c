@@ -55,6 +55,30 @@ struct reopening {
 	unsigned count;
 };
 
+/* Without its key a measurement goes on without its secrets, and its nodes say what they lack. */
+static void unseal(struct controller *c, struct measurement *m)
+{
+	const struct sonde_text *sealed = &m->record.sealed;
+	size_t len = sealed->len > SONDE_SEAL_EXTRA ? sealed->len - SONDE_SEAL_EXTRA : 0;
+	char *text = len ? malloc(len) : NULL;
+
+	if (text && sonde_secret_open(c->accounts.keys.seal, sealed->s, sealed->len, (uint8_t *)text))
+		measurement_secrets(m, text, len);
+	else
+		free(text);
+}
+
+static struct user *measurement_owner(struct controller *c, const struct measurement *m)
+{
+	char id[SONDE_ID_TEXT];
+
+	if (m->record.owner.len != SONDE_ID_TEXT - 1)
+		return NULL;
+	memcpy(id, m->record.owner.s, SONDE_ID_TEXT - 1);
+	id[SONDE_ID_TEXT - 1] = '\0';
+	return users_by_id(&c->accounts.users, id);
+}
+
 static int reopen_one(void *arg, struct sonde_slice key, struct sonde_slice value)
 {
 	struct reopening *ro = arg;
@@ -73,6 +97,10 @@ static int reopen_one(void *arg, struct sonde_slice key, struct sonde_slice valu
 		free(bytes);
 		return 0;
 	}
+	unseal(ro->c, m);
+	struct user *owner = measurement_owner(ro->c, m);
+	if (owner)
+		measurement_count(m, &owner->running);
 	if (m->record.schedule.len && !m->record.pairs) { /* a run of a node's own: it came with its result */
 		measurement_free(m);
 		return 0;
@@ -200,9 +228,9 @@ static struct node *same_again(struct controller *c, const struct task *t)
 	return t->node && node_is_ready(&c->nodes, t->node) ? t->node : NULL;
 }
 
-static struct node *replace(void *arg, const struct task *t, unsigned failure)
+static struct node *replacement(struct controller *c, const struct task *t, unsigned failure,
+                                struct node **far, unsigned far_count)
 {
-	struct controller *c = arg;
 	const struct record *r = &t->measurement->record;
 	static struct placement_answer a;
 	char type[65], target[257], policy[513], params[4097];
@@ -215,7 +243,8 @@ static struct node *replace(void *arg, const struct task *t, unsigned failure)
 	struct placement_request pr = { .type = types_find(&c->types, type, strlen(type)),
 		                        .target = target, .policy = policy,
 		                        .params = *params ? params : NULL,
-		                        .seed = r->seed + t->attempt, .limit = 1 };
+		                        .seed = r->seed + t->attempt, .limit = 1,
+		                        .leave_out = far, .leave_out_count = far_count };
 	/* Only where the user asked for no place: another region is not a replacement. */
 	if (!pr.type || r->locations.len)
 		return same_again(c, t);
@@ -223,6 +252,29 @@ static struct node *replace(void *arg, const struct task *t, unsigned failure)
 	if (rc == SONDE_EDENIED)
 		return NULL;
 	return rc == SONDE_OK ? a.nodes[0] : same_again(c, t);
+}
+
+/* As at the first placement. */
+static struct node_reach reach_of(struct controller *c, const struct measurement *m)
+{
+	const struct user *user = measurement_owner(c, m);
+	bool all = user ? role_of_index(user->facts.role) == ROLE_ADMIN : !m->record.owner.len;
+
+	return accounts_reach(c, user, all, m->record.sealed.len > 0);
+}
+
+static struct node *replace(void *arg, const struct task *t, unsigned failure)
+{
+	struct controller *c = arg;
+	struct node_reach reach = reach_of(c, t->measurement);
+	struct node **far;
+	unsigned n;
+
+	if (nodes_out_of_reach(&c->nodes, &reach, &far, &n) != SONDE_OK)
+		return NULL;
+	struct node *node = replacement(c, t, failure, far, n);
+	free(far);
+	return node && reach.trusted && !node->facts.trusted ? NULL : node;
 }
 
 /* A day later than results, whose segments go by the day they came on. */
@@ -240,6 +292,8 @@ static void on_tick(uv_timer_t *timer)
 	commands_tick(&c->commands, now);
 	life_tick(c, now);
 	tasks_tick(&c->tasks, now);
+	accounts_tick(c, now);
+	live_check(&c->live);
 	decisions_flush(&c->decisions);
 	policies_tick(&c->changes);
 	schedules_tick(&c->schedules, now);
@@ -316,6 +370,8 @@ static int load_state(struct controller *c, struct sonde_error *e)
 	if (rc == SONDE_OK)
 		rc = tokens_load(&c->tokens, c->store, e);
 	if (rc == SONDE_OK)
+		rc = accounts_load(c, e);
+	if (rc == SONDE_OK)
 		rc = nodes_load(&c->nodes, c->store, e);
 	if (rc == SONDE_OK)
 		rc = events_load(&c->events, c, e);
@@ -357,7 +413,8 @@ static int listen_on(struct controller *c, struct sonde_error *e)
 	struct sonde_listen l = {
 		.host = host[0] && strcmp(host, "*") ? host : NULL, .port = (uint16_t)port,
 		.cert = c->options.cert, .key = c->options.key, .http = api_handle, .http_arg = c,
-		.routes = routes, .headers = "Link: </v1/spec.yaml>; rel=\"service-desc\"\r\n",
+		.routes = routes, .origins = c->options.origins,
+		.headers = "Link: </v1/spec.yaml>; rel=\"service-desc\"\r\n",
 	};
 	if (access(c->options.web, R_OK) == 0) {
 		l.static_dir = c->options.web;
@@ -396,6 +453,8 @@ int controller_start(struct controller *c, struct sonde_error *e)
 		rc = load_policies(c, e);
 	if (rc == SONDE_OK)
 		rc = open_store(c, e);
+	if (rc == SONDE_OK)
+		rc = accounts_start(c, e);
 	if (rc == SONDE_OK)
 		rc = start_changes(c, e);
 	if (rc != SONDE_OK)
@@ -440,6 +499,7 @@ static void net_closed(void *arg)
 {
 	struct controller *c = arg;
 
+	accounts_stop(c);
 	commands_deinit(&c->commands);
 	decisions_flush(&c->decisions);
 	problems_tick(&c->problems);
@@ -481,6 +541,7 @@ void controller_deinit(struct controller *c)
 	placement_deinit(&c->placement);
 	nodes_deinit(&c->nodes);
 	tokens_deinit(&c->tokens);
+	accounts_deinit(c);
 	types_deinit(&c->types);
 	sonde_policies_free(c->policies);
 	sonde_guard_free(c->guard);

@@ -3,6 +3,7 @@
 #pragma once
 #include <uv.h>
 
+#include "controller/accounts.h"
 #include "controller/api/wait.h"
 #include "controller/bus.h"
 #include "controller/commands.h"
@@ -60,6 +61,7 @@ struct controller {
 	struct types types;
 	struct nodes nodes;
 	struct tokens tokens;
+	struct accounts accounts;
 	struct tasks tasks;
 	struct placement placement;
 	struct decisions decisions;

@@ -183,6 +183,15 @@ static void job_free(struct ingest_job *ij)
 	free(ij);
 }
 
+/* One credit for a task that measured. */
+static void earn(struct controller *c, const char *owner)
+{
+	struct user *user = users_by_id(&c->accounts.users, owner);
+
+	if (user && !user->facts.disabled)
+		ledger_earn(user, 1);
+}
+
 static void settle(struct ingest *in, struct node *node, const struct item *item)
 {
 	const struct sonde_result *r = &item->result;
@@ -200,6 +209,8 @@ static void settle(struct ingest *in, struct node *node, const struct item *item
 	}
 	in->stored++;
 	in->late += r->late;
+	if (node && node->facts.owner && !r->late && !r->failure && !sonde_id_is_zero(&r->measurement))
+		earn(in->c, node->facts.owner);
 	if (!r->late)
 		tasks_done(&in->c->tasks, &r->measurement, r->task);
 	bus_publish(&in->c->bus, TOPIC_RESULT, &said);

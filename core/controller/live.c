@@ -28,13 +28,13 @@ enum topic_kind { LIVE_NONE, LIVE_RESULTS, LIVE_NODES, LIVE_EVENTS, LIVE_STATS, 
 static const struct {
 	const char *name;
 	enum topic_kind kind;
-	bool open; /* to those without a token */
+	enum role least;
 } topics[] = {
-	{ "results", LIVE_RESULTS, false },
-	{ "nodes", LIVE_NODES, false },
-	{ "events", LIVE_EVENTS, false },
-	{ "stats", LIVE_STATS, false },
-	{ "measurement", LIVE_MEASUREMENT, true },
+	{ "results", LIVE_RESULTS, ROLE_WATCH },
+	{ "nodes", LIVE_NODES, ROLE_VIEWER },
+	{ "events", LIVE_EVENTS, ROLE_WATCH },
+	{ "stats", LIVE_STATS, ROLE_VIEWER },
+	{ "measurement", LIVE_MEASUREMENT, ROLE_PUBLIC },
 };
 
 struct subscription {
@@ -51,7 +51,10 @@ struct live_conn {
 	struct live_conn *prev, *next;
 	struct live *live;
 	struct sonde_conn *conn;
-	bool admin;
+	struct credential credential;
+	enum role role; /* as the credential was at the last look */
+	bool reads;     /* its scopes let it */
+	bool ended;     /* the credential does not hold any more */
 	unsigned count;
 	struct subscription *subs[LIVE_SUBSCRIPTIONS];
 };
@@ -250,19 +253,19 @@ static void arm(struct live *l, uint64_t ms)
 
 /* ---- what happens ---- */
 
-static void put_node(const struct live *l, const void *what, struct sonde_json *j)
+static void put_node(const struct live_conn *lc, const void *what, struct sonde_json *j)
 {
 	sonde_json_open(j, "node", '{');
-	node_describe(&l->c->nodes, what, j, true);
+	node_describe(&lc->live->c->nodes, what, j, role_may(lc->role, ROLE_WATCH));
 	sonde_json_close(j);
 }
 
-static void put_event(const struct live *l, const void *what, struct sonde_json *j)
+static void put_event(const struct live_conn *lc, const void *what, struct sonde_json *j)
 {
 	const struct event *e = what;
 	char text[SONDE_ID_TEXT], when[SONDE_TIME_TEXT];
 
-	(void)l;
+	(void)lc;
 	sonde_json_open(j, "event", '{');
 	sonde_id_format(&e->id, text);
 	sonde_json_str(j, "id", text);
@@ -284,7 +287,7 @@ static void put_event(const struct live *l, const void *what, struct sonde_json 
 
 /* One message to each subscription of the kind that has room, a missed one to the others. */
 static void tell(struct live *l, enum topic_kind kind, const void *what,
-                 void (*put)(const struct live *, const void *, struct sonde_json *))
+                 void (*put)(const struct live_conn *, const void *, struct sonde_json *))
 {
 	struct sonde_buf b;
 	struct sonde_json j;
@@ -300,7 +303,7 @@ static void tell(struct live *l, enum topic_kind kind, const void *what,
 				continue;
 			}
 			begin(&b, &j, s->id);
-			put(l, what, &j);
+			put(lc, what, &j);
 			send_off(lc, &b, &j);
 		}
 	}
@@ -451,8 +454,8 @@ static void subscribe(struct live_conn *lc, const json_t *m, const char *id)
 		i++;
 	if (i == sizeof(topics) / sizeof(topics[0]))
 		wrong = "The topics are results, nodes, events, stats and measurement.";
-	else if (!topics[i].open && !lc->admin)
-		wrong = "Send a token first.";
+	else if (topics[i].least && (!role_may(lc->role, topics[i].least) || !lc->reads))
+		wrong = lc->credential.given ? "The account or token may not hear this." : "Send a token first.";
 	else if (find(lc, id, &at))
 		wrong = "There is a subscription of that id.";
 	else if (lc->count == LIVE_SUBSCRIPTIONS)
@@ -476,14 +479,31 @@ static void subscribe(struct live_conn *lc, const json_t *m, const char *id)
 static void authenticate(struct live_conn *lc, const json_t *m)
 {
 	const json_t *token = json_object_get(m, "token");
+	struct who w;
 
-	lc->admin = json_is_string(token) &&
-	            tokens_is_admin(&lc->live->c->tokens, json_string_value(token),
-	                            json_string_length(token));
-	if (lc->admin)
-		say(lc, NULL, "ok", "auth");
-	else
+	if (!json_is_string(token) ||
+	    !accounts_keep(lc->live->c, json_string_value(token), json_string_length(token),
+	                   &lc->credential, &w)) {
 		sonde_conn_close(lc->conn, CODE_AUTH, "The token is not valid.");
+		return;
+	}
+	lc->role = w.role;
+	lc->reads = w.scopes & SCOPE_READ;
+	say(lc, NULL, "ok", "auth");
+}
+
+void live_check(struct live *l)
+{
+	struct who w;
+
+	for (struct live_conn *lc = l->first; lc; lc = lc->next)
+		if (lc->credential.given && !lc->ended &&
+		    (!accounts_again(l->c, &lc->credential, &w) || w.role != lc->role)) {
+			lc->ended = true;
+			while (lc->count)
+				drop(lc, 0);
+			sonde_conn_close(lc->conn, CODE_AUTH, "The session or token has ended, or its rights changed.");
+		}
 }
 
 static void on_object(struct live_conn *lc, const json_t *m)

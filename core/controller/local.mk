@@ -63,13 +63,36 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/tokens.c core/controller/tokens.h \
 	core/controller/types.c core/controller/types.h \
 	core/controller/verdicts.c core/controller/verdicts.h
-core_controller_libcontroller_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+# Accounts
+core_controller_libcontroller_a_SOURCES += \
+	core/controller/accounts.c core/controller/accounts.h \
+	core/controller/api/account.c \
+	core/controller/api/account.h \
+	core/controller/api/audit.c \
+	core/controller/api/auth.c \
+	core/controller/api/credits.c \
+	core/controller/api/pats.c \
+	core/controller/api/quota.c core/controller/api/quota.h \
+	core/controller/api/tiers.c \
+	core/controller/api/users.c \
+	core/controller/audit.c core/controller/audit.h \
+	core/controller/jwt.c core/controller/jwt.h \
+	core/controller/keys.c core/controller/keys.h \
+	core/controller/ledger.c core/controller/ledger.h \
+	core/controller/limits.c core/controller/limits.h \
+	core/controller/passwords.c core/controller/passwords.h \
+	core/controller/puts.c core/controller/puts.h \
+	core/controller/sessions.c core/controller/sessions.h \
+	core/controller/tiers.c core/controller/tiers.h \
+	core/controller/users.c core/controller/users.h
+core_controller_libcontroller_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS) \
+	$(JWT_CFLAGS)
 
 CONTROLLER_LIBS = core/controller/libcontroller.a core/script/libscript.a core/net/libnet.a core/fetch/libfetch.a \
 	core/store/libstore.a core/guard/libguard.a core/config/libconfig.a core/wire/libwire.a \
 	core/param/libparam.a core/base/libbase.a \
 	$(LUA_LIBS) $(CURL_LIBS) $(LWS_LIBS) $(UV_LIBS) $(LMDB_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS) \
-	$(CRYPTO_LIBS) -lpthread -lm
+	$(JWT_LIBS) $(CRYPTO_LIBS) -lpthread -lm
 
 sbin_PROGRAMS += sonde-controller
 sonde_controller_SOURCES = core/controller/main.c
@@ -84,3 +107,21 @@ C_TESTS += t/controller/life_test
 t_controller_life_test_SOURCES = t/controller/life_test.c
 t_controller_life_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
 t_controller_life_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
+
+C_TESTS += t/controller/accounts_test
+t_controller_accounts_test_SOURCES = t/controller/accounts_test.c
+t_controller_accounts_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS) \
+	$(JWT_CFLAGS)
+t_controller_accounts_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
+# The OpenAPI document goes into the program as its lines.
+core_controller_libcontroller_a_SOURCES += core/controller/api/spec.c core/controller/api/spec.h
+EXTRA_DIST += core/controller/api/spec.yaml
+CLEANFILES += core/controller/api/spec_lines.c
+nodist_core_controller_libcontroller_a_SOURCES = core/controller/api/spec_lines.c
+core/controller/api/spec_lines.c: core/controller/api/spec.yaml
+	$(AM_V_GEN)$(MKDIR_P) core/controller/api && { \
+	echo '#include "controller/api/spec.h"'; \
+	echo 'const char *const api_spec_lines[] = {'; \
+	sed -e 's/[\\"]/\\&/g' -e 's/@VERSION@/$(PACKAGE_VERSION)/' -e 's/.*/"&\\n",/' \
+		$(srcdir)/core/controller/api/spec.yaml; \
+	echo '0 };'; } >$@.tmp && mv $@.tmp $@

@@ -39,6 +39,8 @@ const struct sonde_param node_rows[] = {
 	ROW("goodbye", BOOL, goodbye, ""),
 	ROW("keyHash", STRING, key_hash, "", .max = 64),
 	ROW("token", STRING, token, "", .max = 26),
+	ROW("owner", STRING, owner, "", .max = 26),
+	ROW("trusted", BOOL, trusted, ""),
 	ROW("address", STRING, address, "", .max = 255),
 	ROW("createdMs", INT, created_ms, "", .max = INT64_MAX),
 	ROW("goodbyeMs", INT, goodbye_ms, "", .max = INT64_MAX),
@@ -87,6 +89,7 @@ static void node_free(struct node *n)
 {
 	json_decref(n->plugins);
 	json_decref(n->refused);
+	json_decref(n->health);
 	sonde_pool_deinit(&n->pool);
 	free(n);
 }
@@ -192,6 +195,31 @@ int nodes_load(struct nodes *n, struct sonde_store *store, struct sonde_error *e
 struct node *nodes_by_id(const struct nodes *n, const struct sonde_id *id)
 {
 	return sonde_map_get(&n->by_id, id->b, sizeof(id->b));
+}
+
+static bool in_reach(const struct node_facts *f, const struct node_reach *r)
+{
+	if (r->trusted && !f->trusted)
+		return false;
+	if (r->all)
+		return true;
+	return f->priority <= r->priority && (!f->tier || !*f->tier || !strcmp(f->tier, r->tier));
+}
+
+int nodes_out_of_reach(const struct nodes *n, const struct node_reach *r, struct node ***out,
+                       unsigned *count)
+{
+	*count = 0;
+	*out = NULL;
+	if (r->all && !r->trusted)
+		return SONDE_OK;
+	*out = malloc((n->len + 1) * sizeof(**out));
+	if (!*out)
+		return SONDE_ENOMEM;
+	for (unsigned i = 0; i < n->len; i++)
+		if (n->all[i] && !in_reach(&n->all[i]->facts, r))
+			(*out)[(*count)++] = n->all[i];
+	return SONDE_OK;
 }
 
 struct node *nodes_find(const struct nodes *n, const char *text)
@@ -378,6 +406,7 @@ static void refresh_facts(struct nodes *n, struct node *node)
 	sonde_column_number(n->policies, node->row, SONDE_COL_LATITUDE, f->latitude);
 	sonde_column_number(n->policies, node->row, SONDE_COL_LONGITUDE, f->longitude);
 	sonde_column_number(n->policies, node->row, SONDE_COL_ASN, (double)f->asn);
+	sonde_column_number(n->policies, node->row, SONDE_COL_DRAINING, f->draining);
 	sonde_column_text(n->policies, node->row, SONDE_COL_REGION, f->region ? f->region : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_CONTINENT,
 	                  f->continent ? f->continent : "");
@@ -396,6 +425,9 @@ void node_refresh(struct nodes *n, struct node *node)
 	sonde_column_number(n->policies, node->row, SONDE_COL_CAPACITY, node->capacity);
 	sonde_column_number(n->policies, node->row, SONDE_COL_ACTIVE,
 	                    node->active.count + node->queued.count);
+	sonde_column_number(n->policies, node->row, SONDE_COL_SPOOL, (double)node->beat.spool_count);
+	sonde_column_number(n->policies, node->row, SONDE_COL_UPLINK,
+	                    node->uplink == SONDE_UPLINK_UNKNOWN ? NAN : node->uplink == SONDE_UPLINK_UP);
 }
 
 static int free_row(struct nodes *n)

@@ -35,6 +35,8 @@ struct node_facts {
 	uint8_t approved, disabled, removed, goodbye;
 	const char *key_hash; /* hex of SHA-256 */
 	const char *token;    /* id of the registration token it came with */
+	const char *owner;    /* id of the user who earns by it */
+	uint8_t trusted;      /* secrets of measurements may be sent to it */
 	const char *address;  /* for other nodes, as it told last */
 	int64_t created_ms, goodbye_ms;
 	const char *tier;       /* accounts that may use it; "" = all. The operator's word only */
@@ -120,6 +122,16 @@ void nodes_deinit(struct nodes *);
 int nodes_load(struct nodes *, struct sonde_store *, struct sonde_error *);
 
 struct node *nodes_by_id(const struct nodes *, const struct sonde_id *);
+/* What a measurement may have. */
+struct node_reach {
+	bool all;         /* of any tier and priority */
+	bool trusted;     /* trusted nodes only */
+	const char *tier; /* of the account, "" = none */
+	int64_t priority; /* no node above it */
+};
+/* The other nodes; *out is the caller's to free. SONDE_ENOMEM: nothing may be chosen then. */
+int nodes_out_of_reach(const struct nodes *, const struct node_reach *, struct node ***out,
+                       unsigned *count);
 /* By id, by exact name, or by a prefix of an id that fits one node only; NULL otherwise. */
 struct node *nodes_find(const struct nodes *, const char *text);
 enum node_status node_status(const struct nodes *, const struct node *);

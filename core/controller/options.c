@@ -8,6 +8,8 @@
 
 const char *const controller_log_levels[] = { "error", "warn", "info", "debug", NULL };
 
+static const char *const registrations[] = { "off", "invite", "open", NULL };
+
 const struct sonde_param controller_rows[] = {
 	ROW("config", STRING, config, "YAML file to read"),
 	ROW("listen", STRING, listen, "address and port to serve on", .def = "127.0.0.1:8756"),
@@ -47,6 +49,21 @@ const struct sonde_param controller_rows[] = {
 	    .def = "68719476736", .min = 16777216, .max = INT64_C(1) << 42),
 	ROW("deregistered", DURATION, deregistered_ns, "how long a node that said goodbye is listed",
 	    .def = "1h", .max = INT64_C(1000) * 86400 * 365),
+	ROW("secret.file", STRING, secret_file,
+	    "file with the secret that signs sessions and seals records; made when missing"),
+	ROW("origins", STRING, origins, "origins of pages elsewhere that may open websockets",
+	    .max = 4096),
+	ROW("registration", ENUM, registration, "who may make an account", .def = "off",
+	    .names = registrations),
+	ROW("limit.anonymous", INT, anonymous_per_hour,
+	    "tests an hour that an address may ask for without an account", .def = "250",
+	    .max = 1000000000),
+	ROW("limit.target", INT, target_per_minute,
+	    "tests a minute of one target, of all users together; 0 is no limit", .def = "600",
+	    .max = 1000000000),
+	ROW("limit.logins", INT, logins_per_address,
+	    "tries to log in from one address in five minutes", .def = "100", .min = 1,
+	    .max = 1000000),
 	ROW("retain", INT, retain_days, "days that results are kept", .unit = "days", .def = "30",
 	    .min = 1, .max = 36500),
 	ROW("rollup.minutes", INT, rollup_minute_days, "days that rollups of a minute are kept",

@@ -27,11 +27,19 @@ struct controller_options {
 	int64_t map_bytes;
 	int64_t deregistered_ns; /* how long a deregistered node stays listed */
 	int64_t retain_days;     /* of results */
+	const char *secret_file; /* NULL = `secret` in the state directory */
+	const char *origins;     /* of pages elsewhere that may open websockets, comma list */
+	uint32_t registration;   /* enum registration */
+	int64_t anonymous_per_hour; /* tests an address may ask for without an account */
+	int64_t target_per_minute;  /* tests of one target, of all users together; 0 = no limit */
+	int64_t logins_per_address; /* tries in five minutes */
 	int64_t rollup_minute_days, rollup_hour_days; /* of rollups; those of days stay */
 	const char *node_version_min; /* older nodes are sent away; NULL = none is */
 	const char *node_version_newest; /* older nodes are told of it */
 	double latitude, longitude; /* of the controller; both 0 = not told */
 };
+
+enum registration { REGISTRATION_OFF, REGISTRATION_INVITE, REGISTRATION_OPEN };
 
 extern const char *const controller_log_levels[];
 extern const struct sonde_param controller_rows[];

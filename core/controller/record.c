@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 
-enum { VERSION = 4, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
+enum { VERSION = 5, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
 
 static const struct {
 	size_t offset;
@@ -35,6 +35,8 @@ static const struct {
 	{ offsetof(struct record, due_ms), U64, 3 },
 	{ offsetof(struct record, priority), U8, 4 },
 	{ offsetof(struct record, reused), U8, 4 },
+	{ offsetof(struct record, owner), TEXT, 5 },
+	{ offsetof(struct record, sealed), TEXT, 5 },
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };

@@ -56,9 +56,27 @@ void measurement_free(struct measurement *m)
 {
 	for (uint32_t i = 0; m && i < m->record.count; i++)
 		free(m->tasks[i].progress);
+	if (m && m->secrets)
+		sonde_secret_wipe(m->secrets, m->secrets_len);
+	if (m)
+		free(m->secrets);
+	if (m && m->running)
+		--*m->running;
 	if (m)
 		free(m->bytes);
 	free(m);
+}
+
+void measurement_secrets(struct measurement *m, char *options, size_t len)
+{
+	m->secrets = options;
+	m->secrets_len = (uint32_t)len;
+}
+
+void measurement_count(struct measurement *m, unsigned *running)
+{
+	m->running = running;
+	++*running;
 }
 
 /* ---- lists ---- */
@@ -282,6 +300,10 @@ void task_fill(const struct task *t, struct sonde_msg_task *out)
 		.timeout_ms = r->timeout_ms, .valid_ms = left_ms(t->measurement),
 		.ip_version = r->ip_version, .progress = r->progress,
 	};
+	/* Whatever chose the node: what is not trusted gets no secret. */
+	const struct measurement *m = t->measurement;
+	if (m->secrets && t->node && t->node->facts.trusted)
+		out->options = (struct sonde_text){ m->secrets, m->secrets_len };
 }
 
 static void send_some(struct tasks *ts, struct node *node)

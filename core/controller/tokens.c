@@ -8,12 +8,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "controller/tiers.h"
+#include "controller/users.h"
 
 #define ROW(n, t, m, ...) \
 	{ .name = n, .type = SONDE_TYPE_##t, .offset = offsetof(struct token_facts, m), .help = "", \
 	  __VA_ARGS__ }
 
-static const char *const kinds[] = { "registration", "admin", NULL };
+static const char *const kinds[] = { "registration", "admin", "api", "invitation", NULL };
 
 static const struct sonde_param rows[] = {
 	ROW("kind", ENUM, kind, .names = kinds),
@@ -27,6 +29,10 @@ static const struct sonde_param rows[] = {
 	ROW("approve", BOOL, approve),
 	ROW("revoked", BOOL, revoked),
 	ROW("lastNode", STRING, last_node, .max = 26),
+	ROW("owner", STRING, owner, .max = 26),
+	ROW("scopes", STRING, scopes, .max = 64),
+	ROW("tier", STRING, tier, .max = TIER_NAME_MAX),
+	ROW("role", ENUM, role, .names = user_roles),
 	{ 0 },
 };
 
@@ -99,6 +105,9 @@ int tokens_put(struct tokens *t, const uint8_t hash[SONDE_HASH_BYTES], const str
 	mine.description = copy(&pool, f->description);
 	mine.region = copy(&pool, f->region);
 	mine.last_node = copy(&pool, f->last_node);
+	mine.owner = copy(&pool, f->owner);
+	mine.scopes = copy(&pool, f->scopes);
+	mine.tier = copy(&pool, f->tier);
 	sonde_pool_deinit(&token->pool);
 	token->pool = pool;
 	token->facts = mine;
@@ -152,11 +161,14 @@ struct token *tokens_by_id(const struct tokens *t, const char *id)
 const char *token_refusal(const struct token_facts *f, int64_t now_ms)
 {
 	if (f->revoked)
-		return "The registration token was revoked.";
+		return f->kind == TOKEN_INVITATION ? "The invitation was revoked." :
+		       "The registration token was revoked.";
 	if (f->expires_ms && now_ms >= f->expires_ms)
-		return "The registration token has expired.";
+		return f->kind == TOKEN_INVITATION ? "The invitation has expired." :
+		       "The registration token has expired.";
 	if (f->uses && f->used >= f->uses)
-		return "The registration token was used already.";
+		return f->kind == TOKEN_INVITATION ? "The invitation was used already." :
+		       "The registration token was used already.";
 	return NULL;
 }
 

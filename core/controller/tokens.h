@@ -3,11 +3,12 @@
  * SHA-256 of their text, never the text. All are held in memory too. */
 #pragma once
 #include "base/map.h"
+#include "base/json.h"
 #include "base/secret.h"
 #include "param/param.h"
 #include "store/store.h"
 
-enum token_kind { TOKEN_REGISTRATION, TOKEN_ADMIN };
+enum token_kind { TOKEN_REGISTRATION, TOKEN_ADMIN, TOKEN_API, TOKEN_INVITATION };
 
 struct token_facts {
 	uint32_t kind; /* enum token_kind */
@@ -17,6 +18,10 @@ struct token_facts {
 	uint8_t approve;                /* nodes that come with it need no approval */
 	uint8_t revoked;
 	const char *last_node; /* id of the node that used it last */
+	const char *owner;     /* id of the user whose API token it is, or whose nodes come with it */
+	const char *scopes;    /* of an API token: comma list, NULL = all */
+	const char *tier;      /* of an invitation */
+	uint32_t role;         /* index in user_roles: the most an API token may, or of who is invited */
 };
 
 struct token {

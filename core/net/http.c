@@ -89,6 +89,11 @@ static void connection_gone(struct lws *wsi)
 		link_remove(&s->settle);
 }
 
+void *sonde_req_room(struct sonde_req *s)
+{
+	return s->room;
+}
+
 const struct sonde_req_view *sonde_req_view(struct sonde_req *s)
 {
 	return &s->view;
@@ -230,6 +235,7 @@ static bool disguised_length(struct lws *wsi)
 
 static int run_handler(struct sonde_req *s)
 {
+	memset(s->room, 0, sizeof(s->room));
 	s->view.body = s->body.len ? s->body.data : "";
 	s->view.body_len = s->body.len;
 	s->state = SESSION_HANDLER;

@@ -19,6 +19,7 @@ void listener_free(struct listener *l)
 		free((char *)l->routes[i].path);
 		free((char *)l->routes[i].subprotocol);
 	}
+	free(l->origins);
 	free(l->routes);
 	free(l->protocols);
 	static_free(l->files);
@@ -192,7 +193,8 @@ int sonde_net_listen(struct sonde_net *net, const struct sonde_listen *o, struct
 	l->http = o->http;
 	l->http_arg = o->http_arg;
 	l->tls = o->cert != NULL;
-	rc = copy_routes(l, o->routes);
+	l->origins = o->origins ? strdup(o->origins) : NULL;
+	rc = o->origins && !l->origins ? SONDE_ENOMEM : copy_routes(l, o->routes);
 	if (rc == SONDE_OK && o->headers && !(l->extra = strdup(o->headers)))
 		rc = SONDE_ENOMEM;
 	if (rc != SONDE_OK)

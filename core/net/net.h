@@ -60,6 +60,9 @@ struct sonde_req_view {
 };
 
 const struct sonde_req_view *sonde_req_view(struct sonde_req *);
+enum { SONDE_REQ_ROOM = 64 };
+/* Memory of the handler's own, zero when the request comes, there until its answer. */
+void *sonde_req_room(struct sonde_req *);
 /* Value of a request header into out; its length, or -1 when absent or longer than room-1.
  * name: lower case, one of authorization, if-none-match, content-type, origin, user-agent,
  * accept-encoding, idempotency-key, x-request-id. */
@@ -81,7 +84,9 @@ struct sonde_reply {
  * it. Text and JSON of more than 1 KiB goes as gzip to a peer that asked for that, errors never.
  * Safe, and still owed, when the peer has left or the net has closed meanwhile (then it only
  * frees). Nothing more is read from the connection until the answer. Date, Content-Length,
- * X-Content-Type-Options, X-Response-Time, Access-Control-Allow-Origin and Connection come from the server; a header
+ * X-Content-Type-Options, X-Response-Time, Referrer-Policy, Content-Security-Policy (unless given),
+ * Strict-Transport-Security (over TLS), Access-Control-Allow-Origin and Connection come from the
+ * server; a header
  * whose value holds a control character is left out. A 204 or 304 has no body. */
 void sonde_req_reply(struct sonde_req *, const struct sonde_reply *);
 
@@ -145,6 +150,9 @@ struct sonde_listen {
 	sonde_http_fn *http;
 	void *http_arg;
 	const struct sonde_ws_route *routes; /* ends with {NULL} */
+	/* Web pages that may open a websocket besides those of this host itself: a comma list of
+	 * origins, compared exactly; NULL = none. A request without Origin comes from no page. */
+	const char *origins;
 	const char *headers; /* lines with CRLF that each answer gets; NULL = none */
 	const char *static_dir; /* files served for GET paths under static_url; NULL = none */
 	const char *static_url; /* "/ui"; "/" itself redirects there when set */

@@ -70,6 +70,7 @@ struct listener {
 	unsigned route_count;
 	struct lws_protocols *protocols;
 	struct static_files *files; /* NULL = none */
+	char *origins;
 	char *extra;                /* header lines of each answer; NULL = none */
 	bool tls;
 };
@@ -136,6 +137,7 @@ struct sonde_req {
 	bool answered; /* lws has not yet gone on to the next request */
 	int rc; /* what the callback that ran the handler gives to lws */
 	char peer[PEER_TEXT];
+	uint64_t room[SONDE_REQ_ROOM / 8];
 };
 
 struct packet {

@@ -150,15 +150,22 @@ static void build(struct sonde_req *s, const struct sonde_reply *given)
 	sonde_buf_reset(b);
 	add_status(b, r->status);
 	add_date(b, s->net);
-	LITERAL(b, "X-Content-Type-Options: nosniff\r\nAccess-Control-Allow-Origin: *\r\n"
-		   "Access-Control-Expose-Headers: *\r\n");
+	LITERAL(b, "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+	           "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n");
+	if (s->view.tls)
+		LITERAL(b, "Strict-Transport-Security: max-age=31536000\r\n");
 	add_took(b, s->came_ns);
 	if (s->listener && s->listener->extra)
 		sonde_buf_str(b, s->listener->extra);
 	if (!bodiless)
 		pick_body(s, r, b);
-	for (const struct sonde_header *h = r->headers; h && h->name; h++)
+	bool policy = false;
+	for (const struct sonde_header *h = r->headers; h && h->name; h++) {
+		policy = policy || !strcmp(h->name, "Content-Security-Policy");
 		add_header(b, h->name, h->value);
+	}
+	if (!policy)
+		LITERAL(b, "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n");
 	if (r->type && !bodiless)
 		add_header(b, "Content-Type", r->type);
 	if (s->stream.more && s->chunked) {

@@ -229,7 +229,8 @@ bool static_serve(struct static_files *s, struct sonde_req *req, int *rc)
 	const struct sonde_header headers[] = {
 		{ "ETag", f->tag },
 		{ "Cache-Control", "no-cache" },
-		{ "Content-Security-Policy", "default-src 'self'" },
+		{ "Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; "
+		                             "base-uri 'none'; form-action 'self'" },
 		{ NULL, NULL },
 	};
 	struct sonde_reply r = { .status = 200, .type = f->type, .headers = headers,

@@ -3,6 +3,7 @@
  * of that path, is answered with an error and closed. */
 #include "net/private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,30 @@ static const struct sonde_ws_route *find_route(struct sonde_req *s, struct lws *
 	return listener_route(s->listener, path);
 }
 
+/* A page of this host itself: scheme and the Host header as one text. */
+static bool is_own_origin(const struct sonde_req *s, struct lws *wsi, const char *origin)
+{
+	char host[256], own[280];
+
+	if (lws_hdr_copy(wsi, host, sizeof(host), WSI_TOKEN_HOST) <= 0)
+		return false;
+	snprintf(own, sizeof(own), "%s://%s", s->listener->tls ? "https" : "http", host);
+	return !strcmp(own, origin);
+}
+
+/* Browsers send Origin and let no page change it; what sends none is no page. */
+static bool origin_allowed(const struct sonde_req *s, struct lws *wsi)
+{
+	char origin[280];
+
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) <= 0)
+		return true;
+	return lws_hdr_copy(wsi, origin, sizeof(origin), WSI_TOKEN_ORIGIN) > 0 &&
+	       !strpbrk(origin, " \t,") &&
+	       (is_own_origin(s, wsi, origin) ||
+	        (s->listener->origins && has_word(s->listener->origins, origin, false)));
+}
+
 int upgrade_check(struct sonde_req *s, struct lws *wsi)
 {
 	const struct sonde_ws_route *route;
@@ -74,6 +99,8 @@ int upgrade_check(struct sonde_req *s, struct lws *wsi)
 		    !header_has(wsi, WSI_TOKEN_PROTOCOL, route->subprotocol, false) :
 		    lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0)
 		return reply_refuse(s, 400, "the websocket subprotocol is not offered here");
+	if (!origin_allowed(s, wsi))
+		return reply_refuse(s, 403, "pages of this origin may not open a websocket");
 	s->route = route;
 	return 0;
 }

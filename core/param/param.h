@@ -61,8 +61,12 @@ int sonde_rows_parse(const json_t *array, struct sonde_pool *, struct sonde_rows
                      uint32_t *args_size, struct sonde_error *);
 
 /* The leaves of args that differ from their defaults, as members of an already open object.
- * Secret rows are left out: what goes on to a node is the input itself. */
+ * Secret rows are left out. */
 void sonde_rows_write(struct sonde_rows, const void *args, struct sonde_json *);
+/* The same with the secret rows: for a node that is trusted, never for a record or an answer. */
+void sonde_rows_write_all(struct sonde_rows, const void *args, struct sonde_json *);
+/* Whether a secret row was given (one that users may give). */
+bool sonde_rows_hold_secret(struct sonde_rows, const void *args);
 
 /* "250ms", "2s", "1.5m", "1h", or a plain number of seconds, into nanoseconds (>= 0). */
 int sonde_parse_duration(const char *text, int64_t *ns);

@@ -191,14 +191,14 @@ void sonde_rows_schema(struct sonde_rows rows, struct sonde_json *j, const char 
 	close_group(rows, j, 0, i);
 }
 
-void sonde_rows_write(struct sonde_rows rows, const void *args, struct sonde_json *j)
+static void write_leaves(struct sonde_rows rows, const void *args, struct sonde_json *j, bool secrets)
 {
 	char segment[SONDE_ROW_NAME + 1];
 	struct sonde_param row;
 	const char *last = "";
 
 	for (unsigned i = 0; sonde_row_at(rows, i, &row); i++) {
-		if (row.flags & SONDE_PARAM_SECRET || sonde_row_is_default(&row, args))
+		if ((row.flags & SONDE_PARAM_SECRET && !secrets) || sonde_row_is_default(&row, args))
 			continue;
 		sonde_name_move(j, last, row.name);
 		sonde_name_segment(row.name, sonde_name_groups(row.name), segment);
@@ -206,4 +206,25 @@ void sonde_rows_write(struct sonde_rows rows, const void *args, struct sonde_jso
 		last = row.name;
 	}
 	sonde_name_move(j, last, "");
+}
+
+void sonde_rows_write(struct sonde_rows rows, const void *args, struct sonde_json *j)
+{
+	write_leaves(rows, args, j, false);
+}
+
+void sonde_rows_write_all(struct sonde_rows rows, const void *args, struct sonde_json *j)
+{
+	write_leaves(rows, args, j, true);
+}
+
+bool sonde_rows_hold_secret(struct sonde_rows rows, const void *args)
+{
+	struct sonde_param row;
+
+	for (unsigned i = 0; sonde_row_at(rows, i, &row); i++)
+		if (row.flags & SONDE_PARAM_SECRET && !(row.flags & SONDE_PARAM_INTERNAL) &&
+		    !sonde_row_is_default(&row, args))
+			return true;
+	return false;
 }

@@ -42,3 +42,10 @@ t_bench_curl_floor_SOURCES = t/bench/curl_floor.c
 t_bench_curl_floor_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS)
 t_bench_curl_floor_LDADD = core/base/libbase.a $(SODIUM_LIBS) $(CURL_LIBS)
 EXTRA_DIST += t/bench/rtt_truth t/bench/sweep_plugin t/bench/trace
+
+# Log-ins beside the pure hash, and what others feel meanwhile
+noinst_PROGRAMS += t/bench/hash_bench
+BENCHES += t/bench/login
+EXTRA_DIST += t/bench/login
+t_bench_hash_bench_SOURCES = t/bench/hash_bench.c
+t_bench_hash_bench_LDADD = core/base/libbase.a $(SODIUM_LIBS)

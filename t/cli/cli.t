@@ -351,7 +351,7 @@ subtest 'errors of the controller' => sub {
   like($err, qr/not known whether 'ping' is a type/, 'says what that means');
   ($rc, $out, $err) = run($create->(401, $error->('Unauthorized.')), qw(ping x));
   is($rc, 4, 'status 401');
-  like($err, qr/^sonde: Unauthorized\. The token comes from SONDE_TOKEN or --token-file\.$/, 'how');
+  like($err, qr/^sonde: Unauthorized\. The token comes from sonde login, SONDE_TOKEN or --token-file\.$/, 'how');
   is((run($create->(403, $error->('No.')), qw(ping x)))[0], 4, 'status 403');
   ($rc, $out, $err) = run(serve(), qw(measurement show nope));
   is($rc, 5, 'status 404');

@@ -23,9 +23,8 @@ subtest results => sub {
   $l->say({ op => 'subscribe', id => 'a', topic => 'results', filter => { type => 'echo' } });
   is($l->next(5)->{ok}, 'subscribe', 'subscribed');
   $echo->('now', 2);
-  my $count = 0;
-  my @seen = $l->until(5, sub { $count += @{ $_[0]{results} || [] }; $count >= 2 });
-  my @rows = $rows->(@seen);
+  my $told = 0;
+  my @rows = $rows->($l->until(5, sub { ($told += @{ $_[0]{results} || [] }) >= 2 }));
   is(scalar @rows, 2, 'two results, none of before');
   is($rows[0]{target}, 'now', 'with their target');
   is($rows[0]{result}{status}, 'finished', 'and body');

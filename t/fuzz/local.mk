@@ -153,6 +153,16 @@ t_fuzz_types_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/types/refused.json t/fuzz/seeds/types/two.json
 
+# Access and refresh tokens, scopes, names
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/credential_fuzz
+t_fuzz_credential_fuzz_SOURCES = t/fuzz/credential_fuzz.c
+t_fuzz_credential_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_fuzz_credential_fuzz_LDADD = $(CONTROLLER_LIBS)
+t_fuzz_credential_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/credential/access t/fuzz/seeds/credential/refresh \
+	t/fuzz/seeds/credential/scopes
 if FUZZERS
 noinst_PROGRAMS += t/fuzz/facts_fuzz
 t_fuzz_facts_fuzz_SOURCES = t/fuzz/facts_fuzz.c

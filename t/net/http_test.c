@@ -485,7 +485,8 @@ static void static_client(struct world *w)
 	raw_text(fd, "GET /ui/ HTTP/1.1\r\n" HOST "\r\n");
 	EXPECT_INT(raw_answer(fd, out, sizeof(out)), 200);
 	EXPECT(strstr(out, "\r\nContent-Type: text/html; charset=utf-8\r\n"));
-	EXPECT(strstr(out, "\r\nContent-Security-Policy: default-src 'self'\r\n"));
+	EXPECT(strstr(out, "\r\nContent-Security-Policy: default-src 'self'; frame-ancestors 'none'; "
+	              "base-uri 'none'; form-action 'self'\r\n"));
 	EXPECT_STR(strstr(out, "\r\n\r\n") + 4, "<p>home");
 	EXPECT(sscanf(strstr(out, "\r\nETag: ") + 8, "%63s", tag) == 1);
 	snprintf(request, sizeof(request),

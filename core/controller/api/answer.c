@@ -4,9 +4,42 @@
 
 #include "controller/api/api.h"
 
-static void count(struct controller *c, unsigned status)
+enum { HEADERS_MAX = 24 };
+
+/* What every answer has, into headers; counted and recorded. */
+static void begin(struct controller *c, struct sonde_req *req, struct sonde_reply *r,
+                  struct sonde_header headers[HEADERS_MAX + 2])
 {
-	c->requests.by_class[status / 100 < 6 ? status / 100 : 0]++;
+	struct trace *t = sonde_req_room(req);
+	unsigned n = 0;
+
+	for (const struct sonde_header *h = r->headers; h && h->name && n < HEADERS_MAX; h++)
+		headers[n++] = *h;
+	if (*t->id)
+		headers[n++] = (struct sonde_header){ "X-Request-Id", t->id };
+	headers[n].name = NULL;
+	r->headers = headers;
+	c->requests.by_class[r->status / 100 < 6 ? r->status / 100 : 0]++;
+	audit_end(c, t, r->status);
+}
+
+void answer_reply(struct controller *c, struct sonde_req *req, const struct sonde_reply *given)
+{
+	struct sonde_header headers[HEADERS_MAX + 2];
+	struct sonde_reply r = *given;
+
+	begin(c, req, &r, headers);
+	sonde_req_reply(req, &r);
+}
+
+void answer_stream(struct controller *c, struct sonde_req *req, const struct sonde_reply *head,
+                   const struct sonde_stream *stream)
+{
+	struct sonde_header headers[HEADERS_MAX + 2];
+	struct sonde_reply r = *head;
+
+	begin(c, req, &r, headers);
+	sonde_req_stream(req, &r, stream);
 }
 
 void answer_json(struct controller *c, struct sonde_req *req, unsigned status, struct sonde_buf *body,
@@ -15,22 +48,33 @@ void answer_json(struct controller *c, struct sonde_req *req, unsigned status, s
 	static const struct sonde_header no_store[] = { { "Cache-Control", "private, no-store" },
 		                                        { NULL } };
 
-	count(c, status);
-	if (body->failed) {
-		sonde_buf_deinit(body);
-		sonde_req_reply(req, &(struct sonde_reply){ .status = 500 });
-		return;
-	}
-	sonde_req_reply(req, &(struct sonde_reply){
-		.status = status, .type = "application/json; charset=utf-8", .body = body->data,
-		.len = body->len, .headers = headers ? headers : no_store });
+	if (body->failed)
+		answer_reply(c, req, &(struct sonde_reply){ .status = 500 });
+	else
+		answer_reply(c, req, &(struct sonde_reply){
+			.status = status, .type = "application/json; charset=utf-8",
+			.body = body->data, .len = body->len,
+			.headers = headers ? headers : no_store });
 	sonde_buf_deinit(body);
 }
 
 void answer_empty(struct controller *c, struct sonde_req *req, unsigned status)
 {
-	count(c, status);
-	sonde_req_reply(req, &(struct sonde_reply){ .status = status });
+	answer_reply(c, req, &(struct sonde_reply){ .status = status });
+}
+
+void answer_later(struct controller *c, struct sonde_req *req, unsigned seconds)
+{
+	char text[16];
+	const struct sonde_header headers[] = { { "Retry-After", text },
+		                                { "Cache-Control", "private, no-store" }, { NULL } };
+	struct sonde_buf b;
+
+	snprintf(text, sizeof(text), "%u", seconds);
+	sonde_buf_init(&b, 1024);
+	sonde_buf_printf(&b, "{\"error\":{\"type\":\"too_many_requests\",\"message\":\"Too many "
+	                 "requests. Please retry in %u second%s.\"}}", seconds, seconds == 1 ? "" : "s");
+	answer_json(c, req, 429, &b, headers);
 }
 
 void answer_error(struct controller *c, struct sonde_req *req, unsigned status, const char *type,
@@ -54,6 +98,9 @@ void answer_error(struct controller *c, struct sonde_req *req, unsigned status, 
 		sonde_json_str(&j, NULL, text);
 		sonde_json_close(&j);
 	}
+	const struct trace *t = sonde_req_room(req);
+	if (*t->id)
+		sonde_json_str(&j, "requestId", t->id);
 	sonde_json_close(&j);
 	sonde_json_open(&j, "links", '{');
 	sonde_json_str(&j, "documentation", "/v1/plugins");

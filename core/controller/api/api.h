@@ -5,14 +5,9 @@
 #include <jansson.h>
 
 #include "base/json.h"
+#include "controller/audit.h"
 #include "controller/controller.h"
 #include "net/net.h"
-
-enum role {
-	ROLE_PUBLIC,
-	ROLE_MEASURE, /* an admin token, or anyone when `anonymous` is on */
-	ROLE_ADMIN,
-};
 
 enum { PATH_PARAM_MAX = 64, BODY_MAX = 100 << 10, REPLY_MAX = 64 << 20 };
 
@@ -22,7 +17,8 @@ struct call {
 	struct sonde_req *req;
 	const struct sonde_req_view *view;
 	char param[PATH_PARAM_MAX]; /* what {id} matched */
-	bool admin;
+	struct who who;
+	bool admin; /* the role admin */
 };
 
 struct route {
@@ -36,6 +32,14 @@ struct route {
 extern const struct route api_routes[]; /* ends with {0} */
 void api_handle(struct sonde_req *, void *controller);
 
+/* The role and the scope that a route asks for; the method and the path say the scope. */
+unsigned route_scope(const struct route *);
+/* The route of a request, NULL when there is none: then *path_known says whether another method
+ * has one. param gets what {id} matched. */
+const struct route *route_find(enum sonde_method, const char *path, char *param, bool *path_known);
+/* Who the request's Authorization says it is: 1, 0 = none given, -1 = good for nothing. */
+int call_identify(struct call *);
+
 /* ---- answers; each ends the request ---- */
 void answer_json(struct controller *, struct sonde_req *, unsigned status, struct sonde_buf *body,
                 const struct sonde_header *headers); /* frees body */
@@ -46,9 +50,21 @@ void answer_error(struct controller *, struct sonde_req *, unsigned status, cons
 void answer_invalid(struct call *, const struct sonde_error *); /* 400 validation_error */
 void answer_busy(struct controller *, struct sonde_req *, int status); /* 503 or 507 */
 void answer_not_found(struct call *, const char *what);
+/* 429 too_many_requests with Retry-After. */
+void answer_later(struct controller *, struct sonde_req *, unsigned seconds);
+/* The answer itself: counted, recorded where its route asks for it, with the request's id. All
+ * other answers end here. */
+void answer_reply(struct controller *, struct sonde_req *, const struct sonde_reply *);
+/* The same for a body that is made piece by piece. */
+void answer_stream(struct controller *, struct sonde_req *, const struct sonde_reply *head,
+                   const struct sonde_stream *);
 
 /* The body as an object, or NULL after a 400 was sent. */
 json_t *call_body(struct call *);
+/* Whether the caller made the measurement, or may do with any what its owner may. */
+bool call_owns(const struct call *, const struct record *);
+/* NULL when nobody with an account made it. */
+const struct user *record_owner(const struct controller *, const struct record *);
 /* Value of a query parameter, percent-decoded, into out; false when absent. */
 bool call_query(const struct call *, const char *name, char *out, size_t room);
 
@@ -124,6 +140,32 @@ void api_list_probes(struct call *);
 void api_list_plugins(struct call *);
 void api_reload_plugins(struct call *);
 void api_list_policies(struct call *);
+void api_register(struct call *);
+void api_login(struct call *);
+void api_refresh(struct call *);
+void api_logout(struct call *);
+void api_password(struct call *);
+void api_get_me(struct call *);
+void api_patch_me(struct call *);
+void api_delete_me(struct call *);
+void api_list_api_tokens(struct call *);
+void api_create_api_token(struct call *);
+void api_delete_api_token(struct call *);
+void api_list_users(struct call *);
+void api_create_user(struct call *);
+void api_get_user(struct call *);
+void api_patch_user(struct call *);
+void api_get_credits(struct call *);
+void api_get_user_credits(struct call *);
+void api_grant_credits(struct call *);
+void api_list_invitations(struct call *);
+void api_create_invitation(struct call *);
+void api_delete_invitation(struct call *);
+void api_list_tiers(struct call *);
+void api_put_tier(struct call *);
+void api_delete_tier(struct call *);
+void api_get_limits(struct call *);
+void api_list_audit(struct call *);
 void api_get_policy(struct call *);
 void api_put_policy(struct call *);
 void api_end_shadow(struct call *);
@@ -132,3 +174,5 @@ void api_simulate_policy(struct call *);
 void api_health(struct call *);
 void api_ready(struct call *);
 void api_metrics(struct call *);
+void api_spec(struct call *);
+void api_catalog(struct call *);

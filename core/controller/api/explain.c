@@ -72,6 +72,12 @@ void api_explain_measurement(struct call *call)
 		answer_not_found(call, "measurement");
 		return;
 	}
+	if (!role_may(call->who.role, ROLE_WATCH) && !call_owns(call, &record)) {
+		sonde_read_end(read);
+		answer_error(c, call->req, 403, "forbidden", "The measurement is another user's.", NULL,
+		             NULL);
+		return;
+	}
 	decisions_get(&c->decisions, read, &id, &steps);
 	sonde_buf_init(&b, REPLY_MAX);
 	sonde_json_init(&j, &b);

@@ -186,8 +186,7 @@ static void reply(const struct view *v, struct sonde_req *req, unsigned status, 
 	snprintf(etag, sizeof(etag), "W/\"%zx-%016" PRIx64 "\"", b->len, fnv(b->data, b->len));
 	if (sonde_req_header(req, "if-none-match", seen, sizeof(seen)) > 0 && strstr(seen, etag)) {
 		sonde_buf_deinit(b);
-		v->c->requests.by_class[3]++;
-		sonde_req_reply(req, &(struct sonde_reply){ .status = 304, .headers = headers });
+		answer_reply(v->c, req, &(struct sonde_reply){ .status = 304, .headers = headers });
 		return;
 	}
 	answer_json(v->c, req, status, b, headers);

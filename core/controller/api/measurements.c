@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "controller/api/api.h"
+#include "controller/api/quota.h"
 #include "controller/api/request.h"
 
 enum { BATCH_MAX = 1000 };
@@ -19,6 +20,9 @@ struct submission {
 	bool batch;
 	int64_t wait_ms; /* 0 = answer when it is stored */
 	unsigned count;
+	struct quota quota;
+	struct sonde_id spent; /* key of the ledger entry; its value, empty when no credit was */
+	struct sonde_buf entry;
 	struct made {
 		struct measurement *m;
 		char *trace; /* why these nodes */
@@ -38,7 +42,11 @@ static int apply(struct sonde_write *w, struct sonde_job *job)
 		if (rc != SONDE_OK)
 			return rc;
 	}
-	return SONDE_OK;
+	if (!s->entry.len)
+		return SONDE_OK;
+	return sonde_write_insert(w, SONDE_TABLE_LEDGER,
+	                          (struct sonde_slice){ s->spent.b, sizeof(s->spent.b) },
+	                          (struct sonde_slice){ s->entry.data, s->entry.len });
 }
 
 static void submission_free(struct submission *s)
@@ -47,6 +55,8 @@ static void submission_free(struct submission *s)
 		measurement_free(s->made[i].m);
 		free(s->made[i].trace);
 	}
+	quota_return(&s->quota);
+	sonde_buf_deinit(&s->entry);
 	free(s);
 }
 
@@ -67,9 +77,10 @@ static void answer(struct submission *s)
 		return;
 	char location[64] = "/v1/measurements/";
 	char cost[24] = "";
-	const struct sonde_header headers[] = { { "Location", location },
-		                                { "Cache-Control", "private, no-store" },
-		                                { "X-Request-Cost", cost }, { NULL } };
+	struct sonde_header headers[QUOTA_HEADERS + 4] = { { "Cache-Control", "private, no-store" },
+		                                           { "Location", location } };
+	const struct sonde_header *limits = quota_headers(&s->quota);
+	unsigned n = s->batch ? 1 : 2;
 	struct sonde_buf b;
 	struct sonde_json j;
 	unsigned tests = 0;
@@ -87,7 +98,12 @@ static void answer(struct submission *s)
 		sonde_json_close(&j);
 	else
 		sonde_id_format(&s->made[0].m->id, location + strlen(location));
-	answer_json(s->c, s->req, 202, &b, s->batch ? headers + 1 : headers);
+	if (s->quota.unlimited)
+		headers[n++] = (struct sonde_header){ "X-Request-Cost", cost };
+	while (limits->name)
+		headers[n++] = *limits++;
+	headers[n].name = NULL;
+	answer_json(s->c, s->req, 202, &b, headers);
 }
 
 static void open_one(struct controller *c, struct measurement *m)
@@ -121,6 +137,7 @@ static void done(struct sonde_job *job, int status)
 		free(one->trace);
 		open_one(s->c, one->m);
 	}
+	sonde_buf_deinit(&s->entry);
 	free(s);
 }
 
@@ -134,9 +151,33 @@ static unsigned shown_limit(const struct measurement_request *r)
 	return r->limit_given && r->limit != usual ? r->limit : 0;
 }
 
-static struct measurement *make(struct controller *c, const struct measurement_request *r,
-                                const struct placement_answer *a, uint64_t seed)
+/* Options with secrets: encrypted into the record, in clear only in memory. */
+static char *seal(struct controller *c, const struct sonde_buf *secrets, struct sonde_text *out)
 {
+	uint8_t *sealed = secrets->len && !secrets->failed ? malloc(secrets->len + SONDE_SEAL_EXTRA) : NULL;
+
+	if (!sealed)
+		return NULL;
+	sonde_secret_seal(c->accounts.keys.seal, secrets->data, secrets->len, sealed);
+	*out = (struct sonde_text){ (char *)sealed, secrets->len + SONDE_SEAL_EXTRA };
+	return (char *)sealed;
+}
+
+static void keep_secrets(struct measurement *m, const struct sonde_buf *secrets)
+{
+	char *text = secrets->len ? malloc(secrets->len) : NULL;
+
+	if (!text)
+		return;
+	memcpy(text, secrets->data, secrets->len);
+	measurement_secrets(m, text, secrets->len);
+}
+
+static struct measurement *make(struct controller *c, const struct measurement_request *r,
+                                const struct placement_answer *a, uint64_t seed,
+                                const struct quota *q)
+{
+	const char *owner = q->user ? q->user->facts.id : q->unlimited ? "" : RECORD_ANONYMOUS;
 	uint8_t nodes[2 * PLACE_MAX * 16];
 	struct sonde_buf bytes;
 	struct sonde_id id;
@@ -160,16 +201,23 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 		.timeout_given = r->timeout_given, .ip_version = r->ip_version,
 		.progress = r->progress, .fallback = a->fallback, .pairs = r->peer != NULL,
 		.priority = (uint8_t)r->priority, .reused = r->reuse_count > 0,
+		.owner = { owner, strlen(owner) },
 		.count = r->peer ? 2 * a->count : a->count, .nodes = nodes,
 		.params = { r->policy_params, r->policy_params ? strlen(r->policy_params) : 0 },
 	};
+	char *sealed = seal(c, &r->secrets, &record.sealed);
 	sonde_buf_init(&bytes, 1 << 20);
 	record_write(&bytes, &record);
 	free(locations);
+	free(sealed);
 	sonde_id_make(&c->ids, &id);
 	struct measurement *m = bytes.failed ? NULL : measurement_new(&id, bytes.data, bytes.len);
 	if (!m)
 		sonde_buf_deinit(&bytes);
+	else
+		keep_secrets(m, &r->secrets);
+	if (m && q->user)
+		measurement_count(m, &q->user->running);
 	return m;
 }
 
@@ -180,16 +228,24 @@ static bool reuse_magic(struct controller *c, struct measurement_request *r)
 	       request_reuse(c, r, r->locations[0].magic) == SONDE_OK;
 }
 
+static bool is_left_out(const struct placement_request *pr, const struct node *n)
+{
+	for (unsigned i = 0; i < pr->leave_out_count; i++)
+		if (pr->leave_out[i] == n)
+			return true;
+	return false;
+}
+
 /* The same nodes in the same order, also those that are away now; one at least must be there. */
 static int place_again(struct controller *c, const struct measurement_request *r,
-                       unsigned most, struct placement_answer *a)
+                       const struct placement_request *pr, struct placement_answer *a)
 {
-	unsigned ready = 0;
+	unsigned ready = 0, most = pr->admitted ? pr->admitted : pr->limit;
 
 	*a = (struct placement_answer){ .reason = "the nodes of an earlier measurement" };
 	for (unsigned i = 0; i < r->reuse_count && a->count < most; i++) {
 		struct node *n = nodes_by_id(&c->nodes, &r->reuse[i]);
-		if (!n || n == r->peer)
+		if (!n || n == r->peer || is_left_out(pr, n))
 			continue;
 		ready += node_is_ready(&c->nodes, n) &&
 		         node_has_type(n, r->type->name, strlen(r->type->name));
@@ -211,8 +267,31 @@ static int admit(struct controller *c, struct placement_request *pr, struct sond
 	return SONDE_OK;
 }
 
-static int place(struct controller *c, struct measurement_request *r, uint64_t seed,
-                 struct placement_answer *a, struct sonde_buf *trace, struct sonde_error *e)
+/* Reused nodes come from `magic` too: a node out of reach stays so. */
+static int place_among(struct controller *c, struct measurement_request *r,
+                       struct placement_request *pr, struct placement_answer *a,
+                       struct sonde_error *e)
+{
+	int rc = SONDE_ENOENT;
+
+	if (!r->reuse_count) {
+		if (admit(c, pr, e) != SONDE_OK)
+			return SONDE_EDENIED;
+		if (pr->trace)
+			sonde_buf_reset(pr->trace);
+		rc = placement_choose(&c->placement, pr, a);
+	}
+	if (rc != SONDE_ENOENT || (!r->reuse_count && !reuse_magic(c, r)))
+		return rc;
+	pr->limit = r->limit_given && r->limit < r->reuse_count ? r->limit : r->reuse_count;
+	if (admit(c, pr, e) != SONDE_OK)
+		return SONDE_EDENIED;
+	return place_again(c, r, pr, a);
+}
+
+static int place(struct controller *c, struct measurement_request *r, const struct quota *q,
+                 uint64_t seed, struct placement_answer *a, struct sonde_buf *trace,
+                 struct sonde_error *e)
 {
 	struct placement_request pr = { .type = r->type, .target = r->target, .policy = r->policy,
 		                        .params = r->policy_params, .except = r->peer, .seed = seed,
@@ -221,21 +300,16 @@ static int place(struct controller *c, struct measurement_request *r, uint64_t s
 		                        .limit = r->limit_given ? r->limit : 0,
 		                        .exclude = r->exclude,
 		                        .exclude_count = r->exclude_count, .trace = trace };
+	struct node_reach reach = accounts_reach(c, q->user, q->unlimited, r->secrets.len > 0);
+	struct node **far;
 
-	int rc = SONDE_ENOENT;
-	if (!r->reuse_count) {
-		if (admit(c, &pr, e) != SONDE_OK)
-			return SONDE_EDENIED;
-		if (trace)
-			sonde_buf_reset(trace);
-		rc = placement_choose(&c->placement, &pr, a);
-	}
-	if (rc != SONDE_ENOENT || (!r->reuse_count && !reuse_magic(c, r)))
+	int rc = nodes_out_of_reach(&c->nodes, &reach, &far, &pr.leave_out_count);
+	if (rc != SONDE_OK)
 		return rc;
-	pr.limit = r->limit_given && r->limit < r->reuse_count ? r->limit : r->reuse_count;
-	if (admit(c, &pr, e) != SONDE_OK)
-		return SONDE_EDENIED;
-	return place_again(c, r, pr.admitted ? pr.admitted : pr.limit, a);
+	pr.leave_out = far;
+	rc = place_among(c, r, &pr, a, e);
+	free(far);
+	return rc;
 }
 
 static uint64_t next_seed(struct seeds *s)
@@ -258,8 +332,8 @@ static void keep_trace(const struct sonde_buf *trace, struct made *out)
 	out->trace_len = trace->len;
 }
 
-static int create_one(struct controller *c, const json_t *body, struct made *out,
-                      struct sonde_error *e)
+static int create_one(struct controller *c, const json_t *body, struct quota *q,
+                      struct made *out, struct sonde_error *e)
 {
 	/* Large, and the loop has one thread: kept off the stack. */
 	static struct measurement_request r;
@@ -269,9 +343,13 @@ static int create_one(struct controller *c, const json_t *body, struct made *out
 
 	int rc = request_parse(c, body, &r, e);
 	if (rc == SONDE_OK)
-		rc = place(c, &r, seed, &a, explained ? &c->trace : NULL, e);
+		rc = quota_allows(q, &r, json_object_get(body, "policy") != NULL, e);
+	if (rc == SONDE_OK)
+		rc = place(c, &r, q, seed, &a, explained ? &c->trace : NULL, e);
+	if (rc == SONDE_OK)
+		rc = quota_take(q, &r, a.count, e);
 	if (rc == SONDE_OK) {
-		out->m = make(c, &r, &a, seed);
+		out->m = make(c, &r, &a, seed, q);
 		rc = out->m ? SONDE_OK : SONDE_ENOMEM;
 	}
 	if (rc == SONDE_OK && explained)
@@ -282,8 +360,13 @@ static int create_one(struct controller *c, const json_t *body, struct made *out
 	return rc;
 }
 
-static void refuse(struct call *call, int rc, const struct sonde_error *e)
+static void refuse(struct call *call, struct quota *q, int rc, const struct sonde_error *e)
 {
+	if (rc == SONDE_EDENIED && q && q->why) {
+		quota_return(q);
+		quota_refuse(q, call->req, e);
+		return;
+	}
 	if (rc == SONDE_EINVAL)
 		answer_invalid(call, e);
 	else if (rc == SONDE_ENOENT)
@@ -325,8 +408,13 @@ void measurements_submit(struct call *call, json_t *body)
 		memset(s, 0, sizeof(*s) + n * sizeof(s->made[0]));
 	else if (rc == SONDE_OK)
 		rc = SONDE_ENOMEM;
+	if (s) {
+		quota_begin(&s->quota, call);
+		sonde_buf_init(&s->entry, 1024);
+	}
 	for (size_t i = 0; rc == SONDE_OK && i < n; i++) {
-		rc = create_one(call->c, batch ? json_array_get(body, i) : body, &s->made[i], &e);
+		rc = create_one(call->c, batch ? json_array_get(body, i) : body, &s->quota, &s->made[i],
+		                &e);
 		if (rc == SONDE_OK)
 			s->count++;
 		else if (batch)
@@ -340,11 +428,12 @@ void measurements_submit(struct call *call, json_t *body)
 		s->c = call->c;
 		s->req = call->req;
 		s->batch = batch;
+		quota_entry(&s->quota, &s->spent, &s->entry);
 		s->wait_ms = batch ? 0 : wait;
 		rc = sonde_store_submit(call->c->store, &s->job);
 	}
 	if (rc != SONDE_OK) {
-		refuse(call, rc, &e);
+		refuse(call, s ? &s->quota : NULL, rc, &e);
 		if (s)
 			submission_free(s);
 	}
@@ -354,7 +443,11 @@ int measurements_start(struct controller *c, json_t *body, struct sonde_id *id, 
 {
 	struct submission *s = calloc(1, sizeof(*s) + sizeof(s->made[0]));
 
-	int rc = s ? create_one(c, body, &s->made[0], e) : SONDE_ENOMEM;
+	if (s) {
+		s->quota = (struct quota){ .c = c, .unlimited = true };
+		sonde_buf_init(&s->entry, 0);
+	}
+	int rc = s ? create_one(c, body, &s->quota, &s->made[0], e) : SONDE_ENOMEM;
 	json_decref(body);
 	if (rc == SONDE_OK) {
 		s->count = 1;

@@ -15,7 +15,7 @@
 static void put_node(struct call *call, const struct node *node, struct sonde_json *j)
 {
 	sonde_json_open(j, NULL, '{');
-	node_describe(&call->c->nodes, node, j, true);
+	node_describe(&call->c->nodes, node, j, role_may(call->who.role, ROLE_WATCH));
 	sonde_json_close(j);
 }
 
@@ -75,7 +75,7 @@ static void removed(struct controller *c, struct node *node, void *req, int stat
 
 static void changed(struct controller *c, struct node *node, void *req, int status)
 {
-	struct call call = { .c = c };
+	struct call call = { .c = c, .who = { .role = ROLE_OPERATOR } };
 	struct sonde_buf b;
 	struct sonde_json j;
 
@@ -104,8 +104,23 @@ static bool is_place(const char *key)
 	return false;
 }
 
+/* The owner is given by name or id and kept by id. */
+static int take_owner(const struct controller *c, json_t *patch, struct sonde_error *e)
+{
+	const json_t *owner = json_object_get(patch, "owner");
+	const char *text = json_string_value(owner);
+
+	if (!owner || (text && !*text))
+		return SONDE_OK;
+	const struct user *user = text ? users_find(&c->accounts.users, text) : NULL;
+	if (!user)
+		return sonde_fail(e, SONDE_EINVAL, "owner", "is not the name of a user");
+	json_object_set_new(patch, "owner", json_string(user->facts.id));
+	return SONDE_OK;
+}
+
 /* Members a PATCH may carry: the public facts, and what only an operator says. */
-static int check_patch(json_t *patch, struct sonde_error *e)
+static int check_patch(const struct controller *c, json_t *patch, struct sonde_error *e)
 {
 	json_t *enabled = json_object_get(patch, "enabled"), *value;
 	struct sonde_param row;
@@ -121,13 +136,15 @@ static int check_patch(json_t *patch, struct sonde_error *e)
 	json_object_foreach(patch, key, value) {
 		placed |= is_place(key);
 		if (!strcmp(key, "approved") || !strcmp(key, "disabled") || !strcmp(key, "draining") ||
-		    !strcmp(key, "tier") || sonde_row_find(node_public_rows(), key, &row))
+		    !strcmp(key, "tier") || !strcmp(key, "trusted") || !strcmp(key, "owner") ||
+		    sonde_row_find(node_public_rows(), key, &row))
 			continue;
 		return sonde_fail(e, SONDE_EINVAL, key, "is not a thing that can be changed");
 	}
 	if (placed)
 		json_object_set_new(patch, "placed", json_true());
-	return node_join_tags(patch, e);
+	int rc = take_owner(c, patch, e);
+	return rc == SONDE_OK ? node_join_tags(patch, e) : rc;
 }
 
 void api_patch_node(struct call *call)
@@ -142,7 +159,7 @@ void api_patch_node(struct call *call)
 	json_t *patch = call_body(call);
 	if (!patch)
 		return;
-	int rc = json_is_object(patch) ? check_patch(patch, &e) :
+	int rc = json_is_object(patch) ? check_patch(call->c, patch, &e) :
 					 sonde_fail(&e, SONDE_EINVAL, "", "must be an object");
 	if (rc == SONDE_OK)
 		rc = node_change_check(node, patch, &e);

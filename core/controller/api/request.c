@@ -347,6 +347,12 @@ static int check_options(struct reading *rd)
 	sonde_json_open(&j, NULL, '{');
 	sonde_rows_write(r->type->params, args, &j);
 	sonde_json_close(&j);
+	if (!sonde_rows_hold_secret(r->type->params, args))
+		return SONDE_OK;
+	sonde_json_init(&j, &r->secrets);
+	sonde_json_open(&j, NULL, '{');
+	sonde_rows_write_all(r->type->params, args, &j);
+	sonde_json_close(&j);
 	return SONDE_OK;
 }
 
@@ -373,6 +379,7 @@ static int parse(struct controller *c, const json_t *body, struct measurement_re
 	/* Locations are cleared one by one as they are read: the array is large. */
 	memset(r, 0, offsetof(struct measurement_request, locations));
 	sonde_buf_init(&r->options, OPTIONS_MAX);
+	sonde_buf_init(&r->secrets, OPTIONS_MAX);
 	sonde_pool_init(&r->pool, REQUEST_POOL);
 	r->policy = c->options.policy;
 	r->priority = PRIORITY_DEFAULT;
@@ -424,5 +431,8 @@ void request_deinit(struct measurement_request *r)
 {
 	json_decref(r->locations_json);
 	sonde_buf_deinit(&r->options);
+	if (r->secrets.data)
+		sonde_secret_wipe(r->secrets.data, r->secrets.len);
+	sonde_buf_deinit(&r->secrets);
 	sonde_pool_deinit(&r->pool);
 }

@@ -23,6 +23,7 @@ struct measurement_request {
 	bool limit_given, timeout_given, progress;
 	uint8_t ip_version;
 	struct sonde_buf options; /* normalised JSON object */
+	struct sonde_buf secrets; /* the same with its secrets; empty when it has none */
 	struct sonde_pool pool;
 	/* Last: only what is read is cleared. */
 	struct location locations[LOCATIONS_MAX];

@@ -334,8 +334,7 @@ void api_export_results(struct call *call)
 	}
 	rd->format = csv ? RESULTS_CSV : RESULTS_JSONL;
 	rd->header_due = csv;
-	call->c->requests.by_class[2]++;
-	sonde_req_stream(call->req, &(struct sonde_reply){ .status = 200,
+	answer_stream(call->c, call->req, &(struct sonde_reply){ .status = 200,
 		.type = csv ? "text/csv; charset=utf-8; header=present" : "application/x-ndjson",
 		.headers = headers }, &(struct sonde_stream){ more, free, rd });
 }

@@ -11,8 +11,7 @@
 
 static void reply_text(struct call *call, unsigned status, const char *text)
 {
-	call->c->requests.by_class[status / 100]++;
-	sonde_req_reply(call->req, &(struct sonde_reply){ .status = status,
+	answer_reply(call->c, call->req, &(struct sonde_reply){ .status = status,
 		.type = "text/plain; charset=utf-8", .body = text, .len = strlen(text) });
 }
 
@@ -181,8 +180,7 @@ void api_metrics(struct call *call)
 	policy_metrics(c, &b);
 	notify_metrics(c->notify, &b);
 	request_metrics(c, &b);
-	call->c->requests.by_class[2]++;
-	sonde_req_reply(call->req, &(struct sonde_reply){ .status = 200,
+	answer_reply(call->c, call->req, &(struct sonde_reply){ .status = 200,
 		.type = "text/plain; version=0.0.4; charset=utf-8", .body = b.data, .len = b.len });
 	sonde_buf_deinit(&b);
 }

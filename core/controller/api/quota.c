@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Points are taken on the loop before the store is asked, and given back when nothing came of it,
+ * so that two requests cannot both take the last. */
+#include "controller/api/quota.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum { MINUTE_S = 60 };
+
+void quota_begin(struct quota *q, const struct call *call)
+{
+	char from[64];
+
+	memset(q, 0, sizeof(*q));
+	q->c = call->c;
+	q->user = call->who.user;
+	q->unlimited = call->who.role == ROLE_ADMIN;
+	if (q->user) {
+		q->tier = tiers_get(&call->c->accounts.tiers, q->user->facts.tier);
+		q->limit = q->tier->facts.per_hour;
+		snprintf(q->key, sizeof(q->key), "tests:%s", q->user->facts.id);
+	} else {
+		limit_address(call->view->peer, from);
+		q->limit = call->c->options.anonymous_per_hour;
+		snprintf(q->key, sizeof(q->key), "tests:%s", from);
+	}
+}
+
+int quota_allows(struct quota *q, struct measurement_request *r, bool policy_given,
+                 struct sonde_error *e)
+{
+	const struct tier *t = q->unlimited ? NULL : q->tier;
+
+	if (!t)
+		return SONDE_OK;
+	if (!tier_has_type(t, r->type->name))
+		return sonde_fail(e, SONDE_EINVAL, "type", "\"type\" is not among those of the tier %s",
+		                  t->facts.name);
+	if (t->facts.policy && !policy_given && sonde_policy_exists(q->c->policies, t->facts.policy))
+		r->policy = t->facts.policy;
+	return SONDE_OK;
+}
+
+/* What is probed, so that no crowd of users can be pointed at one target. */
+static bool target_key(const struct measurement_request *r, char out[LIMIT_KEY_MAX])
+{
+	if (r->type->target != TYPE_TARGET_HOST)
+		return false;
+	snprintf(out, LIMIT_KEY_MAX, "target:%s", r->target);
+	for (char *p = out; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return true;
+}
+
+static int refuse(struct quota *q, const char *type, struct sonde_error *e, const char *text)
+{
+	q->why = type;
+	return sonde_fail(e, SONDE_EDENIED, "", "%s", text);
+}
+
+static int take_points(struct quota *q, unsigned tests, struct sonde_error *e)
+{
+	struct limits *l = &q->c->accounts.limits;
+	int64_t now = sonde_boottime_ns();
+	struct limit_view v = limits_look(l, q->key, q->limit, now);
+	int64_t points = tests < v.remaining ? tests : v.remaining, over = tests - points;
+
+	if (over && !q->user)
+		return refuse(q, "rate_limit_exceeded", e, "This measurement exceeds the remaining "
+		              "hourly rate limit for your IP address.");
+	if (over > 0 && over > q->user->credits)
+		return refuse(q, q->user->credits > 0 ? "insufficient_credits" : "rate_limit_exceeded", e,
+		              q->user->credits > 0 ? "Not enough credits to run this measurement." :
+		              "This measurement exceeds the remaining hourly rate limit for your account.");
+	if (points && !limits_use(l, q->key, points, q->limit, LIMIT_WINDOW_S, now))
+		return refuse(q, "rate_limit_exceeded", e, "The table of limits is full; try again.");
+	q->points += points;
+	if (over) {
+		q->user->credits -= over;
+		q->credits += over;
+	}
+	q->cost += tests;
+	return SONDE_OK;
+}
+
+int quota_take(struct quota *q, const struct measurement_request *r, unsigned tests,
+               struct sonde_error *e)
+{
+	struct limits *l = &q->c->accounts.limits;
+	int64_t now = sonde_boottime_ns(), most = q->c->options.target_per_minute;
+	char key[LIMIT_KEY_MAX];
+
+	if (q->unlimited)
+		return SONDE_OK;
+	if (q->tier && tests > q->tier->facts.nodes)
+		return refuse(q, "rate_limit_exceeded", e,
+		              "The tier of your account allows fewer nodes in one measurement.");
+	if (q->user && q->user->running >= q->tier->facts.concurrent)
+		return refuse(q, "rate_limit_exceeded", e,
+		              "Too many of your measurements run already; wait for one to finish.");
+	bool counted = most && target_key(r, key);
+	if (counted && !limits_use(l, key, tests, most, MINUTE_S, now))
+		return refuse(q, "rate_limit_exceeded", e,
+		              "This target is measured too often; try again in a minute.");
+	int rc = take_points(q, tests, e);
+	if (rc != SONDE_OK && counted)
+		limits_return(l, key, tests, now);
+	return rc;
+}
+
+void quota_return(struct quota *q)
+{
+	if (q->points)
+		limits_return(&q->c->accounts.limits, q->key, q->points, sonde_boottime_ns());
+	if (q->user)
+		q->user->credits += q->credits;
+	q->points = q->credits = q->cost = 0;
+}
+
+bool quota_entry(const struct quota *q, struct sonde_id *id, struct sonde_buf *b)
+{
+	if (!q->credits)
+		return false;
+	const struct ledger_entry entry = { .user = q->user->facts.id, .kind = LEDGER_SPEND,
+		                            .amount = -q->credits, .note = "measurements" };
+	sonde_id_make(&q->c->ids, id);
+	ledger_write(&entry, b);
+	return true;
+}
+
+static void header(struct quota *q, unsigned *n, const char *name, int64_t value)
+{
+	char *text = q->text[*n];
+	snprintf(text, sizeof(q->text[0]), "%lld", (long long)value);
+	q->headers[(*n)++] = (struct sonde_header){ name, text };
+}
+
+const struct sonde_header *quota_headers(struct quota *q)
+{
+	struct limit_view v = limits_look(&q->c->accounts.limits, q->key, q->limit,
+	                                  sonde_boottime_ns());
+	unsigned n = 0;
+
+	if (!q->unlimited) {
+		header(q, &n, "X-RateLimit-Limit", v.limit);
+		header(q, &n, "X-RateLimit-Consumed", q->points);
+		header(q, &n, "X-RateLimit-Remaining", v.remaining);
+		header(q, &n, "X-RateLimit-Reset", v.reset_s);
+		header(q, &n, "X-Request-Cost", q->cost);
+		if (q->user && q->credits) {
+			header(q, &n, "X-Credits-Consumed", q->credits);
+			header(q, &n, "X-Credits-Remaining", q->user->credits);
+		}
+	}
+	q->headers[n].name = NULL;
+	return q->headers;
+}
+
+void quota_describe(const struct quota *q, struct sonde_json *j)
+{
+	struct limit_view v = limits_look(&q->c->accounts.limits, q->key, q->limit,
+	                                  sonde_boottime_ns());
+
+	sonde_json_str(j, "type", q->user ? "user" : "ip");
+	sonde_json_int(j, "limit", v.limit);
+	sonde_json_int(j, "remaining", v.remaining);
+	sonde_json_int(j, "reset", v.reset_s);
+}
+
+void quota_refuse(struct quota *q, struct sonde_req *req, const struct sonde_error *e)
+{
+	struct sonde_buf b;
+	struct sonde_json j;
+
+	sonde_buf_init(&b, 4096);
+	sonde_json_init(&j, &b);
+	sonde_json_open(&j, NULL, '{');
+	sonde_json_open(&j, "error", '{');
+	sonde_json_str(&j, "type", q->why);
+	sonde_json_str(&j, "message", e->text);
+	sonde_json_close(&j);
+	sonde_json_close(&j);
+	answer_json(q->c, req, 429, &b, quota_headers(q));
+}
