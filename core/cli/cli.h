@@ -36,6 +36,8 @@ struct cli_option {
 	const char *env; /* variable that stands in for the option; NULL = none */
 };
 
+enum { CLI_WHY = 256 };
+
 enum { CLI_OPTIONS = 64, CLI_WORDS = 64 };
 
 /* A parsed command line; texts are borrowed from argv. */
@@ -63,6 +65,9 @@ struct cli {
 	bool live;     /* stderr is a terminal that can redraw a line */
 	bool progress; /* a progress line stands there now */
 	struct sonde_fetcher *fetcher;
+	const char *context; /* by its name; NULL = the current one */
+	bool session;        /* the token is that of the context */
+	char *why; /* of CLI_WHY bytes: the first sentence goes there, not to stderr; NULL = stderr */
 	const atomic_bool *stop; /* ends a request early when it becomes true; NULL = never */
 	const struct cli_interrupt *interrupt;
 };
@@ -92,6 +97,8 @@ int cli_parse(struct cli_args *, int argc, char **argv, const struct cli_option 
 const char *cli_option(const struct cli_args *, const char *name);
 /* Fills everything of struct cli but `interrupt` from global options and the environment; flags win. */
 int cli_set_up(struct cli *, const struct cli_args *);
+/* For a command that goes on for long: a new token where that of a session is about to end. */
+void cli_refresh(struct cli *);
 /* One line on stderr; returns code. */
 int cli_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -114,10 +121,6 @@ json_t *cli_send(struct cli *, const char *method, const char *path, const char 
 /* As cli_get with a buffer of SONDE_FETCH_ETAG bytes, first "", that is sent and updated; NULL
  * with *code EXIT_OK when nothing changed. */
 json_t *cli_get_changed(struct cli *, const char *path, const char *name, char *etag, int *code);
-/* As cli_get, on any thread as long as no other asks, and with the sentence in `why`. */
-enum { CLI_WHY = 256 };
-json_t *cli_try(struct cli *, const char *path, char why[CLI_WHY]);
-
 /* ---- values ---- */
 /* The member at a dotted path, borrowed; NULL when absent. */
 const json_t *cli_at(const json_t *object, const char *path);

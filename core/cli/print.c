@@ -126,7 +126,8 @@ void cli_progress_end(struct cli *cli)
 
 static void print_line(const json_t *v, size_t flags)
 {
-	char *text = json_dumps(v, flags | JSON_ENCODE_ANY);
+	/* 15 digits are what a double surely holds: 0.1 stays 0.1. */
+	char *text = json_dumps(v, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 
 	cli_put(stdout, text ? text : "null", true);
 	putchar('\n');

@@ -55,6 +55,7 @@ enum state { ASKING, DIALING, LIVE, LOST };
 struct answers {
 	json_t *nodes, *problems, *stats; /* NULL = not asked, or no answer */
 	char why[CLI_WHY];
+	bool known; /* the figures come on the websocket */
 };
 
 struct top {
@@ -201,15 +202,21 @@ static bool take(struct top *t)
 	return all;
 }
 
-/* On a thread of the pool; the fetcher is used by one at a time. */
+/* On a thread of the pool; nobody else asks meanwhile. */
 static void ask(uv_work_t *work)
 {
 	struct top *t = work->data;
 	struct answers *a = &t->answers;
+	struct cli *cli = t->cli;
+	int code;
 
-	a->nodes = cli_try(t->cli, "/v1/nodes", a->why);
-	a->problems = a->nodes ? cli_try(t->cli, "/v1/problems", a->why) : NULL;
-	a->stats = a->problems && t->state != LIVE ? cli_try(t->cli, "/v1/stats", a->why) : NULL;
+	*a->why = '\0';
+	cli->why = a->why;
+	cli_refresh(cli);
+	a->nodes = cli_get(cli, "/v1/nodes", NULL, &code);
+	a->problems = a->nodes ? cli_get(cli, "/v1/problems", NULL, &code) : NULL;
+	a->stats = a->problems && !a->known ? cli_get(cli, "/v1/stats", NULL, &code) : NULL;
+	cli->why = NULL;
 }
 
 static void on_answers(uv_work_t *work, int status)
@@ -235,6 +242,7 @@ static void start_asking(struct top *t)
 	if (t->asking)
 		return;
 	t->asking = true;
+	t->answers.known = t->state == LIVE;
 	t->work.data = t;
 	uv_queue_work(&t->loop, &t->work, ask, on_answers);
 }

@@ -174,6 +174,6 @@ subtest 'a wrong token' => sub {
   $s->start_controller('--log-level', 'warn');
   my $t = do { local $s->{token} = 'wrong'; top(24, 80) };
   is($t->end(15), 4, 'is told by the exit code');
-  like($t->text, qr/Unauthorized/, 'and a sentence');
+  like($t->text, qr/^sonde: Unauthorized\. The token, .* is not good\./, 'and a sentence');
 };
 done_testing;
