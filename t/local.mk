@@ -14,6 +14,7 @@ EXTRA_DIST += t/lib/Sonde.pm t/lib/Live.pm
 EXTRA_DIST += t/lib/Terminal.pm
 SCRIPT_TESTS += t/e2e/schedule.t
 SCRIPT_TESTS += t/e2e/accounts.t t/e2e/roles.t
+SCRIPT_TESTS += t/e2e/identity.t
 EXTRA_DIST += t/lib/Sonde.pm
 
 # Two versions of one plugin, neither installed, for the test of hot reload.
