@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controller/api/api.h"
+#include "controller/change.h"
 #include "controller/life.h"
 #include "controller/link.h"
 
@@ -445,6 +446,7 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	c->nodes.deregistered_ms = c->options.deregistered_ns / SONDE_NS_PER_MS;
 	c->nodes.latitude = c->options.latitude;
 	c->nodes.longitude = c->options.longitude;
+	c->nodes.seal = c->accounts.keys.seal;
 	c->nodes.newest = c->options.node_version_newest;
 	placement_init(&c->placement, &c->nodes, c->policies);
 	c->placement.trace_nodes = (unsigned)c->options.explain_nodes;
@@ -458,6 +460,8 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	live_init(&c->live, c);
 	rollups_init(&c->rollups, c);
 	rc = load_state(c, e);
+	if (rc == SONDE_OK)
+		nodes_seal(c);
 	if (rc == SONDE_OK && !tokens_have_admin(&c->tokens))
 		rc = make_admin_token(c);
 	if (rc == SONDE_OK)

@@ -58,7 +58,7 @@ void answer_reply(struct controller *, struct sonde_req *, const struct sonde_re
 void answer_stream(struct controller *, struct sonde_req *, const struct sonde_reply *,
                    const struct sonde_stream *);
 
-/* The body as an object, or NULL after a 400 was sent. */
+/* The body as an object or array, or NULL after a 400 or 415 was sent. */
 json_t *call_body(struct call *);
 /* Whether the caller sees what all users do, or this record, as its owner. */
 bool call_sees_all(const struct call *);

@@ -241,6 +241,15 @@ static json_t *request_of(const struct record *r, const char *same)
 	return body;
 }
 
+/* 0 when the caller may measure it again; else the status of the refusal. What nobody owns, an anonymous
+ * caller's, may be repeated by anonymous callers. */
+static unsigned rerun_refusal(const struct call *call, const struct record *r)
+{
+	if (call->who.role < ROLE_OPERATOR && !call_owns(call, r) && (call->who.user || r->owner.len))
+		return 403;
+	return r->sealed.len ? 409 : 0;
+}
+
 /* ?nodes=same: at the very nodes of the first time. */
 void api_rerun_measurement(struct call *call)
 {
@@ -250,7 +259,7 @@ void api_rerun_measurement(struct call *call)
 	struct sonde_id id;
 	char nodes[16] = "";
 	json_t *body = NULL;
-	bool secret = false;
+	unsigned refused = 404;
 
 	call_query(call, "nodes", nodes, sizeof(nodes));
 	if (!sonde_id_parse(call->param, strlen(call->param), &id) ||
@@ -260,16 +269,19 @@ void api_rerun_measurement(struct call *call)
 	}
 	if (sonde_read_get(read, SONDE_TABLE_MEASUREMENTS,
 	                   (struct sonde_slice){ id.b, sizeof(id.b) }, &value) == SONDE_OK &&
-	    record_read(&record, value.data, value.len) == SONDE_OK) {
-		secret = record.sealed.len > 0;
-		body = secret ? NULL : request_of(&record, !strcmp(nodes, "same") ? call->param : NULL);
-	}
+	    record_read(&record, value.data, value.len) == SONDE_OK)
+		refused = rerun_refusal(call, &record);
+	if (!refused)
+		body = request_of(&record, !strcmp(nodes, "same") ? call->param : NULL);
 	sonde_read_end(read);
-	if (secret)
+	if (body)
+		measurements_submit(call, body);
+	else if (refused == 403)
+		answer_error(call->c, call->req, 403, "forbidden",
+		             "Only its owner or an operator may measure it again.", NULL, NULL);
+	else if (refused == 409)
 		answer_error(call->c, call->req, 409, "conflict", "It was made with secrets, which are "
 		             "not given out again; make a new measurement with them.", NULL, NULL);
-	else if (body)
-		measurements_submit(call, body);
 	else
 		answer_not_found(call, "measurement");
 }
