@@ -45,3 +45,4 @@ C_TESTS += t/controller/node_store_test
 t_controller_node_store_test_SOURCES = t/controller/node_store_test.c
 t_controller_node_store_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
 t_controller_node_store_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
+SCRIPT_TESTS += t/e2e/tier_schedule.t

@@ -99,7 +99,7 @@ static void a_large_mesh_is_made_in_slices(void)
 	json_t *spec = sonde_json_load(text, strlen(text), &e);
 	EXPECT(spec);
 	int64_t start = own_ns();
-	struct schedule *s = schedules_put(&c.schedules, &id, 1, 1, spec, NULL, false);
+	struct schedule *s = schedules_put(&c.schedules, &id, 1, 1, "", spec, NULL, false);
 	int64_t first = own_ns() - start;
 	EXPECT(s && s->usable);
 	int64_t longest = make(&slices);
@@ -151,7 +151,7 @@ static void a_policy_makes_a_large_mesh(void)
 	EXPECT_INT(sonde_policy_load_dir(c.policies, policies, &e), SONDE_OK);
 	json_t *spec = sonde_json_load(text, strlen(text), &e);
 	int64_t start = own_ns();
-	struct schedule *s = schedules_put(&c.schedules, &id, 1, 1, spec, NULL, false);
+	struct schedule *s = schedules_put(&c.schedules, &id, 1, 1, "", spec, NULL, false);
 	int64_t first = own_ns() - start;
 	EXPECT(s && s->usable);
 	int64_t longest = make(&slices);
