@@ -283,7 +283,7 @@ static void on_tick(uv_timer_t *timer)
 	if (now - c->retained_ns > RETAIN_EVERY_S * SONDE_NS_PER_S) {
 		c->retained_ns = now;
 		sonde_store_retain(c->store, (unsigned)c->options.retain_days);
-		measurements_forget(c, forget_before(c));
+		measurements_forget(c, forget_before(c), sonde_wall_ms());
 		decisions_retain(&c->decisions,
 		                 sonde_wall_ms() - c->options.retain_days * INT64_C(86400000));
 	}
