@@ -20,9 +20,9 @@
 -- A verdict is shown what happens, in order, and what it calls for is compared:
 --   seen = { { node = "a", ok = false, loss = 40 }, ... }, actions = { "raise KEY: text", "clear KEY" }
 -- each of `seen` is a result with the fields of `result`; what it leaves out is taken from
--- `when.result`, then (`target` and `schedule` are those of the request) series = "s", region = "", ok = measured = true, at = 1000, 2000, ... It is a
--- change of a node where it has `change = "offline"`. `last` instead of `actions` compares only what
--- the last one called for.
+-- `when.result`, then (`target` and `schedule` are those of the request) series = "s", region = "",
+-- ok = measured = true, uplink_down = false, at = 1000, 2000, ... It is a change of a node where it has
+-- `change = "offline"`. `last` instead of `actions` compares only what the last one called for.
 --
 -- C gives: bench.new(nodes), bench.ok(passed, name, why), and for each entry a function of the
 -- request: pick, narrow, assign and retry answer names, reason, fallback; route regions; admit a
@@ -157,7 +157,8 @@ local function check_picks(picks)
 end
 
 local function shown(case, i, at)
-  local out = { series = "s", region = "", ok = true, measured = true, status = "finished", at = at }
+  local out = { series = "s", region = "", ok = true, measured = true, uplink_down = false,
+                status = "finished", at = at }
   for k, v in pairs(case.when and case.when.result or {}) do out[k] = v end
   for k, v in pairs(case.seen[i]) do out[k] = v end
   if out.change then

@@ -28,6 +28,9 @@
 ---@field latitude numbers degrees, north is positive
 ---@field longitude numbers degrees, east is positive
 ---@field asn numbers number of its autonomous system, 0 = unknown
+---@field spool numbers results that wait on it for the controller
+---@field uplink numbers 1 = its uplink check passes, 0 = it fails
+---@field draining numbers 1 = it takes no new tasks
 ---@field region texts such as "europe"
 ---@field continent texts AF, AN, AS, EU, NA, OC or SA
 ---@field country texts two letters
@@ -60,6 +63,7 @@
 ---@field at number when it was measured, ms since 1970
 ---@field ok boolean the target answered as it should
 ---@field measured boolean false where the node could not measure: it says nothing of the target
+---@field uplink_down boolean the node's own uplink check fails: its failures say nothing of the target
 ---@field status string "finished" or "failed"
 ---@field failure string? why it failed: "timeout", "refused", ...
 ---@field address string? of the target

@@ -194,6 +194,8 @@ PATH_SOURCES = $(ICMP_SOURCES) \
 	plugins/path/begin.c plugins/path/engine.c plugins/path/facts.c plugins/path/match.c \
 	plugins/path/path.h plugins/path/socket.c plugins/path/wire.c plugins/path/wire.h
 
+PATH_SOURCES += plugins/path/args.c plugins/path/args.h plugins/path/names.c
+
 plugin_LTLIBRARIES += plugins/traceroute/traceroute.la plugins/mtr/mtr.la
 plugins_traceroute_traceroute_la_SOURCES = $(PATH_SOURCES) plugins/traceroute/traceroute.c
 plugins_traceroute_traceroute_la_CPPFLAGS = $(ICMP_CPPFLAGS)
@@ -236,7 +238,8 @@ plugins_dns_dns_la_SOURCES = $(DNS_PARSERS) \
 	plugins/dns/ask.c plugins/dns/dns.c plugins/dns/dns.h plugins/dns/edns.c \
 	plugins/dns/own.c plugins/dns/params.c \
 	plugins/dns/report.c plugins/dns/rows.c plugins/dns/stream.c \
-	plugins/dns/tls.c plugins/dns/tls.h plugins/dns/trace.c
+	plugins/dns/tls.c plugins/dns/tls.h plugins/dns/trace.c \
+	plugins/cert/trust.c plugins/cert/trust.h
 plugins_dns_dns_la_CPPFLAGS = $(DNS_CPPFLAGS)
 plugins_dns_dns_la_CFLAGS = $(PLUGIN_CFLAGS)
 plugins_dns_dns_la_LDFLAGS = $(PLUGIN_LDFLAGS)

@@ -2,7 +2,7 @@
 -- Down, when enough regions say so. Each node's latest result of a schedule is its vote; a region is
 -- down when more than half of its nodes see the target fail; the event is raised when at least
 -- `regions` of them are (or all, where there are fewer), and cleared when none is. A node on which
--- all targets of late fail has a broken uplink and no vote, and a vote older than `max_age` does not
+-- all targets of late fail, or whose own uplink check fails, has a broken uplink and no vote, and a vote older than `max_age` does not
 -- count: give it more than the interval of the schedule. Use it for "is it down?", with schedules
 -- that run on nodes of several regions. With one target only, a broken uplink cannot be told from a
 -- target that is down: `targets` says how many are needed.
@@ -36,9 +36,9 @@ return {
   },
 
   on_result = function(req, result)
-    if not result.measured then return end
+    if not result.measured and not result.uplink_down then return end
     local bad = not result.ok
-    if uplink_failed(req, result) then bad = nil end
+    if uplink_failed(req, result) or (bad and result.uplink_down) then bad = nil end
     local t = lb.tally("down " .. req.schedule, result.node, result.region, bad, req.params.max_age)
     if t.members == 0 then return end
     judge(req, "down " .. req.schedule, result.series, t)

@@ -157,6 +157,7 @@ static struct fakehost *new_host(struct check *c, uint64_t seed)
 	fakehost_only_loopback(h, true);
 	fakehost_resolve_add(h, "known.example", "127.0.0.1");
 	fakehost_resolve_add(h, "known.example", "::1");
+	fakehost_reverse_add(h, "127.0.0.1", "known.example");
 	fakehost_resolve_delay(h, 20 * SONDE_NS_PER_MS);
 	return h;
 }

@@ -113,6 +113,7 @@ static const struct cli_column node_columns[] = {
 	{ "ACTIVE", "active", "live.active" },
 	{ "PROBES", "probes", "live.probesRun" },
 	{ "SPOOL", "spool", "live.spoolCount" },
+	{ "NOTE", "note", "note" },
 	{ "ID", "id", "id" },
 };
 

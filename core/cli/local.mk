@@ -34,6 +34,6 @@ sonde_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
 sonde_LDADD = core/cli/libcli.a core/fetch/libfetch.a core/config/libconfig.a core/base/libbase.a \
 	$(CURL_LIBS) $(YAML_LIBS) $(JANSSON_LIBS)
 
-SCRIPT_TESTS += t/cli/login.t
+SCRIPT_TESTS += t/cli/cli.t t/cli/login.t t/cli/schedule.t
 core_cli_libcli_a_SOURCES += core/cli/life.c
 SCRIPT_TESTS += t/cli/cli.t t/cli/schedule.t

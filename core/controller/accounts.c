@@ -151,7 +151,22 @@ void accounts_deinit(struct controller *c)
 	sonde_secret_wipe(&a->keys, sizeof(a->keys));
 }
 
+struct node_reach accounts_reach(const struct controller *c, const struct user *user, bool all,
+                                 bool trusted)
+{
+	const struct tier *t = user ? tiers_get(&c->accounts.tiers, user->facts.tier) : NULL;
+
+	return (struct node_reach){ .all = all, .trusted = trusted, .tier = t ? t->facts.name : "",
+		                    .priority = t ? t->facts.priority : INT64_MAX };
+}
+
 /* ---- who ---- */
+
+static void session_who(struct session *s, struct who *w)
+{
+	*w = (struct who){ .role = role_of_index(s->user->facts.role), .user = s->user,
+		           .session = s, .name = s->user->facts.name, .scopes = SCOPE_ALL };
+}
 
 static bool by_session(struct controller *c, const char *text, size_t len, struct who *w)
 {
@@ -165,8 +180,7 @@ static bool by_session(struct controller *c, const char *text, size_t len, struc
 	if (!s || !session_is_good(s, now_ms) || strcmp(s->user->facts.id, claims.user) ||
 	    claims.version != s->user->facts.version)
 		return false;
-	*w = (struct who){ .role = role_of_index(s->user->facts.role), .user = s->user,
-		           .session = s, .name = s->user->facts.name, .scopes = SCOPE_ALL };
+	session_who(s, w);
 	return true;
 }
 
@@ -182,19 +196,59 @@ static bool by_token(struct controller *c, const struct token_facts *f, struct w
 	return true;
 }
 
-bool accounts_who(struct controller *c, const char *text, size_t len, struct who *w)
+static bool by_hash(struct controller *c, const uint8_t hash[SONDE_HASH_BYTES], struct who *w)
 {
-	uint8_t hash[SONDE_HASH_BYTES];
-
-	memset(w, 0, sizeof(*w));
-	if (len > 3 && !memcmp(text, "eyJ", 3))
-		return by_session(c, text, len, w);
-	sonde_secret_hash(text, len, hash);
 	const struct token *token = tokens_by_hash(&c->tokens, hash);
+
 	if (!token || token_refusal(&token->facts, sonde_wall_ms()))
 		return false;
 	if (token->facts.kind == TOKEN_API)
 		return by_token(c, &token->facts, w);
 	*w = (struct who){ .role = ROLE_ADMIN, .name = "admin token", .scopes = SCOPE_ALL };
 	return token->facts.kind == TOKEN_ADMIN;
+}
+
+static bool is_access_token(const char *text, size_t len)
+{
+	return len > 3 && !memcmp(text, "eyJ", 3);
+}
+
+bool accounts_who(struct controller *c, const char *text, size_t len, struct who *w)
+{
+	uint8_t hash[SONDE_HASH_BYTES];
+
+	memset(w, 0, sizeof(*w));
+	if (is_access_token(text, len))
+		return by_session(c, text, len, w);
+	sonde_secret_hash(text, len, hash);
+	return by_hash(c, hash, w);
+}
+
+bool accounts_keep(struct controller *c, const char *text, size_t len, struct credential *cr,
+                   struct who *w)
+{
+	memset(cr, 0, sizeof(*cr));
+	if (!accounts_who(c, text, len, w))
+		return false;
+	cr->given = true;
+	cr->by_session = w->session != NULL;
+	if (w->session) {
+		cr->session = w->session->id;
+		cr->version = w->user->facts.version;
+	} else {
+		sonde_secret_hash(text, len, cr->hash);
+	}
+	return true;
+}
+
+bool accounts_again(struct controller *c, const struct credential *cr, struct who *w)
+{
+	memset(w, 0, sizeof(*w));
+	if (!cr->by_session)
+		return by_hash(c, cr->hash, w);
+	struct session *s = sessions_get(&c->accounts.sessions, &cr->session);
+	if (!s || !session_is_good(s, sonde_wall_ms()) || s->user->facts.version != cr->version)
+		return false;
+	session_who(s, w);
+	return true;
 }

@@ -42,5 +42,21 @@ int accounts_load(struct controller *, struct sonde_error *);
 void accounts_tick(struct controller *, int64_t now_ns);
 void accounts_stop(struct controller *);
 void accounts_deinit(struct controller *);
+/* The nodes that a measurement of this user (NULL = anonymous) may have. */
+struct node_reach;
+struct node_reach accounts_reach(const struct controller *, const struct user *, bool all,
+                                 bool trusted);
 /* A bearer credential of any kind; false when it is good for nothing (now). */
 bool accounts_who(struct controller *, const char *text, size_t len, struct who *);
+
+/* What a connection keeps of its credential, to ask later whether it still holds. That of a session
+ * holds as long as the session, not only as long as the access token. */
+struct credential {
+	bool given, by_session;
+	struct sonde_id session;
+	int64_t version; /* of the user's record */
+	uint8_t hash[SONDE_HASH_BYTES];
+};
+bool accounts_keep(struct controller *, const char *text, size_t len, struct credential *,
+                   struct who *);
+bool accounts_again(struct controller *, const struct credential *, struct who *);

@@ -229,7 +229,8 @@ static struct node *same_again(struct controller *c, const struct task *t)
 	return t->node && node_is_ready(&c->nodes, t->node) ? t->node : NULL;
 }
 
-static struct node *replacement(struct controller *c, const struct task *t, unsigned failure)
+static struct node *replacement(struct controller *c, const struct task *t, unsigned failure,
+                                struct node **far, unsigned far_count)
 {
 	const struct record *r = &t->measurement->record;
 	static struct placement_answer a;
@@ -243,7 +244,8 @@ static struct node *replacement(struct controller *c, const struct task *t, unsi
 	struct placement_request pr = { .type = types_find(&c->types, type, strlen(type)),
 		                        .target = target, .policy = policy,
 		                        .params = *params ? params : NULL,
-		                        .seed = r->seed + t->attempt, .limit = 1 };
+		                        .seed = r->seed + t->attempt, .limit = 1,
+		                        .leave_out = far, .leave_out_count = far_count };
 	/* Only where the user asked for no place: another region is not a replacement. */
 	if (!pr.type || r->locations.len)
 		return same_again(c, t);
@@ -253,11 +255,27 @@ static struct node *replacement(struct controller *c, const struct task *t, unsi
 	return rc == SONDE_OK ? a.nodes[0] : same_again(c, t);
 }
 
+/* As at the first placement. */
+static struct node_reach reach_of(struct controller *c, const struct measurement *m)
+{
+	const struct user *user = measurement_owner(c, m);
+	bool all = user ? role_of_index(user->facts.role) == ROLE_ADMIN : !m->record.owner.len;
+
+	return accounts_reach(c, user, all, m->record.sealed.len > 0);
+}
+
 static struct node *replace(void *arg, const struct task *t, unsigned failure)
 {
-	struct node *node = replacement(arg, t, failure);
+	struct controller *c = arg;
+	struct node_reach reach = reach_of(c, t->measurement);
+	struct node **far;
+	unsigned n;
 
-	return node && t->measurement->record.sealed.len && !node->facts.trusted ? NULL : node;
+	if (nodes_out_of_reach(&c->nodes, &reach, &far, &n) != SONDE_OK)
+		return NULL;
+	struct node *node = replacement(c, t, failure, far, n);
+	free(far);
+	return node && reach.trusted && !node->facts.trusted ? NULL : node;
 }
 
 /* A day later than results, whose segments go by the day they came on. */
@@ -276,6 +294,7 @@ static void on_tick(uv_timer_t *timer)
 	life_tick(c, now);
 	tasks_tick(&c->tasks, now);
 	accounts_tick(c, now);
+	live_check(&c->live);
 	decisions_flush(&c->decisions);
 	policies_tick(&c->changes);
 	schedules_tick(&c->schedules, now);

@@ -174,11 +174,24 @@ bool life_message(struct controller *c, struct node *node, const struct sonde_ms
 	}
 }
 
-void life_beat(struct node *node, const struct sonde_msg_beat *b, double rtt_ms)
+/* Placement goes by it. */
+static void set_uplink(struct nodes *nodes, struct node *node, enum sonde_uplink now)
+{
+	if (now == node->uplink)
+		return;
+	if (now == SONDE_UPLINK_DOWN || node->uplink == SONDE_UPLINK_DOWN)
+		sonde_log(SONDE_LOG_INFO, "nodes", "the uplink of %s %s", node->facts.name,
+		          now == SONDE_UPLINK_DOWN ? "does not work: it is given nothing" : "works");
+	node->uplink = now;
+	nodes->generation++;
+}
+
+void life_beat(struct nodes *nodes, struct node *node, const struct sonde_msg_beat *b, double rtt_ms)
 {
 	if (b->capacity)
 		node->capacity = b->capacity > 10000 ? 10000 : b->capacity;
-	node->uplink = b->uplink < SONDE_UPLINKS ? (enum sonde_uplink)b->uplink : SONDE_UPLINK_UNKNOWN;
+	set_uplink(nodes, node, b->uplink < SONDE_UPLINKS ? (enum sonde_uplink)b->uplink :
+	                                                    SONDE_UPLINK_UNKNOWN);
 	if (rtt_ms < 0)
 		return;
 	if (rtt_ms < 1)

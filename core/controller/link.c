@@ -231,7 +231,7 @@ static void on_beat(struct link *l, const struct sonde_msg_beat *b)
 		node->rtt_ms = node->rtt_ms ? node->rtt_ms * 0.75 + rtt * 0.25 : rtt;
 		node->offset_ms = (double)(b->wall_ms - now) + rtt / 2;
 	}
-	life_beat(node, b, rtt);
+	life_beat(&l->c->nodes, node, b, rtt);
 	node_refresh(&l->c->nodes, node);
 	node_announce(&l->c->nodes, node);
 	link_ack(l->c, node, 0, NULL); /* epoch 0 acks nothing: it carries the time, and shows life */

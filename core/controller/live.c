@@ -8,13 +8,11 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/secret.h"
 #include "controller/api/api.h"
 #include "controller/api/results.h"
 
 enum {
 	SOON_MS = 10,        /* what happens within is told together */
-	RECHECK_MS = 2000,   /* of tokens */
 	LATER_MS = 100,      /* somebody is behind, or wants figures */
 	QUEUE_HIGH = 256 << 10,
 	LAG_MAX = 10000,     /* results a reader may be behind */
@@ -30,13 +28,13 @@ enum topic_kind { LIVE_NONE, LIVE_RESULTS, LIVE_NODES, LIVE_EVENTS, LIVE_STATS, 
 static const struct {
 	const char *name;
 	enum topic_kind kind;
-	bool open; /* to everybody */
+	enum role least;
 } topics[] = {
-	{ "results", LIVE_RESULTS, false },
-	{ "nodes", LIVE_NODES, false },
-	{ "events", LIVE_EVENTS, false },
-	{ "stats", LIVE_STATS, false },
-	{ "measurement", LIVE_MEASUREMENT, true },
+	{ "results", LIVE_RESULTS, ROLE_WATCH },
+	{ "nodes", LIVE_NODES, ROLE_VIEWER },
+	{ "events", LIVE_EVENTS, ROLE_WATCH },
+	{ "stats", LIVE_STATS, ROLE_VIEWER },
+	{ "measurement", LIVE_MEASUREMENT, ROLE_PUBLIC },
 };
 
 struct subscription {
@@ -53,8 +51,10 @@ struct live_conn {
 	struct live_conn *prev, *next;
 	struct live *live;
 	struct sonde_conn *conn;
-	char *token;  /* what it gave last, looked at again now and then; NULL = nothing */
-	bool watches; /* may see what all users do */
+	struct credential credential;
+	enum role role; /* as the credential was at the last look */
+	bool reads;     /* its scopes let it */
+	bool ended;     /* the credential does not hold any more */
 	unsigned count;
 	struct subscription *subs[LIVE_SUBSCRIPTIONS];
 };
@@ -253,19 +253,19 @@ static void arm(struct live *l, uint64_t ms)
 
 /* ---- what happens ---- */
 
-static void put_node(const struct live *l, const void *what, struct sonde_json *j)
+static void put_node(const struct live_conn *lc, const void *what, struct sonde_json *j)
 {
 	sonde_json_open(j, "node", '{');
-	node_describe(&l->c->nodes, what, j, true);
+	node_describe(&lc->live->c->nodes, what, j, role_may(lc->role, ROLE_WATCH));
 	sonde_json_close(j);
 }
 
-static void put_event(const struct live *l, const void *what, struct sonde_json *j)
+static void put_event(const struct live_conn *lc, const void *what, struct sonde_json *j)
 {
 	const struct event *e = what;
 	char text[SONDE_ID_TEXT], when[SONDE_TIME_TEXT];
 
-	(void)l;
+	(void)lc;
 	sonde_json_open(j, "event", '{');
 	sonde_id_format(&e->id, text);
 	sonde_json_str(j, "id", text);
@@ -287,7 +287,7 @@ static void put_event(const struct live *l, const void *what, struct sonde_json 
 
 /* One message to each subscription of the kind that has room, a missed one to the others. */
 static void tell(struct live *l, enum topic_kind kind, const void *what,
-                 void (*put)(const struct live *, const void *, struct sonde_json *))
+                 void (*put)(const struct live_conn *, const void *, struct sonde_json *))
 {
 	struct sonde_buf b;
 	struct sonde_json j;
@@ -303,7 +303,7 @@ static void tell(struct live *l, enum topic_kind kind, const void *what,
 				continue;
 			}
 			begin(&b, &j, s->id);
-			put(l, what, &j);
+			put(lc, what, &j);
 			send_off(lc, &b, &j);
 		}
 	}
@@ -454,8 +454,8 @@ static void subscribe(struct live_conn *lc, const json_t *m, const char *id)
 		i++;
 	if (i == sizeof(topics) / sizeof(topics[0]))
 		wrong = "The topics are results, nodes, events, stats and measurement.";
-	else if (!topics[i].open && !lc->watches)
-		wrong = lc->token ? "The account may not see this." : "Send a token first.";
+	else if (topics[i].least && (!role_may(lc->role, topics[i].least) || !lc->reads))
+		wrong = lc->credential.given ? "The account or token may not hear this." : "Send a token first.";
 	else if (find(lc, id, &at))
 		wrong = "There is a subscription of that id.";
 	else if (lc->count == LIVE_SUBSCRIPTIONS)
@@ -476,50 +476,34 @@ static void subscribe(struct live_conn *lc, const json_t *m, const char *id)
 	say(lc, id, "error", wrong);
 }
 
-static void forget_token(struct live_conn *lc)
-{
-	if (lc->token)
-		sonde_secret_wipe(lc->token, strlen(lc->token));
-	free(lc->token);
-	lc->token = NULL;
-}
-
-/* Whether the token is still good, and what it may. */
-static bool look_at_token(struct live_conn *lc)
-{
-	struct who who;
-
-	if (!lc->token || !accounts_who(lc->live->c, lc->token, strlen(lc->token), &who))
-		return false;
-	lc->watches = role_may(who.role, ROLE_WATCH) && who.scopes & SCOPE_READ;
-	return true;
-}
-
-/* Also later again, with a newer token. */
 static void authenticate(struct live_conn *lc, const json_t *m)
 {
-	const char *token = json_string_value(json_object_get(m, "token"));
+	const json_t *token = json_object_get(m, "token");
+	struct who w;
 
-	forget_token(lc);
-	lc->token = token ? strdup(token) : NULL;
-	if (look_at_token(lc))
-		say(lc, NULL, "ok", "auth");
-	else
+	if (!json_is_string(token) ||
+	    !accounts_keep(lc->live->c, json_string_value(token), json_string_length(token),
+	                   &lc->credential, &w)) {
 		sonde_conn_close(lc->conn, CODE_AUTH, "The token is not valid.");
+		return;
+	}
+	lc->role = w.role;
+	lc->reads = w.scopes & SCOPE_READ;
+	say(lc, NULL, "ok", "auth");
 }
 
-/* A session that ended, a password or role that changed, a token that ran out: what was allowed
- * by it ends too. */
-static void on_recheck(uv_timer_t *timer)
+void live_check(struct live *l)
 {
-	struct live *l = timer->data;
+	struct who w;
 
-	for (struct live_conn *lc = l->first, *next; lc; lc = next) {
-		bool watched = lc->watches;
-		next = lc->next;
-		if (lc->token && (!look_at_token(lc) || (watched && !lc->watches)))
-			sonde_conn_close(lc->conn, CODE_AUTH, "The token is not valid any more.");
-	}
+	for (struct live_conn *lc = l->first; lc; lc = lc->next)
+		if (lc->credential.given && !lc->ended &&
+		    (!accounts_again(l->c, &lc->credential, &w) || w.role != lc->role)) {
+			lc->ended = true;
+			while (lc->count)
+				drop(lc, 0);
+			sonde_conn_close(lc->conn, CODE_AUTH, "The session or token has ended, or its rights changed.");
+		}
 }
 
 static void on_object(struct live_conn *lc, const json_t *m)
@@ -609,7 +593,6 @@ static void on_close(struct sonde_conn *conn, void *arg, unsigned code, const ch
 	lc->live->connections--;
 	while (lc->count)
 		drop(lc, 0);
-	forget_token(lc);
 	free(lc);
 }
 
@@ -624,9 +607,7 @@ int live_init(struct live *l, struct controller *c)
 {
 	*l = (struct live){ .c = c };
 	uv_timer_init(&c->loop, &l->timer);
-	uv_timer_init(&c->loop, &l->recheck);
-	l->timer.data = l->recheck.data = l;
-	uv_timer_start(&l->recheck, on_recheck, RECHECK_MS, RECHECK_MS);
+	l->timer.data = l;
 	int rc = bus_subscribe(&c->bus, TOPIC_NODE, on_node, l);
 	if (rc == SONDE_OK)
 		rc = bus_subscribe(&c->bus, TOPIC_EVENT, on_event, l);
@@ -639,5 +620,4 @@ void live_stop(struct live *l)
 {
 	l->closed = true;
 	uv_close((uv_handle_t *)&l->timer, NULL);
-	uv_close((uv_handle_t *)&l->recheck, NULL);
 }

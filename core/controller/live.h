@@ -8,14 +8,12 @@
  *
  * Topics: results (filter: type, target, node, region, measurement, status, failure; cursor: an
  * ingest number, for a backlog), nodes, events, stats (every: seconds), measurement (measurement: its
- * id; no token needed; ends by itself). Results are read from the store when the connection has
+ * id; no token needed; ends by itself). Roles: nodes and stats viewer, results and events operator;
+ * a credential that ends, or whose role changes, closes its connection with 4401 within a second. Results are read from the store when the connection has
  * room, so that a slow reader costs one cursor: one that was up to date and falls LAG_MAX behind
  * is moved to the end and told {"id":"a","missed":N,"from":...,"next":...}: all of it can be had
  * from /v1/results. Of nodes and events only the number that was missed is told. What is wrong is
- * answered {"id":"a","error":"..."}.
- *
- * All but measurement are for those who may see what all users do. A connection whose token is no
- * longer good is closed with 4401 within seconds; one that sends a newer token in time goes on. */
+ * answered {"id":"a","error":"..."}. */
 #pragma once
 #include <uv.h>
 
@@ -29,7 +27,7 @@ enum { LIVE_CONNECTIONS = 1000, LIVE_SUBSCRIPTIONS = 32 };
 struct live {
 	struct controller *c;
 	struct live_conn *first;
-	uv_timer_t timer, recheck;
+	uv_timer_t timer;
 	unsigned connections;
 	uint64_t missed; /* results, nodes and events not told to slow readers */
 	bool armed, closed;
@@ -38,5 +36,7 @@ struct live {
 extern const struct sonde_conn_events live_events;
 
 int live_init(struct live *, struct controller *);
-/* The timers close; connections are closed by the net. */
+/* Close those whose credential does not hold any more; called every half second. */
+void live_check(struct live *);
+/* The timer closes; connections are closed by the net. */
 void live_stop(struct live *);

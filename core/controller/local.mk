@@ -1,27 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LIBRARIES += core/controller/libcontroller.a
 core_controller_libcontroller_a_SOURCES = \
-	core/controller/accounts.c core/controller/accounts.h \
-	core/controller/api/account.c \
-	core/controller/api/account.h \
 	core/controller/api/api.h \
-	core/controller/api/audit.c \
-	core/controller/api/auth.c \
-	core/controller/api/credits.c \
-	core/controller/api/pats.c \
-	core/controller/api/quota.c core/controller/api/quota.h \
-	core/controller/api/tiers.c \
-	core/controller/api/users.c \
-	core/controller/audit.c core/controller/audit.h \
-	core/controller/jwt.c core/controller/jwt.h \
-	core/controller/keys.c core/controller/keys.h \
-	core/controller/ledger.c core/controller/ledger.h \
-	core/controller/limits.c core/controller/limits.h \
-	core/controller/passwords.c core/controller/passwords.h \
-	core/controller/puts.c core/controller/puts.h \
-	core/controller/sessions.c core/controller/sessions.h \
-	core/controller/tiers.c core/controller/tiers.h \
-	core/controller/users.c core/controller/users.h \
 	core/controller/api/enrol.c \
 	core/controller/api/life.c \
 	core/controller/api/explain.c \
@@ -83,6 +63,28 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/tokens.c core/controller/tokens.h \
 	core/controller/types.c core/controller/types.h \
 	core/controller/verdicts.c core/controller/verdicts.h
+# Accounts
+core_controller_libcontroller_a_SOURCES += \
+	core/controller/accounts.c core/controller/accounts.h \
+	core/controller/api/account.c \
+	core/controller/api/account.h \
+	core/controller/api/audit.c \
+	core/controller/api/auth.c \
+	core/controller/api/credits.c \
+	core/controller/api/pats.c \
+	core/controller/api/quota.c core/controller/api/quota.h \
+	core/controller/api/tiers.c \
+	core/controller/api/users.c \
+	core/controller/audit.c core/controller/audit.h \
+	core/controller/jwt.c core/controller/jwt.h \
+	core/controller/keys.c core/controller/keys.h \
+	core/controller/ledger.c core/controller/ledger.h \
+	core/controller/limits.c core/controller/limits.h \
+	core/controller/passwords.c core/controller/passwords.h \
+	core/controller/puts.c core/controller/puts.h \
+	core/controller/sessions.c core/controller/sessions.h \
+	core/controller/tiers.c core/controller/tiers.h \
+	core/controller/users.c core/controller/users.h
 core_controller_libcontroller_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS) \
 	$(JWT_CFLAGS)
 
@@ -97,11 +99,6 @@ sonde_controller_SOURCES = core/controller/main.c
 sonde_controller_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
 sonde_controller_LDADD = $(CONTROLLER_LIBS)
 
-C_TESTS += t/controller/accounts_test
-t_controller_accounts_test_SOURCES = t/controller/accounts_test.c
-t_controller_accounts_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS) \
-	$(JWT_CFLAGS)
-t_controller_accounts_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
 C_TESTS += t/controller/facts_test
 t_controller_facts_test_SOURCES = t/controller/facts_test.c
 t_controller_facts_test_LDADD = t/libtap.a core/controller/libcontroller.a core/base/libbase.a \
@@ -110,3 +107,21 @@ C_TESTS += t/controller/life_test
 t_controller_life_test_SOURCES = t/controller/life_test.c
 t_controller_life_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
 t_controller_life_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
+
+C_TESTS += t/controller/accounts_test
+t_controller_accounts_test_SOURCES = t/controller/accounts_test.c
+t_controller_accounts_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS) \
+	$(JWT_CFLAGS)
+t_controller_accounts_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
+# The OpenAPI document goes into the program as its lines.
+core_controller_libcontroller_a_SOURCES += core/controller/api/spec.c core/controller/api/spec.h
+EXTRA_DIST += core/controller/api/spec.yaml
+CLEANFILES += core/controller/api/spec_lines.c
+nodist_core_controller_libcontroller_a_SOURCES = core/controller/api/spec_lines.c
+core/controller/api/spec_lines.c: core/controller/api/spec.yaml
+	$(AM_V_GEN)$(MKDIR_P) core/controller/api && { \
+	echo '#include "controller/api/spec.h"'; \
+	echo 'const char *const api_spec_lines[] = {'; \
+	sed -e 's/[\\"]/\\&/g' -e 's/@VERSION@/$(PACKAGE_VERSION)/' -e 's/.*/"&\\n",/' \
+		$(srcdir)/core/controller/api/spec.yaml; \
+	echo '0 };'; } >$@.tmp && mv $@.tmp $@

@@ -130,6 +130,31 @@ static void describe_key(const struct node *node, struct sonde_json *j)
 	sonde_json_close(j);
 }
 
+/* All that somebody who looks at the list should know, in a few words. */
+static void put_note(const struct node *node, double far, struct sonde_json *j)
+{
+	bool busy = node->queued.count || node->active.count;
+	const struct {
+		bool is;
+		const char *text;
+	} notes[] = {
+		{ node->facts.draining, busy ? "draining" : "drained" },
+		{ node->uplink == SONDE_UPLINK_DOWN, "uplink down" },
+		{ far > 0, "impossible location" },
+		{ *node->settings_problem, "settings not used" },
+		{ *node->sent_away, "refused" },
+	};
+	char text[160];
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < sizeof(notes) / sizeof(notes[0]); i++)
+		if (notes[i].is && n < sizeof(text))
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? ", " : "",
+			                      notes[i].text);
+	sonde_json_str(j, "note", text);
+}
+
 static void describe_life(const struct nodes *n, const struct node *node, struct sonde_json *j)
 {
 	static const char *const uplinks[SONDE_UPLINKS] = { "unknown", "up", "down" };
@@ -140,6 +165,7 @@ static void describe_life(const struct nodes *n, const struct node *node, struct
 	sonde_json_bool(j, "draining", node->facts.draining);
 	sonde_json_bool(j, "drained", node->facts.draining &&
 	                              !node->queued.count && !node->active.count);
+	put_note(node, far, j);
 	describe_ban(node, j);
 	sonde_json_str(j, "refused", *node->sent_away ? node->sent_away : NULL);
 	sonde_json_str(j, "updateAvailable", *node->version && n->newest &&
@@ -204,7 +230,7 @@ void node_describe(const struct nodes *n, const struct node *node, struct sonde_
 		sonde_json_bool(j, "trusted", node->facts.trusted);
 		sonde_json_str(j, "owner", node->facts.owner);
 		sonde_json_str(j, "contact", node->facts.contact);
-		sonde_json_str(j, "note", node->facts.note);
+		sonde_json_str(j, "remarks", node->facts.remarks);
 		sonde_json_str(j, "registrationToken", node->facts.token);
 		describe_life(n, node, j);
 		describe_reload(node, j);

@@ -30,7 +30,7 @@
 	ROW("latitude", NUMBER, latitude, "degrees north", .min = -90, .max = 90), \
 	ROW("longitude", NUMBER, longitude, "degrees east", .min = -180, .max = 180), \
 	ROW("contact", STRING, contact, "who looks after it", .max = 256, SENSITIVE), \
-	ROW("note", STRING, note, "for operators", .max = 2048, SENSITIVE), \
+	ROW("remarks", STRING, remarks, "for operators", .max = 2048, SENSITIVE), \
 	ROW("priority", INT, priority, "1 to 100, higher first", .def = "50", .min = 1, .max = 100)
 
 static const struct sonde_param public_rows[] = { PUBLIC_ROWS, { 0 } };
@@ -138,6 +138,31 @@ int node_join_tags(json_t *body, struct sonde_error *err)
 struct node *nodes_by_id(const struct nodes *n, const struct sonde_id *id)
 {
 	return sonde_map_get(&n->by_id, id->b, sizeof(id->b));
+}
+
+static bool in_reach(const struct node_facts *f, const struct node_reach *r)
+{
+	if (r->trusted && !f->trusted)
+		return false;
+	if (r->all)
+		return true;
+	return f->priority <= r->priority && (!f->tier || !*f->tier || !strcmp(f->tier, r->tier));
+}
+
+int nodes_out_of_reach(const struct nodes *n, const struct node_reach *r, struct node ***out,
+                       unsigned *count)
+{
+	*count = 0;
+	*out = NULL;
+	if (r->all && !r->trusted)
+		return SONDE_OK;
+	*out = malloc((n->len + 1) * sizeof(**out));
+	if (!*out)
+		return SONDE_ENOMEM;
+	for (unsigned i = 0; i < n->len; i++)
+		if (n->all[i] && !in_reach(&n->all[i]->facts, r))
+			(*out)[(*count)++] = n->all[i];
+	return SONDE_OK;
 }
 
 struct node *nodes_find(const struct nodes *n, const char *text)
@@ -324,15 +349,13 @@ static void refresh_facts(struct nodes *n, struct node *node)
 	sonde_column_number(n->policies, node->row, SONDE_COL_LATITUDE, f->latitude);
 	sonde_column_number(n->policies, node->row, SONDE_COL_LONGITUDE, f->longitude);
 	sonde_column_number(n->policies, node->row, SONDE_COL_ASN, (double)f->asn);
+	sonde_column_number(n->policies, node->row, SONDE_COL_DRAINING, f->draining);
 	sonde_column_text(n->policies, node->row, SONDE_COL_REGION, f->region ? f->region : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_CONTINENT,
 	                  f->continent ? f->continent : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_COUNTRY, f->country ? f->country : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_CITY, f->city ? f->city : "");
 	sonde_column_text(n->policies, node->row, SONDE_COL_NAME, f->name ? f->name : "");
-	n->bound -= node->bound;
-	node->bound = f->tier && *f->tier;
-	n->bound += node->bound;
 	n->generation++;
 }
 
@@ -345,6 +368,9 @@ void node_refresh(struct nodes *n, struct node *node)
 	sonde_column_number(n->policies, node->row, SONDE_COL_CAPACITY, node->capacity);
 	sonde_column_number(n->policies, node->row, SONDE_COL_ACTIVE,
 	                    node->active.count + node->queued.count);
+	sonde_column_number(n->policies, node->row, SONDE_COL_SPOOL, (double)node->beat.spool_count);
+	sonde_column_number(n->policies, node->row, SONDE_COL_UPLINK,
+	                    node->uplink == SONDE_UPLINK_UNKNOWN ? NAN : node->uplink == SONDE_UPLINK_UP);
 }
 
 static int free_row(struct nodes *n)
@@ -407,7 +433,6 @@ void nodes_remove(struct nodes *n, struct node *node)
 	sonde_map_take(&n->by_id, node->id.b, sizeof(node->id.b));
 	sonde_column_clear(n->policies, node->row);
 	n->all[node->row] = NULL;
-	n->bound -= node->bound;
 	n->generation++;
 	node_free(node);
 }

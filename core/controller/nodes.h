@@ -14,8 +14,6 @@
 #include "store/store.h"
 #include "wire/wire.h"
 
-enum { NODE_PRIORITY_MAX = 100 };
-
 enum node_status {
 	NODE_PENDING,      /* enrolled, not approved yet */
 	NODE_ONLINE,
@@ -32,7 +30,7 @@ const char *node_status_name(enum node_status);
 /* Stored, as JSON by node_rows: sensitive rows encrypted. tags is a comma list. */
 struct node_facts {
 	const char *name, *region, *country, *city, *state, *continent, *network, *tags;
-	const char *contact, *note;
+	const char *contact, *remarks;
 	int64_t asn, priority;
 	double latitude, longitude;
 	uint8_t approved, disabled, removed, goodbye;
@@ -74,7 +72,6 @@ struct node {
 	struct sonde_pool pool; /* the facts' texts */
 	unsigned row;           /* in the policy columns and in nodes.all */
 	bool unsealed;          /* its stored form is an older one, with nothing encrypted */
-	bool bound;             /* to a tier: counted in nodes.bound */
 
 	/* live */
 	struct sonde_conn *conn; /* NULL when not connected; set after a good hello */
@@ -107,7 +104,6 @@ struct nodes {
 	struct sonde_map by_id;
 	struct node **all; /* by row; NULL where removed */
 	unsigned len, cap;
-	unsigned bound;    /* nodes that only accounts of one tier may use */
 	uint64_t generation; /* changes when membership or any filterable fact changes */
 	struct sonde_policies *policies;
 	struct bus *bus;
@@ -129,6 +125,16 @@ void nodes_deinit(struct nodes *);
 int nodes_load(struct nodes *, struct sonde_store *, struct sonde_error *);
 
 struct node *nodes_by_id(const struct nodes *, const struct sonde_id *);
+/* What a measurement may have. */
+struct node_reach {
+	bool all;         /* of any tier and priority */
+	bool trusted;     /* trusted nodes only */
+	const char *tier; /* of the account, "" = none */
+	int64_t priority; /* no node above it */
+};
+/* The other nodes; *out is the caller's to free. SONDE_ENOMEM: nothing may be chosen then. */
+int nodes_out_of_reach(const struct nodes *, const struct node_reach *, struct node ***out,
+                       unsigned *count);
 /* By id, by exact name, or by a prefix of an id that fits one node only; NULL otherwise. */
 struct node *nodes_find(const struct nodes *, const char *text);
 enum node_status node_status(const struct nodes *, const struct node *);

@@ -18,8 +18,8 @@ enum { CACHE_MAX = 1024, SIGNATURE_MAX = 4096, REGIONS_MAX = 16 };
 enum { DROPPED_MAX = 64 };
 
 /* Why a node is not among the candidates. */
-enum drop { DROP_STATUS, DROP_TYPE, DROP_LOCATION, DROP_TAKEN, DROP_COUNT };
-static const char *const drop_names[] = { "status", "type", "location", "taken" };
+enum drop { DROP_STATUS, DROP_TYPE, DROP_LOCATION, DROP_UPLINK, DROP_TAKEN, DROP_COUNT };
+static const char *const drop_names[] = { "status", "type", "location", "uplink", "taken" };
 
 struct candidates {
 	uint64_t generation, id; /* id: for policies, another for each content */
@@ -186,6 +186,9 @@ static void collect(struct placement *p, const struct type *type, const struct l
 			drop(c, i, DROP_TYPE);
 		else if (!filter_matches(l, n) || !magic_matches(&magic, n))
 			drop(c, i, DROP_LOCATION);
+		/* Who names the node itself wants to see just that. */
+		else if (n->uplink == SONDE_UPLINK_DOWN && !l->node)
+			drop(c, i, DROP_UPLINK);
 		else if (add_row(c, i) != SONDE_OK)
 			return;
 	}
@@ -464,6 +467,16 @@ static void take_out(struct placement *p, const struct placement_request *r)
 	}
 }
 
+static void give_back(struct placement *p, const struct placement_request *r)
+{
+	for (unsigned i = 0; i < r->leave_out_count; i++)
+		p->taken[r->leave_out[i]->row / 64] = 0;
+	if (r->except)
+		p->taken[r->except->row / 64] = 0;
+	if (r->exclude_count)
+		memset(p->taken, 0, p->taken_words * sizeof(*p->taken));
+}
+
 static unsigned at_most(unsigned n, unsigned limit)
 {
 	return n < limit ? n : limit;
@@ -521,12 +534,7 @@ int placement_choose(struct placement *p, const struct placement_request *r,
 			                    most - a->count), a);
 	for (unsigned i = 0; i < a->count; i++)
 		p->taken[a->nodes[i]->row / 64] = 0;
-	for (unsigned i = 0; i < r->leave_out_count; i++)
-		p->taken[r->leave_out[i]->row / 64] = 0;
-	if (r->except)
-		p->taken[r->except->row / 64] = 0;
-	if (r->exclude_count)
-		memset(p->taken, 0, p->taken_words * sizeof(*p->taken));
+	give_back(p, r);
 	return a->count ? SONDE_OK : SONDE_ENOENT;
 }
 
@@ -559,9 +567,12 @@ int placement_retry(struct placement *p, const struct placement_request *r,
 	clear(a);
 	if (!c || make_room(p) != SONDE_OK)
 		return SONDE_ENOMEM;
+	take_out(p, r);
 	for (unsigned i = 0; i < c->count; i++)
-		if (!f->node || c->rows[i] != f->node->row)
+		if ((!f->node || c->rows[i] != f->node->row) &&
+		    !(p->taken[c->rows[i] / 64] >> (c->rows[i] % 64) & 1))
 			p->scratch[left++] = c->rows[i];
+	give_back(p, r);
 	if (!left)
 		return SONDE_ENOENT;
 	req.attempt = f->attempt;

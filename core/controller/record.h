@@ -6,6 +6,8 @@
 #include "store/store.h"
 #include "wire/wire.h"
 
+#define RECORD_ANONYMOUS "-" /* owner of what was asked without an account */
+
 struct record {
 	struct sonde_text type, target;
 	struct sonde_text options;   /* JSON object, leaves that differ from their defaults */
@@ -24,7 +26,7 @@ struct record {
 	uint8_t reused;              /* the nodes of an earlier one, also those that are away */
 	uint32_t count;              /* tasks */
 	struct sonde_text sealed;    /* options with their secrets, encrypted; empty when none */
-	struct sonde_text owner;     /* id of the user who asked, empty when none */
+	struct sonde_text owner;     /* id of the user who asked; empty: the controller's or an operator's */
 	struct sonde_text params;    /* JSON of the policy's params, empty when none */
 	const uint8_t *nodes;        /* count ids of 16 bytes */
 };

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "controller/controller.h"
+#include "controller/api/api.h"
 
 enum { BATCH = 1000, SLICE = 5000 };
 
@@ -44,15 +44,10 @@ static int note(void *arg, struct sonde_slice key, struct sonde_slice value)
 }
 
 /* Days that the owner's tier keeps it; 0 = as the controller. */
-static int64_t days_of(const struct controller *c, const struct sonde_text *owner)
+static int64_t days_of(const struct controller *c, const struct record *r)
 {
-	char id[SONDE_ID_TEXT];
+	const struct user *user = r->owner.len ? record_owner(c, r) : NULL;
 
-	if (owner->len != sizeof(id) - 1)
-		return 0;
-	memcpy(id, owner->s, owner->len);
-	id[owner->len] = '\0';
-	const struct user *user = users_by_id(&c->accounts.users, id);
 	return user ? tiers_get(&c->accounts.tiers, user->facts.tier)->facts.retain_days : 0;
 }
 
@@ -71,7 +66,7 @@ static int note_owned(void *arg, struct sonde_slice key, struct sonde_slice valu
 	}
 	if (f->count == BATCH || f->looked++ == SLICE)
 		return 1;
-	int64_t days = record_read(&r, value.data, value.len) == SONDE_OK ? days_of(f->c, &r.owner) : 0;
+	int64_t days = record_read(&r, value.data, value.len) == SONDE_OK ? days_of(f->c, &r) : 0;
 	if (days && age > days * day_ms && !tasks_find(&f->c->tasks, &f->from))
 		f->ids[f->count++] = f->from;
 	return 0;

@@ -102,6 +102,8 @@ static bool read_result(struct scene *sc, struct sonde_read *read)
 
 static bool set_result(struct scene *sc, struct sonde_read *read)
 {
+	bool down = sc->node && sc->node->uplink == SONDE_UPLINK_DOWN;
+
 	sc->schedule = schedules_by_id(&sc->v->c->schedules, &sc->s->schedule);
 	if (!sc->schedule || sc->schedule->removed || !read_result(sc, read))
 		return false;
@@ -109,7 +111,9 @@ static bool set_result(struct scene *sc, struct sonde_read *read)
 	put_text(sc->facts, "series", sc->schedule->facts.name);
 	json_object_set_new(sc->facts, "ok", json_boolean(!sc->s->failure));
 	json_object_set_new(sc->facts, "measured",
-	                    json_boolean(!sonde_failure_is_ours(sc->s->failure)));
+	                    json_boolean(!sonde_failure_is_ours(sc->s->failure) &&
+	                                 !(down && sc->s->failure)));
+	json_object_set_new(sc->facts, "uplink_down", json_boolean(down));
 	return true;
 }
 

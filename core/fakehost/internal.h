@@ -38,6 +38,7 @@ struct sonde_watch {
 struct fakehost_name {
 	char name[128];
 	struct sonde_addr addr;
+	struct sonde_addr server; /* who knows it; len 0: the node's own resolver */
 };
 
 struct fakehost_call {
@@ -56,7 +57,9 @@ struct fakehost {
 	struct sonde_pool arg_pool;
 	bool given[FAKEHOST_ROWS]; /* the row has a value */
 	struct fakehost_name names[FAKEHOST_NAMES], refused[FAKEHOST_NAMES];
-	unsigned n_names, n_refused;
+	struct fakehost_name reverse[FAKEHOST_NAMES];
+	unsigned n_names, n_refused, n_reverse;
+	struct sonde_host table; /* when it is an older host's */
 	struct fakehost_call calls[FAKEHOST_CALLS];
 	unsigned n_calls;
 	int64_t timeout, cancel_at, step, resolve_delay;
@@ -81,6 +84,7 @@ struct fakehost {
 	unsigned n_found;
 	sonde_resolved_fn *resolved;
 	void *resolved_arg;
+	unsigned reversing;
 
 	/* what it came to */
 	bool is_done, has_result;
@@ -115,5 +119,9 @@ void fakehost_timer_stop(struct sonde_probe *, struct sonde_timer *);
 bool fakehost_parse_address(const char *text, struct sonde_addr *);
 int fakehost_allowed(struct sonde_probe *, const struct sockaddr *, socklen_t);
 int fakehost_resolve(struct sonde_probe *, const char *name, int family, sonde_resolved_fn *,
+                     void *arg);
+int fakehost_resolve_by(struct sonde_probe *, const struct sockaddr *server, socklen_t,
+                        const char *name, int family, sonde_resolved_fn *, void *arg);
+int fakehost_reverse(struct sonde_probe *, const struct sockaddr *, socklen_t, sonde_named_fn *,
                      void *arg);
 int fakehost_socket(struct sonde_probe *, int domain, int type, int protocol, int *is_raw);

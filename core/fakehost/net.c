@@ -82,8 +82,13 @@ static void answer_later(struct sonde_probe *p, void *arg)
 	answer(fakehost_of(p), fakehost_of(p)->resolve_delay);
 }
 
-int fakehost_resolve(struct sonde_probe *p, const char *name, int family, sonde_resolved_fn *fn,
-                     void *arg)
+static bool knows(const struct fakehost_name *n, const struct sockaddr *server)
+{
+	return server ? n->server.len && same_host(server, &n->server.sa) : !n->server.len;
+}
+
+static int look_up(struct sonde_probe *p, const struct sockaddr *server, const char *name,
+                   int family, sonde_resolved_fn *fn, void *arg)
 {
 	struct fakehost *h = fakehost_of(p);
 	struct sonde_addr literal;
@@ -105,10 +110,67 @@ int fakehost_resolve(struct sonde_probe *p, const char *name, int family, sonde_
 		return 0;
 	}
 	for (unsigned i = 0; i < h->n_names; i++)
-		if (!strcasecmp(name, h->names[i].name) &&
+		if (!strcasecmp(name, h->names[i].name) && knows(&h->names[i], server) &&
 		    (family == AF_UNSPEC || family == h->names[i].addr.sa.ss_family))
 			h->found[h->n_found++] = h->names[i].addr;
 	return fakehost_timer_start(p, h->resolve_delay, answer_later, NULL) ? 0 : -1;
+}
+
+int fakehost_resolve(struct sonde_probe *p, const char *name, int family, sonde_resolved_fn *fn,
+                     void *arg)
+{
+	return look_up(p, NULL, name, family, fn, arg);
+}
+
+int fakehost_resolve_by(struct sonde_probe *p, const struct sockaddr *server, socklen_t len,
+                        const char *name, int family, sonde_resolved_fn *fn, void *arg)
+{
+	if (!fakehost_allowed(p, server, len))
+		fakehost_note(fakehost_of(p), "resolve_by with a server that the guard refuses");
+	return look_up(p, server, name, family, fn, arg);
+}
+
+struct reverse {
+	sonde_named_fn *fn;
+	void *arg;
+	const char *name;
+};
+
+static void tell_name(struct sonde_probe *p, void *arg)
+{
+	struct reverse *r = arg;
+
+	fakehost_of(p)->reversing--;
+	r->fn(p, r->arg, r->name);
+}
+
+/* Without a delay before this returns, which a real host does with a name it has kept. */
+int fakehost_reverse(struct sonde_probe *p, const struct sockaddr *sa, socklen_t len,
+                     sonde_named_fn *fn, void *arg)
+{
+	struct fakehost *h = fakehost_of(p);
+	struct reverse *r = NULL;
+
+	if (!(h->plug.desc.needs & SONDE_NEED_RESOLVE))
+		fakehost_note(h, "reverse without SONDE_NEED_RESOLVE");
+	if (!h->is_done && h->plug.desc.needs & SONDE_NEED_RESOLVE &&
+	    h->reversing < SONDE_REVERSE_MAX)
+		r = sonde_pool_alloc(&h->pool, sizeof(*r));
+	if (!r)
+		return -1;
+	*r = (struct reverse){ .fn = fn, .arg = arg };
+	for (unsigned i = 0; i < h->n_reverse; i++)
+		if (same_host(sa, &h->reverse[i].addr.sa))
+			r->name = h->reverse[i].name;
+	h->reversing++;
+	if (!h->resolve_delay) {
+		tell_name(p, r);
+		return 0;
+	}
+	if (fakehost_timer_start(p, h->resolve_delay, tell_name, r))
+		return 0;
+	h->reversing--;
+	return -1;
 }
 
 int fakehost_socket(struct sonde_probe *p, int domain, int type, int protocol, int *is_raw)

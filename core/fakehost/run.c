@@ -173,11 +173,12 @@ static void begin(struct fakehost *h, const char *target)
 	h->has_result = true;
 	sonde_buf_reset(&h->raw);
 	h->is_done = h->resolving = h->cancelled = false;
+	h->reversing = 0;
 	h->failure = SONDE_FAIL_NONE;
 	h->clock = SONDE_NS_PER_S;
 	for (unsigned i = 0; i < h->n_calls; i++)
 		h->calls[i].ran = false;
-	h->probe.host = &fakehost_table;
+	h->probe.host = h->table.size ? &h->table : &fakehost_table;
 	h->probe.args = h->args;
 	h->probe.target = target;
 	h->probe.timeout_ns = h->timeout;

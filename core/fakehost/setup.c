@@ -163,6 +163,27 @@ void fakehost_resolve_add(struct fakehost *h, const char *name, const char *addr
 	add_name(h->names, &h->n_names, name, address);
 }
 
+void fakehost_resolve_by_add(struct fakehost *h, const char *server, const char *name,
+                             const char *address)
+{
+	add_name(h->names, &h->n_names, name, address);
+	if (!fakehost_parse_address(server, &h->names[h->n_names - 1].server))
+		fakehost_die("no address: %s", server);
+}
+
+void fakehost_reverse_add(struct fakehost *h, const char *address, const char *name)
+{
+	add_name(h->reverse, &h->n_reverse, name, address);
+}
+
+void fakehost_host_size(struct fakehost *h, size_t size)
+{
+	size = size < sizeof(h->table) ? size : sizeof(h->table);
+	memset(&h->table, 0, sizeof(h->table));
+	memcpy(&h->table, &fakehost_table, size);
+	h->table.size = (uint32_t)size;
+}
+
 void fakehost_resolve_delay(struct fakehost *h, int64_t ns)
 {
 	h->resolve_delay = ns;

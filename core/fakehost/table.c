@@ -244,4 +244,6 @@ const struct sonde_host fakehost_table = {
 	.log = write_log,
 	.done = done,
 	.random = random_number,
+	.reverse = fakehost_reverse,
+	.resolve_by = fakehost_resolve_by,
 };

@@ -57,7 +57,8 @@ bool gzip_worthwhile(const struct sonde_reply *r)
 {
 	return r->len > GZIP_MIN && r->type && r->status < 300 &&
 	       (!strncmp(r->type, "application/json", 16) || !strncmp(r->type, "text/", 5) ||
-	        !strncmp(r->type, "application/x-ndjson", 20));
+	        !strncmp(r->type, "application/x-ndjson", 20) ||
+	        !strncmp(r->type, "application/yaml", 16));
 }
 
 static struct gzip *state_of(struct sonde_net *net)

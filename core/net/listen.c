@@ -194,9 +194,9 @@ int sonde_net_listen(struct sonde_net *net, const struct sonde_listen *o, struct
 	l->http_arg = o->http_arg;
 	l->tls = o->cert != NULL;
 	l->origins = o->origins ? strdup(o->origins) : NULL;
-	l->extra = o->headers ? strdup(o->headers) : NULL;
-	rc = (o->origins && !l->origins) || (o->headers && !l->extra) ? SONDE_ENOMEM :
-									copy_routes(l, o->routes);
+	rc = o->origins && !l->origins ? SONDE_ENOMEM : copy_routes(l, o->routes);
+	if (rc == SONDE_OK && o->headers && !(l->extra = strdup(o->headers)))
+		rc = SONDE_ENOMEM;
 	if (rc != SONDE_OK)
 		sonde_fail(e, rc, NULL, "out of memory");
 	if (rc == SONDE_OK && o->static_dir)

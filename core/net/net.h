@@ -85,7 +85,8 @@ struct sonde_reply {
  * Safe, and still owed, when the peer has left or the net has closed meanwhile (then it only
  * frees). Nothing more is read from the connection until the answer. Date, Content-Length,
  * X-Content-Type-Options, X-Response-Time, Referrer-Policy, Content-Security-Policy (unless given),
- * Strict-Transport-Security (over TLS), Access-Control-Allow-Origin and Connection come from the server; a header
+ * Strict-Transport-Security (over TLS), Access-Control-Allow-Origin and Connection come from the
+ * server; a header
  * whose value holds a control character is left out. A 204 or 304 has no body. */
 void sonde_req_reply(struct sonde_req *, const struct sonde_reply *);
 

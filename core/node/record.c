@@ -116,22 +116,29 @@ static bool record_at(const uint8_t *bytes, size_t n, uint64_t seq, struct sonde
 	return true;
 }
 
+/* The first whole record behind a damaged one. Its length may be what is damaged, so every byte is
+ * tried; `seq` and the sum must fit, and each record between takes at least its head. */
+static bool record_behind(const uint8_t *bytes, size_t n, uint64_t seq, struct sonde_record *out)
+{
+	for (size_t at = SONDE_RECORD_HEAD; at + SONDE_RECORD_HEAD <= n; at++) {
+		uint64_t found = get64(bytes + at + 8);
+		if (found <= seq || found - seq > at / SONDE_RECORD_HEAD ||
+		    !record_at(bytes + at, n - at, found, out))
+			continue;
+		out->size += at;
+		out->skipped = found - seq;
+		return true;
+	}
+	return false;
+}
+
 int sonde_record_read(const uint8_t *bytes, size_t n, uint64_t seq, struct sonde_record *out)
 {
 	if (n == 0)
 		return SONDE_ENOENT;
-	if (record_at(bytes, n, seq, out))
+	if (record_at(bytes, n, seq, out) || record_behind(bytes, n, seq, out))
 		return SONDE_OK;
-	if (n < SONDE_RECORD_HEAD || seq == UINT64_MAX)
-		return SONDE_EINVAL;
-	size_t step = SONDE_RECORD_HEAD + (size_t)get32(bytes);
-	if (step >= n || step > SONDE_RECORD_HEAD + SONDE_RECORD_MAX)
-		return SONDE_EINVAL;
-	if (!record_at(bytes + step, n - step, seq + 1, out))
-		return SONDE_EINVAL;
-	out->size += step;
-	out->skipped = true;
-	return SONDE_OK;
+	return SONDE_EINVAL;
 }
 
 static void key_pack(uint8_t *p, const struct sonde_task_key *key)

@@ -22,7 +22,7 @@ struct sonde_record {
 	const uint8_t *payload; /* borrowed from the bytes given */
 	uint32_t len;
 	size_t size;   /* bytes from the position given to the end of this record */
-	bool skipped;  /* one damaged record lies before it */
+	uint64_t skipped; /* so many damaged records lie before it */
 	uint64_t lost; /* of the spool's reader: not 0 = no record, seq .. seq + lost - 1 are gone */
 };
 
@@ -33,8 +33,8 @@ uint32_t sonde_crc32c_portable(uint32_t crc, const void *, size_t n);
 
 /* Append one record; len at most SONDE_RECORD_MAX. */
 void sonde_record_write(struct sonde_buf *, uint64_t seq, const void *payload, size_t len);
-/* The record at `bytes`, which must carry `seq`. A damaged record is stepped over when the one that
- * follows it is whole and carries seq + 1. SONDE_OK; SONDE_ENOENT at the end (n is 0);
+/* The record at `bytes`, which must carry `seq`. Damaged ones are stepped over to the next that is
+ * whole, whatever of them is damaged. SONDE_OK; SONDE_ENOENT at the end (n is 0);
  * SONDE_EINVAL when what is there is torn or damaged. */
 int sonde_record_read(const uint8_t *bytes, size_t n, uint64_t seq, struct sonde_record *);
 

@@ -123,7 +123,7 @@ static int scan_segment(struct opening *o, const struct found *f)
 	while (bytes && !sonde_record_read(bytes + segment.bytes, len - segment.bytes,
 	                                   segment.last + 1, &r)) {
 		if (r.skipped)
-			sonde_spool_lose(s, r.seq - 1, r.seq - 1, "damaged on disk");
+			sonde_spool_lose(s, r.seq - r.skipped, r.seq - 1, "damaged on disk");
 		segment.bytes += r.size;
 		segment.last = r.seq;
 		if (o->visit)

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "runner/runner.h"
 
 enum { READ_AT_ONCE = 64 << 10 };
@@ -74,6 +75,7 @@ bool sonde_channel_write(struct sonde_channel *c)
 		if (n < 0)
 			return errno == EAGAIN;
 		c->sent += (size_t)n;
+		SONDE_EDGE("runner.result_written");
 	}
 	forget_sent(c);
 	return true;

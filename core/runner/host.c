@@ -3,6 +3,7 @@
  * that may be wrong: after done() nothing has an effect, and a socket of a kind that the plugin
  * did not declare is refused. Handles live in the probe's pool; dead ones are used again. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -135,10 +136,11 @@ static void on_looked(void *arg, enum sonde_failure failure, const struct sonde_
 	sonde_run_leave(run);
 }
 
-static int host_resolve(struct sonde_probe *p, const char *name, int family,
-                        sonde_resolved_fn *fn, void *arg)
+/* server NULL: the node's own. */
+static int look_up(struct sonde_run *run, const struct sockaddr *server, const char *name,
+                   int family, sonde_resolved_fn *fn, void *arg)
 {
-	struct sonde_run *run = sonde_run_of(p);
+	struct sonde_resolver *r = run->runner->resolver;
 
 	if (run->over || run->resolving || !name ||
 	    !(run->plug->desc.needs & SONDE_NEED_RESOLVE) ||
@@ -147,11 +149,30 @@ static int host_resolve(struct sonde_probe *p, const char *name, int family,
 	run->resolving = true;
 	run->resolved = fn;
 	run->resolved_arg = arg;
-	int status = sonde_lookup_start(run->runner->resolver, name, family, on_looked, run,
-	                                &run->lookup);
+	int status = server ? sonde_lookup_start_by(r, server, name, family, on_looked, run,
+	                                            &run->lookup)
+	                    : sonde_lookup_start(r, name, family, on_looked, run, &run->lookup);
 	if (status)
 		run->resolving = false;
 	return status;
+}
+
+static int host_resolve(struct sonde_probe *p, const char *name, int family,
+                        sonde_resolved_fn *fn, void *arg)
+{
+	return look_up(sonde_run_of(p), NULL, name, family, fn, arg);
+}
+
+static bool is_whole(const struct sockaddr *sa, socklen_t len)
+{
+	return (sa->sa_family == AF_INET && len >= sizeof(struct sockaddr_in)) ||
+	       (sa->sa_family == AF_INET6 && len >= sizeof(struct sockaddr_in6));
+}
+
+static int host_resolve_by(struct sonde_probe *p, const struct sockaddr *server, socklen_t len,
+                           const char *name, int family, sonde_resolved_fn *fn, void *arg)
+{
+	return is_whole(server, len) ? look_up(sonde_run_of(p), server, name, family, fn, arg) : -1;
 }
 
 static int host_allowed(struct sonde_probe *p, const struct sockaddr *sa, socklen_t len)
@@ -266,6 +287,47 @@ static uint64_t host_random(struct sonde_probe *p)
 	return v;
 }
 
+static void on_named(struct sonde_name_wait *w, const char *name)
+{
+	struct sonde_naming *n = (struct sonde_naming *)w;
+	struct sonde_run *run = n->run;
+	sonde_named_fn *fn = n->fn;
+	void *arg = n->arg;
+
+	LIST_REMOVE(n, link);
+	LIST_INSERT_HEAD(&run->old_namings, n, link);
+	run->naming--;
+	sonde_run_enter(run);
+	fn(&run->probe, arg, name);
+	sonde_run_leave(run);
+}
+
+static int host_reverse(struct sonde_probe *p, const struct sockaddr *sa, socklen_t len,
+                        sonde_named_fn *fn, void *arg)
+{
+	struct sonde_run *run = sonde_run_of(p);
+	struct sonde_naming *n = LIST_FIRST(&run->old_namings);
+
+	if (run->over || run->naming >= SONDE_REVERSE_MAX ||
+	    !(run->plug->desc.needs & SONDE_NEED_RESOLVE))
+		return -1;
+	if (n)
+		LIST_REMOVE(n, link);
+	else
+		n = sonde_pool_alloc(&run->pool, sizeof(*n));
+	if (!n)
+		return -1;
+	*n = (struct sonde_naming){ .run = run, .fn = fn, .arg = arg };
+	LIST_INSERT_HEAD(&run->namings, n, link);
+	run->naming++;
+	if (sonde_names_ask(run->runner->names, sa, len, &n->wait, on_named))
+		return 0;
+	LIST_REMOVE(n, link);
+	LIST_INSERT_HEAD(&run->old_namings, n, link);
+	run->naming--;
+	return -1;
+}
+
 const struct sonde_host sonde_runner_host = {
 	.size = sizeof(struct sonde_host),
 	.now = host_now,
@@ -290,4 +352,6 @@ const struct sonde_host sonde_runner_host = {
 	.log = host_log,
 	.done = host_done,
 	.random = host_random,
+	.reverse = host_reverse,
+	.resolve_by = host_resolve_by,
 };

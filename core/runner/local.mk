@@ -9,6 +9,7 @@ core_runner_librunner_a_SOURCES = \
 	core/runner/rehearse.c core/runner/rehearse.h \
 	core/runner/resolve.c core/runner/resolve.h \
 	core/runner/runner.c core/runner/runner.h
+core_runner_librunner_a_SOURCES += core/runner/names.c core/runner/names.h
 core_runner_librunner_a_CPPFLAGS = -D_GNU_SOURCE $(AM_CPPFLAGS) $(UV_CFLAGS) $(CARES_CFLAGS) $(JANSSON_CFLAGS)
 
 RUNNER_LIBS = core/runner/librunner.a core/check/libcheck.a core/fakehost/libfakehost.a \
@@ -22,6 +23,7 @@ sonde_runner_CPPFLAGS = $(core_runner_librunner_a_CPPFLAGS)
 sonde_runner_LDADD = $(RUNNER_LIBS)
 
 SCRIPT_TESTS += t/runner/contain.t t/runner/guard.t t/runner/runner.t t/runner/tcp.t
+SCRIPT_TESTS += t/runner/names.t
 EXTRA_DIST += t/runner/RunnerDriver.pm
 
 C_TESTS += t/runner/result_test

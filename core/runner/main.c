@@ -206,12 +206,15 @@ static int serve(struct sonde_runner *r, const struct sonde_runner_options *o,
 		status = sonde_guard_refuse_own(r->guard, o->guard_own, e);
 	if (!status)
 		status = sonde_resolver_new(&r->poller, r->guard, o->resolver, &r->resolver, e);
+	if (!status && sonde_names_new(&r->poller, r->resolver, &r->names))
+		status = sonde_fail(e, SONDE_ENOMEM, NULL, "out of memory");
 	if (!status && sonde_decoder_new(&r->decoder))
 		status = sonde_fail(e, SONDE_ENOMEM, NULL, "out of memory");
 	if (!status && sonde_runner_loop(r))
 		status = sonde_fail(e, SONDE_EIO, NULL, "the loop cannot be made");
 	sonde_decoder_free(r->decoder);
 	sonde_resolver_free(r->resolver);
+	sonde_names_free(r->names);
 	sonde_guard_free(r->guard);
 	sonde_poller_deinit(&r->poller);
 	sonde_channel_deinit(&r->channel);

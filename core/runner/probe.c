@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 
 enum { DEFAULT_TIMEOUT_MS = 10000 };
@@ -57,6 +58,7 @@ static bool send_outcome(struct sonde_run *run)
 		o.failure = SONDE_FAIL_INTERNAL;
 		o.why = text_of(run->why);
 	}
+	SONDE_EDGE("runner.result_made");
 	if (put_outcome(run->runner, &o))
 		return true;
 	/* Room for any message was asked for above, so this one is too large in itself. */
@@ -92,6 +94,7 @@ static void stop_everything(struct sonde_run *run)
 	struct sonde_poller *p = &run->runner->poller;
 	struct sonde_timer *t;
 	struct sonde_watch *w;
+	struct sonde_naming *n;
 
 	LIST_FOREACH(t, &run->timers, link)
 		sonde_poller_disarm(p, &t->alarm);
@@ -101,6 +104,8 @@ static void stop_everything(struct sonde_run *run)
 	if (run->lookup)
 		sonde_lookup_stop(run->lookup);
 	run->lookup = NULL;
+	LIST_FOREACH(n, &run->namings, link)
+		sonde_names_stop(&n->wait);
 	if (run->talking)
 		TAILQ_REMOVE(&run->runner->talking, run, talk);
 	run->talking = false;
@@ -261,6 +266,8 @@ static struct sonde_run *new_run(struct sonde_runner *r, const struct sonde_plug
 	LIST_INIT(&run->watches);
 	LIST_INIT(&run->old_timers);
 	LIST_INIT(&run->old_watches);
+	LIST_INIT(&run->namings);
+	LIST_INIT(&run->old_namings);
 	uint32_t timeout_ms = t->timeout_ms ? t->timeout_ms : DEFAULT_TIMEOUT_MS;
 	run->probe.host = &sonde_runner_host;
 	run->probe.timeout_ns = timeout_ms * SONDE_NS_PER_MS;
@@ -313,6 +320,7 @@ static void launch(struct sonde_run *run)
 	}
 	sonde_run_enter(run);
 	if (!d->start(&run->probe)) {
+		SONDE_EDGE("runner.probe_started");
 		sonde_run_leave(run);
 		return;
 	}

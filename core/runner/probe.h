@@ -26,6 +26,15 @@ struct sonde_watch {
 	LIST_ENTRY(sonde_watch) link;
 };
 
+/* One reverse lookup of a probe. */
+struct sonde_naming {
+	struct sonde_name_wait wait; /* first */
+	struct sonde_run *run;
+	sonde_named_fn *fn;
+	void *arg;
+	LIST_ENTRY(sonde_naming) link;
+};
+
 struct sonde_run {
 	struct sonde_probe probe; /* first: what the plugin sees */
 	struct sonde_runner *runner;
@@ -38,6 +47,8 @@ struct sonde_run {
 	LIST_HEAD(, sonde_watch) watches;
 	LIST_HEAD(, sonde_timer) old_timers; /* dead handles, used again */
 	LIST_HEAD(, sonde_watch) old_watches;
+	LIST_HEAD(, sonde_naming) namings, old_namings;
+	unsigned naming;
 	struct sonde_alarm deadline;
 	struct sonde_lookup *lookup;
 	sonde_resolved_fn *resolved;

@@ -7,6 +7,7 @@
 
 #include <ares.h>
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -36,6 +37,7 @@ struct sonde_resolver {
 struct sonde_lookup {
 	struct sonde_alarm answer;
 	struct sonde_resolver *resolver;
+	struct sonde_resolver *own; /* NULL, or `resolver`, made for this lookup alone */
 	sonde_looked_fn *fn; /* NULL: stopped */
 	void *arg;
 	int family;
@@ -120,16 +122,17 @@ static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writa
 	}
 }
 
-int sonde_resolver_new(struct sonde_poller *poller, const struct sonde_guard *guard,
-                       const char *servers, struct sonde_resolver **out,
-                       struct sonde_error *e)
+/* lookups: files and name servers in their order, as ares_init_options takes it. */
+static int make_resolver(struct sonde_poller *poller, const struct sonde_guard *guard,
+                         const char *servers, const char *lookups, struct sonde_resolver **out,
+                         struct sonde_error *e)
 {
 	struct sonde_resolver *r = calloc(1, sizeof(*r));
 	struct ares_options options = {
 		.flags = ARES_FLAG_NOSEARCH,
 		.timeout = TIMEOUT_MS,
 		.tries = TRIES,
-		.lookups = (char *)"fb",
+		.lookups = (char *)lookups,
 		.sock_state_cb = on_socket_state,
 		.sock_state_cb_data = r,
 	};
@@ -157,6 +160,13 @@ int sonde_resolver_new(struct sonde_poller *poller, const struct sonde_guard *gu
 	return SONDE_OK;
 }
 
+int sonde_resolver_new(struct sonde_poller *poller, const struct sonde_guard *guard,
+                       const char *servers, struct sonde_resolver **out,
+                       struct sonde_error *e)
+{
+	return make_resolver(poller, guard, servers, "fb", out, e);
+}
+
 void sonde_resolver_free(struct sonde_resolver *r)
 {
 	if (!r)
@@ -178,6 +188,12 @@ static const char *family_name(int family)
 	return family == AF_INET ? "IPv4" : family == AF_INET6 ? "IPv6" : "IP";
 }
 
+static const void *raw_address(const struct sockaddr *sa)
+{
+	return sa->sa_family == AF_INET ? (const void *)&((const struct sockaddr_in *)sa)->sin_addr
+	                                : (const void *)&((const struct sockaddr_in6 *)sa)->sin6_addr;
+}
+
 /* Adds the address when the guard allows it, otherwise notes the refusal. */
 static void take_addr(struct sonde_lookup *l, const struct sockaddr *sa, socklen_t len)
 {
@@ -191,10 +207,7 @@ static void take_addr(struct sonde_lookup *l, const struct sockaddr *sa, socklen
 	if (l->failure)
 		return;
 	char text[INET6_ADDRSTRLEN] = "?";
-	const void *addr = sa->sa_family == AF_INET
-	                           ? (const void *)&((const struct sockaddr_in *)sa)->sin_addr
-	                           : (const void *)&((const struct sockaddr_in6 *)sa)->sin6_addr;
-	inet_ntop(sa->sa_family, addr, text, sizeof(text));
+	inet_ntop(sa->sa_family, raw_address(sa), text, sizeof(text));
 	l->failure = SONDE_FAIL_GUARD;
 	if (strcmp(text, l->name))
 		snprintf(l->why, sizeof(l->why), "%s is %s, which may not be probed from here",
@@ -215,13 +228,19 @@ static void settle(struct sonde_lookup *l)
 	}
 }
 
+static void free_lookup(struct sonde_lookup *l)
+{
+	sonde_resolver_free(l->own);
+	free(l);
+}
+
 static void give_answer(struct sonde_alarm *a)
 {
 	struct sonde_lookup *l = (struct sonde_lookup *)a;
 
 	if (l->fn)
 		l->fn(l->arg, l->failure, l->addrs, l->count, l->took, l->why);
-	free(l);
+	free_lookup(l);
 }
 
 static void answer_soon(struct sonde_lookup *l)
@@ -233,7 +252,7 @@ static void answer_soon(struct sonde_lookup *l)
 static void drop(struct sonde_lookup *l)
 {
 	sonde_poller_disarm(l->resolver->poller, &l->answer);
-	free(l);
+	free_lookup(l);
 }
 
 static void explain(struct sonde_lookup *l, int status)
@@ -258,7 +277,8 @@ static void on_addrinfo(void *arg, int status, int timeouts, struct ares_addrinf
 	l->asked = false;
 	if (status == ARES_EDESTRUCTION || !l->fn) {
 		ares_freeaddrinfo(result);
-		drop(l);
+		if (!l->own) /* whose stop frees both */
+			drop(l);
 		return;
 	}
 	l->took = sonde_boottime_ns() - l->started;
@@ -296,20 +316,13 @@ static void ask(struct sonde_lookup *l)
 	set_alarm(r);
 }
 
-int sonde_lookup_start(struct sonde_resolver *r, const char *name, int family, sonde_looked_fn *fn,
-                       void *arg, struct sonde_lookup **out)
+/* From here on *out, or the answer, is on its way; a lookup that could not be made is freed. */
+static int begin(struct sonde_lookup *l, const char *name, struct sonde_lookup **out)
 {
-	struct sonde_lookup *l = calloc(1, sizeof(*l));
+	struct sonde_resolver *r = l->resolver;
 	struct sonde_target target;
 	struct sonde_error e = { 0 };
 
-	*out = NULL;
-	if (!l)
-		return SONDE_ENOMEM;
-	l->resolver = r;
-	l->fn = fn;
-	l->arg = arg;
-	l->family = family;
 	bool valid = !sonde_target_parse(name, strlen(name), &target, &e);
 	snprintf(l->name, sizeof(l->name), "%s", valid ? target.text : name);
 	if (valid && target.kind != SONDE_TARGET_NAME) {
@@ -318,11 +331,13 @@ int sonde_lookup_start(struct sonde_resolver *r, const char *name, int family, s
 	}
 	/* The alarm's place is taken now, so that setting it cannot fail later. */
 	if (sonde_poller_alarm(r->poller, &l->answer, INT64_MAX, give_answer)) {
-		free(l);
+		free_lookup(l);
 		return SONDE_ENOMEM;
 	}
 	*out = l;
-	if (!valid) {
+	if (l->failure) {
+		answer_soon(l);
+	} else if (!valid) {
 		l->failure = SONDE_FAIL_RESOLVE;
 		snprintf(l->why, sizeof(l->why), "%s", e.text);
 		answer_soon(l);
@@ -336,9 +351,85 @@ int sonde_lookup_start(struct sonde_resolver *r, const char *name, int family, s
 	return SONDE_OK;
 }
 
+static struct sonde_lookup *make_lookup(struct sonde_resolver *r, int family, sonde_looked_fn *fn,
+                                        void *arg)
+{
+	struct sonde_lookup *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->resolver = r;
+	l->fn = fn;
+	l->arg = arg;
+	l->family = family;
+	return l;
+}
+
+int sonde_lookup_start(struct sonde_resolver *r, const char *name, int family, sonde_looked_fn *fn,
+                       void *arg, struct sonde_lookup **out)
+{
+	struct sonde_lookup *l = make_lookup(r, family, fn, arg);
+
+	*out = NULL;
+	return l ? begin(l, name, out) : SONDE_ENOMEM;
+}
+
+int sonde_lookup_start_by(struct sonde_resolver *r, const struct sockaddr *server, const char *name,
+                          int family, sonde_looked_fn *fn, void *arg, struct sonde_lookup **out)
+{
+	struct sonde_lookup *l = make_lookup(r, family, fn, arg);
+	char text[INET6_ADDRSTRLEN] = "?";
+	struct sonde_error e = { 0 };
+
+	*out = NULL;
+	if (!l)
+		return SONDE_ENOMEM;
+	inet_ntop(server->sa_family, raw_address(server), text, sizeof(text));
+	socklen_t len = server->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+	                                             : sizeof(struct sockaddr_in6);
+	if (!sonde_guard_allows(r->guard, server, len)) {
+		l->failure = SONDE_FAIL_GUARD;
+		snprintf(l->why, sizeof(l->why), "the resolver %s may not be asked from here", text);
+	} else if (make_resolver(r->poller, r->guard, text, "b", &l->own, &e)) {
+		l->failure = SONDE_FAIL_OVERLOAD;
+		snprintf(l->why, sizeof(l->why), "%s", e.text);
+	} else {
+		l->resolver = l->own;
+	}
+	return begin(l, name, out);
+}
+
 void sonde_lookup_stop(struct sonde_lookup *l)
 {
 	l->fn = NULL;
-	if (!l->asked)
+	if (!l->asked || l->own)
 		drop(l);
+}
+
+struct name_question {
+	sonde_name_fn *fn;
+	void *arg;
+};
+
+static void on_host(void *arg, int status, int timeouts, struct hostent *host)
+{
+	struct name_question *q = arg;
+
+	q->fn(q->arg, status == ARES_SUCCESS && host ? host->h_name : NULL);
+	free(q);
+}
+
+void sonde_resolver_ask_name(struct sonde_resolver *r, const struct sockaddr *sa,
+                             sonde_name_fn *fn, void *arg)
+{
+	struct name_question *q = malloc(sizeof(*q));
+
+	if (!q) {
+		fn(arg, NULL);
+		return;
+	}
+	*q = (struct name_question){ fn, arg };
+	ares_gethostbyaddr(r->channel, raw_address(sa), sa->sa_family == AF_INET ? 4 : 16,
+	                   sa->sa_family, on_host, q);
+	set_alarm(r);
 }

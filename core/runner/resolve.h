@@ -28,4 +28,14 @@ typedef void sonde_looked_fn(void *arg, enum sonde_failure, const struct sonde_a
  * else later. SONDE_OK or SONDE_ENOMEM. */
 int sonde_lookup_start(struct sonde_resolver *, const char *name, int family, sonde_looked_fn *,
                        void *arg, struct sonde_lookup **out);
+/* The same, but by the name server at that address (port 53) alone and without /etc/hosts. */
+int sonde_lookup_start_by(struct sonde_resolver *, const struct sockaddr *server, const char *name,
+                          int family, sonde_looked_fn *, void *arg, struct sonde_lookup **out);
 void sonde_lookup_stop(struct sonde_lookup *);
+
+/* The name of an IPv4 or IPv6 address, NULL when there is none; gone after the call, which may come
+ * before ask returns and comes, without a name, from sonde_resolver_free for those that pend. No
+ * guard is asked: the question goes to the resolver only. names.h is what to use. */
+typedef void sonde_name_fn(void *arg, const char *name);
+void sonde_resolver_ask_name(struct sonde_resolver *, const struct sockaddr *, sonde_name_fn *,
+                             void *arg);

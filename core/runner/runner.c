@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 
 enum { BEAT_MS = 1000, LEAK_MAX = 32, TYPES_MAX = 256 << 10 };
@@ -31,6 +32,7 @@ static void handle(struct sonde_runner *r, const struct sonde_msg *m, int64_t ca
 {
 	switch (m->kind) {
 	case SONDE_MSG_TASKS:
+		SONDE_EDGE("runner.task_read");
 		for (unsigned i = 0; i < m->list.count; i++)
 			sonde_run_start(r, &m->list.tasks[i], came_ns);
 		break;
@@ -39,6 +41,7 @@ static void handle(struct sonde_runner *r, const struct sonde_msg *m, int64_t ca
 			sonde_run_cancel(r, &m->list.tasks[i], SONDE_WHY_CANCELLED);
 		break;
 	case SONDE_MSG_QUIT:
+		SONDE_EDGE("runner.told_to_quit");
 		r->quitting = true;
 		break;
 	default:
@@ -228,6 +231,7 @@ int sonde_runner_loop(struct sonde_runner *r)
 	if (!rc) {
 		r->first_fd = next_fd(r);
 		r->narrow = memory_is_short();
+		SONDE_EDGE("runner.plugins_opened");
 		say_types(r);
 		say_ready(r, "");
 		uv_run(&r->loop, UV_RUN_DEFAULT);

@@ -16,6 +16,7 @@
 #include "guard/guard.h"
 #include "plug/plugset.h"
 #include "plug/result.h"
+#include "runner/names.h"
 #include "runner/poller.h"
 #include "runner/resolve.h"
 #include "wire/wire.h"
@@ -53,6 +54,7 @@ struct sonde_runner {
 	struct sonde_channel channel;
 	struct sonde_poller poller;
 	struct sonde_resolver *resolver;
+	struct sonde_names *names;
 	struct sonde_guard *guard;
 	struct sonde_plugset *plugs;
 	void *defaults[SONDE_PLUG_MAX]; /* arguments of each plugin, read when first needed */

@@ -15,6 +15,8 @@ const struct sonde_fact_row sonde_result_rows[] = {
 	{ "ok", "boolean", "the target answered as it should", { NULL } },
 	{ "measured", "boolean", "false where the node could not measure: it says nothing of the target",
 	  { NULL } },
+	{ "uplink_down", "boolean", "the node's own uplink check fails: its failures say nothing of the target",
+	  { NULL } },
 	{ "status", "string", "\"finished\" or \"failed\"", { "status" } },
 	{ "failure", "string?", "why it failed: \"timeout\", \"refused\", ...", { "failure" } },
 	{ "address", "string?", "of the target", { "resolvedAddress" } },

@@ -34,6 +34,9 @@ enum sonde_column {
 	SONDE_COL_LATITUDE,
 	SONDE_COL_LONGITUDE,
 	SONDE_COL_ASN,
+	SONDE_COL_SPOOL,      /* results that wait on it */
+	SONDE_COL_UPLINK,     /* 1 works, 0 does not, NaN not checked */
+	SONDE_COL_DRAINING,   /* 1: it takes no new tasks */
 	SONDE_COL_REGION,     /* text from here on */
 	SONDE_COL_CONTINENT,
 	SONDE_COL_COUNTRY,

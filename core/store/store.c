@@ -30,12 +30,12 @@ static const char *const table_names[TABLE_COUNT] = {
 	[SONDE_TABLE_SCHEDULES] = "schedules",
 	[SONDE_TABLE_MEMBERS] = "members",
 	[SONDE_TABLE_EVENTS] = "events",
+	[SONDE_TABLE_ROLLUPS] = "rollups",
 	[SONDE_TABLE_USERS] = "users",
 	[SONDE_TABLE_SESSIONS] = "sessions",
 	[SONDE_TABLE_TIERS] = "tiers",
 	[SONDE_TABLE_LEDGER] = "ledger",
 	[SONDE_TABLE_AUDIT] = "audit",
-	[SONDE_TABLE_ROLLUPS] = "rollups",
 	[TABLE_STORE] = "store",
 	[TABLE_MARKS] = "marks",
 };

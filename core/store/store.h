@@ -45,12 +45,12 @@ enum sonde_table {
 	SONDE_TABLE_SCHEDULES,    /* schedule id; and id + revision (4 bytes, big-endian): as it was */
 	SONDE_TABLE_MEMBERS,      /* schedule id + node id; and that + 'r': what was received */
 	SONDE_TABLE_EVENTS,       /* event id */
+	SONDE_TABLE_ROLLUPS,      /* step, time, series: see controller/rollup.c */
 	SONDE_TABLE_USERS,        /* user name */
 	SONDE_TABLE_SESSIONS,     /* id of the family */
 	SONDE_TABLE_TIERS,        /* name */
 	SONDE_TABLE_LEDGER,       /* id: credits earned, spent, granted; insert only */
 	SONDE_TABLE_AUDIT,        /* id: an administrative act; insert only */
-	SONDE_TABLE_ROLLUPS,      /* step, time, series: see controller/rollup.c */
 	SONDE_TABLE_COUNT
 };
 

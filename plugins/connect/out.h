@@ -29,3 +29,15 @@ void sonde_sums_add(struct sonde_sums *, double ns);
 double sonde_sums_deviation(const struct sonde_sums *);
 /* "stats": min avg max stddev (null without a reply), total rcv drop loss. */
 void sonde_put_stats(struct sonde_probe *, const struct sonde_sums *);
+
+/* Field rows of the above, of requests. */
+#define SONDE_STATS_FIELDS \
+	{ "stats", SONDE_TYPE_OBJECT, "sums", NULL, 0 }, \
+	{ "stats.min", SONDE_TYPE_NUMBER, "shortest time", "ms", 0 }, \
+	{ "stats.avg", SONDE_TYPE_NUMBER, "mean time", "ms", 0 }, \
+	{ "stats.max", SONDE_TYPE_NUMBER, "longest time", "ms", 0 }, \
+	{ "stats.stddev", SONDE_TYPE_NUMBER, "standard deviation", "ms", 0 }, \
+	{ "stats.total", SONDE_TYPE_INT, "requests", NULL, 0 }, \
+	{ "stats.rcv", SONDE_TYPE_INT, "answers", NULL, 0 }, \
+	{ "stats.drop", SONDE_TYPE_INT, "requests without an answer", NULL, 0 }, \
+	{ "stats.loss", SONDE_TYPE_NUMBER, "share without an answer", "%", 0 }

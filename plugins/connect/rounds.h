@@ -92,3 +92,16 @@ struct sonde_sums sonde_rounds_sums(const struct sonde_rounds *);
 const char *sonde_rounds_stamps(const struct sonde_rounds *);
 const char *sonde_round_status_name(enum sonde_round_status);
 
+/* Rows of what all plugins over this have. */
+#define SONDE_ROUNDS_PARAMS(wait_at, source_at) \
+	{ "wait", SONDE_TYPE_DURATION, wait_at, "how long to wait for each answer", .unit = "ms", \
+	  .def = "2s", .min = 10, .max = 60000 }, \
+	{ "source", SONDE_TYPE_STRING, source_at, "address of the node to send from", .max = 45 }
+#define SONDE_ROUNDS_FIELDS \
+	{ "resolvedAddress", SONDE_TYPE_STRING, "the address that was asked", NULL, 0 }, \
+	{ "resolvedHostname", SONDE_TYPE_STRING, "the name it came from, null for an address", NULL, \
+	  0 }, \
+	{ "resolveTime", SONDE_TYPE_NUMBER, "time of the name lookup, null for an address", "ms", 0 }, \
+	{ "timestamps", SONDE_TYPE_STRING, \
+	  "whose clock readings the times are of: kernel, mixed or user", NULL, 0 }
+

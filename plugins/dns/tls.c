@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS by OpenSSL over two memory BIOs. The context with the trust store is made once and kept: it
- * is the one thing of this plugin that outlives a probe, because parsing a bundle costs more than
- * everything else. The handshake goes on with a certificate that is not trusted, so that the
- * result can say both; whether that is a failure is the caller's decision. */
+/* TLS by OpenSSL over two memory BIOs, with the trusted certificates of plugins/cert/. The handshake
+ * goes on with one that is not trusted, so that the result can say both; whether that is a failure
+ * is the caller's decision. */
 #include "tls.h"
 
 #include <arpa/inet.h>
@@ -12,29 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cert/trust.h"
+
 struct dns_tls {
 	SSL *ssl;
 	BIO *in, *out; /* the SSL's */
 	const char *error;
 };
-
-static SSL_CTX *context(void)
-{
-	static SSL_CTX *shared;
-
-	if (shared)
-		return shared;
-	SSL_CTX *c = SSL_CTX_new(TLS_client_method());
-	if (!c)
-		return NULL;
-	SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
-	SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_verify(c, SSL_VERIFY_NONE, NULL);
-	SSL_CTX_set_default_verify_paths(c);
-	ERR_clear_error();
-	return shared = c;
-}
 
 static bool expect_name(SSL *ssl, const char *name)
 {
@@ -60,7 +43,7 @@ static bool offer(SSL *ssl, const char *alpn)
 struct dns_tls *dns_tls_new(const char *name, const char *alpn)
 {
 	struct dns_tls *t = calloc(1, sizeof(*t));
-	SSL_CTX *c = context();
+	SSL_CTX *c = cert_trust_context();
 
 	if (!t || !c) {
 		free(t);
@@ -76,6 +59,8 @@ struct dns_tls *dns_tls_new(const char *name, const char *alpn)
 		free(t);
 		return NULL;
 	}
+	SSL_set_min_proto_version(t->ssl, TLS1_2_VERSION);
+	SSL_set_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS);
 	BIO_set_mem_eof_return(t->in, -1);
 	SSL_set_bio(t->ssl, t->in, t->out);
 	SSL_set_connect_state(t->ssl);

@@ -33,6 +33,8 @@ static const struct sonde_param params[] = {
 	  .def = "HTTPS", .names = protocols },
 	{ "port", SONDE_TYPE_INT, AT(port), "0 = 443, or 80 with HTTP", .def = "0", .min = 0,
 	  .max = 65535 },
+	{ "resolver", SONDE_TYPE_STRING, AT(resolver),
+	  "name server to ask in place of the node's own: an address or a name", .max = 255 },
 	{ "redirects", SONDE_TYPE_INT, AT(redirects), "redirects to follow", .def = "0", .min = 0,
 	  .max = HTTP_REDIRECTS_MAX },
 	{ "compression", SONDE_TYPE_BOOL, AT(compression), "accept and undo gzip, br, zstd, deflate",
@@ -123,6 +125,8 @@ static int check(const void *args, const char *target, struct sonde_error *e)
 		return wrong(e, "target", "must be a host name or an address");
 	if (a->host && *a->host && !http_host_valid(a->host))
 		return wrong(e, "request.host", "must be a host name or an address");
+	if (a->resolver && *a->resolver && !http_host_valid(a->resolver))
+		return wrong(e, "resolver", "must be a host name or an address");
 	if (a->body && *a->body && a->method != HTTP_POST && a->method != HTTP_PUT)
 		return wrong(e, "request.body", "is only for POST and PUT");
 	for (const struct sonde_pair *h = a->headers; h && h->name; h++)
@@ -298,19 +302,54 @@ static void on_resolved(struct sonde_probe *p, void *arg, enum sonde_failure fai
 	start_move(p);
 }
 
-static void resolve_hop(struct sonde_probe *p)
+static int look_up(struct sonde_probe *p, const char *name)
 {
 	static const int families[] = { [4] = AF_INET, [6] = AF_INET6 };
-	struct http_state *s = p->state;
+	const struct http_state *s = p->state;
 	int family = p->ip_version == 4 || p->ip_version == 6 ? families[p->ip_version] : AF_UNSPEC;
+
+	if (!s->server.len)
+		return p->host->resolve(p, name, family, on_resolved, NULL);
+	return p->host->resolve_by(p, (const struct sockaddr *)&s->server.sa, s->server.len, name, family,
+	                           on_resolved, NULL);
+}
+
+static void resolve_hop(struct sonde_probe *p)
+{
+	struct http_state *s = p->state;
 
 	s->address[0] = '\0';
 	s->addr_count = 0;
 	s->has_tls = false;
 	s->phases.tcp_rtt = -1;
 	s->resolving = true;
-	if (p->host->resolve(p, s->place.lookup, family, on_resolved, NULL))
+	if (look_up(p, s->place.lookup))
 		http_report(p, SONDE_FAIL_INTERNAL, "the name cannot be looked up");
+}
+
+/* The task's IP version is no matter of the resolver. */
+static void on_resolver(struct sonde_probe *p, void *arg, enum sonde_failure failure,
+                        const struct sonde_addr *addrs, unsigned count, int64_t took_ns,
+                        const char *why)
+{
+	struct http_state *s = p->state;
+
+	if (failure) {
+		s->resolving = false;
+		http_report(p, failure, why);
+		return;
+	}
+	s->server = addrs[0];
+	resolve_hop(p);
+}
+
+static void find_resolver(struct sonde_probe *p, const char *name)
+{
+	((struct http_state *)p->state)->resolving = true;
+	if (!SONDE_HOST_HAS(p->host, resolve_by))
+		http_report(p, SONDE_FAIL_INTERNAL, "this node cannot ask another resolver");
+	else if (p->host->resolve(p, name, AF_UNSPEC, on_resolver, NULL))
+		http_report(p, SONDE_FAIL_INTERNAL, "the resolver cannot be looked up");
 }
 
 static int start(struct sonde_probe *p)
@@ -328,7 +367,10 @@ static int start(struct sonde_probe *p)
 	if (http_place_first(p, &s->first))
 		return -1;
 	s->place = s->first;
-	resolve_hop(p);
+	if (a->resolver && *a->resolver)
+		find_resolver(p, a->resolver);
+	else
+		resolve_hop(p);
 	return 0;
 }
 

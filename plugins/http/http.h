@@ -28,7 +28,7 @@ enum http_protocol { HTTP_HTTPS, HTTP_HTTP, HTTP_HTTP2 };
 
 struct http_args {
 	uint32_t method, protocol;
-	const char *host, *path, *query, *body;
+	const char *host, *path, *query, *body, *resolver;
 	const struct sonde_pair *headers;
 	int64_t port, redirects, body_limit, download;
 	uint8_t compression, verify;
@@ -73,6 +73,7 @@ struct http_state {
 	unsigned addr, addr_count; /* the one in use */
 	char address[64];          /* its text, "" before the lookup */
 	bool resolving;
+	struct sonde_addr server; /* the resolver that the user names; len 0 until it is known */
 
 	CURLM *multi;
 	CURL *easy;

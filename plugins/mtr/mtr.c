@@ -6,11 +6,14 @@
 #include <string.h>
 
 #include "mtr/asn.h"
+#include "path/args.h"
 #include "path/path.h"
 
+enum { HOST_TEXT = 256 + PATH_ADDRESS_TEXT };
+
 struct args {
-	int64_t port, first, last, packets, interval, wait;
-	uint32_t protocol;
+	struct path_args path; /* first */
+	int64_t packets, interval;
 };
 
 struct state {
@@ -133,11 +136,14 @@ static void print_hop(struct sonde_probe *p, const struct path *s, unsigned ttl,
                       const struct stats *t)
 {
 	const struct path_probe *k = path_sum(s, ttl).first;
-	char text[PATH_ADDRESS_TEXT] = "???";
+	const char *name = k && k->has_from ? path_name(s, k->from) : NULL;
+	char text[PATH_ADDRESS_TEXT] = "???", host[HOST_TEXT];
 
 	if (k && k->has_from)
 		path_text(s, k->from, text);
-	path_print(p, "%3u.|-- %-40s %5.1f%% %5u", ttl, text, loss(t), t->total);
+	if (name)
+		snprintf(host, sizeof(host), "%s (%s)", name, text);
+	path_print(p, "%3u.|-- %-40s %5.1f%% %5u", ttl, name ? host : text, loss(t), t->total);
 	if (t->rcv)
 		path_print(p, " %6.1f %6.1f %6.1f %6.1f %6.1f", t->last, t->avg, t->min, t->max,
 		           t->deviation);
@@ -177,16 +183,10 @@ static int start(struct sonde_probe *p)
 {
 	const struct args *a = p->args;
 	struct state *s = p->state;
-	const struct path_config c = {
-		.protocol = (enum path_protocol)a->protocol,
-		.port = (uint16_t)a->port,
-		.first = (unsigned)a->first,
-		.last = (unsigned)a->last,
-		.queries = (unsigned)a->packets,
-		.interval = a->interval,
-		.wait = a->wait,
-	};
+	struct path_config c = path_args_config(&a->path);
 
+	c.queries = (unsigned)a->packets;
+	c.interval = a->interval;
 	return path_start(p, &s->path, &c, over);
 }
 
@@ -203,49 +203,30 @@ static void finish(struct sonde_probe *p)
 	path_finish(p, &s->path);
 }
 
-static int refuse(struct sonde_error *e, const char *path, const char *text)
-{
-	snprintf(e->path, sizeof(e->path), "%s", path);
-	snprintf(e->text, sizeof(e->text), "%s", text);
-	return -1;
-}
-
 static int check(const void *args, const char *target, struct sonde_error *e)
 {
 	const struct args *a = args;
+	int64_t hops = a->path.last - a->path.first + 1;
 
-	if (!target || !*target)
-		return refuse(e, "target", "must be a host name or an address");
-	if (a->first > a->last)
-		return refuse(e, "firstHop", "must not be above maxHops");
+	if (path_args_check(&a->path, target, e))
+		return -1;
 	/* Each is a socket. */
-	int64_t rounds = a->wait / a->interval + 1;
+	int64_t rounds = a->path.wait / a->interval + 1;
 	rounds = rounds < a->packets ? rounds : a->packets;
-	if (a->protocol == PATH_TCP && (a->last - a->first + 1) * rounds > PATH_TCP_MAX)
-		return refuse(e, "interval", "with TCP at most 256 probes may be in flight: hops times "
-		              "wait over interval");
+	if (a->path.protocol == PATH_TCP && hops * rounds > PATH_TCP_MAX)
+		return path_args_refuse(e, "interval", "with TCP at most 256 probes may be in "
+		                        "flight: hops times wait over interval");
 	return 0;
 }
 
 #define AT(member) offsetof(struct args, member)
 
-static const char *const protocols[] = { "ICMP", "TCP", "UDP", NULL };
-
 static const struct sonde_param params[] = {
-	{ "protocol", SONDE_TYPE_ENUM, AT(protocol), "what the probes are", NULL, "ICMP", protocols, 0,
-	  0, 0 },
-	{ "port", SONDE_TYPE_INT, AT(port), "destination port of TCP (0 is 80) and UDP (0 is 33434)", NULL,
-	  NULL, NULL, 0, 65535, 0 },
+	PATH_PARAMS("30"),
 	{ "packets", SONDE_TYPE_INT, AT(packets), "rounds: probes to each hop", NULL, "3", NULL, 1,
 	  100, 0 },
 	{ "interval", SONDE_TYPE_DURATION, AT(interval), "time between two rounds", NULL, "500ms", NULL,
 	  200, 60000, 0 },
-	{ "firstHop", SONDE_TYPE_INT, AT(first), "first time to live", NULL, "1", NULL, 1,
-	  PATH_TTL_MAX, 0 },
-	{ "maxHops", SONDE_TYPE_INT, AT(last), "last time to live", NULL, "30", NULL, 1, PATH_TTL_MAX,
-	  0 },
-	{ "wait", SONDE_TYPE_DURATION, AT(wait), "how long to wait for each answer", NULL, "2s", NULL,
-	  10, 60000, 0 },
 	{ .type = SONDE_TYPE_END },
 };
 

@@ -20,7 +20,7 @@ static int take_memory(struct sonde_probe *p, struct path *s)
 		return -1;
 	s->order = p->host->alloc(p, n * sizeof(*s->order));
 	s->probes = s->order ? p->host->alloc(p, n * sizeof(*s->probes)) : NULL;
-	return s->probes ? 0 : -1;
+	return s->probes ? path_names_init(p, s) : -1;
 }
 
 static void choose(struct path *s, const struct sonde_addr *addrs, unsigned count)
@@ -92,7 +92,9 @@ int path_start(struct sonde_probe *p, struct path *s, const struct path_config *
 
 void path_cancel(struct sonde_probe *p, struct path *s, enum sonde_why why)
 {
-	if (why == SONDE_WHY_TIMEOUT)
+	if (s->naming)
+		path_names_over(p, s); /* the path is known */
+	else if (why == SONDE_WHY_TIMEOUT)
 		path_end_with(p, s, s->address[0] ? SONDE_FAIL_TIMEOUT : SONDE_FAIL_RESOLVE,
 		         s->address[0] ? "the time for the measurement was over"
 		                       : "the name was not resolved in time");
@@ -101,12 +103,17 @@ void path_cancel(struct sonde_probe *p, struct path *s, enum sonde_why why)
 		         ? "the node shut down" : "the measurement was cancelled");
 }
 
-void path_finish(struct sonde_probe *p, struct path *s)
+void path_close_all(struct sonde_probe *p, struct path *s)
 {
-	if (s->timer)
-		p->host->timer_stop(p, s->timer);
 	while (s->sockets)
 		path_close(p, s->sockets);
 	s->main.path = s;
 	path_close(p, &s->main);
+}
+
+void path_finish(struct sonde_probe *p, struct path *s)
+{
+	if (s->timer)
+		p->host->timer_stop(p, s->timer);
+	path_close_all(p, s);
 }

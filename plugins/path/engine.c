@@ -35,7 +35,8 @@ void path_end_with(struct sonde_probe *p, struct path *s, enum sonde_failure fai
 	if (s->is_over)
 		return;
 	s->is_over = true;
-	s->over(p, s, failure, why);
+	if (failure || !path_names_wait(p, s))
+		s->over(p, s, failure, why);
 }
 
 const struct path_probe *path_slot(const struct path *s, unsigned ttl, unsigned i)
@@ -100,6 +101,8 @@ static void drop(struct sonde_probe *p, struct path *s, struct path_probe *k,
 void path_settle(struct sonde_probe *p, struct path *s, struct path_probe *k, int64_t now)
 {
 	drop(p, s, k, PATH_ANSWERED);
+	if (k->has_from)
+		path_names_ask(p, s, k->from);
 	if (k->ttl > s->heard && k->answer == PATH_EXCEEDED)
 		s->heard = k->ttl;
 	if (k->answer == PATH_EXCEEDED || (s->end && k->ttl >= s->end))

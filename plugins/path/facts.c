@@ -210,11 +210,14 @@ void path_put_hop(struct sonde_probe *p, const struct path *s, unsigned ttl)
 	if (k && k->has_from) {
 		path_text(s, k->from, text);
 		path_put_string(p, "resolvedAddress", text);
-		path_put_string(p, "resolvedHostname", text);
 	} else {
 		p->host->put_null(p, "resolvedAddress");
-		p->host->put_null(p, "resolvedHostname");
 	}
+	const char *name = k && k->has_from ? path_name(s, k->from) : NULL;
+	if (name)
+		path_put_string(p, "resolvedHostname", name);
+	else
+		p->host->put_null(p, "resolvedHostname");
 	p->host->put_int(p, "ttl", ttl);
 	put_addresses(p, s, ttl);
 	put_int(p, "icmpType", k && k->type, k ? k->type : 0);

@@ -20,7 +20,7 @@
 #include "path/wire.h"
 
 enum { PATH_TTL_MAX = 64, PATH_ADDRESS_TEXT = 64, PATH_TCP_MAX = 256,
-       PATH_ADDRESSES = 8 /* shown of a hop */ };
+       PATH_ADDRESSES = 8, /* shown of a hop */ PATH_NAMES = SONDE_REVERSE_MAX };
 
 enum path_protocol { PATH_ICMP = 0, PATH_TCP, PATH_UDP };
 
@@ -33,6 +33,14 @@ struct path_config {
 	 * once more half a second later: it may be a router that limits its rate. */
 	int64_t interval;
 	int64_t wait; /* for an answer */
+	bool names;   /* look up the names of those who answer */
+};
+
+/* Who answered, and what it is called. */
+struct path_name {
+	struct path *path;
+	uint8_t address[16];
+	const char *text; /* NULL none */
 };
 
 enum path_status {
@@ -105,6 +113,9 @@ struct path {
 	int64_t again_at;                 /* 0 = at the usual time */
 	bool reached, again_done, is_over, is_near;
 	bool unsigned_quotes;    /* errors came that quote too little to tell the probe */
+	struct path_name *names; /* NULL: not looked up */
+	unsigned n_names, unnamed; /* those whose lookups pend */
+	bool naming;             /* all is measured, names are waited for */
 	const char *refused;     /* why this host could not send */
 	int refused_error;
 };
@@ -171,6 +182,19 @@ void path_event(struct sonde_probe *, void *socket, int fd, unsigned events);
 /* A probe ended. */
 void path_settle(struct sonde_probe *, struct path *, struct path_probe *, int64_t now);
 
+/* names.c: looked up from the first answer on, and waited for after the last one for at most a second. */
+/* 0, or -1 without memory. */
+int path_names_init(struct sonde_probe *, struct path *);
+void path_names_ask(struct sonde_probe *, struct path *, const uint8_t *address);
+/* True when it took over: `over` runs when all names are there. */
+bool path_names_wait(struct sonde_probe *, struct path *);
+/* Ends the waiting. */
+void path_names_over(struct sonde_probe *, struct path *);
+/* NULL when it has none or was not asked for. */
+const char *path_name(const struct path *, const uint8_t *address);
+/* Closes all. */
+void path_close_all(struct sonde_probe *, struct path *);
+
 /* facts.c: what traceroute and mtr both say of a path. */
 struct path_sum {
 	unsigned sent, rcv;
@@ -215,7 +239,7 @@ void path_mark(const struct path *, const struct path_probe *, char out[16]);
 	{ "hops[].resolvedAddress", SONDE_TYPE_STRING, "who answered first, null when silent", NULL, \
 	  0 }, \
 	{ "hops[].resolvedHostname", SONDE_TYPE_STRING, \
-	  "its name; the address itself, as names are not looked up; null when silent", NULL, 0 }, \
+	  "its name, null when it has none or was not looked up", NULL, 0 }, \
 	{ "hops[].ttl", SONDE_TYPE_INT, "time to live of the probes", NULL, 0 }, \
 	{ "hops[].addresses", SONDE_TYPE_ROWS, "all who answered, at most eight", NULL, 0 }, \
 	{ "hops[].icmpType", SONDE_TYPE_INT, "ICMP type of the answer, null for the target's own", \

@@ -5,11 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "path/args.h"
 #include "path/path.h"
 
 struct args {
-	int64_t port, first, last, queries, wait;
-	uint32_t protocol;
+	struct path_args path; /* first */
+	int64_t queries;
 };
 
 struct state {
@@ -31,7 +32,11 @@ static void print_hop(struct sonde_probe *p, const struct path *s, unsigned ttl)
 		got++;
 		if (k->has_from && (!said || memcmp(said->from, k->from, sizeof(k->from)))) {
 			path_text(s, k->from, text);
-			path_print(p, " %s (%s)", text, text);
+			const char *name = path_name(s, k->from);
+			if (s->config.names)
+				path_print(p, " %s (%s)", name ? name : text, text);
+			else
+				path_print(p, " %s", text);
 			for (unsigned j = 0; !said && j < n; j++)
 				path_print(p, "%sL=%u,E=%u,S=%u,T=%u%s", j ? "/" : " <MPLS:",
 				           l[j].label, l[j].tc, l[j].bottom, l[j].ttl,
@@ -94,15 +99,9 @@ static int start(struct sonde_probe *p)
 {
 	const struct args *a = p->args;
 	struct state *s = p->state;
-	const struct path_config c = {
-		.protocol = (enum path_protocol)a->protocol,
-		.port = (uint16_t)a->port,
-		.first = (unsigned)a->first,
-		.last = (unsigned)a->last,
-		.queries = (unsigned)a->queries,
-		.wait = a->wait,
-	};
+	struct path_config c = path_args_config(&a->path);
 
+	c.queries = (unsigned)a->queries;
 	return path_start(p, &s->path, &c, over);
 }
 
@@ -116,42 +115,23 @@ static void finish(struct sonde_probe *p)
 	path_finish(p, &((struct state *)p->state)->path);
 }
 
-static int refuse(struct sonde_error *e, const char *path, const char *text)
-{
-	snprintf(e->path, sizeof(e->path), "%s", path);
-	snprintf(e->text, sizeof(e->text), "%s", text);
-	return -1;
-}
-
 static int check(const void *args, const char *target, struct sonde_error *e)
 {
 	const struct args *a = args;
+	int64_t hops = a->path.last - a->path.first + 1;
 
-	if (!target || !*target)
-		return refuse(e, "target", "must be a host name or an address");
-	if (a->first > a->last)
-		return refuse(e, "firstHop", "must not be above maxHops");
-	if (a->protocol == PATH_TCP && (a->last - a->first + 1) * a->queries > PATH_TCP_MAX)
-		return refuse(e, "queries", "with TCP hops times queries must be at most 256");
+	if (path_args_check(&a->path, target, e))
+		return -1;
+	if (a->path.protocol == PATH_TCP && hops * a->queries > PATH_TCP_MAX)
+		return path_args_refuse(e, "queries", "with TCP hops times queries must be at most 256");
 	return 0;
 }
 
 #define AT(member) offsetof(struct args, member)
 
-static const char *const protocols[] = { "ICMP", "TCP", "UDP", NULL };
-
 static const struct sonde_param params[] = {
-	{ "protocol", SONDE_TYPE_ENUM, AT(protocol), "what the probes are", NULL, "ICMP", protocols, 0,
-	  0, 0 },
-	{ "port", SONDE_TYPE_INT, AT(port), "destination port of TCP (0 is 80) and UDP (0 is 33434)", NULL,
-	  NULL, NULL, 0, 65535, 0 },
-	{ "firstHop", SONDE_TYPE_INT, AT(first), "first time to live", NULL, "1", NULL, 1,
-	  PATH_TTL_MAX, 0 },
-	{ "maxHops", SONDE_TYPE_INT, AT(last), "last time to live", NULL, "20", NULL, 1, PATH_TTL_MAX,
-	  0 },
+	PATH_PARAMS("20"),
 	{ "queries", SONDE_TYPE_INT, AT(queries), "probes to each hop", NULL, "2", NULL, 1, 10, 0 },
-	{ "wait", SONDE_TYPE_DURATION, AT(wait), "how long to wait for answers", NULL, "2s", NULL, 10,
-	  60000, 0 },
 	{ .type = SONDE_TYPE_END },
 };
 

@@ -273,19 +273,13 @@ static const struct sonde_param params[] = {
 	  .max = SONDE_ROUNDS_MAX },
 	{ "interval", SONDE_TYPE_DURATION, AT(interval), "time between two requests", .unit = "ms",
 	  .def = "500ms", .min = 10, .max = 60000 },
-	{ "wait", SONDE_TYPE_DURATION, AT(wait), "how long to wait for each answer", .unit = "ms",
-	  .def = "2s", .min = 10, .max = 60000 },
-	{ "source", SONDE_TYPE_STRING, AT(source), "address of the node to send from", .max = 45 },
+	SONDE_ROUNDS_PARAMS(AT(wait), AT(source)),
 	{ .type = SONDE_TYPE_END },
 };
 
 static const struct sonde_field fields[] = {
-	{ "resolvedAddress", SONDE_TYPE_STRING, "the address that was sent to" },
-	{ "resolvedHostname", SONDE_TYPE_STRING, "the name it came from, null for an address" },
+	SONDE_ROUNDS_FIELDS,
 	{ "port", SONDE_TYPE_INT, "the port that was sent to" },
-	{ "resolveTime", SONDE_TYPE_NUMBER, "time of the name lookup, null for an address", "ms" },
-	{ "timestamps", SONDE_TYPE_STRING,
-	  "whose clock readings the times are of: kernel, mixed or user" },
 	{ "timings", SONDE_TYPE_ROWS, "the answers in order; a lost request has no entry" },
 	{ "timings[].rtt", SONDE_TYPE_NUMBER, "from the request to its answer", "ms" },
 	{ "packets", SONDE_TYPE_ROWS, "every request" },
@@ -297,15 +291,7 @@ static const struct sonde_field fields[] = {
 	{ "response", SONDE_TYPE_STRING, "the first answer as text, at most 1024 bytes" },
 	{ "responseHex", SONDE_TYPE_STRING, "the same bytes as hex" },
 	{ "truncated", SONDE_TYPE_BOOL, "the answer was longer" },
-	{ "stats", SONDE_TYPE_OBJECT, "sums" },
-	{ "stats.min", SONDE_TYPE_NUMBER, "shortest time", "ms" },
-	{ "stats.avg", SONDE_TYPE_NUMBER, "mean time", "ms" },
-	{ "stats.max", SONDE_TYPE_NUMBER, "longest time", "ms" },
-	{ "stats.stddev", SONDE_TYPE_NUMBER, "standard deviation", "ms" },
-	{ "stats.total", SONDE_TYPE_INT, "requests" },
-	{ "stats.rcv", SONDE_TYPE_INT, "answers" },
-	{ "stats.drop", SONDE_TYPE_INT, "requests without an answer" },
-	{ "stats.loss", SONDE_TYPE_NUMBER, "share without an answer", "%" },
+	SONDE_STATS_FIELDS,
 	{ .type = SONDE_TYPE_END },
 };
 

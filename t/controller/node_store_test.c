@@ -12,7 +12,7 @@ static const uint8_t key[SONDE_KEY_BYTES] = "0123456789abcdef0123456789abcde";
 static const uint8_t other[SONDE_KEY_BYTES] = "fedcba9876543210fedcba987654321";
 
 static const struct node_facts facts = {
-	.name = "n1", .region = "eu", .contact = "ring 555-0100", .note = "behind the \"red\" door",
+	.name = "n1", .region = "eu", .contact = "ring 555-0100", .remarks = "behind the \"red\" door",
 	.address = "10.1.2.3", .owner = "01arz3ndektsv4rrffq69g5fav", .priority = 50,
 };
 
@@ -52,7 +52,7 @@ static void hides(void)
 	       !strstr(text, facts.owner));
 	json_t *doc = read_it(key, &b);
 	EXPECT_STR(member(doc, "contact"), facts.contact);
-	EXPECT_STR(member(doc, "note"), facts.note);
+	EXPECT_STR(member(doc, "remarks"), facts.remarks);
 	EXPECT_STR(member(doc, "address"), facts.address);
 	EXPECT_STR(member(doc, "owner"), facts.owner);
 	EXPECT(!json_object_get(doc, "sealed"));
@@ -76,13 +76,13 @@ static void every_size(void)
 	char note[65];
 
 	for (size_t len = 1; len < sizeof(note); len++) {
-		struct node_facts f = { .name = "n1", .note = note, .priority = 50 };
+		struct node_facts f = { .name = "n1", .remarks = note, .priority = 50 };
 		struct sonde_buf b;
 		memset(note, 'x', len);
 		note[len] = '\0';
 		write_it(key, &f, &b);
 		json_t *doc = read_it(key, &b);
-		EXPECT_STR(member(doc, "note"), note);
+		EXPECT_STR(member(doc, "remarks"), note);
 		json_decref(doc);
 		sonde_buf_deinit(&b);
 	}

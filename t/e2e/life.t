@@ -139,7 +139,10 @@ subtest 'drain' => sub {
     locations => [ { node => 'alpha' } ] })->{status}, 422, 'no new tasks');
   is($s->finished($slow)->{results}[0]{result}{status}, 'finished', 'what ran is finished');
   ok(node_becomes('alpha', sub { $_[0]{drained} }), 'drained is shown');
+  like(($s->cli('node', 'ls'))[1], qr/^NAME.*\bNOTE\b.*^alpha\b.* drained /ms, 'in sonde node ls');
+  like(($s->cli('node', 'show', 'alpha'))[1], qr/^note: drained$/m, 'and in sonde node show');
   $s->cli('node', 'undrain', 'alpha');
+  is($s->node('alpha')->{note}, '', 'not after that');
   is(one('alpha')->{results}[0]{result}{status}, 'finished', 'and back');
 };
 
@@ -175,6 +178,15 @@ subtest 'self-test and uplink' => sub {
   like($s->node('gamma')->{selfTest}{uplink}{why}, qr/1 of 3/, 'with the reason');
   like(($s->cli('node', 'show', 'gamma'))[1], qr/uplink: down.*1 of 3 targets answer/s, 'sonde node show');
   is(($s->cli('node', 'self-test', 'gamma'))[0], 0, 'self-test on demand');
+  my $all = $s->measure({ type => 'echo', target => 'x', limit => 10 });
+  is_deeply([ sort map { $_->{probe}{name} // $_->{probe}{nodeName} // '' } @{ $all->{results} } ],
+    [ 'alpha', 'beta' ], 'a node without an uplink is not chosen') or diag encode_json($all);
+  like(($s->cli('measurement', 'explain', $all->{id}))[1], qr/Left out:.*1 by uplink.*^gamma +uplink\b/ms, 'sonde measurement explain says why');
+  is(one('gamma')->{results}[0]{result}{status}, 'finished', 'but by its name');
+  $s->kill('gamma', 'TERM');
+  $s->start_node('gamma', flags => { 'uplink-targets' => "127.0.0.1:$light", 'self-test-every' => '300ms' });
+  ok(node_becomes('gamma', sub { $_[0]{uplink} eq 'up' }), 'up again');
+  is(scalar @{ $s->measure({ type => 'echo', target => 'x', limit => 10 })->{results} }, 3, 'it is chosen again');
   $s->kill('gamma', 'TERM');
 };
 

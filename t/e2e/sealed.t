@@ -9,7 +9,7 @@ use lib "$FindBin::Bin/../lib";
 use Sonde;
 use Test::More;
 
-my %fact = (contact => 'ring Zaphod 555-0100', note => 'key under the Trillian pot');
+my %fact = (contact => 'ring Zaphod 555-0100', remarks => 'key under the Trillian pot');
 my $address = '198.51.100.77';
 my $s = Sonde->new;
 $s->start_controller;
@@ -19,7 +19,7 @@ my ($node) = $s->start_nodes('eu');
 my $r = $s->patch("/v1/nodes/$node", { %fact, owner => 'marvin' });
 is($r->{status}, 200, 'an operator says it') or diag $r->{content};
 is($r->{json}{$_}, $fact{$_}, "and sees $_") for sort keys %fact;
-is($s->patch("/v1/nodes/$node", { note => 'x' x 2049 })->{status}, 400, 'a note has an end');
+is($s->patch("/v1/nodes/$node", { remarks => 'x' x 2049 })->{status}, 400, 'remarks have an end');
 my $owner = $s->node($node)->{owner};
 ok($owner, 'it has an owner');
 $r = $s->get("/v1/nodes/$node", token => $user);
@@ -44,13 +44,13 @@ $s->start_controller;
 is($s->node($node)->{$_}, $fact{$_}, "$_ is there after a restart") for sort keys %fact;
 is($s->node($node)->{owner}, $owner, 'and its owner');
 is($s->patch("/v1/nodes/$node", { contact => '' })->{status}, 200, 'one is taken away');
-is($s->node($node)->{note}, $fact{note}, 'the other stays');
+is($s->node($node)->{remarks}, $fact{remarks}, 'the other stays');
 
 $s->kill('controller', 'TERM');
 rename "$s->{dir}/controller/secret", "$s->{dir}/secret.kept" or die $!;
 $s->start_controller;
 my $bare = $s->node($node);
-is($bare->{note}, undef, 'without the secret it cannot be read');
+is($bare->{remarks}, undef, 'without the secret it cannot be read');
 like($s->log('controller'), qr/what is sensitive of \Q$node\E was encrypted with another secret/,
   'which the log says');
 ok($bare, 'the node itself is there');

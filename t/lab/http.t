@@ -211,6 +211,63 @@ subtest 'errors of verification' => sub {
   is($o->{failure}, 'assertion', 'a certificate that ends too soon');
 };
 
+# ---- stapled OCSP answers, made by openssl ocsp, served by s_server, read by s_client as well ----
+
+# The answer of a responder with that key about a certificate, whose state is a line of the index.
+sub staple {
+  my ($name, $state, $cert, $signer) = @_;
+  my $serial = quiet('openssl', 'x509', '-in', "$dir/$cert.pem", '-noout', '-serial') =~ /=(\w+)/ ? $1 : '';
+  my %fields = (good => "V\t491231235959Z\t\t", revoked => "R\t491231235959Z\t250102030405Z,keyCompromise\t");
+  write_file("$dir/index", $fields{$state} ? "$fields{$state}$serial\tunknown\t/CN=$cert\n" : '');
+  quiet('openssl', 'ocsp', '-issuer', "$dir/middle.pem", '-cert', "$dir/$cert.pem", '-no_nonce', '-reqout', "$dir/req.der");
+  quiet('openssl', 'ocsp', '-index', "$dir/index", '-CA', "$dir/middle.pem", '-rsigner', "$dir/$signer.pem", '-rkey',
+    "$dir/$signer.key", '-reqin', "$dir/req.der", '-ndays', 2, '-respout', "$dir/$name.ocsp");
+  return "$dir/$name.ocsp";
+}
+
+subtest 'stapled answers' => sub {
+  make_key($_) for qw(other stranger);
+  quiet('openssl', 'req', '-new', '-key', "$dir/other.key", '-subj', '/CN=other.test', '-out', "$dir/other.csr");
+  quiet('openssl', 'x509', '-req', '-in', "$dir/other.csr", '-CA', "$dir/middle.pem", '-CAkey', "$dir/middle.key",
+    '-CAcreateserial', '-days', 30, '-extfile', "$dir/leaf.ext", '-out', "$dir/other.pem");
+  quiet('openssl', 'req', '-x509', '-key', "$dir/stranger.key", '-subj', '/CN=stranger', '-days', 30, '-out',
+    "$dir/stranger.pem");
+  my @cases = (
+    # port, name, state, certificate, signer, status, signed, openssl's word
+    [9011, 'good',    'good',    'leaf',  'middle',   'good',    1, 'good'],
+    [9012, 'revoked', 'revoked', 'leaf',  'middle',   'revoked', 1, 'revoked'],
+    [9013, 'unknown', 'unknown', 'leaf',  'middle',   'unknown', 1, 'unknown'],
+    [9014, 'forged',  'good',    'leaf',  'stranger', 'good',    0, 'good'],
+    [9015, 'another', 'good',    'other', 'middle',   undef,     undef, 'good'],
+  );
+  for my $case (@cases) {
+    my ($port, $name, $state, $cert, $signer, $status, $signed, $word) = @$case;
+    serve_tls($port, 'leaf', '-cert_chain', "$dir/middle.pem", '-status_file', staple($name, $state, $cert, $signer));
+    my $o = $r->run('tls', 'www.lab.test', options => { port => $port });
+    is($o->{failure} // 'ok', 'ok', "$name: the chain is trusted") or diag explain $o;
+    my $ocsp = $o->{body}{ocsp};
+    ok($ocsp->{stapled}, "$name: stapled") or diag explain $o->{body};
+    is($ocsp->{status}, $status, "$name: status");
+    is($ocsp->{signed} ? 1 : 0, $signed, "$name: signature") if defined $signed;
+    is($ocsp->{error}, defined $status ? undef : 'it is about another certificate', "$name: error");
+    my ($rc, $text) = capture('sh', '-c', "openssl s_client -connect 10.77.4.2:$port -servername www.lab.test -status </dev/null 2>&1");
+    is($text =~ /Cert Status: (\w+)/ ? $1 : 'none', $word, "$name: openssl reads the same");
+    next if !defined $status;
+    for my $field (['This Update', 'thisUpdate'], ['Next Update', 'nextUpdate']) {
+      my ($mon, $day, $time, $year) = $text =~ /$field->[0]: (\w{3}) +(\d+) ([\d:]+) (\d{4}) GMT/;
+      my %month = map { ((qw(Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec))[$_ - 1] => $_) } 1 .. 12;
+      is($ocsp->{ $field->[1] }, sprintf('%s-%02d-%02dT%s.000Z', $year // 0, $month{ $mon // '' } // 0, $day // 0, $time // ''),
+        "$name: $field->[1]");
+    }
+  }
+  my $o = $r->run('tls', 'www.lab.test', options => { port => 9001 });
+  ok(!$o->{body}{ocsp}{stapled} && !exists $o->{body}{ocsp}{status}, 'a server that staples nothing');
+  write_file("$dir/rubbish.ocsp", "\x30\x03\x0a\x01\x03");
+  serve_tls(9016, 'leaf', '-cert_chain', "$dir/middle.pem", '-status_file', "$dir/rubbish.ocsp");
+  $o = $r->run('tls', 'www.lab.test', options => { port => 9016 });
+  is($o->{body}{ocsp}{error}, 'it says that there is no answer', 'a responder that wants to be asked later');
+};
+
 # ---- servers that mean no good ----
 
 my $TIMEOUT = 3;
@@ -304,6 +361,39 @@ subtest 'targets lead nowhere inward' => sub {
   my $o = $strict->run('http', '10.77.4.2', options => { protocol => 'HTTP', request => { host => '10.77.5.2' } });
   is($o->{body}{resolvedAddress}, '10.77.4.2', 'a Host header changes no address');
   is(packets() - $before, 0, 'no packet reached the private network');
+};
+
+subtest 'another resolver' => sub {
+  my $before = packets();
+  # The runner's own resolver is one where nobody answers.
+  my $q = RunnerDriver->new(plugins => $plugins,
+    args => ['--guard-allow', '10.77.4.0/24,127.0.0.1/32', '--resolver', '127.0.0.1:1']);
+  my $ask = sub {
+    my ($target, $resolver, %more) = @_;
+    return $q->run('http', $target, options => { protocol => 'HTTP', $resolver ? (resolver => $resolver) : () }, %more);
+  };
+  my $o;
+  # It may be late on a busy machine.
+  for (1 .. 20) {
+    $o = $ask->('www.lab.test', '10.77.4.2', ipVersion => 4);
+    last if !$o->{failure};
+  }
+  is($o->{failure} // 'ok', 'ok', 'it is asked') or diag($o->{why});
+  is($o->{body}{resolvedAddress}, '10.77.4.2', 'and believed');
+  ok(defined $o->{body}{timings}{dns}, 'and timed');
+  is($ask->('www.lab.test', undef)->{failure}, 'resolve', 'unlike the own one');
+  is($ask->('none.lab.test', '10.77.4.2')->{failure}, 'resolve', 'a name that it does not know');
+  is($ask->('target.lab.test', '10.77.4.2')->{failure}, 'guard', 'a name that leads inward');
+  $o = $ask->('www.lab.test', '10.77.5.2');
+  is($o->{failure}, 'guard', 'a resolver that is inward');
+  is($o->{why}, '10.77.5.2 may not be probed from here', 'which is said');
+  # Taken back while nobody answers.
+  my ($n) = $q->tasks(['http', 'www.lab.test', timeoutMs => 60_000, options => { protocol => 'HTTP', resolver => '10.77.4.200' }]);
+  select undef, undef, undef, 0.1;
+  $q->cancel($n);
+  is($q->outcomes($n)->{$n}{failure}, 'cancelled', 'one that is silent, taken back');
+  is(packets() - $before, 0, 'no packet reached the private network');
+  is($q->quit, 0, 'the runner ends well');
 };
 
 subtest 'names that change their mind' => sub {

@@ -11,3 +11,4 @@ SCRIPT_TESTS += t/lab/lab.t t/lab/measure.t t/lab/path.t
 EXTRA_DIST += t/lab/lab
 SCRIPT_TESTS += t/lab/lab.t t/lab/measure.t t/lab/dns.t
 EXTRA_DIST += t/lab/signed.test.zone t/lab/lab
+SCRIPT_TESTS += t/lab/bandwidth.t

@@ -108,6 +108,35 @@ subtest 'a target that forbids' => sub {
   like($o->{body}{rawOutput}, qr/ ms !X/, 'as the classic tool marks it');
 };
 
+# One name or address a hop.
+sub our_names { return join ' ', map { $_->{resolvedHostname} // $_->{resolvedAddress} // '*' } @{ $_[0]{body}{hops} } }
+
+for my $version (4, 6) {
+  subtest "names of hops, IPv$version" => sub {
+    my $o;
+    my $want = 'gw.eu.lab.test us.eu-us.lab.test srv.lab.test';
+    # A late answer is no name; it is kept for the next trace.
+    for (1 .. 20) {
+      $o = ours('traceroute', 'www', $version);
+      last if our_names($o) eq $want;
+    }
+    is(our_names($o), $want, 'traceroute');
+    my $address = $o->{body}{hops}[1]{resolvedAddress};
+    like($o->{body}{rawOutput}, qr/^ 2  us\.eu-us\.lab\.test \(\Q$address\E\)  /m, 'in its text');
+  SKIP: {
+      skip 'no traceroute here', 1 unless $classic;
+      my @theirs = map { /^\s*\d+\s+(\S+ \(\S+\))/ ? $1 : () } tool_lines($classic, "-$version", '-q', 2, '-w', 2,
+        '-I', $TARGET{www}{$version});
+      my @ours = map { "$_->{resolvedHostname} ($_->{resolvedAddress})" } @{ $o->{body}{hops} };
+      is("@ours", "@theirs", "the names of $classic");
+    }
+    $o = ours('mtr', 'www', $version, packets => 1);
+    is(our_names($o), $want, 'mtr');
+    $o = ours('traceroute', 'www', $version, names => JSON::PP::false);
+    is_deeply([map { $_->{resolvedHostname} } @{ $o->{body}{hops} }], [(undef) x 3], 'none unless wanted');
+  };
+}
+
 subtest 'the guard' => sub {
   my $o = $runner->run('traceroute', '10.77.102.2');
   is($o->{failure}, 'guard', 'a router is no target here');

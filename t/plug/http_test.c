@@ -340,6 +340,42 @@ static void globalping_shape(void)
 	fakehost_free(h);
 }
 
+static void another_resolver_is_asked(void)
+{
+	char text[128];
+	int second = serve((const char *const[]){ "HTTP/1.1 204 No Content\r\n\r\n", NULL });
+	snprintf(text, sizeof(text), "HTTP/1.1 302 Found\r\nLocation: http://next.test:%d/\r\n\r\n",
+	         second);
+	struct fakehost *h = http(serve((const char *const[]){ text, NULL }));
+
+	fakehost_resolve_add(h, "one.test", "10.0.0.1");
+	fakehost_resolve_add(h, "dns.test", "192.0.2.53");
+	fakehost_resolve_by_add(h, "192.0.2.53", "one.test", "127.0.0.1");
+	fakehost_resolve_by_add(h, "192.0.2.53", "next.test", "127.0.0.1");
+	fakehost_refuse(h, "10.0.0.1");
+	json_decref(run(h, "one.test", SONDE_FAIL_GUARD));
+	fakehost_set(h, "resolver", "192.0.2.53");
+	fakehost_set(h, "redirects", "1");
+	json_t *j = run(h, "one.test", SONDE_FAIL_NONE);
+	EXPECT_INT(json_integer_value(at(j, "statusCode")), 204);
+	EXPECT_STR(text_at(j, "resolvedHostname"), "next.test");
+	json_decref(j);
+	fakehost_set(h, "resolver", "10.0.0.1");
+	json_decref(run(h, "one.test", SONDE_FAIL_GUARD));
+	fakehost_set(h, "resolver", "dns.test");
+	fakehost_set(h, "redirects", "0");
+	json_decref(run(h, "unknown.test", SONDE_FAIL_RESOLVE));
+	fakehost_set(h, "resolver", "nowhere.test");
+	json_decref(run(h, "one.test", SONDE_FAIL_RESOLVE));
+	fakehost_set(h, "resolver", "dns.test");
+	fakehost_resolve_by_add(h, "192.0.2.53", "inside.test", "10.0.0.1");
+	json_decref(run(h, "inside.test", SONDE_FAIL_GUARD));
+	fakehost_set(h, "resolver", "a b");
+	EXPECT_INT(fakehost_run(h, "one.test"), 1);
+	EXPECT_STR(fakehost_error(h)->path, "resolver");
+	fakehost_free(h);
+}
+
 static void request_is_what_was_asked(void)
 {
 	int port = serve((const char *const[]){ "ECHO", NULL });
@@ -521,7 +557,7 @@ static void bad_requests_are_refused(void)
 TAP_MAIN(CASE(reply_reads_headers), CASE(reply_has_bounds), CASE(text_is_cut_between_letters),
          CASE(json_pointers), CASE(json_depth_is_bounded), CASE(patterns), CASE(dear_patterns_end),
          CASE(statuses), CASE(wishes), CASE(wishes_are_checked), CASE(globalping_shape),
-         CASE(request_is_what_was_asked), CASE(redirects_are_guarded),
+         CASE(another_resolver_is_asked), CASE(request_is_what_was_asked), CASE(redirects_are_guarded),
          CASE(redirects_that_lead_nowhere), CASE(secrets_stay_home), CASE(body_is_cut),
          CASE(wish_that_fails), CASE(answers_that_are_none), CASE(nobody_there), CASE(time_is_over),
          CASE(bad_requests_are_refused))

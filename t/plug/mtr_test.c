@@ -107,5 +107,24 @@ static void rounds_keep_their_time(void)
 	fakehost_free(h);
 }
 
+static void hops_have_names(void)
+{
+	struct pathsim sim = { .distance = 3, .silent = BIT(2) };
+	struct fakehost *h = path_tool("mtr", &path_ways[0]);
+
+	netns_enter();
+	fakehost_reverse_add(h, "10.2.0.1", "first.example");
+	pathsim_start(&sim);
+	json_t *j = path_run("mtr", h, path_ways[0].target);
+	pathsim_stop(&sim);
+	EXPECT_STR(path_text_of(path_hop(j, 1), "resolvedHostname"), "first.example");
+	EXPECT(strstr(fakehost_raw(h), "  1.|-- first.example (10.2.0.1) "));
+	EXPECT(strstr(fakehost_raw(h), "  2.|-- ??? "));
+	EXPECT(strstr(fakehost_raw(h), "  3.|-- " PATHSIM_TARGET4 " "));
+	json_decref(j);
+	fakehost_free(h);
+}
+
 TAP_MAIN(CASE(mtr_counts_rounds), CASE(rounds_keep_their_time),
-         CASE(mtr_names_autonomous_systems), CASE(check_has_its_say))
+         CASE(mtr_names_autonomous_systems), CASE(check_has_its_say),
+         CASE(hops_have_names))

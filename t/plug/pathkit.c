@@ -119,7 +119,7 @@ void path_expect_router(const struct path_way *w, const json_t *j, unsigned ttl,
 
 	snprintf(want, sizeof(want), w->v6 ? "fd02::%x" : "10.2.0.%u", ttl);
 	EXPECT_STR(path_text_of(path_hop(j, ttl), "resolvedAddress"), want);
-	EXPECT_STR(path_text_of(path_hop(j, ttl), "resolvedHostname"), want);
+	EXPECT(json_is_null(json_object_get(path_hop(j, ttl), "resolvedHostname")));
 	EXPECT_INT(path_size_of(path_hop(j, ttl), "timings"), answers);
 	EXPECT_INT(path_int_of(path_hop(j, ttl), "icmpType"), w->v6 ? 3 : 11);
 }

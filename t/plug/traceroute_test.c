@@ -372,6 +372,78 @@ static void check_has_its_say(void)
 	fakehost_free(h);
 }
 
+static void hops_have_names(void)
+{
+	struct pathsim sim = { .distance = 3 };
+
+	netns_enter();
+	pathsim_start(&sim);
+	for (unsigned i = 0; i < PATH_WAYS; i++) {
+		for (int slow = 0; slow < 2; slow++) {
+			struct fakehost *h = path_tool("traceroute", &path_ways[i]);
+			const char *router = path_ways[i].v6 ? "fd02::1" : "10.2.0.1";
+			char line[128];
+			fakehost_reverse_add(h, router, "first.example");
+			fakehost_reverse_add(h, path_ways[i].target, "last.example");
+			fakehost_resolve_delay(h, slow * 30 * SONDE_NS_PER_MS);
+			json_t *j = trace(h, &path_ways[i]);
+			EXPECT_STR(path_text_of(path_hop(j, 1), "resolvedAddress"), router);
+			EXPECT_STR(path_text_of(path_hop(j, 1), "resolvedHostname"), "first.example");
+			EXPECT(json_is_null(json_object_get(path_hop(j, 2), "resolvedHostname")));
+			EXPECT_STR(path_text_of(path_hop(j, 3), "resolvedHostname"), "last.example");
+			snprintf(line, sizeof(line), "\n 1  first.example (%s)  ", router);
+			EXPECT(strstr(fakehost_raw(h), line));
+			EXPECT(strstr(fakehost_raw(h),
+			              path_ways[i].v6 ? " fd02::2 (fd02::2) " : " 10.2.0.2 (10.2.0.2) "));
+			json_decref(j);
+			fakehost_free(h);
+		}
+	}
+	pathsim_stop(&sim);
+}
+
+static void names_may_be_left_out(void)
+{
+	struct fakehost *h = path_tool("traceroute", &path_ways[0]);
+
+	netns_enter();
+	fakehost_reverse_add(h, "127.0.0.1", "first.example");
+	EXPECT_INT(fakehost_set(h, "names", "false"), 0);
+	json_t *j = path_run("traceroute", h, "127.0.0.1");
+	EXPECT(json_is_null(json_object_get(path_hop(j, 1), "resolvedHostname")));
+	EXPECT(strstr(fakehost_raw(h), "\n 1  127.0.0.1  "));
+	json_decref(j);
+	EXPECT_INT(fakehost_set(h, "names", "true"), 0);
+	fakehost_host_size(h, offsetof(struct sonde_host, reverse));
+	j = path_run("traceroute", h, "127.0.0.1");
+	EXPECT(json_is_null(json_object_get(path_hop(j, 1), "resolvedHostname")));
+	EXPECT(strstr(fakehost_raw(h), "\n 1  127.0.0.1 (127.0.0.1)  "));
+	json_decref(j);
+	fakehost_free(h);
+}
+
+/* On the virtual clock: what is waited for a resolver that sleeps, and that the path is not lost
+ * when the time of the task ends meanwhile. */
+static void slow_names_are_not_waited_for_long(void)
+{
+	struct fakehost *h = path_tool("traceroute", &path_ways[0]);
+
+	netns_enter();
+	fakehost_virtual_clock(h, true);
+	fakehost_reverse_add(h, "127.0.0.1", "first.example");
+	fakehost_resolve_delay(h, 9 * SONDE_NS_PER_S);
+	for (int early = 0; early < 2; early++) {
+		if (early)
+			fakehost_cancel_at(h, 700 * SONDE_NS_PER_MS, SONDE_WHY_TIMEOUT);
+		json_t *j = path_run("traceroute", h, "127.0.0.1");
+		EXPECT(json_is_true(json_object_get(j, "reached")));
+		EXPECT(json_is_null(json_object_get(path_hop(j, 1), "resolvedHostname")));
+		EXPECT_INT(fakehost_took_ns(h) / (100 * SONDE_NS_PER_MS), early ? 7 : 10);
+		json_decref(j);
+	}
+	fakehost_free(h);
+}
+
 TAP_MAIN(CASE(thirty_hops_are_asked_at_once), CASE(a_near_target_is_not_overshot),
          CASE(silent_hops_are_null), CASE(a_silent_path_costs_one_wait),
          CASE(a_limited_router_is_asked_once_more), CASE(the_flow_is_stable),
@@ -384,4 +456,6 @@ TAP_MAIN(CASE(thirty_hops_are_asked_at_once), CASE(a_near_target_is_not_overshot
          CASE(loops_and_distant_first_hops_are_told),
          CASE(tcp_reaches_open_and_closed_ports),
          CASE(names_guard_memory_and_routes_fail_as_such),
-         CASE(a_cancelled_trace_reports_what_it_has), CASE(check_has_its_say))
+         CASE(a_cancelled_trace_reports_what_it_has), CASE(check_has_its_say),
+         CASE(hops_have_names), CASE(names_may_be_left_out),
+         CASE(slow_names_are_not_waited_for_long))

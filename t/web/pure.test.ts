@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { asCli, asCurl, fieldsOf, optionsOf, wrongWith } from '../../web/src/form.ts';
 import { bytes, count, csv, ms, percent, shellWord, span } from '../../web/src/format.ts';
-import { cellKey, columnKey, grid, heat, verdict } from '../../web/src/grid.ts';
+import { Board, columnKey, type Filter, heat, verdict } from '../../web/src/grid.ts';
 import { observationOf, observations, outcomeOf, quantile } from '../../web/src/observe.ts';
 import { difference, pathGraph, pathsAt } from '../../web/src/path.ts';
 import { metricsOf } from '../../web/src/prom.ts';
@@ -41,6 +41,7 @@ function seen(nodeName: string, target: string, more: Partial<Observation> = {})
     measurement: `${nodeName}${target}${more.at ?? 0}`,
     type: 'ping',
     target,
+    schedule: '',
     nodeId: `id-${nodeName}`,
     nodeName,
     at: 0,
@@ -63,8 +64,8 @@ function lists(all: Observation[]): Observation[][] {
   return [...by.values()];
 }
 
-const ALL = {
-  group: 'All' as const,
+const ALL: Filter = {
+  group: 'All',
   node: '',
   target: '',
   over: 0,
@@ -283,6 +284,8 @@ test('observations: hostile shapes make no exception', () => {
   }
 });
 
+const grid = (all: Observation[][], nodes: Node[], f: Filter): Board => new Board(all, nodes, f);
+
 test('matrix: worst first, the newest counts', () => {
   const nodes = [node('a'), node('b')];
   const g = grid(
@@ -298,29 +301,93 @@ test('matrix: worst first, the newest counts', () => {
     g.rows.map((r) => r.name),
     ['b', 'a'],
   );
-  const cell = g.cells.get(cellKey('id-a', columnKey('ping', 'x')));
+  const cell = g.cell('id-a', columnKey('ping', 'x'));
   assert.equal(cell!.last.outcome, 'ok');
   assert.equal(cell!.recent.length, 2);
-  assert.equal(
-    grid(lists([seen('a', 'x')]), [{ ...node('a'), status: 'offline' }], ALL).rows.length,
-    0,
-  );
-  assert.equal(
-    grid(lists([seen('a', 'x')]), [{ ...node('a'), status: 'offline' }], { ...ALL, offline: true })
-      .rows.length,
-    1,
-  );
-  assert.equal(grid(lists([seen('a', 'x')]), nodes, { ...ALL, badOnly: true }).cells.size, 0);
-  assert.equal(
-    grid(lists([seen('a', 'x', { latency: 5 }), seen('b', 'x', { latency: 500 })]), nodes, {
-      ...ALL,
-      over: 100,
-    }).rows.length,
-    1,
-  );
-  assert.equal(grid(lists([seen('a', 'x')]), nodes, { ...ALL, group: 'HTTP' }).cells.size, 0);
+  const off = [{ ...node('a'), status: 'offline' as const }];
+  assert.equal(grid(lists([seen('a', 'x')]), off, ALL).rows.length, 0);
+  assert.equal(grid(lists([seen('a', 'x')]), off, { ...ALL, offline: true }).rows.length, 1);
+  assert.equal(grid(lists([seen('a', 'x')]), nodes, { ...ALL, badOnly: true }).size, 0);
+  const two = lists([seen('a', 'x', { latency: 5 }), seen('b', 'x', { latency: 500 })]);
+  assert.equal(grid(two, nodes, { ...ALL, over: 100 }).rows.length, 1);
+  assert.equal(grid(lists([seen('a', 'x')]), nodes, { ...ALL, group: 'HTTP' }).size, 0);
+});
+
+test('heat: logarithmic from 3 ms to 1 s', () => {
+  assert.equal(heat(null), 0);
   assert.equal(heat(1), 0);
   assert.equal(heat(1000), 1);
+});
+
+test('matrix: two schedules of one target are two columns', () => {
+  const g = grid(
+    [[seen('a', 'x', { schedule: '1' })], [seen('a', 'x', { schedule: '2', outcome: 'failed' })]],
+    [],
+    ALL,
+  );
+  assert.equal(g.columns.length, 2);
+  assert.equal(g.bad, 1);
+});
+
+// What a board says, whatever way it came about.
+function saying(b: Board): unknown {
+  b.sort();
+  return {
+    rows: b.rows,
+    columns: b.columns,
+    counts: [b.size, b.bad, b.failing],
+    cells: [...b.all()].map((c) => [c.row.id, c.column.id, c.last, c.badness]).sort(),
+  };
+}
+
+test('matrix: what is updated pair by pair is what would be made anew', () => {
+  let state = 7;
+  const random = (n: number): number => {
+    state = (state * 1103515245 + 12345) % 2147483648;
+    return Math.floor((state / 2147483648) * n);
+  };
+  const nodes = [0, 1, 2, 3, 4].map((i) => node(`n${i}`));
+  const filters: Filter[] = [
+    ALL,
+    { ...ALL, badOnly: true },
+    { ...ALL, over: 50 },
+    { ...ALL, node: 'n1', target: 't' },
+  ];
+  for (const f of filters) {
+    const all = new Map<string, Observation[]>();
+    const b = new Board([], nodes, f);
+    for (let i = 0; i < 3000; i++) {
+      const [n, t] = [`n${random(6)}`, `t${random(4)}`];
+      const list = all.get(n + t) ?? [];
+      all.set(n + t, list);
+      const outcome = (['ok', 'ok', 'failed', 'unmeasured'] as const)[random(4)]!;
+      list.push(seen(n, t, { at: i, outcome, latency: random(300), loss: random(3) * 10 }));
+      b.update(list);
+      if (i % 500 === 499) assert.deepEqual(saying(b), saying(new Board(all.values(), nodes, f)));
+    }
+  }
+});
+
+test('matrix: only what changed is drawn again', () => {
+  const all = lists([seen('a', 'x'), seen('a', 'y'), seen('b', 'x')]);
+  const b = new Board(all, [], ALL);
+  assert.equal(b.takeDirty().length, 0);
+  all[0]!.push(seen('a', 'x', { at: 5, latency: 12 }));
+  b.update(all[0]!);
+  b.update(all[0]!);
+  assert.deepEqual(
+    b.takeDirty().map((c) => [c.row.name, c.column.target]),
+    [['a', 'x']],
+  );
+  assert.equal(b.moved, false);
+  b.update([seen('c', 'x')]);
+  assert.equal(b.moved, true);
+});
+
+test('matrix: all packets lost is a target that does not answer', () => {
+  const r: Result = { status: 'finished', stats: { loss: 100, avg: null }, rawOutput: 'x' };
+  assert.equal(outcomeOf(r), 'failed');
+  assert.equal(outcomeOf({ ...r, stats: { loss: 50, avg: 2 } }), 'ok');
 });
 
 test('matrix: is it the node or the target', () => {

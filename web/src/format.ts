@@ -18,6 +18,12 @@ export function percent(v: number | null | undefined): string {
   return v < 1 ? `${v.toFixed(2)} %` : `${v.toFixed(v < 10 ? 1 : 0)} %`;
 }
 
+// Without a unit, for where there is little room.
+export function brief(v: number | null | undefined): string {
+  if (v === null || v === undefined || !Number.isFinite(v)) return NONE;
+  return v === 0 ? '0' : v < 0.1 ? v.toFixed(3) : v < 10 ? v.toFixed(2) : String(Math.round(v));
+}
+
 export function count(v: number | null | undefined): string {
   if (v === null || v === undefined || !Number.isFinite(v)) return NONE;
   return Math.round(v).toLocaleString('en-US').replace(/,/g, '\u202f');

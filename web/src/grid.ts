@@ -3,15 +3,26 @@
 // that says whether it is the node or the target.
 import type { Node, Observation } from './types.ts';
 
-export interface Cell {
-  last: Observation;
-  recent: Observation[]; // oldest first
+export interface Line {
+  id: string; // of a node, or the key of a column
+  name: string;
+  badness: number;
+  bad: number; // pairs that are not well
+  size: number;
 }
 
-export interface Grid {
-  rows: { id: string; name: string; badness: number }[];
-  columns: { key: string; type: string; target: string; badness: number }[];
-  cells: Map<string, Cell>;
+export interface Column extends Line {
+  type: string;
+  target: string;
+  schedule: string;
+}
+
+export interface Cell {
+  row: Line;
+  column: Column;
+  last: Observation;
+  recent: Observation[]; // oldest first
+  badness: number;
 }
 
 export const GROUPS = ['All', 'TCP', 'HTTP', 'Ping', 'DNS', 'Bandwidth', 'Traceroute'] as const;
@@ -36,14 +47,15 @@ export function isBad(o: Observation): boolean {
 }
 
 function badness(o: Observation): number {
-  if (o.outcome === 'failed') return 3;
-  if (o.outcome === 'unmeasured') return 2;
+  if (o.outcome === 'failed') return 30;
+  if (o.outcome === 'unmeasured') return 20;
   // Coarse, so that the order does not change with every result.
-  return Math.ceil((o.loss ?? 0) / 10) / 5 + Math.floor(heat(o.latency) * 5) / 10;
+  return Math.ceil((o.loss ?? 0) / 10) * 2 + Math.floor(heat(o.latency) * 5);
 }
 
 export const cellKey = (node: string, column: string): string => `${node}\n${column}`;
-export const columnKey = (type: string, target: string): string => `${type}\t${target}`;
+export const columnKey = (type: string, target: string, schedule = ''): string =>
+  `${type}\t${target}\t${schedule}`;
 
 export interface Filter {
   group: Group;
@@ -58,29 +70,9 @@ function wanted(o: Observation, f: Filter): boolean {
   return inGroup(o.type, f.group) && o.target.toLowerCase().includes(f.target.toLowerCase());
 }
 
-// Each list is of one pair, oldest first.
-function collect(
-  lists: Iterable<Observation[]>,
-  f: Filter,
-  keep: Set<string> | null,
-): Map<string, Cell> {
-  const cells = new Map<string, Cell>();
-  for (const recent of lists) {
-    const last = recent[recent.length - 1];
-    if (!last || !wanted(last, f) || (keep && !keep.has(last.nodeId))) continue;
-    cells.set(cellKey(last.nodeId, columnKey(last.type, last.target)), { last, recent });
-  }
-  return cells;
-}
-
-function passes(c: Cell, f: Filter): boolean {
-  return (!f.badOnly || isBad(c.last)) && (!f.over || (c.last.latency ?? Infinity) >= f.over);
-}
-
-export function grid(lists: Iterable<Observation[]>, nodes: Node[], f: Filter): Grid {
-  const known = new Map(nodes.map((n) => [n.id, n]));
+function keptNodes(nodes: Node[], f: Filter): Set<string> {
   const text = f.node.toLowerCase();
-  const keep = new Set(
+  return new Set(
     nodes
       .filter(
         (n) =>
@@ -91,57 +83,159 @@ export function grid(lists: Iterable<Observation[]>, nodes: Node[], f: Filter): 
       )
       .map((n) => n.id),
   );
-  const cells = collect(lists, f, nodes.length ? keep : null);
-  const rows = new Map<string, number>();
-  const columns = new Map<string, { type: string; target: string; badness: number }>();
-  for (const [key, c] of cells) {
-    if (!passes(c, f)) {
-      cells.delete(key);
-      continue;
-    }
-    const b = badness(c.last);
-    rows.set(c.last.nodeId, (rows.get(c.last.nodeId) ?? 0) + b);
-    const k = columnKey(c.last.type, c.last.target);
-    const column = columns.get(k) ?? { type: c.last.type, target: c.last.target, badness: 0 };
-    column.badness += b;
-    columns.set(k, column);
-  }
-  return {
-    rows: [...rows]
-      .map(([id, b]) => ({ id, name: known.get(id)?.name ?? id, badness: b }))
-      .sort((a, b) => b.badness - a.badness || a.name.localeCompare(b.name)),
-    columns: [...columns]
-      .map(([key, c]) => ({ key, ...c }))
-      .sort((a, b) => b.badness - a.badness || a.key.localeCompare(b.key)),
-    cells,
-  };
 }
+
+const byBadness = (a: Line, b: Line): number =>
+  b.badness - a.badness || a.name.localeCompare(b.name);
+
+// All of it is worked out once; then each pair that has a new observation is an update, so that what
+// is done follows what came and not the size of the matrix.
+export class Board {
+  rows: Line[] = [];
+  columns: Column[] = [];
+  size = 0;
+  bad = 0;
+  failing = 0;
+  #cells = new Map<string, Map<string, Cell>>();
+  #rows = new Map<string, Line>();
+  #columns = new Map<string, Column>();
+  #names: Map<string, string>;
+  #keep: Set<string> | null;
+  #filter: Filter;
+  #dirty = new Set<Cell>();
+  #moved = false; // a row or a column came or went
+
+  // Each list is of one pair, oldest first, and stays the same list. No nodes: they are not known.
+  constructor(lists: Iterable<Observation[]>, nodes: Node[], filter: Filter) {
+    this.#filter = filter;
+    this.#names = new Map(nodes.map((n) => [n.id, n.name]));
+    this.#keep = nodes.length ? keptNodes(nodes, filter) : null;
+    for (const list of lists) this.update(list);
+    this.sort();
+    this.#dirty.clear();
+  }
+
+  cell(row: string, column: string): Cell | undefined {
+    return this.#cells.get(row)?.get(column);
+  }
+
+  *all(): Iterable<Cell> {
+    for (const row of this.rows) yield* this.#cells.get(row.id)?.values() ?? [];
+  }
+
+  update(recent: Observation[]): void {
+    const last = recent[recent.length - 1];
+    if (!last) return;
+    const key = columnKey(last.type, last.target, last.schedule);
+    const cell = this.#cells.get(last.nodeId)?.get(key);
+    if (cell) this.#count(cell, -1);
+    if (!this.#shows(last)) {
+      if (cell) this.#remove(cell, key);
+      return;
+    }
+    const next = cell ?? this.#add(last, key, recent);
+    next.last = last;
+    next.recent = recent;
+    next.badness = badness(last);
+    this.#count(next, 1);
+    this.#dirty.add(next);
+  }
+
+  // Worst first. True when a row or a column stands elsewhere than before.
+  sort(): boolean {
+    const before = [this.rows, this.columns];
+    this.rows = [...this.#rows.values()].sort(byBadness);
+    this.columns = [...this.#columns.values()].sort(byBadness);
+    this.#moved = false;
+    const same = (a: Line[], b: Line[]): boolean =>
+      a.length === b.length && a.every((l, i) => l === b[i]);
+    return !same(before[0]!, this.rows) || !same(before[1]!, this.columns);
+  }
+
+  get moved(): boolean {
+    return this.#moved;
+  }
+
+  // The cells that changed since the last time.
+  takeDirty(): Cell[] {
+    const out = [...this.#dirty];
+    this.#dirty.clear();
+    return out;
+  }
+
+  #shows(o: Observation): boolean {
+    const f = this.#filter;
+    if (!wanted(o, f) || (this.#keep && !this.#keep.has(o.nodeId))) return false;
+    return (!f.badOnly || isBad(o)) && (!f.over || (o.latency ?? Infinity) >= f.over);
+  }
+
+  #count(c: Cell, by: 1 | -1): void {
+    const bad = isBad(c.last) ? by : 0;
+    this.size += by;
+    this.bad += bad;
+    if (c.last.outcome !== 'ok') this.failing += by;
+    for (const line of [c.row, c.column]) {
+      line.badness += by * c.badness;
+      line.bad += bad;
+      line.size += by;
+    }
+  }
+
+  #add(o: Observation, key: string, recent: Observation[]): Cell {
+    const row = this.#rows.get(o.nodeId) ?? {
+      id: o.nodeId,
+      name: this.#names.get(o.nodeId) ?? o.nodeName,
+      badness: 0,
+      bad: 0,
+      size: 0,
+    };
+    const column = this.#columns.get(key) ?? {
+      id: key,
+      name: `${o.type} ${o.target}`,
+      type: o.type,
+      target: o.target,
+      schedule: o.schedule,
+      badness: 0,
+      bad: 0,
+      size: 0,
+    };
+    this.#moved ||= !row.size || !column.size;
+    this.#rows.set(row.id, row);
+    this.#columns.set(key, column);
+    const cell = { row, column, last: o, recent, badness: 0 };
+    const own = this.#cells.get(row.id) ?? new Map<string, Cell>();
+    this.#cells.set(row.id, own.set(key, cell));
+    return cell;
+  }
+
+  #remove(c: Cell, key: string): void {
+    this.#cells.get(c.row.id)?.delete(key);
+    this.#dirty.delete(c);
+    if (!c.row.size) this.#rows.delete(c.row.id);
+    if (!c.column.size) this.#columns.delete(key);
+    this.#moved = true;
+  }
+}
+
+const worst = (lines: Line[]): Line =>
+  lines.reduce((a, b) => (b.bad > a.bad ? b : a), lines[0] as Line);
 
 // "Is it our node or their target?", in one sentence.
-export function verdict(g: Grid): string {
-  const bad = [...g.cells.values()].filter((c) => isBad(c.last));
-  if (!g.cells.size) return '';
-  if (!bad.length) return `All ${g.cells.size} pairs of node and target are well.`;
-  const byRow = tally(bad.map((c) => c.last.nodeName));
-  const byColumn = tally(bad.map((c) => `${c.last.type} ${c.last.target}`));
-  const [node, atNode] = byRow;
-  const [target, atTarget] = byColumn;
-  const head = `${bad.length} of ${g.cells.size} pairs are not well.`;
-  if (bad.length > 1 && atTarget === bad.length && atNode < bad.length)
-    return `${head} All of them are of ${target}: it looks like the target.`;
-  if (bad.length > 1 && atNode === bad.length && atTarget < bad.length)
-    return `${head} All of them are of ${node}: it looks like the node.`;
-  return `${head} Most are of ${target} (${atTarget}) and of ${node} (${atNode}).`;
+export function verdict(b: Board): string {
+  if (!b.size) return '';
+  if (!b.bad) return `All ${b.size} pairs of node and target are well.`;
+  const node = worst(b.rows);
+  const target = worst(b.columns);
+  const head = `${b.bad} of ${b.size} pairs are not well.`;
+  if (b.bad > 1 && target.bad === b.bad && node.bad < b.bad)
+    return `${head} All of them are of ${target.name}: it looks like the target.`;
+  if (b.bad > 1 && node.bad === b.bad && target.bad < b.bad)
+    return `${head} All of them are of ${node.name}: it looks like the node.`;
+  return `${head} Most are of ${target.name} (${target.bad}) and of ${node.name} (${node.bad}).`;
 }
 
-function tally(names: string[]): [string, number] {
-  const n = new Map<string, number>();
-  for (const name of names) n.set(name, (n.get(name) ?? 0) + 1);
-  return [...n].sort((a, b) => b[1] - a[1])[0] ?? ['', 0];
-}
-
-// Position of a latency on the scale of colours, 0 to 1, logarithmic from 1 ms to 1 s.
+// Position of a latency on the scale of colours, 0 to 1: steps at 10, 32, 100 and 316 ms.
 export function heat(latency: number | null): number {
   if (latency === null) return 0;
-  return Math.min(1, Math.max(0, Math.log10(Math.max(latency, 1)) / 3));
+  return Math.min(1, Math.max(0, (Math.log10(Math.max(latency, 1)) - 0.5) / 2.5));
 }

@@ -15,7 +15,7 @@ export const missed = signal(0);
 export interface Sink {
   cursor: () => number;
   results: (rows: ResultRow[], next: number) => void;
-  node: (n: Node) => void;
+  nodes: (fresh: Node[]) => void;
 }
 
 interface Message {
@@ -31,23 +31,27 @@ interface Message {
 let socket: WebSocket | null = null;
 let wait = RETRY_MS;
 let rows: ResultRow[] = [];
+let fresh: Node[] = [];
 let next = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 function flush(sink: Sink): void {
   timer = undefined;
   const all = rows;
+  const seen = fresh;
   rows = [];
+  fresh = [];
+  if (seen.length) sink.nodes(seen);
   if (next) sink.results(all, next);
 }
 
 function take(m: Message, sink: Sink): void {
   if (m.ok === 'subscribe' && m.id === 'results') live.value = true;
   if (m.missed) missed.value += m.missed;
-  if (m.node) sink.node(m.node);
+  if (m.node) fresh.push(m.node);
   if (m.results) rows.push(...m.results);
   if (m.next) next = m.next;
-  if ((m.results || m.next) && !timer) timer = setTimeout(() => flush(sink), FLUSH_MS);
+  if ((m.results || m.next || m.node) && !timer) timer = setTimeout(() => flush(sink), FLUSH_MS);
 }
 
 function parsed(data: unknown): Message {
@@ -93,6 +97,9 @@ export function hangUp(): void {
   const s = socket;
   socket = null;
   live.value = false;
+  rows = [];
+  fresh = [];
+  next = 0;
   missed.value = 0;
   wait = RETRY_MS;
   s?.close();

@@ -10,9 +10,9 @@ import {
   contact,
   contactAt,
   contactError,
-  events,
   now,
   nodes,
+  problems,
   refresh,
   role,
   run,
@@ -55,7 +55,10 @@ const VIEWS: View[] = [
 function badge(name: string): string {
   if (name === 'nodes') return nodes.value.length ? String(nodes.value.length) : '';
   if (name === 'schedules') return schedules.value?.length ? String(schedules.value.length) : '';
-  if (name === 'events') return events.value?.length ? String(events.value.length) : '';
+  if (name === 'events') {
+    const open = (problems.value ?? []).filter((p) => p.state === 'open' && !p.silenced).length;
+    return open ? String(open) : '';
+  }
   return '';
 }
 

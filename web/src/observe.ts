@@ -29,7 +29,8 @@ export function at(v: unknown, path: string): unknown {
 
 export function outcomeOf(r: Result): Outcome | null {
   if (r.status === 'in-progress') return null;
-  if (r.status === 'finished' && !r.failure) return 'ok';
+  // Nothing came back of all that was sent: measured, and the target did not answer.
+  if (r.status === 'finished' && !r.failure) return lossOf(r) === 100 ? 'failed' : 'ok';
   return OURS.has(String(r.failure ?? 'internal')) ? 'unmeasured' : 'failed';
 }
 
@@ -94,6 +95,7 @@ export function hopsOf(r: Result): Hop[] | null {
 
 export function whyOf(r: Result): string | null {
   if (outcomeOf(r) === 'ok' || r.status === 'in-progress') return null;
+  if (r.status === 'finished' && !r.failure) return 'no answer';
   const raw = String(r.rawOutput ?? '')
     .trim()
     .split('\n');
@@ -103,7 +105,7 @@ export function whyOf(r: Result): string | null {
 
 function observation(
   r: Result,
-  of: Pick<Observation, 'measurement' | 'type' | 'target' | 'nodeId' | 'nodeName' | 'at'>,
+  of: Pick<Observation, 'measurement' | 'type' | 'target' | 'schedule' | 'nodeId' | 'nodeName' | 'at'>,
 ): Observation | null {
   const outcome = outcomeOf(r);
   if (!outcome) return null;
@@ -127,6 +129,7 @@ export function observationOf(row: ResultRow): Observation | null {
     measurement: row.measurement,
     type: row.type,
     target: row.target ?? '',
+    schedule: typeof row.result.schedule === 'string' ? row.result.schedule : '',
     nodeId: row.node,
     nodeName: row.nodeName ?? row.node,
     at: Date.parse(row.receivedAt),
@@ -142,6 +145,7 @@ export function observations(m: Measurement): Observation[] {
           measurement: m.id,
           type: m.type,
           target: m.target,
+          schedule: m.schedule ?? '',
           nodeId: probe.id,
           nodeName: probe.name ?? probe.id,
           at: when,

@@ -19,6 +19,7 @@ const SHAPES: Record<string, string> = {
   pending: 'M8 1 15 8 8 15 1 8z',
   info: 'M8 1 15 8 8 15 1 8z',
   disabled: 'M2 6.5h12v3H2z',
+  banned: 'M2 6.5h12v3H2z',
   deregistered: 'M2 2h12v12H2zm2.5 2.5v7h7v-7z',
 };
 

@@ -34,6 +34,7 @@ export function pointsOf(a: RollupAnswer, type: string, target: string): Observa
         measurement: `${s.node} ${p.at}`,
         type,
         target,
+        schedule: '',
         nodeId: s.node,
         nodeName: s.nodeName ?? s.node,
         at: Date.parse(p.at),

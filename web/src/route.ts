@@ -14,8 +14,13 @@ function read(): Route {
 
 export const route = signal<Route>(read());
 
+const CARRIED = ['range', 'from', 'to']; // the time, which goes along from view to view
+
 export function href(view: string, query: Record<string, string> = {}): string {
-  const q = new URLSearchParams(Object.entries(query).filter(([, v]) => v !== ''));
+  const all: Record<string, string> = {};
+  for (const k of CARRIED) all[k] = route.value.query.get(k) ?? '';
+  Object.assign(all, query);
+  const q = new URLSearchParams(Object.entries(all).filter(([, v]) => v !== ''));
   return `#/${view}${q.size ? `?${q}` : ''}`;
 }
 

@@ -40,6 +40,7 @@ function drawOver(u: uPlot, of: Observation[], events: Mark[]): void {
   const c = u.ctx;
   const { top, height } = u.bbox;
   const ratio = devicePixelRatio || 1;
+  const dot = Math.max(1, Math.min(2.5, (u.bbox.width / ratio / Math.max(1, of.length)) * 0.35));
   c.save();
   for (const [i, o] of of.entries()) {
     const x = u.valToPos(o.at / 1000, 'x', true);
@@ -47,12 +48,12 @@ function drawOver(u: uPlot, of: Observation[], events: Mark[]): void {
     if (typeof middle === 'number') {
       c.fillStyle = colour(lossOf(o) === 0 ? 'ok' : lossOf(o) < 20 ? 'warn' : 'bad');
       c.beginPath();
-      c.arc(x, u.valToPos(middle, 'y', true), 2.5 * ratio, 0, 7);
+      c.arc(x, u.valToPos(middle, 'y', true), dot * ratio, 0, 7);
       c.fill();
     }
     if (lossOf(o) === 0 && o.outcome === 'ok') continue;
     c.fillStyle = colour(o.outcome === 'unmeasured' ? 'warn' : 'bad');
-    c.fillRect(x - ratio, top + height - 10 * ratio, 2 * ratio, 10 * ratio);
+    c.fillRect(x - (dot * ratio) / 2, top + height - 8 * ratio, dot * ratio, 8 * ratio);
   }
   c.strokeStyle = colour('info');
   c.setLineDash([4 * ratio, 4 * ratio]);
@@ -90,6 +91,14 @@ interface Live {
   events: Mark[];
   from: number;
   to: number;
+  choose: (from: number, to: number) => void; // a time was drawn over the chart
+}
+
+// What is drawn over a chart becomes the range of all of them.
+function chosen(u: uPlot, live: Live): void {
+  if (u.select.width < 4) return;
+  const at = (x: number): number => u.posToVal(x, 'x') * 1000;
+  live.choose(at(u.select.left), at(u.select.left + u.select.width));
 }
 
 function options(width: number, live: { current: Live }): uPlot.Options {
@@ -98,7 +107,7 @@ function options(width: number, live: { current: Live }): uPlot.Options {
     width,
     height: 170,
     legend: { show: false },
-    cursor: { sync: { key: 'sonde' }, drag: { x: true, y: false } },
+    cursor: { sync: { key: 'sonde' }, drag: { x: true, y: false, setScale: false } },
     scales: {
       x: {
         range: (_, lo, hi) =>
@@ -108,7 +117,7 @@ function options(width: number, live: { current: Live }): uPlot.Options {
     },
     axes: [
       { ...axis(26), values: (_, v) => v.map((n) => hour(n, v)) },
-      { ...axis(62), values: (_, v) => v.map((n) => ms(n)) },
+      { ...axis(62), values: (_, v) => v.map((n) => (n ? ms(n) : '0')) },
     ],
     series: [
       {},
@@ -122,7 +131,10 @@ function options(width: number, live: { current: Live }): uPlot.Options {
       { series: [1, 4], fill: `${colour('off')}2b` },
       { series: [2, 3], fill: `${colour('off')}45` },
     ],
-    hooks: { draw: [(u) => drawOver(u, live.current.of, live.current.events)] },
+    hooks: {
+      draw: [(u) => drawOver(u, live.current.of, live.current.events)],
+      setSelect: [(u) => chosen(u, live.current)],
+    },
   };
 }
 

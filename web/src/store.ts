@@ -3,6 +3,7 @@
 // bounded: the oldest of a pair of node and target go first.
 import { batch, effect, signal } from '@preact/signals';
 import { ApiError, get, message, Missing, refused, token } from './api.ts';
+import { columnKey } from './grid.ts';
 import { hangUp, keepLive, live, type Sink } from './live.ts';
 import { observationOf, observations } from './observe.ts';
 import { metricsOf } from './prom.ts';
@@ -12,19 +13,24 @@ import type {
   Node,
   Observation,
   Plugin,
+  Problem,
   ResultRow,
   Schedule,
+  Silence,
   SonEvent,
 } from './types.ts';
 
 const EVERY_MS = 2000;
 const PER_PAIR = 240;
-const MANY = 1000; // pairs, from which on fewer are kept of each
-const PER_PAIR_OF_MANY = 20;
-const BACK_MS = 3600000; // how far results are read back at first
+const PER_PAIR_LEAST = 6;
+const KEPT = 200000; // observations in all, shared by the pairs
+const BACK_MS = 3600000; // how far results are read back at first, and
+const BACK_MOST = 30000; // about how many
+const CATCHING_UP_MS = 15000;
 const PAGES = 10; // of results, a round
 const TOGETHER_MS = 250;
 const REMEMBERED = 40;
+const NODE_MS = 10; // between two questions for all nodes, for each of them
 const KEY = 'sonde.measurements';
 
 export type Role = 'unknown' | 'guest' | 'admin';
@@ -36,15 +42,16 @@ export const metrics = signal<Map<string, number>>(new Map());
 export const resultRate = signal<number | null>(null);
 export const schedules = signal<Schedule[] | null>(null); // null = the controller has none
 export const events = signal<SonEvent[] | null>(null);
+export const problems = signal<Problem[] | null>(null);
+export const silences = signal<Silence[] | null>(null);
 export const contact = signal<'starting' | 'ok' | 'lost'>('starting');
 export const contactError = signal('');
 export const contactAt = signal(0);
 export const now = signal(Date.now());
 export const version = signal(0); // rises with every new observation
 
-// By node, then by type and target: each list is in the order of time.
+// By node, then by type, target and schedule: each list is in the order of time.
 const byNode = new Map<string, Map<string, Observation[]>>();
-const seen = new Set<string>();
 let pairs = 0;
 
 export function* pairLists(): Iterable<Observation[]> {
@@ -66,41 +73,56 @@ export function observedWhere(passes: (newest: Observation) => boolean): Observa
   return inOrder([...pairLists()].filter((l) => passes(l[l.length - 1] as Observation)));
 }
 
-const idOf = (o: Observation): string => `${o.measurement} ${o.nodeId}`;
-
-function insert(list: Observation[], o: Observation): void {
+function insert(list: Observation[], o: Observation): boolean {
+  for (let k = list.length - 1; k >= 0; k--)
+    if ((list[k] as Observation).measurement === o.measurement) return false;
   let i = list.length;
   while (i > 0 && (list[i - 1] as Observation).at > o.at) i--;
-  list.splice(i, 0, o);
-  const room = pairs < MANY ? PER_PAIR : PER_PAIR_OF_MANY;
-  if (list.length > room)
-    for (const old of list.splice(0, list.length - room)) seen.delete(idOf(old));
+  if (i === list.length) list.push(o);
+  else list.splice(i, 0, o);
+  const room = Math.min(PER_PAIR, Math.max(PER_PAIR_LEAST, Math.floor(KEPT / pairs)));
+  while (list.length > room) list.shift();
+  return true;
+}
+
+type Watcher = (changed: Iterable<Observation[]>) => void;
+const watchers = new Set<Watcher>();
+let changed = new Set<Observation[]>();
+
+// Calls with the lists that have new observations, before `version` rises.
+export function watch(fn: Watcher): () => void {
+  watchers.add(fn);
+  return () => watchers.delete(fn);
 }
 
 // Views draw what came within a quarter of a second together.
 let telling: ReturnType<typeof setTimeout> | undefined;
-function tellSoon(): void {
-  telling ??= setTimeout(() => {
-    telling = undefined;
-    version.value++;
-  }, TOGETHER_MS);
+function tell(): void {
+  telling = undefined;
+  const lists = changed;
+  changed = new Set();
+  for (const fn of watchers) fn(lists);
+  version.value++;
 }
 
+export const oldest = signal(Infinity); // when the first of all was seen
+
 export function add(fresh: Observation[]): void {
-  let news = false;
+  let first = oldest.peek();
   for (const o of fresh) {
-    if (seen.has(idOf(o))) continue;
-    seen.add(idOf(o));
-    news = true;
+    first = Math.min(first, o.at);
     const own = byNode.get(o.nodeId) ?? new Map<string, Observation[]>();
     byNode.set(o.nodeId, own);
-    const key = `${o.type}\t${o.target}`;
+    const key = columnKey(o.type, o.target, o.schedule);
     const list = own.get(key) ?? [];
-    if (!list.length) pairs++;
-    own.set(key, list);
-    insert(list, o);
+    if (!list.length) {
+      pairs++;
+      own.set(key, list);
+    }
+    if (insert(list, o)) changed.add(list);
   }
-  if (news) tellSoon();
+  oldest.value = first;
+  if (changed.size) telling ??= setTimeout(tell, TOGETHER_MS);
 }
 
 // ---- measurements that this tab follows ----
@@ -165,7 +187,23 @@ interface ResultPage {
   more: boolean;
 }
 let cursor = 1;
-const since = Date.now() - BACK_MS;
+let since = 0;
+
+// Where an hour is too much, as much of it as the controller's mean rate makes likely.
+function sinceWhen(): number {
+  const stored = metrics.value.get('sonde_results_stored_total') ?? 0;
+  const seconds = metrics.value.get('sonde_uptime_seconds') ?? 0;
+  const most = stored > 0 ? (1000 * BACK_MOST * seconds) / stored : BACK_MS;
+  return Date.now() - Math.round(Math.min(BACK_MS, most));
+}
+
+// While old results are read back: of when the newest of them is.
+export const readingBack = signal(0);
+
+function caughtUp(rows: ResultRow[]): void {
+  const last = Date.parse(rows[rows.length - 1]?.receivedAt ?? '');
+  readingBack.value = Date.now() - last > CATCHING_UP_MS ? last : 0;
+}
 export const listed = signal(false);
 
 const sink: Sink = {
@@ -174,18 +212,21 @@ const sink: Sink = {
     cursor = Math.max(cursor, next);
     take(rows);
   },
-  node: (n) => {
-    const others = nodes.value.filter((o) => o.id !== n.id);
-    nodes.value = [...others, n];
+  nodes: (fresh) => {
+    const all = new Map(nodes.value.map((n) => [n.id, n]));
+    for (const n of fresh) all.set(n.id, n);
+    nodes.value = [...all.values()];
   },
 };
 
 function take(rows: ResultRow[]): void {
+  if (rows.length) caughtUp(rows);
   add(rows.map(observationOf).filter((o): o is Observation => o !== null));
 }
 
 async function followResults(): Promise<void> {
   if (live.value) return;
+  since ||= sinceWhen();
   for (let page = 0; page < PAGES; page++) {
     const p = await optional<ResultPage>(`/v1/results?limit=1000&since=${since}&cursor=${cursor}`);
     listed.value = p !== null;
@@ -224,10 +265,18 @@ function publicNode(p: PublicProbe, i: number): Node {
   return { id: `probe ${i}`, name: l.city || l.region || `node ${i + 1}`, status: 'online', ...p };
 }
 
+// Many nodes are asked for less often: what changes of them comes live, too.
+let nodesAt = 0;
+function nodesFresh(): boolean {
+  return live.value && Date.now() - nodesAt < nodes.value.length * NODE_MS;
+}
+
 async function pollNodes(): Promise<void> {
+  if (nodesFresh()) return;
   if (token.value && !refused.value) {
     try {
       nodes.value = await get<Node[]>('/v1/nodes');
+      nodesAt = Date.now();
       role.value = 'admin';
       return;
     } catch (e) {
@@ -285,6 +334,8 @@ async function round(): Promise<void> {
   await quietly('schedules', followSchedules);
   await quietly('events', async () => {
     events.value = await optional<SonEvent[]>('/v1/events?limit=200');
+    problems.value = await optional<Problem[]>('/v1/problems');
+    if (route.value.view === 'events') silences.value = await optional<Silence[]>('/v1/silences');
   });
 }
 

@@ -2,7 +2,7 @@
 // What the API says, as far as the dashboard reads it. Everything may be missing: the controller
 // may be older or newer than this page.
 
-export type Status = 'online' | 'stale' | 'offline' | 'pending' | 'disabled' | 'deregistered';
+export type Status = 'online' | 'stale' | 'offline' | 'pending' | 'disabled' | 'deregistered' | 'banned';
 
 export interface Location {
   continent: string;
@@ -47,6 +47,22 @@ export interface Node {
   pluginsRefused?: { file: string; why: string }[];
   approved?: boolean;
   disabled?: boolean;
+  draining?: boolean;
+  drained?: boolean;
+  tier?: string | null;
+  uplink?: string;
+  refused?: string | null;
+  updateAvailable?: string | null;
+  locationProblem?: string | null;
+  ban?: { reason: string; until: string | null };
+  config?: {
+    version: number;
+    acknowledged: number;
+    problem: string | null;
+    settings: Record<string, unknown>;
+  };
+  key?: { rotating: boolean; kept: boolean; madeAt: string | null };
+  selfTest?: Record<string, unknown>;
   live?: Live;
 }
 
@@ -145,6 +161,7 @@ export interface Observation {
   measurement: string;
   type: string;
   target: string;
+  schedule: string; // its id; empty for what was asked once
   nodeId: string;
   nodeName: string;
   at: number;
@@ -167,13 +184,35 @@ export interface Hop {
 }
 
 export interface SonEvent {
+  id?: string;
   at: string;
   kind: string;
   severity: string;
   node?: string;
   nodeName?: string;
+  schedule?: string;
   scheduleName?: string;
+  key?: string;
+  cause?: string; // policies/name.lua:LINE
+  silenced?: boolean;
+  measurements?: string[];
   text: string;
+}
+
+// What is wrong now: from the event that raised it to the one that clears it.
+export interface Problem extends SonEvent {
+  id: string;
+  state: 'open' | 'acked';
+  comment?: string;
+  count: number;
+  lastAt: string;
+}
+
+export interface Silence {
+  id: string;
+  match: string;
+  comment?: string;
+  until: string;
 }
 
 export interface Schedule {

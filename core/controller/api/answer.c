@@ -7,9 +7,9 @@
 
 enum { HEADERS_MAX = 24 };
 
-/* What each answer gets: `headers` with the request's id, and its place in counters and audit. */
-static void sign(struct controller *c, struct sonde_req *req, struct sonde_reply *r,
-                 struct sonde_header headers[HEADERS_MAX + 2])
+/* What every answer has, into headers; counted and recorded. */
+static void begin(struct controller *c, struct sonde_req *req, struct sonde_reply *r,
+                  struct sonde_header headers[HEADERS_MAX + 2])
 {
 	struct trace *t = sonde_req_room(req);
 	unsigned n = 0;
@@ -29,17 +29,17 @@ void answer_reply(struct controller *c, struct sonde_req *req, const struct sond
 	struct sonde_header headers[HEADERS_MAX + 2];
 	struct sonde_reply r = *given;
 
-	sign(c, req, &r, headers);
+	begin(c, req, &r, headers);
 	sonde_req_reply(req, &r);
 }
 
-void answer_stream(struct controller *c, struct sonde_req *req, const struct sonde_reply *given,
+void answer_stream(struct controller *c, struct sonde_req *req, const struct sonde_reply *head,
                    const struct sonde_stream *stream)
 {
 	struct sonde_header headers[HEADERS_MAX + 2];
-	struct sonde_reply r = *given;
+	struct sonde_reply r = *head;
 
-	sign(c, req, &r, headers);
+	begin(c, req, &r, headers);
 	sonde_req_stream(req, &r, stream);
 }
 

@@ -53,16 +53,18 @@ void answer_not_found(struct call *, const char *what);
 /* 429 too_many_requests with Retry-After. */
 void answer_later(struct controller *, struct sonde_req *, unsigned seconds);
 /* The answer itself: counted, recorded where its route asks for it, with the request's id. All
- * other answers end in one of these two. */
+ * other answers end here. */
 void answer_reply(struct controller *, struct sonde_req *, const struct sonde_reply *);
-void answer_stream(struct controller *, struct sonde_req *, const struct sonde_reply *,
+/* The same for a body that is made piece by piece. */
+void answer_stream(struct controller *, struct sonde_req *, const struct sonde_reply *head,
                    const struct sonde_stream *);
 
 /* The body as an object or array, or NULL after a 400 or 415 was sent. */
 json_t *call_body(struct call *);
-/* Whether the caller sees what all users do, or this record, as its owner. */
-bool call_sees_all(const struct call *);
+/* Whether the caller made the measurement, or may do with any what its owner may. */
 bool call_owns(const struct call *, const struct record *);
+/* NULL when nobody with an account made it. */
+const struct user *record_owner(const struct controller *, const struct record *);
 /* Value of a query parameter, percent-decoded, into out; false when absent. */
 bool call_query(const struct call *, const char *name, char *out, size_t room);
 
@@ -172,3 +174,5 @@ void api_simulate_policy(struct call *);
 void api_health(struct call *);
 void api_ready(struct call *);
 void api_metrics(struct call *);
+void api_spec(struct call *);
+void api_catalog(struct call *);

@@ -72,9 +72,10 @@ void api_explain_measurement(struct call *call)
 		answer_not_found(call, "measurement");
 		return;
 	}
-	if (!call_sees_all(call) && !call_owns(call, &record)) {
+	if (!role_may(call->who.role, ROLE_WATCH) && !call_owns(call, &record)) {
 		sonde_read_end(read);
-		answer_error(c, call->req, 403, "forbidden", "It is not your measurement.", NULL, NULL);
+		answer_error(c, call->req, 403, "forbidden", "The measurement is another user's.", NULL,
+		             NULL);
 		return;
 	}
 	decisions_get(&c->decisions, read, &id, &steps);

@@ -2,6 +2,7 @@
 /* Measurements together: the list, newest first, by pages; cancelling and running again. A page ends
  * at its limit or after SCAN_MAX records, whatever comes first, so that a filter that fits nothing
  * does not hold the loop; `next` goes on from there. */
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,16 +15,21 @@ enum status_filter { STATUS_ANY, STATUS_OPEN, STATUS_FINISHED };
 
 struct page {
 	struct controller *c;
-	const struct call *call;
-	bool all; /* of all users; else the caller's own */
 	struct sonde_json *j;
 	enum status_filter status;
 	char type[64], target[256];
+	const struct user *owner; /* of whom; NULL = of all */
 	int64_t since_ms, limit;
 	unsigned shown, scanned;
 	struct sonde_id last;
 	bool more;
 };
+
+static void refuse_other(struct call *call)
+{
+	answer_error(call->c, call->req, 403, "forbidden", "The measurement is another user's.", NULL,
+	             NULL);
+}
 
 static void put_one(struct page *p, const struct sonde_id *id, const struct record *r, bool open)
 {
@@ -38,6 +44,8 @@ static void put_one(struct page *p, const struct sonde_id *id, const struct reco
 	sonde_json_str(p->j, "status", open ? "in-progress" : "finished");
 	sonde_json_str(p->j, "createdAt", when);
 	sonde_json_int(p->j, "probesCount", record_probes(r));
+	const struct user *owner = record_owner(p->c, r);
+	sonde_json_str(p->j, "user", owner ? owner->facts.name : NULL);
 	sonde_json_close(p->j);
 }
 
@@ -66,7 +74,7 @@ static int on_record(void *arg, struct sonde_slice key, struct sonde_slice value
 	bool open = tasks_find(&p->c->tasks, &id) != NULL;
 	if (p->status && open != (p->status == STATUS_OPEN))
 		return 0;
-	if (!p->all && !call_owns(p->call, &r))
+	if (p->owner && record_owner(p->c, &r) != p->owner)
 		return 0;
 	if (!is_text(p->type, r.type) || !is_text(p->target, r.target))
 		return 0;
@@ -82,6 +90,23 @@ static bool bad(struct call *call, const char *name, const char *must)
 	sonde_fail(&e, SONDE_EINVAL, name, "\"%s\" %s", name, must);
 	answer_invalid(call, &e);
 	return false;
+}
+
+/* Others see their own only. */
+static bool read_owner(struct call *call, struct page *p)
+{
+	char name[USER_NAME_MAX + 1];
+	bool all = role_may(call->who.role, ROLE_WATCH);
+
+	p->owner = all ? NULL : call->who.user;
+	if (!call_query(call, "user", name, sizeof(name)))
+		return true;
+	const struct user *user = users_find(&call->c->accounts.users, name);
+	if (user && (all || user == call->who.user)) {
+		p->owner = user;
+		return true;
+	}
+	return bad(call, "user", all ? "must be the name of a user" : "must be your own name");
 }
 
 static bool read_page(struct call *call, struct page *p, struct sonde_id *from, bool *has_from)
@@ -114,7 +139,7 @@ static bool read_page(struct call *call, struct page *p, struct sonde_id *from, 
 
 void api_list_measurements(struct call *call)
 {
-	struct page p = { .c = call->c, .call = call, .all = call_sees_all(call) };
+	struct page p = { .c = call->c };
 	struct sonde_read *read;
 	struct sonde_id from;
 	struct sonde_buf b;
@@ -122,7 +147,7 @@ void api_list_measurements(struct call *call)
 	char next[SONDE_ID_TEXT];
 	bool has_from;
 
-	if (!read_page(call, &p, &from, &has_from))
+	if (!read_owner(call, &p) || !read_page(call, &p, &from, &has_from))
 		return;
 	int rc = sonde_read_begin(call->c->store, &read);
 	if (rc != SONDE_OK) {
@@ -148,39 +173,36 @@ void api_list_measurements(struct call *call)
 
 /* ---- cancel ---- */
 
-/* 0 when the caller may cancel it; else the status of the refusal. */
-static unsigned cancel_refusal(const struct call *call, const struct sonde_id *id)
+/* Its texts are the store's, valid while it is read. */
+static bool find_record(struct sonde_read *read, const struct sonde_id *id, struct record *r)
 {
 	struct sonde_slice value;
-	struct sonde_read *read;
-	struct record r;
-	unsigned status = 404;
 
-	if (sonde_read_begin(call->c->store, &read) != SONDE_OK)
-		return 404;
-	if (sonde_read_get(read, SONDE_TABLE_MEASUREMENTS,
-	                   (struct sonde_slice){ id->b, sizeof(id->b) }, &value) == SONDE_OK &&
-	    record_read(&r, value.data, value.len) == SONDE_OK)
-		status = call->who.role >= ROLE_OPERATOR || call_owns(call, &r) ? 0 : 403;
-	sonde_read_end(read);
-	return status;
+	return sonde_read_get(read, SONDE_TABLE_MEASUREMENTS,
+	                      (struct sonde_slice){ id->b, sizeof(id->b) }, &value) == SONDE_OK &&
+	       record_read(r, value.data, value.len) == SONDE_OK;
 }
 
 void api_cancel_measurement(struct call *call)
 {
+	struct sonde_read *read;
+	struct record record;
 	struct sonde_id id;
 	struct sonde_buf b;
 	struct sonde_json j;
 
-	unsigned status = sonde_id_parse(call->param, strlen(call->param), &id) ?
-			  cancel_refusal(call, &id) : 404;
-	if (status == 404) {
+	if (!sonde_id_parse(call->param, strlen(call->param), &id) ||
+	    sonde_read_begin(call->c->store, &read) != SONDE_OK) {
 		answer_not_found(call, "measurement");
 		return;
 	}
-	if (status) {
-		answer_error(call->c, call->req, status, "forbidden",
-		             "Only its owner or an operator may cancel it.", NULL, NULL);
+	bool stored = find_record(read, &id, &record), own = stored && call_owns(call, &record);
+	sonde_read_end(read);
+	if (!own) {
+		if (stored)
+			refuse_other(call);
+		else
+			answer_not_found(call, "measurement");
 		return;
 	}
 	struct measurement *m = tasks_find(&call->c->tasks, &id);
@@ -213,14 +235,34 @@ static bool is_host_name(struct sonde_text t)
 	       strspn(t.s, "0123456789.") < t.len;
 }
 
-/* The request that a measurement came from, as far as it is remembered. */
-static json_t *request_of(const struct record *r, const char *same)
+/* With their secrets, which the new one seals again; NULL when they cannot be read. */
+static json_t *options_of(const struct controller *c, const struct record *r)
 {
-	json_t *body = json_object();
-	json_t *options = json_loadb(r->options.s, r->options.len, 0, NULL);
+	size_t len = r->sealed.len > SONDE_SEAL_EXTRA ? r->sealed.len - SONDE_SEAL_EXTRA : 0;
+	char *text = len ? malloc(len) : NULL;
+	json_t *options = NULL;
+
+	if (!len)
+		return json_loadb(r->options.s, r->options.len, 0, NULL);
+	if (text && sonde_secret_open(c->accounts.keys.seal, r->sealed.s, r->sealed.len, (uint8_t *)text))
+		options = json_loadb(text, len, 0, NULL);
+	if (text)
+		sonde_secret_wipe(text, len);
+	free(text);
+	return options;
+}
+
+/* The request that a measurement came from, as far as it is remembered. */
+static json_t *request_of(const struct controller *c, const struct record *r, const char *same)
+{
+	json_t *options = options_of(c, r), *body = json_object();
 
 	json_object_set_new(body, "type", text_of(r->type));
 	json_object_set_new(body, "target", text_of(r->target));
+	if (!options && r->sealed.len) {
+		json_decref(body);
+		return NULL;
+	}
 	if (!options)
 		options = json_object();
 	if (r->ip_version && is_host_name(r->target))
@@ -241,25 +283,15 @@ static json_t *request_of(const struct record *r, const char *same)
 	return body;
 }
 
-/* 0 when the caller may measure it again; else the status of the refusal. What nobody owns, an anonymous
- * caller's, may be repeated by anonymous callers. */
-static unsigned rerun_refusal(const struct call *call, const struct record *r)
-{
-	if (call->who.role < ROLE_OPERATOR && !call_owns(call, r) && (call->who.user || r->owner.len))
-		return 403;
-	return r->sealed.len ? 409 : 0;
-}
-
 /* ?nodes=same: at the very nodes of the first time. */
 void api_rerun_measurement(struct call *call)
 {
-	struct sonde_slice value;
 	struct sonde_read *read;
 	struct record record;
 	struct sonde_id id;
 	char nodes[16] = "";
 	json_t *body = NULL;
-	unsigned refused = 404;
+	bool own = true;
 
 	call_query(call, "nodes", nodes, sizeof(nodes));
 	if (!sonde_id_parse(call->param, strlen(call->param), &id) ||
@@ -267,21 +299,21 @@ void api_rerun_measurement(struct call *call)
 		answer_not_found(call, "measurement");
 		return;
 	}
-	if (sonde_read_get(read, SONDE_TABLE_MEASUREMENTS,
-	                   (struct sonde_slice){ id.b, sizeof(id.b) }, &value) == SONDE_OK &&
-	    record_read(&record, value.data, value.len) == SONDE_OK)
-		refused = rerun_refusal(call, &record);
-	if (!refused)
-		body = request_of(&record, !strcmp(nodes, "same") ? call->param : NULL);
+	bool found = find_record(read, &id, &record);
+	if (found) {
+		own = call_owns(call, &record);
+		if (own)
+			body = request_of(call->c, &record,
+			                  !strcmp(nodes, "same") ? call->param : NULL);
+	}
 	sonde_read_end(read);
 	if (body)
 		measurements_submit(call, body);
-	else if (refused == 403)
-		answer_error(call->c, call->req, 403, "forbidden",
-		             "Only its owner or an operator may measure it again.", NULL, NULL);
-	else if (refused == 409)
-		answer_error(call->c, call->req, 409, "conflict", "It was made with secrets, which are "
-		             "not given out again; make a new measurement with them.", NULL, NULL);
+	else if (!own)
+		refuse_other(call);
+	else if (found)
+		answer_error(call->c, call->req, 409, "conflict",
+		             "The secrets of the measurement cannot be read any more.", NULL, NULL);
 	else
 		answer_not_found(call, "measurement");
 }

@@ -76,10 +76,11 @@ static void answer(struct submission *s)
 	if (!s->req) /* nobody asked */
 		return;
 	char location[64] = "/v1/measurements/";
-	struct sonde_header headers[QUOTA_HEADERS + 4] = { { "Cache-Control", "private, no-store" } };
+	char cost[24] = "";
+	struct sonde_header headers[QUOTA_HEADERS + 4] = { { "Cache-Control", "private, no-store" },
+		                                           { "Location", location } };
 	const struct sonde_header *limits = quota_headers(&s->quota);
-	unsigned n = 1;
-	char cost[24];
+	unsigned n = s->batch ? 1 : 2;
 	struct sonde_buf b;
 	struct sonde_json j;
 	unsigned tests = 0;
@@ -97,9 +98,7 @@ static void answer(struct submission *s)
 		sonde_json_close(&j);
 	else
 		sonde_id_format(&s->made[0].m->id, location + strlen(location));
-	if (!s->batch)
-		headers[n++] = (struct sonde_header){ "Location", location };
-	if (!limits->name) /* not limited, so the quota does not say it */
+	if (s->quota.unlimited)
 		headers[n++] = (struct sonde_header){ "X-Request-Cost", cost };
 	while (limits->name)
 		headers[n++] = *limits++;
@@ -144,6 +143,14 @@ static void done(struct sonde_job *job, int status)
 
 /* ---- from request to record ---- */
 
+/* 0 where it is what it would be without the member. */
+static unsigned shown_limit(const struct measurement_request *r)
+{
+	unsigned usual = r->reuse_count ? 0 : r->location_count ? r->location_count : 1;
+
+	return r->limit_given && r->limit != usual ? r->limit : 0;
+}
+
 /* Options with secrets: encrypted into the record, in clear only in memory. */
 static char *seal(struct controller *c, const struct sonde_buf *secrets, struct sonde_text *out)
 {
@@ -166,18 +173,11 @@ static void keep_secrets(struct measurement *m, const struct sonde_buf *secrets)
 	measurement_secrets(m, text, secrets->len);
 }
 
-/* 0 where it is what it would be without the member. */
-static unsigned shown_limit(const struct measurement_request *r)
-{
-	unsigned usual = r->reuse_count ? 0 : r->location_count ? r->location_count : 1;
-
-	return r->limit_given && r->limit != usual ? r->limit : 0;
-}
-
 static struct measurement *make(struct controller *c, const struct measurement_request *r,
                                 const struct placement_answer *a, uint64_t seed,
-                                struct user *user)
+                                const struct quota *q)
 {
+	const char *owner = q->user ? q->user->facts.id : q->unlimited ? "" : RECORD_ANONYMOUS;
 	uint8_t nodes[2 * PLACE_MAX * 16];
 	struct sonde_buf bytes;
 	struct sonde_id id;
@@ -201,7 +201,7 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 		.timeout_given = r->timeout_given, .ip_version = r->ip_version,
 		.progress = r->progress, .fallback = a->fallback, .pairs = r->peer != NULL,
 		.priority = (uint8_t)r->priority, .reused = r->reuse_count > 0,
-		.owner = { user ? user->facts.id : "", user ? strlen(user->facts.id) : 0 },
+		.owner = { owner, strlen(owner) },
 		.count = r->peer ? 2 * a->count : a->count, .nodes = nodes,
 		.params = { r->policy_params, r->policy_params ? strlen(r->policy_params) : 0 },
 	};
@@ -216,23 +216,9 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 		sonde_buf_deinit(&bytes);
 	else
 		keep_secrets(m, &r->secrets);
-	if (m && user)
-		measurement_count(m, &user->running);
+	if (m && q->user)
+		measurement_count(m, &q->user->running);
 	return m;
-}
-
-static int64_t priority_reach(const struct quota *q)
-{
-	return q->unlimited || !q->tier ? NODE_PRIORITY_MAX : q->tier->facts.priority;
-}
-
-/* Whether this caller, and a measurement with these secrets, may have the node. */
-static bool in_reach(const struct node *n, const struct measurement_request *r,
-                     const struct quota *q)
-{
-	if (n->bound && !q->unlimited && (!q->tier || strcmp(q->tier->facts.name, n->facts.tier)))
-		return false;
-	return (!r->secrets.len || n->facts.trusted) && n->facts.priority <= priority_reach(q);
 }
 
 /* Globalping's clients send an earlier measurement's id as `magic`: tried when nothing matched. */
@@ -242,16 +228,24 @@ static bool reuse_magic(struct controller *c, struct measurement_request *r)
 	       request_reuse(c, r, r->locations[0].magic) == SONDE_OK;
 }
 
+static bool is_left_out(const struct placement_request *pr, const struct node *n)
+{
+	for (unsigned i = 0; i < pr->leave_out_count; i++)
+		if (pr->leave_out[i] == n)
+			return true;
+	return false;
+}
+
 /* The same nodes in the same order, also those that are away now; one at least must be there. */
 static int place_again(struct controller *c, const struct measurement_request *r,
-                       const struct quota *q, unsigned most, struct placement_answer *a)
+                       const struct placement_request *pr, struct placement_answer *a)
 {
-	unsigned ready = 0;
+	unsigned ready = 0, most = pr->admitted ? pr->admitted : pr->limit;
 
 	*a = (struct placement_answer){ .reason = "the nodes of an earlier measurement" };
 	for (unsigned i = 0; i < r->reuse_count && a->count < most; i++) {
 		struct node *n = nodes_by_id(&c->nodes, &r->reuse[i]);
-		if (!n || n == r->peer || !in_reach(n, r, q))
+		if (!n || n == r->peer || is_left_out(pr, n))
 			continue;
 		ready += node_is_ready(&c->nodes, n) &&
 		         node_has_type(n, r->type->name, strlen(r->type->name));
@@ -273,26 +267,31 @@ static int admit(struct controller *c, struct placement_request *pr, struct sond
 	return SONDE_OK;
 }
 
-/* The others, to leave out; a malloc'ed array, NULL when all are in reach. */
-static unsigned out_of_reach(const struct controller *c, const struct measurement_request *r,
-                             const struct quota *q, struct node ***out)
+/* Reused nodes come from `magic` too: a node out of reach stays so. */
+static int place_among(struct controller *c, struct measurement_request *r,
+                       struct placement_request *pr, struct placement_answer *a,
+                       struct sonde_error *e)
 {
-	unsigned n = 0;
+	int rc = SONDE_ENOENT;
 
-	*out = NULL;
-	if (!r->secrets.len && priority_reach(q) >= NODE_PRIORITY_MAX && (q->unlimited || !c->nodes.bound))
-		return 0;
-	*out = malloc((c->nodes.len + 1) * sizeof(**out));
-	for (unsigned i = 0; *out && i < c->nodes.len; i++) {
-		struct node *node = c->nodes.all[i];
-		if (node && !in_reach(node, r, q))
-			(*out)[n++] = node;
+	if (!r->reuse_count) {
+		if (admit(c, pr, e) != SONDE_OK)
+			return SONDE_EDENIED;
+		if (pr->trace)
+			sonde_buf_reset(pr->trace);
+		rc = placement_choose(&c->placement, pr, a);
 	}
-	return n;
+	if (rc != SONDE_ENOENT || (!r->reuse_count && !reuse_magic(c, r)))
+		return rc;
+	pr->limit = r->limit_given && r->limit < r->reuse_count ? r->limit : r->reuse_count;
+	if (admit(c, pr, e) != SONDE_OK)
+		return SONDE_EDENIED;
+	return place_again(c, r, pr, a);
 }
 
-static int place(struct controller *c, struct measurement_request *r, const struct quota *q, uint64_t seed,
-                 struct placement_answer *a, struct sonde_buf *trace, struct sonde_error *e)
+static int place(struct controller *c, struct measurement_request *r, const struct quota *q,
+                 uint64_t seed, struct placement_answer *a, struct sonde_buf *trace,
+                 struct sonde_error *e)
 {
 	struct placement_request pr = { .type = r->type, .target = r->target, .policy = r->policy,
 		                        .params = r->policy_params, .except = r->peer, .seed = seed,
@@ -301,25 +300,16 @@ static int place(struct controller *c, struct measurement_request *r, const stru
 		                        .limit = r->limit_given ? r->limit : 0,
 		                        .exclude = r->exclude,
 		                        .exclude_count = r->exclude_count, .trace = trace };
+	struct node_reach reach = accounts_reach(c, q->user, q->unlimited, r->secrets.len > 0);
 	struct node **far;
 
-	int rc = SONDE_ENOENT;
-	if (!r->reuse_count) {
-		rc = admit(c, &pr, e);
-		if (rc != SONDE_OK)
-			return rc;
-		if (trace)
-			sonde_buf_reset(trace);
-		pr.leave_out_count = out_of_reach(c, r, q, &far);
-		pr.leave_out = far;
-		rc = placement_choose(&c->placement, &pr, a);
-		free(far);
-	}
-	if (rc != SONDE_ENOENT || (!r->reuse_count && !reuse_magic(c, r)))
+	int rc = nodes_out_of_reach(&c->nodes, &reach, &far, &pr.leave_out_count);
+	if (rc != SONDE_OK)
 		return rc;
-	pr.limit = r->limit_given && r->limit < r->reuse_count ? r->limit : r->reuse_count;
-	rc = admit(c, &pr, e);
-	return rc == SONDE_OK ? place_again(c, r, q, pr.admitted ? pr.admitted : pr.limit, a) : rc;
+	pr.leave_out = far;
+	rc = place_among(c, r, &pr, a, e);
+	free(far);
+	return rc;
 }
 
 static uint64_t next_seed(struct seeds *s)
@@ -359,7 +349,7 @@ static int create_one(struct controller *c, const json_t *body, struct quota *q,
 	if (rc == SONDE_OK)
 		rc = quota_take(q, &r, a.count, e);
 	if (rc == SONDE_OK) {
-		out->m = make(c, &r, &a, seed, q->user);
+		out->m = make(c, &r, &a, seed, q);
 		rc = out->m ? SONDE_OK : SONDE_ENOMEM;
 	}
 	if (rc == SONDE_OK && explained)
@@ -438,8 +428,8 @@ void measurements_submit(struct call *call, json_t *body)
 		s->c = call->c;
 		s->req = call->req;
 		s->batch = batch;
-		s->wait_ms = batch ? 0 : wait;
 		quota_entry(&s->quota, &s->spent, &s->entry);
+		s->wait_ms = batch ? 0 : wait;
 		rc = sonde_store_submit(call->c->store, &s->job);
 	}
 	if (rc != SONDE_OK) {
@@ -452,9 +442,12 @@ void measurements_submit(struct call *call, json_t *body)
 int measurements_start(struct controller *c, json_t *body, struct sonde_id *id, struct sonde_error *e)
 {
 	struct submission *s = calloc(1, sizeof(*s) + sizeof(s->made[0]));
-	struct quota quota = { .c = c, .unlimited = true };
 
-	int rc = s ? create_one(c, body, &quota, &s->made[0], e) : SONDE_ENOMEM;
+	if (s) {
+		s->quota = (struct quota){ .c = c, .unlimited = true };
+		sonde_buf_init(&s->entry, 0);
+	}
+	int rc = s ? create_one(c, body, &s->quota, &s->made[0], e) : SONDE_ENOMEM;
 	json_decref(body);
 	if (rc == SONDE_OK) {
 		s->count = 1;

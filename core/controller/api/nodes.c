@@ -15,7 +15,7 @@
 static void put_node(struct call *call, const struct node *node, struct sonde_json *j)
 {
 	sonde_json_open(j, NULL, '{');
-	node_describe(&call->c->nodes, node, j, call_sees_all(call));
+	node_describe(&call->c->nodes, node, j, role_may(call->who.role, ROLE_WATCH));
 	sonde_json_close(j);
 }
 
@@ -134,14 +134,12 @@ static int check_patch(const struct controller *c, json_t *patch, struct sonde_e
 		json_object_del(patch, "enabled");
 	}
 	json_object_foreach(patch, key, value) {
-		static const char *const says[] = { "approved", "disabled", "draining", "tier", "trusted",
-			                            "owner" };
-		bool known = sonde_row_find(node_public_rows(), key, &row);
-		for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++)
-			known |= !strcmp(key, says[i]);
-		if (!known)
-			return sonde_fail(e, SONDE_EINVAL, key, "is not a thing that can be changed");
 		placed |= is_place(key);
+		if (!strcmp(key, "approved") || !strcmp(key, "disabled") || !strcmp(key, "draining") ||
+		    !strcmp(key, "tier") || !strcmp(key, "trusted") || !strcmp(key, "owner") ||
+		    sonde_row_find(node_public_rows(), key, &row))
+			continue;
+		return sonde_fail(e, SONDE_EINVAL, key, "is not a thing that can be changed");
 	}
 	if (placed)
 		json_object_set_new(patch, "placed", json_true());

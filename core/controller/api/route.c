@@ -25,7 +25,7 @@ const struct route api_routes[] = {
 	  "All results that fit, as JSON lines or CSV" },
 	{ SONDE_GET, "/v1/series", ROLE_WATCH, api_series,
 	  "Counts, loss and percentiles over time" },
-	{ SONDE_GET, "/v1/stats", ROLE_WATCH, api_stats, "The state of the service" },
+	{ SONDE_GET, "/v1/stats", ROLE_VIEWER, api_stats, "The state of the service" },
 	{ SONDE_GET, "/v1/probes", ROLE_PUBLIC, api_list_probes, "Nodes that are ready" },
 	{ SONDE_GET, "/v1/plugins", ROLE_PUBLIC, api_list_plugins, "Measurement types" },
 	{ SONDE_POST, "/v1/plugins/reload", ROLE_ADMIN, api_reload_plugins,
@@ -54,10 +54,12 @@ const struct route api_routes[] = {
 	  "Change a node's settings: limits, intervals, log level, plugin options" },
 	{ SONDE_POST, "/v1/nodes/{id}/sync", ROLE_OPERATOR, api_sync_node,
 	  "Send a node its settings again" },
-	{ SONDE_POST, "/v1/nodes/{id}/rotate-key", ROLE_OPERATOR, api_rotate_key, "Give a node a new key" },
+	{ SONDE_POST, "/v1/nodes/{id}/rotate-key", ROLE_OPERATOR, api_rotate_key,
+	  "Give a node a new key" },
 	{ SONDE_POST, "/v1/nodes/{id}/ban", ROLE_OPERATOR, api_ban_node, "Send a node away" },
 	{ SONDE_DELETE, "/v1/nodes/{id}/ban", ROLE_OPERATOR, api_unban_node, "Let it come back" },
-	{ SONDE_GET, "/v1/nodes/{id}/logs", ROLE_OPERATOR, api_node_logs, "Last lines of a node's log" },
+	{ SONDE_GET, "/v1/nodes/{id}/logs", ROLE_OPERATOR, api_node_logs,
+	  "Last lines of a node's log" },
 	{ SONDE_POST, "/v1/nodes/{id}/restart-runner", ROLE_OPERATOR, api_restart_runner,
 	  "Replace a node's runner" },
 	{ SONDE_POST, "/v1/nodes/{id}/self-test", ROLE_OPERATOR, api_self_test,
@@ -120,6 +122,8 @@ const struct route api_routes[] = {
 	{ SONDE_GET, "/health", ROLE_PUBLIC, api_health, "The process lives" },
 	{ SONDE_GET, "/ready", ROLE_PUBLIC, api_ready, "The service can take work" },
 	{ SONDE_GET, "/metrics", ROLE_PUBLIC, api_metrics, "Prometheus metrics" },
+	{ SONDE_GET, "/v1/spec.yaml", ROLE_PUBLIC, api_spec, "This API as OpenAPI 3.1" },
+	{ SONDE_GET, "/.well-known/api-catalog", ROLE_PUBLIC, api_catalog, "What APIs there are (RFC 9727)" },
 	{ 0 },
 };
 
@@ -155,17 +159,22 @@ int call_identify(struct call *call)
 	return good ? 1 : -1;
 }
 
-bool call_sees_all(const struct call *call)
+const struct user *record_owner(const struct controller *c, const struct record *r)
 {
-	return role_may(call->who.role, ROLE_WATCH);
+	char id[SONDE_ID_TEXT];
+
+	snprintf(id, sizeof(id), "%.*s", (int)r->owner.len, r->owner.s);
+	return users_by_id(&c->accounts.users, id);
 }
 
 bool call_owns(const struct call *call, const struct record *r)
 {
-	const struct user *u = call->who.user;
-
-	return u && r->owner.len && strlen(u->facts.id) == r->owner.len &&
-	       !memcmp(u->facts.id, r->owner.s, r->owner.len);
+	if (call->who.role >= ROLE_OPERATOR)
+		return true;
+	if (call->who.user)
+		return record_owner(call->c, r) == call->who.user;
+	return r->owner.len == strlen(RECORD_ANONYMOUS) &&
+	       !memcmp(r->owner.s, RECORD_ANONYMOUS, r->owner.len);
 }
 
 static const struct {

@@ -52,12 +52,20 @@ void fakehost_ip_version(struct fakehost *, unsigned);
 void fakehost_count_descriptors(struct fakehost *, bool);
 /* Names that resolve; every other name fails as RESOLVE. */
 void fakehost_resolve_add(struct fakehost *, const char *name, const char *address);
-/* How long a lookup takes (not of a literal address); default 0. */
+/* Names that the name server at that address knows, and nobody else. */
+void fakehost_resolve_by_add(struct fakehost *, const char *server, const char *name,
+                             const char *address);
+/* Addresses that have a name in a reverse lookup; every other has none. */
+void fakehost_reverse_add(struct fakehost *, const char *address, const char *name);
+/* How long a lookup takes (not of a literal address); default 0. A reverse lookup without a delay
+ * answers before it returns. */
 void fakehost_resolve_delay(struct fakehost *, int64_t ns);
 /* An address the guard refuses; all others are allowed. */
 void fakehost_refuse(struct fakehost *, const char *address);
 /* The guard allows loopback addresses and nothing else. */
 void fakehost_only_loopback(struct fakehost *, bool);
+/* Be an older host, whose table ends at `size`: offsetof(struct sonde_host, reverse). */
+void fakehost_host_size(struct fakehost *, size_t size);
 /* Only raw or only ping sockets; 0 = ping first, raw second. */
 enum { FAKEHOST_ANY_SOCKET = 0, FAKEHOST_PING_SOCKET, FAKEHOST_RAW_SOCKET };
 void fakehost_icmp_sockets(struct fakehost *, int which);

@@ -163,6 +163,9 @@ struct sonde_addr {
 typedef void sonde_resolved_fn(struct sonde_probe *, void *arg, enum sonde_failure failure,
                                const struct sonde_addr *addrs, unsigned count, int64_t took_ns,
                                const char *why);
+/* What a reverse lookup said: letters, digits, "-", "_" and "." in at most 253 bytes, gone after the
+ * call; NULL when the address has no name or nobody answered. */
+typedef void sonde_named_fn(struct sonde_probe *, void *arg, const char *name);
 typedef void sonde_timer_fn(struct sonde_probe *, void *arg);
 typedef void sonde_watch_fn(struct sonde_probe *, void *arg, int fd, unsigned events);
 
@@ -216,7 +219,21 @@ struct sonde_host {
 	void (*done)(struct sonde_probe *, enum sonde_failure, const char *why);
 	/* A fresh 64-bit random number. */
 	uint64_t (*random)(struct sonde_probe *);
+	/* From here on SONDE_HOST_HAS must be asked. */
+	/* The name of an address, by the node's own resolver and from a cache of some minutes. For
+	 * people to read: whoever holds the address chose it, so nothing may be decided by it. Exactly
+	 * one callback unless the probe ends first, perhaps before this returns, perhaps after many
+	 * seconds: who waits, waits with a timer. Returns 0, or non-zero when nothing was started; at
+	 * most SONDE_REVERSE_MAX lookups of a probe may be pending. Needs SONDE_NEED_RESOLVE. */
+	int (*reverse)(struct sonde_probe *, const struct sockaddr *, socklen_t, sonde_named_fn *,
+	               void *arg);
+	/* As resolve, but the name server at that address is asked, on port 53, and no hosts file; the
+	 * guard must allow the server, too. */
+	int (*resolve_by)(struct sonde_probe *, const struct sockaddr *server, socklen_t,
+	                  const char *name, int family, sonde_resolved_fn *, void *arg);
 };
+
+enum { SONDE_REVERSE_MAX = 64 };
 
 /* One running task. The plugin reads it, only the host writes it. */
 struct sonde_probe {

@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The drawer of one node: what is known of it, and what an administrator may do.
 import type { JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
-import { call, post } from '../api.ts';
+import { useEffect, useRef } from 'preact/hooks';
 import { ago, bytes, count, dateTime, ms, percent, place } from '../format.ts';
-import { act, Beats, Field, Mark } from '../parts.tsx';
-import { href } from '../route.ts';
-import { observedBy, refresh, schedules } from '../store.ts';
+import { Beats, Mark } from '../parts.tsx';
+import { observedBy, schedules } from '../store.ts';
 import type { Node } from '../types.ts';
-import { summary } from './nodes.tsx';
-
-const path = (n: Node): string => `/v1/nodes/${encodeURIComponent(n.id)}`;
-
-async function change(n: Node, what: string, body: unknown): Promise<void> {
-  await act(`${what} ${n.name}`, () => call('PATCH', path(n), body));
-  refresh();
-}
+import { Actions, Configure, Log } from './node_actions.tsx';
+import { nextCheck, summary } from './nodes.tsx';
 
 function Facts({ node }: { node: Node }): JSX.Element {
   const l = node.live;
@@ -90,8 +82,20 @@ function Facts({ node }: { node: Node }): JSX.Element {
           <dd>{percent(100 * l.errorRate)}</dd>
         </>
       ) : null}
+      {own.length ? (
+        <>
+          <dt>Next check</dt>
+          <dd>{nextCheck(node.id) ?? '–'}</dd>
+        </>
+      ) : null}
       <dt>Version</dt>
       <dd>{node.version ?? '–'}</dd>
+      {node.key?.rotating ? (
+        <>
+          <dt>Key</dt>
+          <dd>a new one {node.key.kept ? 'is kept by the node' : 'is on its way'}</dd>
+        </>
+      ) : null}
       <dt>Types</dt>
       <dd class="row">
         {(node.plugins ?? []).map((p) => (
@@ -108,100 +112,46 @@ function Facts({ node }: { node: Node }): JSX.Element {
   );
 }
 
-function Configure({ node }: { node: Node }): JSX.Element {
-  const save = async (e: SubmitEvent): Promise<void> => {
-    e.preventDefault();
-    const f = new FormData(e.currentTarget as HTMLFormElement);
-    const tags = String(f.get('tags') ?? '')
-      .split(',')
-      .map((t) => t.trim())
-      .filter(Boolean);
-    await change(node, 'Configure', {
-      region: String(f.get('region') ?? ''),
-      priority: Number(f.get('priority')),
-      tags,
-    });
-  };
-  return (
-    <details>
-      <summary>Configure</summary>
-      <form class="fields" onSubmit={save}>
-        <Field id="d-region" label="Region">
-          <input id="d-region" name="region" maxLength={64} defaultValue={node.location.region} />
-        </Field>
-        <Field id="d-priority" label="Priority" help="1 to 100; policies may prefer the higher.">
-          <input
-            id="d-priority"
-            name="priority"
-            type="number"
-            min={0}
-            max={100}
-            defaultValue={String(node.priority ?? 50)}
-          />
-        </Field>
-        <Field id="d-tags" label="Tags" help="Comma separated.">
-          <input id="d-tags" name="tags" defaultValue={node.tags.join(', ')} />
-        </Field>
-        <div class="row">
-          <button type="submit" class="primary">
-            Save
-          </button>
-        </div>
-      </form>
-    </details>
-  );
+interface Check {
+  ok?: boolean;
+  why?: string;
 }
 
-function Actions({ node, close }: { node: Node; close: () => void }): JSX.Element {
-  const [sure, ask] = useState(false);
-  const remove = async (): Promise<void> => {
-    if (await act(`Delete ${node.name}`, () => call('DELETE', path(node)))) close();
-    refresh();
-  };
-  const reload = (): Promise<boolean> =>
-    act(`Reload the types of ${node.name}`, () =>
-      post(`/v1/plugins/reload/${encodeURIComponent(node.id)}`),
-    );
+// What the node says of itself, and what the controller holds against it.
+function Health({ node }: { node: Node }): JSX.Element {
+  const checks = Object.entries(node.selfTest ?? {}).filter(
+    (c): c is [string, Check] => typeof c[1] === 'object' && c[1] !== null,
+  );
+  const troubles = [
+    node.ban && `Banned${node.ban.until ? ` until ${dateTime(Date.parse(node.ban.until))}` : ''}: ${node.ban.reason || 'no reason given'}`,
+    node.refused,
+    node.locationProblem && `Its place cannot be right: ${node.locationProblem}`,
+    node.uplink === 'down' && 'Its uplink is down: what fails says nothing about targets.',
+    node.updateAvailable && `Version ${node.updateAvailable} is there for it.`,
+  ].filter((t): t is string => !!t);
   return (
-    <div class="row">
-      {node.approved ? null : (
-        <button
-          type="button"
-          class="primary"
-          onClick={() => change(node, 'Approve', { approved: true })}
-        >
-          Approve
-        </button>
-      )}
-      <button
-        type="button"
-        onClick={() =>
-          change(node, node.disabled ? 'Enable' : 'Disable', { enabled: !!node.disabled })
-        }
-      >
-        {node.disabled ? 'Enable' : 'Disable'}
-      </button>
-      <button type="button" onClick={reload} disabled={node.status !== 'online'}>
-        Reload types
-      </button>
-      <a class="button" href={href('measure', { from: node.name })}>
-        Measure from here
-      </a>
-      {sure ? (
-        <>
-          <button type="button" class="danger" onClick={remove}>
-            Yes, delete {node.name}
-          </button>
-          <button type="button" onClick={() => ask(false)}>
-            Keep it
-          </button>
-        </>
-      ) : (
-        <button type="button" class="danger" onClick={() => ask(true)}>
-          Delete
-        </button>
-      )}
-    </div>
+    <>
+      {troubles.map((t) => (
+        <p key={t} class="note warn">
+          {t}
+        </p>
+      ))}
+      {checks.length ? (
+        <details>
+          <summary>
+            Self-test: {checks.every(([, c]) => c.ok) ? 'all well' : 'not all well'}
+          </summary>
+          <dl class="facts">
+            {checks.flatMap(([name, c]) => [
+              <dt key={name}>
+                <Mark status={c.ok ? 'ok' : 'warning'} text={name} />
+              </dt>,
+              <dd key={`${name} why`}>{c.why || 'well'}</dd>,
+            ])}
+          </dl>
+        </details>
+      ) : null}
+    </>
   );
 }
 
@@ -239,6 +189,7 @@ export function Drawer({ node, close }: { node: Node; close: () => void }): JSX.
         <div class="head">
           <h2>{node.name}</h2>
           <div>
+            {node.draining ? <span class="tag">{node.drained ? 'drained' : 'draining'}</span> : null}
             <Mark status={node.status} />
             <button type="button" class="plain" onClick={close}>
               Close
@@ -255,8 +206,10 @@ export function Drawer({ node, close }: { node: Node; close: () => void }): JSX.
         ))}
         <Actions node={node} close={close} />
         <Beats of={observedBy(node.id)} />
+        <Health node={node} />
         <Facts node={node} />
         <Configure key={node.id} node={node} />
+        <Log key={`${node.id} log`} node={node} />
       </div>
     </>
   );

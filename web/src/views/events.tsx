@@ -4,8 +4,10 @@ import type { JSX } from 'preact';
 import { clock, dateTime } from '../format.ts';
 import { Csv, Empty, Login, Mark, Needs } from '../parts.tsx';
 import { href, param, set } from '../route.ts';
-import { events, role } from '../store.ts';
+import { events, now, role } from '../store.ts';
+import { rangeAt, RangeChoice, within } from '../time.tsx';
 import type { SonEvent } from '../types.ts';
+import { Cause, Problems } from './problems.tsx';
 
 const MARKS: Record<string, string> = {
   info: 'info',
@@ -27,7 +29,11 @@ function Line({ e }: { e: SonEvent }): JSX.Element {
       </td>
       <td>
         {e.text}
-        <div class="muted small mono">{e.kind}</div>
+        <div class="muted small row">
+          <span class="mono">{e.kind}</span>
+          <Cause text={e.cause} />
+          {e.silenced ? <span class="tag">silenced</span> : null}
+        </div>
       </td>
       <td>
         {e.node && e.nodeName ? (
@@ -46,23 +52,32 @@ export function Events(): JSX.Element {
   if (!all) return <Needs what="events" path="/v1/events" />;
   const kinds = [...new Set(all.map((e) => e.kind))].sort();
   const kind = param('kind');
+  const range = rangeAt(now.value);
+  // Events are few: without a choice all that are kept are shown.
+  const narrow = !!param('range') || range.fixed;
   const text = param('q').toLowerCase();
   const list = all
     .filter(
       (e) =>
-        (!kind || e.kind === kind) && `${e.text} ${e.nodeName ?? ''}`.toLowerCase().includes(text),
+        (!kind || e.kind === kind) &&
+        (!narrow || within(range, Date.parse(e.at))) &&
+        `${e.text} ${e.nodeName ?? ''}`.toLowerCase().includes(text),
     )
     .sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
   return (
     <>
       <div class="head">
         <h1>Events</h1>
-        <Csv
+        <div>
+          <RangeChoice />
+          <Csv
           name="sonde-events.csv"
           head={['at', 'severity', 'kind', 'node', 'text']}
           rows={() => list.map((e) => [e.at, e.severity, e.kind, e.nodeName, e.text])}
         />
+        </div>
       </div>
+      <Problems />
       <div class="row">
         <input
           aria-label="Search events"
@@ -96,7 +111,7 @@ export function Events(): JSX.Element {
             </thead>
             <tbody>
               {list.map((e) => (
-                <Line key={e.at + e.kind + e.text} e={e} />
+                <Line key={e.id ?? e.at + e.kind + e.text} e={e} />
               ))}
             </tbody>
           </table>

@@ -18,7 +18,15 @@ import type { Measurement, Node, Status } from '../types.ts';
 const W = 960;
 const H = 480;
 const NEAR = 16; // pixels within which nodes are one dot
-const RANK: Status[] = ['offline', 'stale', 'pending', 'online', 'disabled', 'deregistered'];
+const RANK: Status[] = [
+  'offline',
+  'stale',
+  'pending',
+  'online',
+  'disabled',
+  'banned',
+  'deregistered',
+];
 
 const projection = geoNaturalEarth1().fitExtent(
   [
@@ -119,6 +127,16 @@ function DotMark({ d, pick }: { d: Dot; pick: (d: Dot) => void }): JSX.Element {
   );
 }
 
+// Bent upwards on the map as it is drawn; the shortest way on the globe would leave the map at an
+// edge and come back at the other.
+function bow(from: [number, number], to: [number, number]): string {
+  const a = projection(from);
+  const b = projection(to);
+  if (!a || !b) return '';
+  const lift = Math.hypot(b[0] - a[0], b[1] - a[1]) * 0.22;
+  return `M${a[0]} ${a[1]}Q${(a[0] + b[0]) / 2} ${Math.max(8, (a[1] + b[1]) / 2 - lift)} ${b[0]} ${b[1]}`;
+}
+
 // Where the target is, nobody says: arcs meet at the node that is nearest to it.
 function arcs(m: Measurement | null): JSX.Element[] {
   const seen = (m?.results ?? [])
@@ -139,7 +157,7 @@ function arcs(m: Measurement | null): JSX.Element[] {
       <path
         key={s.name}
         class={`arc h${Math.min(4, Math.floor(heat(s.latency) * 5))}`}
-        d={draw({ type: 'LineString', coordinates: [s.at, hub.at] }) ?? ''}
+        d={bow(s.at, hub.at)}
       >
         <title>{`${s.name}: ${ms(s.latency)}`}</title>
       </path>

@@ -2,15 +2,23 @@
 // Nodes: cards or a table, a card beside the pointer, and a drawer with facts and actions.
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { ago, bytes, count, ms, percent, place } from '../format.ts';
+import { ago, bytes, count, ms, percent, place, span } from '../format.ts';
 import { Beats, Csv, Empty, Mark } from '../parts.tsx';
 import { param, set } from '../route.ts';
-import { nodes, observedBy, role } from '../store.ts';
+import { nodes, now, observedBy, role, schedules } from '../store.ts';
 import type { Node, Observation, Status } from '../types.ts';
 import { AddNode } from './add_node.tsx';
 import { Drawer } from './drawer.tsx';
 
-const ORDER: Status[] = ['pending', 'offline', 'stale', 'online', 'disabled', 'deregistered'];
+const ORDER: Status[] = [
+  'pending',
+  'offline',
+  'stale',
+  'online',
+  'disabled',
+  'banned',
+  'deregistered',
+];
 
 export interface Summary {
   latency: number | null;
@@ -35,11 +43,22 @@ export function summary(of: Observation[]): Summary {
   };
 }
 
+// Until the first of its schedules is due again; null where no schedule says.
+export function nextCheck(id: string): string | null {
+  const due = (schedules.value ?? [])
+    .filter((s) => !s.paused)
+    .flatMap((s) => (s.members ?? []).filter((m) => m.id === id && m.nextDueAt))
+    .map((m) => Date.parse(m.nextDueAt as string));
+  if (!due.length) return null;
+  const left = Math.min(...due) - now.value;
+  return left > 500 ? `in ${span(left)}` : 'now';
+}
+
 function HoverCard({ node, x, y }: { node: Node; x: number; y: number }): JSX.Element {
   const of = observedBy(node.id);
   const s = summary(of);
   const left = Math.min(x + 12, innerWidth - 290);
-  const top = Math.min(y + 12, innerHeight - 240);
+  const top = Math.min(y + 12, innerHeight - 270);
   return (
     <div class="card hover" style={{ left: `${left}px`, top: `${top}px` }} aria-hidden="true">
       <div class="head">
@@ -63,6 +82,8 @@ function HoverCard({ node, x, y }: { node: Node; x: number; y: number }): JSX.El
             <dd>{ms(node.live.rttMs)}</dd>
           </>
         ) : null}
+        <dt>Next check</dt>
+        <dd>{nextCheck(node.id) ?? '–'}</dd>
       </dl>
       <Beats of={of} />
     </div>
@@ -87,11 +108,16 @@ function Card({ node, hover }: { node: Node; hover: (h: Hovered) => void }): JSX
     >
       <span class="head">
         <span class="name">{node.name}</span>
-        <Mark status={node.status} />
+        <span class="row">
+          {node.draining ? <span class="tag">{node.drained ? 'drained' : 'draining'}</span> : null}
+          <Mark status={node.status} />
+        </span>
       </span>
       <span class="muted small">{place(node.location)}</span>
       <span class="small">
-        {node.live
+        {node.live && node.status !== 'online'
+          ? `seen ${ago(node.live.lastSeenMs)}`
+          : node.live
           ? `load ${node.live.load.toFixed(2)}, ${count(node.live.active)} running, seen ${ago(node.live.lastSeenMs)}`
           : node.version}
       </span>

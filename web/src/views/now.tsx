@@ -2,9 +2,9 @@
 // Now: four counters and the matrix of nodes and targets, worst first.
 import { computed } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useMemo, useState } from 'preact/hooks';
-import { count, dateTime, ms, percent, rate } from '../format.ts';
-import { type Cell, grid, type Group, GROUPS, verdict } from '../grid.ts';
+import { useCallback, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { clock, count, dateTime, ms, percent, rate } from '../format.ts';
+import { Board, type Cell, type Filter, type Group, GROUPS, verdict } from '../grid.ts';
 import { live, missed as dropped } from '../live.ts';
 import { Matrix } from '../matrix.tsx';
 import { Beats, Csv, Empty, Mark } from '../parts.tsx';
@@ -14,11 +14,18 @@ import {
   metrics,
   nodes,
   pairLists,
+  problems,
+  readingBack,
   resultRate,
   role,
   schedules,
   version,
+  watch,
 } from '../store.ts';
+import { minute, RangeChoice, rangeAt, within } from '../time.tsx';
+import type { Node, Observation } from '../types.ts';
+
+const SORT_MS = 5000;
 
 const byStatus = computed(() => {
   const n = new Map<string, number>();
@@ -27,10 +34,12 @@ const byStatus = computed(() => {
 });
 
 const DAY = 86400000;
-const openEvents = computed(
-  () =>
-    (events.value ?? []).filter((e) => e.severity !== 'info' && Date.now() - Date.parse(e.at) < DAY)
-      .length,
+const openEvents = computed(() =>
+  problems.value
+    ? problems.value.filter((p) => p.state === 'open' && !p.silenced).length
+    : (events.value ?? []).filter(
+        (e) => e.severity !== 'info' && Date.now() - Date.parse(e.at) < DAY,
+      ).length,
 );
 
 function Counters({ failing, pairs }: { failing: number; pairs: number }): JSX.Element {
@@ -72,6 +81,7 @@ function Counters({ failing, pairs }: { failing: number; pairs: number }): JSX.E
           {waiting ? `, ${count(waiting)} tasks waiting` : ''}
           {missing ? `, ${count(missing)} missing` : ''}
           <span>{live.value ? 'live' : 'asked for every 2 s'}</span>
+          {readingBack.value ? <span>reading back, at {clock(readingBack.value)}</span> : null}
           {dropped.value ? (
             <span class="s-warning">{count(dropped.value)} left out for this slow browser</span>
           ) : null}
@@ -82,7 +92,7 @@ function Counters({ failing, pairs }: { failing: number; pairs: number }): JSX.E
         <span class="value">{events.value ? count(openEvents.value) : '–'}</span>
         <span class="detail">
           {events.value ? (
-            <a href={href('events')}>warnings within 24 h</a>
+            <a href={href('events')}>{problems.value ? 'problems open' : 'warnings within 24 h'}</a>
           ) : role.value === 'admin' ? (
             'this controller keeps none'
           ) : (
@@ -103,7 +113,10 @@ function Detail({ cell }: { cell: Cell }): JSX.Element {
           {o.nodeName} → {o.type} {o.target}
         </h2>
         <div>
-          <a class="button" href={href('series', { target: o.target, type: o.type })}>
+          <a
+            class="button"
+            href={href('series', { target: o.target, type: o.type, schedule: o.schedule })}
+          >
             Series
           </a>
           {o.hops ? (
@@ -150,6 +163,42 @@ function rowsOf(cells: Iterable<Cell>): unknown[][] {
   ]);
 }
 
+const facts = (n: Node): string =>
+  [n.id, n.name, n.status, ...Object.values(n.location), ...n.tags].join('\t');
+
+// Built anew when the filters, the time or the nodes change; else it follows what comes.
+function useBoard(known: Node[], filter: Filter): { board: Board; order: number } {
+  const signature = useMemo(() => known.map(facts).join('\n'), [known]);
+  const range = rangeAt(Date.now());
+  const order = useRef(0);
+  const sortedAt = useRef(0);
+  const board = useMemo(() => {
+    const old = (l: Observation[]): boolean => !l.length || l[l.length - 1]!.at < range.from;
+    const lists = [...pairLists()].filter((l) => !old(l));
+    sortedAt.current = Date.now();
+    return new Board(
+      range.fixed ? lists.map((l) => l.filter((o) => within(range, o.at))) : lists,
+      known,
+      filter,
+    );
+  }, [signature, JSON.stringify(filter), range.key, minute.value]);
+  useLayoutEffect(
+    () =>
+      range.fixed
+        ? undefined
+        : watch((lists) => {
+            for (const l of lists) board.update(l);
+          }),
+    [board],
+  );
+  const { moved } = board;
+  if (moved || Date.now() - sortedAt.current > SORT_MS) {
+    if (board.sort() || moved) order.current++;
+    sortedAt.current = Date.now();
+  }
+  return { board, order: order.current };
+}
+
 export function Now(): JSX.Element {
   const [chosen, choose] = useState('');
   const group = (GROUPS as readonly string[]).includes(param('type'))
@@ -164,21 +213,26 @@ export function Now(): JSX.Element {
     offline: param('offline') === '1',
   };
   const loss = param('show') === 'loss';
-  const known = role.value === 'admin' ? nodes.value : [];
-  const g = useMemo(
-    () => grid(pairLists(), known, filter),
-    [version.value, known, JSON.stringify(filter)],
+  const tick = version.value;
+  const known = role.value === 'guest' ? [] : nodes.value;
+  const { board, order } = useBoard(known, filter);
+  const names = schedules.value;
+  const scheduleName = useCallback(
+    (id: string) => names?.find((s) => s.id === id)?.name ?? id.slice(-6),
+    [names?.map((s) => s.id + s.name).join(' ')],
   );
-  const sentence = useMemo(() => verdict(g), [g]);
-  const failing = [...g.cells.values()].filter((c) => c.last.outcome !== 'ok').length;
-  const cell = g.cells.get(chosen);
+  const [row = '', column = ''] = chosen.split('\n');
+  const cell = board.cell(row, column);
   return (
     <>
       <div class="head">
         <h1>Now</h1>
-        <p class="muted">{sentence}</p>
+        <div>
+          <p class="muted">{verdict(board)}</p>
+          <RangeChoice />
+        </div>
       </div>
-      <Counters failing={failing} pairs={g.cells.size} />
+      <Counters failing={board.failing} pairs={board.size} />
       <section class="card" aria-label="Nodes and targets">
         <div class="head">
           <div role="group" aria-label="Types">
@@ -203,7 +257,7 @@ export function Now(): JSX.Element {
             <Csv
               name="sonde-now.csv"
               head={['node', 'type', 'target', 'outcome', 'ms', 'loss %', 'at', 'why']}
-              rows={() => rowsOf(g.cells.values())}
+              rows={() => rowsOf(board.all())}
             />
           </div>
         </div>
@@ -245,12 +299,20 @@ export function Now(): JSX.Element {
             include offline
           </label>
         </div>
-        {g.cells.size ? (
-          <Matrix grid={g} loss={loss} chosen={chosen} choose={choose} />
+        {board.size ? (
+          <Matrix
+            board={board}
+            order={order}
+            tick={tick}
+            loss={loss}
+            chosen={chosen}
+            choose={choose}
+            scheduleName={scheduleName}
+          />
         ) : (
-          <Empty title={version.value ? 'Nothing passes these filters' : 'No results yet'}>
-            {version.value ? (
-              <p>Take some filters away.</p>
+          <Empty title={tick ? 'Nothing passes these filters' : 'No results yet'}>
+            {tick ? (
+              <p>Take some filters away, or look at a longer time.</p>
             ) : (
               <p>
                 The matrix fills with <a href={href('measure')}>measurements made here</a>

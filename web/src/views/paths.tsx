@@ -2,16 +2,17 @@
 // Paths: the traceroutes of all nodes to one target as one graph, at a time of choice, and what
 // changed since an hour before.
 import type { JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { clock, dateTime, ms, percent, plural } from '../format.ts';
 import { Empty } from '../parts.tsx';
 import { difference, type PathGraph, pathGraph, pathsAt, type Vertex } from '../path.ts';
 import { href, param, set } from '../route.ts';
-import { observedWhere } from '../store.ts';
+import { now, observedWhere } from '../store.ts';
 import { colour, theme } from '../theme.ts';
+import { RangeChoice, rangeAt, within } from '../time.tsx';
 import type { Observation } from '../types.ts';
 
-const COLUMN = 148;
+const COLUMN = 148; // at least
 const ROW = 46;
 const HOUR = 3600000;
 
@@ -21,17 +22,30 @@ interface Place {
   y: number;
 }
 
-function places(g: PathGraph): { all: Map<string, Place>; width: number; height: number } {
+interface Places {
+  all: Map<string, Place>;
+  column: number;
+  width: number;
+  height: number;
+}
+
+function places(g: PathGraph, room: number): Places {
   const sizes = new Map<number, number>();
   for (const v of g.vertices.values()) sizes.set(v.layer, (sizes.get(v.layer) ?? 0) + 1);
   const height = Math.max(2, ...sizes.values()) * ROW + 20;
   const all = new Map<string, Place>();
+  const column = Math.max(COLUMN, Math.floor((room - 150) / Math.max(1, g.layers - 1)));
   for (const v of g.vertices.values())
-    all.set(v.key, { v, x: 70 + v.layer * COLUMN, y: 10 + v.y * (height - 20) });
-  return { all, width: Math.max(1, g.layers) * COLUMN + 20, height };
+    all.set(v.key, { v, x: 70 + v.layer * column, y: 10 + v.y * (height - 20) });
+  return { all, column, width: Math.max(1, g.layers - 1) * column + 150, height };
 }
 
-function edges(c: CanvasRenderingContext2D, g: PathGraph, at: Map<string, Place>): void {
+function edges(
+  c: CanvasRenderingContext2D,
+  g: PathGraph,
+  at: Map<string, Place>,
+  column: number,
+): void {
   c.strokeStyle = colour('muted');
   c.globalAlpha = 0.55;
   for (const e of g.edges.values()) {
@@ -41,7 +55,7 @@ function edges(c: CanvasRenderingContext2D, g: PathGraph, at: Map<string, Place>
     c.lineWidth = Math.min(7, 1 + e.weight);
     c.beginPath();
     c.moveTo(a.x, a.y);
-    c.bezierCurveTo(a.x + COLUMN / 2, a.y, b.x - COLUMN / 2, b.y, b.x, b.y);
+    c.bezierCurveTo(a.x + column / 2, a.y, b.x - column / 2, b.y, b.x, b.y);
     c.stroke();
   }
   c.globalAlpha = 1;
@@ -81,7 +95,14 @@ function vertex(c: CanvasRenderingContext2D, p: Place, slow: boolean, picked: bo
 function Graph({ g }: { g: PathGraph }): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [picked, pick] = useState('');
-  const { all, width, height } = places(g);
+  const box = useRef<HTMLDivElement>(null);
+  const [room, setRoom] = useState(0);
+  useLayoutEffect(() => {
+    const see = new ResizeObserver((e) => setRoom(Math.floor(e[0]?.contentRect.width ?? 0)));
+    if (box.current) see.observe(box.current);
+    return () => see.disconnect();
+  }, []);
+  const { all, column, width, height } = places(g, room);
   useEffect(() => {
     const el = canvas.current;
     const c = el?.getContext('2d');
@@ -92,9 +113,9 @@ function Graph({ g }: { g: PathGraph }): JSX.Element {
     el.style.width = `${width}px`;
     el.style.height = `${height + 16}px`;
     c.scale(ratio, ratio);
-    edges(c, g, all);
+    edges(c, g, all, column);
     for (const p of all.values()) vertex(c, p, p.v.key === g.bottleneck, p.v.key === picked);
-  }, [g, picked, theme.value]);
+  }, [g, picked, room, theme.value]);
   const find = (e: MouseEvent): void => {
     const near = [...all.values()].find((p) => Math.hypot(p.x - e.offsetX, p.y - e.offsetY) < 14);
     pick(near?.v.key ?? '');
@@ -102,7 +123,7 @@ function Graph({ g }: { g: PathGraph }): JSX.Element {
   const v = g.vertices.get(picked);
   return (
     <>
-      <div class="graph" tabIndex={0} role="region" aria-label="Path graph, scrolls sideways">
+      <div class="graph" ref={box} tabIndex={0} role="region" aria-label="Path graph, scrolls sideways">
         <canvas
           ref={canvas}
           role="img"
@@ -165,9 +186,11 @@ function Hops({ of }: { of: Observation[] }): JSX.Element {
 }
 
 export function Paths(): JSX.Element {
-  const all = observedWhere((o) => o.type === 'traceroute' || o.type === 'mtr').filter(
+  const range = rangeAt(now.value);
+  const known = observedWhere((o) => o.type === 'traceroute' || o.type === 'mtr').filter(
     (o) => o.hops,
   );
+  const all = known.filter((o) => within(range, o.at));
   const targets = [...new Set(all.map((o) => o.target))].sort();
   const target = targets.includes(param('target')) ? param('target') : targets[0];
   if (!target)
@@ -175,9 +198,10 @@ export function Paths(): JSX.Element {
       <>
         <div class="head">
           <h1>Paths</h1>
+          <RangeChoice />
         </div>
         <div class="card">
-          <Empty title="No path yet">
+          <Empty title={known.length ? 'No path in this time' : 'No path yet'}>
             <p>
               Paths come from <a href={href('measure', { type: 'traceroute' })}>traceroute</a> and{' '}
               <a href={href('measure', { type: 'mtr' })}>mtr</a>, once or by a schedule.
@@ -188,17 +212,27 @@ export function Paths(): JSX.Element {
     );
   const own = all.filter((o) => o.target === target);
   const times = [...new Set(own.map((o) => o.at))].sort((a, b) => a - b);
-  const index = param('at') ? Math.min(times.length - 1, Number(param('at'))) : times.length - 1;
+  const wanted = Number(param('at')) || Infinity;
+  const index = Math.max(0, times.findLastIndex((t) => t <= wanted));
   const at = times[index] ?? 0;
   const shown = pathsAt(own, at);
-  const changes = difference(shown, pathsAt(own, at - HOUR));
+  const changes = difference(
+    shown,
+    pathsAt(
+      known.filter((o) => o.target === target),
+      at - HOUR,
+    ),
+  );
   return (
     <>
       <div class="head">
         <h1>Paths</h1>
-        <p class="muted">
-          {plural(shown.length, 'path')} to {target}
-        </p>
+        <div>
+          <p class="muted">
+            {plural(shown.length, 'path')} to {target}
+          </p>
+          <RangeChoice />
+        </div>
       </div>
       <div class="row">
         <select
@@ -223,7 +257,9 @@ export function Paths(): JSX.Element {
               onInput={(e) =>
                 set({
                   at:
-                    Number(e.currentTarget.value) === times.length - 1 ? '' : e.currentTarget.value,
+                    Number(e.currentTarget.value) === times.length - 1
+                      ? ''
+                      : String(times[Number(e.currentTarget.value)]),
                 })
               }
             />

@@ -4,16 +4,26 @@ import { signal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError, call, get, message, Missing, post } from '../api.ts';
-import { bytes, count, dateTime } from '../format.ts';
-import { Empty, Login, Mark } from '../parts.tsx';
+import { bytes, count, dateTime, percent } from '../format.ts';
+import { act, Empty, Login, Mark } from '../parts.tsx';
 import { param, set } from '../route.ts';
 import { role } from '../store.ts';
 import type { Policy } from '../types.ts';
+
+interface Shadow {
+  decisions: number;
+  differs: number;
+  faults: number;
+  took_us: number;
+  last_error: string | null;
+  differences: string[];
+}
 
 interface Source {
   name: string;
   version: number;
   source: string;
+  shadow?: Shadow;
   versions: { version: number; createdAt: string; bytes: number }[];
 }
 
@@ -58,6 +68,12 @@ function failed(e: unknown): Said {
   return { bad: true, text, line: e instanceof ApiError ? lineOf(text) : 0 };
 }
 
+const HOW = {
+  check: { query: '?dry=1', text: 'It compiles and its tests pass.' },
+  try: { query: '?shadow=1', text: 'It decides beside the active version now; only that one counts.' },
+  apply: { query: '', text: 'Applied as version #.' },
+};
+
 function Editor({ of, done }: { of: Source; done: () => void }): JSX.Element {
   const [text, type] = useState(of.source);
   const [said, say] = useState<Said>(null);
@@ -67,17 +83,13 @@ function Editor({ of, done }: { of: Source; done: () => void }): JSX.Element {
     say(await what().catch(failed));
     work(false);
   };
-  const put = (dry: boolean) =>
+  const put = (how: keyof typeof HOW) =>
     run(async () => {
-      const a = await call<{ version?: number }>('PUT', path(of.name) + (dry ? '?dry=1' : ''), {
+      const a = await call<{ version?: number }>('PUT', path(of.name) + HOW[how].query, {
         source: text,
       });
-      if (!dry) done();
-      return {
-        bad: false,
-        line: 0,
-        text: dry ? 'It compiles and its tests pass.' : `Applied as version ${a.version}.`,
-      };
+      if (how !== 'check') done();
+      return { bad: false, line: 0, text: HOW[how].text.replace('#', String(a.version)) };
     });
   const simulate = () =>
     run(async () => {
@@ -98,7 +110,7 @@ function Editor({ of, done }: { of: Source; done: () => void }): JSX.Element {
         onInput={(e) => type(e.currentTarget.value)}
       />
       <div class="row">
-        <button type="button" disabled={busy} onClick={() => void put(true)}>
+        <button type="button" disabled={busy} onClick={() => void put('check')}>
           Check
         </button>
         <button type="button" disabled={busy} onClick={() => void simulate()}>
@@ -106,9 +118,16 @@ function Editor({ of, done }: { of: Source; done: () => void }): JSX.Element {
         </button>
         <button
           type="button"
+          disabled={busy || text === of.source}
+          onClick={() => void put('try')}
+        >
+          Try beside the active one
+        </button>
+        <button
+          type="button"
           class="primary"
           disabled={busy || text === of.source}
-          onClick={() => void put(false)}
+          onClick={() => void put('apply')}
         >
           Apply
         </button>
@@ -128,6 +147,37 @@ function Editor({ of, done }: { of: Source; done: () => void }): JSX.Element {
   );
 }
 
+function Trial({ name, s, ended }: { name: string; s: Shadow; ended: () => void }): JSX.Element {
+  const end = async (): Promise<void> => {
+    if (await act(`End the trial of ${name}`, () => call('DELETE', `${path(name)}/shadow`))) ended();
+  };
+  const share = s.decisions ? (100 * s.differs) / s.decisions : null;
+  return (
+    <section class="note fields" aria-label="On trial">
+      <div class="head">
+        <span>
+          A text is on trial beside this version: it differs in <b>{count(s.differs)}</b> of{' '}
+          {count(s.decisions)} decisions ({percent(share)}), {count(s.faults)} faults,{' '}
+          {s.decisions ? `${(s.took_us / s.decisions).toFixed(1)} µs` : '–'} each.
+        </span>
+        <button type="button" onClick={() => void end()}>
+          End the trial
+        </button>
+      </div>
+      {s.last_error ? <p class="mono s-failed">{s.last_error}</p> : null}
+      {s.differences.length ? (
+        <ul class="lines small">
+          {s.differences.map((d, i) => (
+            <li key={i}>{d}</li>
+          ))}
+        </ul>
+      ) : (
+        <p class="small muted">No difference yet.</p>
+      )}
+    </section>
+  );
+}
+
 function Detail({ policy }: { policy: Policy }): JSX.Element {
   const [source, show] = useState<Source | null>(null);
   const [wrong, say] = useState('');
@@ -140,7 +190,11 @@ function Detail({ policy }: { policy: Policy }): JSX.Element {
     }
     void load();
   };
-  useEffect(() => void fetchIt(), [policy.name]);
+  useEffect(() => {
+    void fetchIt();
+    const timer = setInterval(() => source?.shadow && void fetchIt(), 5000);
+    return () => clearInterval(timer);
+  }, [policy.name, !!source?.shadow]);
   const back = async (version: number): Promise<void> => {
     try {
       await post(`${path(policy.name)}/rollback?version=${version}`);
@@ -172,10 +226,15 @@ function Detail({ policy }: { policy: Policy }): JSX.Element {
         </p>
       ) : null}
       {wrong ? <p class="note warn">{wrong}</p> : null}
+      {source?.shadow ? (
+        <Trial name={policy.name} s={source.shadow} ended={() => void fetchIt()} />
+      ) : null}
       {source && editing ? (
         <Editor key={source.version} of={source} done={() => void fetchIt()} />
       ) : null}
-      {source && !editing ? <Code source={source.source} wrong={lineOf(error)} /> : null}
+      {source && !editing ? (
+        <Code source={source.source} wrong={lineOf(error) || Number(param('line'))} />
+      ) : null}
       {source && source.versions.length ? (
         <details>
           <summary>Versions</summary>
@@ -235,9 +294,9 @@ export function Policies(): JSX.Element {
             </thead>
             <tbody>
               {list.value.map((p) => (
-                <tr key={p.name} class="pick" onClick={() => set({ name: p.name })}>
+                <tr key={p.name} class="pick" onClick={() => set({ name: p.name, line: '' })}>
                   <td>
-                    <button type="button" class="plain" onClick={() => set({ name: p.name })}>
+                    <button type="button" class="plain" onClick={() => set({ name: p.name, line: '' })}>
                       {p.name}
                     </button>
                   </td>

@@ -58,9 +58,7 @@ function due(m: ScheduleMember): string {
 }
 
 function MemberRow({ s, m }: { s: Schedule; m: ScheduleMember }): JSX.Element {
-  const of = observedBy(m.id).filter(
-    (o) => o.type === s.type && (!s.target || o.target === s.target),
-  );
+  const of = observedBy(m.id).filter((o) => o.schedule === s.id);
   return (
     <tr>
       <td>
@@ -96,10 +94,12 @@ function MemberRow({ s, m }: { s: Schedule; m: ScheduleMember }): JSX.Element {
   );
 }
 
-function Mesh({ members }: { members: ScheduleMember[] }): JSX.Element {
+function Mesh({ s, members }: { s: Schedule; members: ScheduleMember[] }): JSX.Element {
   const list = members.filter((m) => m.peers);
   const last = (from: string, to: { name?: string; address?: string }) =>
-    observedBy(from).findLast((o) => o.target === to.address || o.target === to.name);
+    observedBy(from).findLast(
+      (o) => o.schedule === s.id && (o.target === to.address || o.target === to.name),
+    );
   return (
     <section class="card scroll" tabIndex={0} role="region" aria-label="Mesh">
       <h2>Who probes whom</h2>
@@ -172,7 +172,7 @@ function Actions({ s, edit }: { s: Schedule; edit: () => void }): JSX.Element {
         Edit
       </button>
       {s.target ? (
-        <a class="button" href={href('series', { target: s.target, type: s.type })}>
+        <a class="button" href={href('series', { target: s.target, type: s.type, schedule: s.id })}>
           Series
         </a>
       ) : null}
@@ -234,7 +234,7 @@ function Detail({ s }: { s: Schedule }): JSX.Element {
           </table>
         </div>
       </section>
-      {s.members?.some((m) => m.peers) ? <Mesh members={s.members} /> : null}
+      {s.members?.some((m) => m.peers) ? <Mesh s={s} members={s.members} /> : null}
     </>
   );
 }

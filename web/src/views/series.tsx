@@ -4,59 +4,97 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { dateTime, ms, percent, place, plural } from '../format.ts';
+import { columnKey } from '../grid.ts';
 import { quantile } from '../observe.ts';
 import { Beats, Csv, Empty } from '../parts.tsx';
 import { href, param, set } from '../route.ts';
 import { pointsOf, type RollupAnswer } from '../rollups.ts';
 import { Smoke } from '../smoke.tsx';
-import { events, listed, nodes, now, observedWhere, optional, pairLists } from '../store.ts';
+import {
+  events,
+  listed,
+  nodes,
+  now,
+  observedWhere,
+  optional,
+  pairLists,
+  schedules,
+} from '../store.ts';
+import { type Range, RangeChoice, rangeAt, setFixed, within } from '../time.tsx';
 import type { Node, Observation } from '../types.ts';
 
-const RANGES: [string, string, number][] = [
-  ['5m', '5 minutes', 300000],
-  ['30m', '30 minutes', 1800000],
-  ['1h', '1 hour', 3600000],
-  ['6h', '6 hours', 21600000],
-];
-// Of rollups, where the controller has them.
-const LONG: [string, string, number][] = [
-  ['1d', 'day', 86400000],
-  ['7d', '7 days', 7 * 86400000],
-  ['30d', '30 days', 30 * 86400000],
-];
-const ROLLUPS_FROM_MS = 6 * 3600000;
+const ROLLUPS_FROM_MS = 3600000; // longer than results are kept here, or longer ago
 const AGAIN_MS = 30000;
+const openedAt = Date.now();
 
 interface Chosen {
   type: string;
   target: string;
+  schedule: string;
 }
 
 // null where single results are to be drawn: the time is short, or there are no rollups.
-function useRollups(of: Chosen | undefined, ms: number): Observation[] | null {
+function useRollups(of: Chosen | undefined, range: Range): Observation[] | null {
   const [points, show] = useState<Observation[] | null>(null);
+  const long = range.fixed
+    ? range.from < openedAt - ROLLUPS_FROM_MS
+    : range.to - range.from > ROLLUPS_FROM_MS;
   useEffect(() => {
     show(null);
-    if (!of || ms < ROLLUPS_FROM_MS || !listed.value) return undefined;
+    if (!of || !long || !listed.value) return undefined;
+    const back = range.to - range.from;
     const load = async (): Promise<void> => {
-      const query = new URLSearchParams({ by: 'node', since: String(Date.now() - ms), ...of });
+      const query = new URLSearchParams({
+        by: 'node',
+        since: String(Math.round(range.fixed ? range.from : Date.now() - back)),
+        type: of.type,
+        target: of.target,
+      });
+      if (range.fixed) query.set('until', String(Math.round(range.to)));
       const a = await optional<RollupAnswer>(`/v1/series?${query}`).catch(() => null);
       if (a) show(pointsOf(a, of.type, of.target));
     };
     void load();
+    if (range.fixed) return undefined;
     const timer = setInterval(() => void load(), AGAIN_MS);
     return () => clearInterval(timer);
-  }, [of?.type, of?.target, ms, listed.value]);
+  }, [of?.type, of?.target, range.key, listed.value]);
   return points;
 }
 
-function targets(): { type: string; target: string }[] {
-  const seen = new Map<string, { type: string; target: string }>();
+const keyOf = (c: Chosen): string => columnKey(c.type, c.target, c.schedule);
+
+function targets(): Chosen[] {
+  const seen = new Map<string, Chosen>();
   for (const [o] of pairLists())
-    if (o) seen.set(`${o.type}\t${o.target}`, { type: o.type, target: o.target });
+    if (o)
+      seen.set(columnKey(o.type, o.target, o.schedule), {
+        type: o.type,
+        target: o.target,
+        schedule: o.schedule,
+      });
   return [...seen.values()].sort(
-    (a, b) => a.target.localeCompare(b.target) || a.type.localeCompare(b.type),
+    (a, b) =>
+      a.target.localeCompare(b.target) ||
+      a.type.localeCompare(b.type) ||
+      b.schedule.localeCompare(a.schedule),
   );
+}
+
+// A link may name less than all three; what is scheduled is meant before what was asked once.
+function chosenOf(all: Chosen[]): Chosen | undefined {
+  const given: [keyof Chosen, string][] = [
+    ['target', param('target')],
+    ['type', param('type')],
+    ['schedule', param('schedule')],
+  ];
+  return all.find((t) => given.every(([k, v]) => !v || t[k] === v)) ?? all[0];
+}
+
+function titleOf(c: Chosen, all: Chosen[]): string {
+  const twins = all.filter((o) => o.type === c.type && o.target === c.target).length > 1;
+  const name = schedules.value?.find((s) => s.id === c.schedule)?.name;
+  return `${c.type} ${c.target}${twins ? ` (${c.schedule ? (name ?? c.schedule) : 'once'})` : ''}`;
 }
 
 export function groupOf(n: Node | undefined, by: string): string {
@@ -95,7 +133,7 @@ function One({ of, from, to }: { of: Observation[]; from: number; to: number }):
         <span class="muted small">{node ? place(node.location) : ''}</span>
       </div>
       <p class="small muted">{numbers(of)}</p>
-      <Smoke of={of} from={from} to={to} events={marks} />
+      <Smoke of={of} from={from} to={to} events={marks} choose={setFixed} />
       <Beats of={of} />
     </section>
   );
@@ -123,7 +161,10 @@ function Plots({
   to: number;
 }): JSX.Element {
   const groups = new Map<string, Observation[][]>();
-  for (const list of byNode(of).values()) {
+  const lists = [...byNode(of).values()].sort((a, b) =>
+    (a[0]?.nodeName ?? '').localeCompare(b[0]?.nodeName ?? ''),
+  );
+  for (const list of lists) {
     const g = groupOf(
       nodes.value.find((n) => n.id === list[0]?.nodeId),
       by,
@@ -150,23 +191,17 @@ function Plots({
 
 export function Series(): JSX.Element {
   const all = targets();
-  const chosen =
-    all.find((t) => t.target === param('target') && (!param('type') || t.type === param('type'))) ??
-    all[0];
+  const chosen = chosenOf(all);
+  const key = chosen ? keyOf(chosen) : '';
   const own = chosen
-    ? observedWhere((o) => o.type === chosen.type && o.target === chosen.target)
+    ? observedWhere((o) => columnKey(o.type, o.target, o.schedule) === key)
     : [];
-  const oldest = own[0]?.at ?? now.value;
-  const ranges = listed.value ? [...RANGES, ...LONG] : RANGES;
-  const range =
-    ranges.find((r) => r[0] === param('range')) ??
-    RANGES.find((r) => now.value - oldest < r[2]) ??
-    (RANGES[3] as (typeof RANGES)[number]);
-  const step = Math.max(2000, range[2] / 900);
-  const to = Math.ceil(now.value / step) * step;
-  const from = to - range[2];
-  const rollups = useRollups(chosen, range[2]);
-  const of = rollups ?? own.filter((o) => o.at >= from);
+  const wide = rangeAt(now.value);
+  const step = Math.max(2000, (wide.to - wide.from) / 900);
+  const range = wide.fixed ? wide : rangeAt(Math.ceil(now.value / step) * step);
+  const { from, to } = range;
+  const rollups = useRollups(chosen, range);
+  const of = rollups ?? own.filter((o) => within(range, o.at));
   const by = param('by');
   if (!chosen)
     return (
@@ -207,29 +242,19 @@ export function Series(): JSX.Element {
       <div class="row">
         <select
           aria-label="Target"
-          value={`${chosen.type}\t${chosen.target}`}
+          value={key}
           onChange={(e) => {
-            const [type = '', target = ''] = e.currentTarget.value.split('\t');
-            set({ type, target });
+            const [type = '', target = '', schedule = ''] = e.currentTarget.value.split('\t');
+            set({ type, target, schedule });
           }}
         >
           {all.map((t) => (
-            <option key={`${t.type}\t${t.target}`} value={`${t.type}\t${t.target}`}>
-              {t.type} {t.target}
+            <option key={keyOf(t)} value={keyOf(t)}>
+              {titleOf(t, all)}
             </option>
           ))}
         </select>
-        <select
-          aria-label="Range"
-          value={range[0]}
-          onChange={(e) => set({ range: e.currentTarget.value })}
-        >
-          {ranges.map((r) => (
-            <option key={r[0]} value={r[0]}>
-              last {r[1]}
-            </option>
-          ))}
-        </select>
+        <RangeChoice />
         <select
           aria-label="Group by"
           value={by}
@@ -249,7 +274,10 @@ export function Series(): JSX.Element {
       ) : (
         <div class="card">
           <Empty title="No result in this range">
-            <p>Choose a longer one.</p>
+            <p>
+              Choose a longer one. What came before this page was opened is read back for an hour;
+              a longer range shows rollups.
+            </p>
           </Empty>
         </div>
       )}
@@ -262,6 +290,7 @@ export function Series(): JSX.Element {
         </span>
         <span>red ticks: loss or failure</span>
         <span>dashed: events</span>
+        <span>draw over a chart to look closer</span>
       </p>
     </>
   );
