@@ -107,7 +107,8 @@ static void changed_bytes(void)
 
 	write_it(key, &facts, &b);
 	char *sealed = strstr(b.data, "\"sealed\":\"") + 10;
-	for (size_t i = 0; sealed[i] != '"' && sealed[i + 1] != '"'; i += 7) {
+	size_t letters = strcspn(sealed, "\"");
+	for (size_t i = 0; i + 1 < letters; i += 7) {
 		char was = sealed[i];
 		sealed[i] = was == 'A' ? 'B' : 'A';
 		json_t *doc = read_it(key, &b);
