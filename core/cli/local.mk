@@ -41,3 +41,5 @@ core_cli_libcli_a_SOURCES += core/cli/life.c
 core_cli_libcli_a_SOURCES += core/cli/top.c core/cli/top.h core/cli/top_draw.c core/cli/top_grid.c \
 	core/cli/top_model.c core/cli/top_plain.c core/cli/top_terminal.c
 SCRIPT_TESTS += t/cli/top.t
+core_cli_libcli_a_SOURCES += core/cli/wait.c
+SCRIPT_TESTS += t/cli/manual.t
