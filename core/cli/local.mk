@@ -43,3 +43,4 @@ core_cli_libcli_a_SOURCES += core/cli/top.c core/cli/top.h core/cli/top_draw.c c
 SCRIPT_TESTS += t/cli/top.t
 core_cli_libcli_a_SOURCES += core/cli/wait.c
 SCRIPT_TESTS += t/cli/manual.t
+SCRIPT_TESTS += t/cli/listings.t
