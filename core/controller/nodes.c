@@ -143,8 +143,10 @@ struct node *nodes_by_id(const struct nodes *n, const struct sonde_id *id)
 	return sonde_map_get(&n->by_id, id->b, sizeof(id->b));
 }
 
-static bool in_reach(const struct node_facts *f, const struct node_reach *r)
+bool node_in_reach(const struct node *n, const struct node_reach *r)
 {
+	const struct node_facts *f = &n->facts;
+
 	if (r->trusted && !f->trusted)
 		return false;
 	if (r->all)
@@ -163,7 +165,7 @@ int nodes_out_of_reach(const struct nodes *n, const struct node_reach *r, struct
 	if (!*out)
 		return SONDE_ENOMEM;
 	for (unsigned i = 0; i < n->len; i++)
-		if (n->all[i] && !in_reach(&n->all[i]->facts, r))
+		if (n->all[i] && !node_in_reach(n->all[i], r))
 			(*out)[(*count)++] = n->all[i];
 	return SONDE_OK;
 }

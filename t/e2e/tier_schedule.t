@@ -76,6 +76,21 @@ ok($s->until(60, sub {
 is($s->delete("/v1/measurements/$run", token => $uma)->{status}, 403, 'its runs are not those of a user');
 is($s->post("/v1/measurements/$run/rerun", undef, token => $uma)->{status}, 403, 'who does not repeat them');
 
+# ---- nodes that are for another tier
+is($s->put('/v1/tiers/gold', { interval => '1s' })->{status}, 200, 'a better tier');
+is($s->patch('/v1/nodes/node-us', { tier => 'gold' })->{status}, 200, 'a node is for it only');
+is($s->put('/v1/tiers/small', { interval => '1s', nodes => 9 })->{status}, 200, 'olga may have more nodes');
+$r = $s->post('/v1/schedules', { %good, name => 'named', nodes => ['node-us'] }, token => $olga);
+is($r->{status}, 400, 'that one by name, not') or diag $r->{content};
+like($r->{json}{error}{params}{nodes}, qr/not for the tier/, 'and why');
+my %two = (%good, interval => '1s', locations => [ { country => 'DE', limit => 2 } ]);
+is($s->post('/v1/schedules', { %two, name => 'chosen' }, token => $olga)->{status}, 201, 'two where there is one');
+is($s->post('/v1/schedules', { %two, name => 'admins' })->{status}, 201, 'and the same by an administrator');
+sub on { return join ' ', sort map { $_->{name} } grep { $_->{role} ne 'former' } @{ $s->get("/v1/schedules/$_[0]")->{json}{members} } }
+ok($s->until(60, sub { ($s->get('/v1/schedules/chosen')->{json}{received} || 0) >= 3 }), 'it runs');
+is(on('chosen'), 'node-eu', 'where it may');
+is(on('admins'), 'node-eu node-us', 'the other everywhere');
+
 # ---- secrets
 my $word = 'a planted canary of schedules';
 my $secret = { name => 'keeper', type => 'keeper', target => 'x', interval => '1h',

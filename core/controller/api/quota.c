@@ -213,20 +213,33 @@ static int too_often(const struct schedule_facts *f, const struct tier *t, struc
 	                  (double)t->facts.interval_ns / 1e9, t->facts.name);
 }
 
+static int check_nodes(const struct controller *c, const struct schedule_facts *f,
+                       const struct tier *t, struct sonde_error *e)
+{
+	const struct node_reach reach = { .tier = t->facts.name, .priority = t->facts.priority };
+	uint64_t nodes = f->mesh ? c->nodes.by_id.len : f->node_count ? f->node_count : f->wanted;
+
+	if (nodes > (uint64_t)t->facts.nodes)
+		return sonde_fail(e, SONDE_EINVAL, f->mesh ? "targets" : f->node_count ? "nodes" : "limit",
+		                  "must be at most %lld nodes in the tier %s",
+		                  (long long)t->facts.nodes, t->facts.name);
+	for (unsigned i = 0; i < f->node_count; i++) {
+		const struct node *n = nodes_by_id(&c->nodes, &f->nodes[i]);
+		if (n && !node_in_reach(n, &reach))
+			return sonde_fail(e, SONDE_EINVAL, "nodes", "%.64s is not for the tier %s",
+			                  n->facts.name, t->facts.name);
+	}
+	return SONDE_OK;
+}
+
 int schedule_tier_allows(const struct controller *c, const struct schedule_facts *f,
                          const struct tier *t, struct sonde_error *e)
 {
-	uint64_t nodes = f->mesh ? c->nodes.by_id.len : f->node_count ? f->node_count : f->wanted;
-
 	if (!tier_has_type(t, f->type))
 		return sonde_fail(e, SONDE_EINVAL, "type", "\"type\" is not among those of the tier %s",
 		                  t->facts.name);
 	if (f->interval_ns ? f->interval_ns < t->facts.interval_ns :
 	    shortest_gap_ms(f) < t->facts.interval_ns / SONDE_NS_PER_MS)
 		return too_often(f, t, e);
-	if (nodes > (uint64_t)t->facts.nodes)
-		return sonde_fail(e, SONDE_EINVAL, f->mesh ? "targets" : f->node_count ? "nodes" : "limit",
-		                  "must be at most %lld nodes in the tier %s",
-		                  (long long)t->facts.nodes, t->facts.name);
-	return SONDE_OK;
+	return check_nodes(c, f, t, e);
 }
