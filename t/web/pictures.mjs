@@ -34,9 +34,14 @@ const VIEWS = [
   ['schedules-one', 'schedules?id=core-mesh'],
   ['schedules-add', 'schedules', click('Add a schedule')],
   ['events', 'events'],
+  ['events-ack', 'events', click('Acknowledge or silence')],
   ['policies', 'policies'],
   ['policies-one', 'policies?name=least_load'],
   ['admin', 'admin'],
+  ['admin-users', 'admin?part=users', click('anna')],
+  ['admin-tiers', 'admin?part=tiers'],
+  ['admin-audit', 'admin?part=audit'],
+  ['account', 'account'],
   ['login', 'login'],
 ];
 
