@@ -7,12 +7,13 @@
 
 #include "cli/cli.h"
 
-enum { URL_MAX = 4096 };
+enum { URL_MAX = 4096, DOWNLOAD_MS = 12 * 3600 * 1000 };
 
 struct question {
 	const char *method, *path, *name;
 	const json_t *body;
 	char *etag;
+	FILE *file; /* for the body of a good answer; NULL = it is JSON */
 };
 
 static int code_of(int status)
@@ -84,9 +85,9 @@ static json_t *take(struct cli *cli, const struct question *q, struct sonde_fetc
 		memcpy(q->etag, reply->etag, sizeof(reply->etag));
 	if (reply->status == 304)
 		return NULL;
-	if (reply->status == 204)
-		return json_null();
 	bool good = reply->status >= 200 && reply->status < 300;
+	if (reply->status == 204 || (good && q->file))
+		return json_null();
 	json_t *answer = good ? read_body(&reply->body) : NULL;
 	if (answer)
 		return answer;
@@ -94,6 +95,11 @@ static json_t *take(struct cli *cli, const struct question *q, struct sonde_fetc
 	*code = good ? cli_fail(EXIT_FAILED, "the answer of %s is not JSON", cli->url) :
 		       refused(cli, reply);
 	return NULL;
+}
+
+static bool keep(void *file, const char *data, size_t len)
+{
+	return fwrite(data, 1, len, file) == len;
 }
 
 static int send_question(struct cli *cli, const struct question *q, const char *url,
@@ -108,6 +114,8 @@ static int send_question(struct cli *cli, const struct question *q, const char *
 		.method = q->method, .url = url, .token = cli->token[0] ? cli->token : NULL,
 		.body = text, .len = text ? strlen(text) : 0, .ca_file = cli->ca_file,
 		.etag = q->etag && q->etag[0] ? q->etag : NULL,
+		.sink = q->file ? keep : NULL, .sink_arg = q->file,
+		.timeout_ms = q->file ? DOWNLOAD_MS : 0,
 	};
 	int rc = sonde_fetch(cli->fetcher, &request, reply, &e);
 	free(text);
@@ -152,4 +160,12 @@ json_t *cli_send(struct cli *cli, const char *method, const char *path, const ch
 json_t *cli_get_changed(struct cli *cli, const char *path, const char *name, char *etag, int *code)
 {
 	return ask(cli, &(struct question){ "GET", path, name, NULL, etag }, code);
+}
+
+int cli_download(struct cli *cli, const char *method, const char *path, FILE *file)
+{
+	int code;
+
+	json_decref(ask(cli, &(struct question){ .method = method, .path = path, .file = file }, &code));
+	return code;
 }

@@ -113,6 +113,13 @@ json_t *cli_send(struct cli *, const char *method, const char *path, const char 
  * with *code EXIT_OK when nothing changed. */
 json_t *cli_get_changed(struct cli *, const char *path, const char *name, char *etag, int *code);
 
+/* The body of a good answer into a file. The exit code, after a sentence when it is not EXIT_OK. */
+int cli_download(struct cli *, const char *method, const char *path, FILE *);
+
+/* Append ?name=value, or & after the first. A value may hold anything: what is no plain character is
+ * percent-encoded. */
+void cli_add_query(struct sonde_buf *, const char *name, const char *value);
+
 /* ---- values ---- */
 /* The member at a dotted path, borrowed; NULL when absent. */
 const json_t *cli_at(const json_t *object, const char *path);
@@ -183,6 +190,9 @@ int cli_plugin_ls(struct cli *, const struct cli_args *);
 int cli_plugin_reload(struct cli *, const struct cli_args *);
 int cli_plugin_show(struct cli *, const struct cli_args *);
 int cli_measurement_explain(struct cli *, const struct cli_args *);
+extern const struct cli_option cli_restore_options[];
+int cli_backup(struct cli *, const struct cli_args *);
+int cli_restore(struct cli *, const struct cli_args *);
 int cli_plugin_new(struct cli *, const struct cli_args *);
 int cli_plugin_check(struct cli *, const struct cli_args *);
 extern const struct cli_option cli_plugin_new_options[], cli_plugin_check_options[];
@@ -216,6 +226,8 @@ struct cli_url {
 /* False when it is none, or a part is too long. */
 bool cli_split_url(const char *text, struct cli_url *);
 int cli_policy_ls(struct cli *, const struct cli_args *);
+int cli_policy_console(struct cli *, const struct cli_args *);
+int cli_policy_logs(struct cli *, const struct cli_args *);
 int cli_policy_show(struct cli *, const struct cli_args *);
 int cli_policy_new(struct cli *, const struct cli_args *);
 int cli_policy_check(struct cli *, const struct cli_args *);

@@ -95,6 +95,9 @@ int measurements_start(struct controller *, json_t *body, struct sonde_id *, str
 /* A schedule as an object: `full` with its nodes. */
 void schedule_describe(struct controller *, struct schedule *, bool full, struct sonde_json *);
 
+/* Ends the backup that is being made: its request is told that it failed. */
+void backup_stop(struct controller *);
+
 /* ---- handlers, by file ---- */
 void api_create_schedule(struct call *);
 void api_list_schedules(struct call *);
@@ -140,6 +143,8 @@ void api_list_probes(struct call *);
 void api_list_plugins(struct call *);
 void api_reload_plugins(struct call *);
 void api_list_policies(struct call *);
+void api_policy_logs(struct call *);
+void api_get_columns(struct call *);
 void api_register(struct call *);
 void api_login(struct call *);
 void api_refresh(struct call *);
@@ -174,5 +179,6 @@ void api_simulate_policy(struct call *);
 void api_health(struct call *);
 void api_ready(struct call *);
 void api_metrics(struct call *);
+void api_backup(struct call *);
 void api_spec(struct call *);
 void api_catalog(struct call *);
