@@ -16,7 +16,7 @@ const click = (name) => (p) => p.getByRole('button', { name }).first().click({ t
 const VIEWS = [
   ['now', 'now'],
   ['now-loss', 'now?show=loss&bad=1'],
-  ['now-cell', 'now', async (p) => {
+  ['now-cell', 'now?range=5m', async (p) => {
     await p.locator('.matrix canvas').focus();
     for (const k of ['ArrowDown', 'ArrowRight']) await p.keyboard.press(k);
   }],
@@ -29,9 +29,9 @@ const VIEWS = [
   ['map-arcs', `map?id=${MEASUREMENT}`],
   ['measure', 'measure'],
   ['measure-result', `measure?id=${MEASUREMENT}`],
-  ['series', 'series?type=ping&target=lossy.lab.test'],
+  ['series', 'series?type=ping&target=lossy.lab.test&range=5m'],
   ['series-region', 'series?type=ping&target=target.lab.test&by=region'],
-  ['paths', 'paths?target=target.lab.test'],
+  ['paths', 'paths?target=target.lab.test&range=5m'],
   ['schedules', 'schedules'],
   ['schedules-one', 'schedules?id=core-mesh'],
   ['schedules-add', 'schedules', click('Add a schedule')],
