@@ -187,6 +187,8 @@ const struct cli_command cli_commands[] = {
 	  cli_event_ack, 1, 1 },
 	{ "event", "silence", "[MATCH]", "tell nobody of what matches; without it: list",
 	  event_silence_options, cli_event_silence, 0, 1 },
+	{ "top", "", "", "nodes, targets and what fails, as it happens", cli_top_options, cli_top, 0,
+	  0 },
 	{ "apply", "", "-f FILE", "make the schedules what a YAML file says", apply_options, cli_apply,
 	  0, 0 },
 	{ "login", "", "USER", "log in; the session is kept for the next commands", cli_login_options,
