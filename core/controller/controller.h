@@ -85,6 +85,7 @@ struct controller {
 	struct ageing ageing;
 	int64_t retained_ns;        /* when old results were last asked to be deleted */
 	unsigned connections; /* node websockets, also before hello */
+	bool store_full;      /* as it was last told */
 	bool stopping;
 };
 
