@@ -111,7 +111,8 @@ subtest 'the disk of the controller is full' => sub {
   is($s->get('/v1/nodes')->{status}, 200, 'reads work');
   my $refused = $s->post('/v1/measurements', { type => 'echo', target => 'x' });
   is("$refused->{status} $refused->{json}{error}{type}", '507 storage_full', 'a measurement is refused');
-  is(($s->get('/v1/events?kind=store.full')->{json} || [])->[0]{severity}, 'error', 'an event says it');
+  ok($s->until(20, sub { (($s->get('/v1/events?kind=store.full')->{json} || [])->[0]{severity} // '') eq 'error' }),
+    'an event says it');
   my $made = $d->total;
   $s->until(20, sub { $d->total > $made + 1000 });
   make_room("$s->{dir}/controller");
