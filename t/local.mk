@@ -39,6 +39,7 @@ t_controller_schedules_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS)
 t_controller_schedules_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
 # The life of a node.
 SCRIPT_TESTS += t/e2e/life.t
+SCRIPT_TESTS += t/e2e/limits.t
 # The API's own description, held to the route table, a linter and real answers.
 SCRIPT_TESTS += t/e2e/spec.t
 EXTRA_DIST += t/e2e/spec.mjs
