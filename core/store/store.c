@@ -280,6 +280,11 @@ unsigned sonde_store_reap(struct sonde_store *s)
 	return n;
 }
 
+bool sonde_store_full(const struct sonde_store *s)
+{
+	return atomic_load_explicit(&((struct sonde_store *)s)->full, memory_order_relaxed);
+}
+
 unsigned sonde_store_waiting(const struct sonde_store *s)
 {
 	struct sonde_store *m = (struct sonde_store *)s;

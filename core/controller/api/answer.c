@@ -123,14 +123,21 @@ void answer_invalid(struct call *call, const struct sonde_error *e)
 void answer_busy(struct controller *c, struct sonde_req *req, int status)
 {
 	static const struct sonde_header headers[] = { { "Retry-After", "1" }, { NULL } };
+	static const struct {
+		unsigned status;
+		const char *type, *message;
+	} answers[] = {
+		{ 507, "storage_error", "The store did not take it; try again." },
+		{ 503, "overloaded", "Too much waits already; try again." },
+		{ 507, "storage_full", "The store is full: reading and deleting work, nothing new is taken." },
+	};
+	int i = status != SONDE_EFULL ? 0 : sonde_store_full(c->store) ? 2 : 1;
 	struct sonde_buf b;
 
 	sonde_buf_init(&b, 1024);
-	sonde_buf_printf(&b, "{\"error\":{\"type\":\"%s\",\"message\":\"%s\"}}",
-	                 status == SONDE_EFULL ? "overloaded" : "storage_error",
-	                 status == SONDE_EFULL ? "Too much waits already; try again." :
-	                                         "The store did not take it; try again.");
-	answer_json(c, req, status == SONDE_EFULL ? 503 : 507, &b, headers);
+	sonde_buf_printf(&b, "{\"error\":{\"type\":\"%s\",\"message\":\"%s\"}}", answers[i].type,
+	                 answers[i].message);
+	answer_json(c, req, answers[i].status, &b, headers);
 }
 
 void answer_not_found(struct call *call, const char *what)
