@@ -188,6 +188,9 @@ int cli_plugin_reload(struct cli *, const struct cli_args *);
 int cli_plugin_show(struct cli *, const struct cli_args *);
 int cli_measurement_explain(struct cli *, const struct cli_args *);
 extern const struct cli_option cli_restore_options[], cli_measure_options[];
+/* Installed, or beside this program in a build tree. */
+const char *cli_controller_program(void);
+int cli_doctor(struct cli *, const struct cli_args *);
 int cli_completion(struct cli *, const struct cli_args *);
 int cli_backup(struct cli *, const struct cli_args *);
 int cli_restore(struct cli *, const struct cli_args *);

@@ -201,6 +201,8 @@ const struct cli_command cli_commands[] = {
 	  1, 1 },
 	{ "restore", "", "FILE", "the store of a stopped controller out of a backup", cli_restore_options,
 	  cli_restore, 1, 1, true },
+	{ "doctor", "", "", "what is well and what is not, each with how to mend it", cli_restore_options,
+	  cli_doctor, 0, 0 },
 	{ "completion", "", "SHELL", "a script for bash, zsh or fish that completes commands", NULL,
 	  cli_completion, 1, CLI_WORDS, true },
 	{ NULL },

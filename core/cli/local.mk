@@ -40,5 +40,6 @@ SCRIPT_TESTS += t/cli/cli.t t/cli/schedule.t
 
 core_cli_libcli_a_SOURCES += core/cli/backup.c
 core_cli_libcli_a_CPPFLAGS += -DSONDE_SBINDIR='"$(sbindir)"'
-core_cli_libcli_a_SOURCES += core/cli/completion.c
+core_cli_libcli_a_SOURCES += core/cli/completion.c core/cli/doctor.c
 SCRIPT_TESTS += t/cli/completion.t
+SCRIPT_TESTS += t/cli/doctor.t
