@@ -6,12 +6,15 @@ EXTRA_DIST += t/lsan.supp t/rules.yml t/lib/House.pm \
 
 # End to end, with the real programs.
 SCRIPT_TESTS += t/e2e/measure.t t/e2e/bad_input.t t/e2e/crash.t t/e2e/tls.t t/e2e/policy_author.t t/e2e/verdict.t t/e2e/shadow.t
+SCRIPT_TESTS += t/e2e/predictive.t
 SCRIPT_TESTS += t/e2e/bandwidth.t
 SCRIPT_TESTS += t/e2e/schedule.t t/e2e/schedule_policy.t
 SCRIPT_TESTS += t/e2e/globalping.t t/e2e/results.t t/e2e/live.t t/e2e/series.t
 EXTRA_DIST += t/lib/Sonde.pm t/lib/Live.pm
+EXTRA_DIST += t/lib/Terminal.pm
 SCRIPT_TESTS += t/e2e/schedule.t
 SCRIPT_TESTS += t/e2e/accounts.t t/e2e/roles.t
+SCRIPT_TESTS += t/e2e/identity.t
 EXTRA_DIST += t/lib/Sonde.pm
 
 # Two versions of one plugin, neither installed, for the test of hot reload.

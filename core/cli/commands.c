@@ -81,6 +81,15 @@ static const struct cli_option simulate_options[] = {
 	{ NULL },
 };
 
+static const struct cli_option console_options[] = {
+	{ "want", 0, "N", "nodes the request asks for (default 1)" },
+	{ "type", 0, "TYPE", "of the request (default ping)" },
+	{ "target", 0, "TARGET", "of the request" },
+	{ "region", 0, "REGION", "of the request" },
+	{ "params", 0, "JSON", "parameters of the policy" },
+	{ NULL },
+};
+
 static const struct cli_option event_ls_options[] = {
 	{ "open", 0, NULL, "what is wrong now" },
 	{ NULL },
@@ -154,9 +163,12 @@ const struct cli_command cli_commands[] = {
 	  cli_policy_test, 1, 32 },
 	{ "policy", "simulate", "FILE", "decide many times and count", simulate_options,
 	  cli_policy_simulate, 1, 1 },
+	{ "policy", "console", "NAME|FILE", "a prompt in its sandbox, on the nodes as they are now",
+	  console_options, cli_policy_console, 1, 1 },
 	{ "policy", "diff", "FILE", "against the active version", NULL, cli_policy_diff, 1, 1 },
 	{ "policy", "apply", "FILE", "compile, test and swap it in", policy_apply_options, cli_policy_apply, 1,
 	  1 },
+	{ "policy", "logs", "NAME", "what it said, its faults, its versions", logs_options, cli_policy_logs, 1, 1 },
 	{ "policy", "rollback", "NAME", "back to the version before", version_options,
 	  cli_policy_rollback, 1, 1 },
 	{ "schedule", "add", "NAME TYPE [TARGET]", "measure again and again; without a target: a mesh",
@@ -175,6 +187,8 @@ const struct cli_command cli_commands[] = {
 	  cli_event_ack, 1, 1 },
 	{ "event", "silence", "[MATCH]", "tell nobody of what matches; without it: list",
 	  event_silence_options, cli_event_silence, 0, 1 },
+	{ "top", "", "", "nodes, targets and what fails, as it happens", cli_top_options, cli_top, 0,
+	  0 },
 	{ "apply", "", "-f FILE", "make the schedules what a YAML file says", apply_options, cli_apply,
 	  0, 0 },
 	{ "login", "", "USER", "log in; the session is kept for the next commands", cli_login_options,

@@ -58,6 +58,18 @@ static int no_such_type(const struct measure *m)
 	                m->type, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
+/* The controller did not tell the types: that is enough, unless it looks like a command misspelt. */
+static int unknown_word(const struct measure *m, int code)
+{
+	const char *names[NAMES_MAX + 1] = { NULL };
+	unsigned n = 0;
+
+	for (const struct cli_command *c = cli_commands; c->group && n < NAMES_MAX; c++)
+		names[n++] = c->group;
+	const char *near = sonde_nearest(m->type, names);
+	return near ? cli_fail(code, "did you mean sonde %s?", near) : code;
+}
+
 static int find_type(struct measure *m)
 {
 	const json_t *plugin;
@@ -66,8 +78,7 @@ static int find_type(struct measure *m)
 
 	m->plugins = cli_get(m->cli, "/v1/plugins", NULL, &code);
 	if (!m->plugins)
-		return cli_fail(code, "so it is not known whether '%s' is a type; see sonde help",
-		                m->type);
+		return unknown_word(m, code);
 	json_array_foreach(m->plugins, i, plugin)
 		if (!strcmp(cli_str(plugin, "name"), m->type))
 			m->plugin = plugin;

@@ -39,8 +39,7 @@ const struct cli_option cli_export_options[] = {
 	{ NULL },
 };
 
-/* A value may hold anything: what is no plain character is percent-encoded. */
-static void add_query(struct sonde_buf *b, const char *name, const char *value)
+void cli_add_query(struct sonde_buf *b, const char *name, const char *value)
 {
 	sonde_buf_printf(b, "%c%s=", memchr(b->data, '?', b->len) ? '&' : '?', name);
 	for (const unsigned char *p = (const unsigned char *)value; *p; p++) {
@@ -57,7 +56,7 @@ static void add_options(struct sonde_buf *b, const struct cli_args *a, const str
 {
 	for (const struct cli_option *o = rows; o->name; o++)
 		if (o->value && strcmp(o->name, "cursor") && cli_option(a, o->name))
-			add_query(b, o->name, cli_option(a, o->name));
+			cli_add_query(b, o->name, cli_option(a, o->name));
 }
 
 /* The answer of a GET with a query; NULL with *code. */
@@ -188,7 +187,7 @@ int cli_export(struct cli *cli, const struct cli_args *a)
 	while (more && code == EXIT_OK) {
 		sonde_buf_reset(&path);
 		sonde_buf_str(&path, "/v1/results?limit=1000");
-		add_query(&path, "cursor", cursor);
+		cli_add_query(&path, "cursor", cursor);
 		add_options(&path, a, cli_export_options);
 		json_t *page = get(cli, &path, &code);
 		if (!page)

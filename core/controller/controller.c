@@ -298,8 +298,9 @@ static void on_tick(uv_timer_t *timer)
 	policies_tick(&c->changes);
 	schedules_tick(&c->schedules, now);
 	problems_tick(&c->problems);
-	if (now - c->retained_ns > RETAIN_EVERY_S * SONDE_NS_PER_S) {
+	if (ageing_allowed(&c->ageing) && now - c->retained_ns > RETAIN_EVERY_S * SONDE_NS_PER_S) {
 		c->retained_ns = now;
+		ageing_note(&c->ageing, c->store);
 		sonde_store_retain(c->store, (unsigned)c->options.retain_days);
 		measurements_forget(c, forget_before(c));
 		decisions_retain(&c->decisions,
@@ -459,6 +460,7 @@ int controller_start(struct controller *c, struct sonde_error *e)
 		rc = start_changes(c, e);
 	if (rc != SONDE_OK)
 		return rc;
+	ageing_start(&c->ageing, c->store);
 	nodes_init(&c->nodes, c->policies, &c->bus);
 	c->nodes.beat_ns = c->options.beat_s * SONDE_NS_PER_S;
 	c->nodes.deregistered_ms = c->options.deregistered_ns / SONDE_NS_PER_MS;
@@ -477,6 +479,8 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	live_init(&c->live, c);
 	rollups_init(&c->rollups, c);
 	rc = load_state(c, e);
+	if (rc == SONDE_OK)
+		past_load(c);
 	if (rc == SONDE_OK && !tokens_have_admin(&c->tokens))
 		rc = make_admin_token(c);
 	if (rc == SONDE_OK)

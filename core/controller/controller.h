@@ -4,6 +4,7 @@
 #include <uv.h>
 
 #include "controller/accounts.h"
+#include "controller/ageing.h"
 #include "controller/api/wait.h"
 #include "controller/bus.h"
 #include "controller/commands.h"
@@ -13,6 +14,7 @@
 #include "controller/live.h"
 #include "controller/nodes.h"
 #include "controller/options.h"
+#include "controller/past.h"
 #include "controller/placement.h"
 #include "controller/notify.h"
 #include "controller/policies.h"
@@ -68,6 +70,7 @@ struct controller {
 	struct policies changes; /* of policies */
 	struct sonde_buf trace; /* of the placement now being made */
 	struct ingest ingest;
+	struct past past; /* what policies know of it */
 	struct waits waits;
 	struct live live;
 	struct rollups rollups;
@@ -81,6 +84,7 @@ struct controller {
 	struct silent_links silent; /* node websockets before hello */
 	bool forgetting;            /* a batch of old measurements is at the writer */
 	struct commands commands;   /* sent to nodes, not answered yet */
+	struct ageing ageing;
 	int64_t retained_ns;        /* when old results were last asked to be deleted */
 	unsigned connections; /* node websockets, also before hello */
 	struct backup *backup; /* that is being made now; NULL = none */

@@ -34,6 +34,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/describe.c core/controller/describe.h \
 	core/controller/histogram.c core/controller/histogram.h \
 	core/controller/ingest.c core/controller/ingest.h \
+	core/controller/ageing.c core/controller/ageing.h \
 	core/controller/life.c core/controller/life.h \
 	core/controller/link.c core/controller/link.h \
 	core/controller/live.c core/controller/live.h \
@@ -107,6 +108,7 @@ C_TESTS += t/controller/life_test
 t_controller_life_test_SOURCES = t/controller/life_test.c
 t_controller_life_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
 t_controller_life_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
+core_controller_libcontroller_a_SOURCES += core/controller/past.c core/controller/past.h
 
 C_TESTS += t/controller/accounts_test
 t_controller_accounts_test_SOURCES = t/controller/accounts_test.c

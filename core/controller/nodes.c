@@ -80,7 +80,10 @@ const char *node_status_name(enum node_status s)
 
 int nodes_init(struct nodes *n, struct sonde_policies *policies, struct bus *bus)
 {
-	*n = (struct nodes){ .policies = policies, .bus = bus, .generation = 1 };
+	int64_t boot_ms = sonde_boottime_ns() / SONDE_NS_PER_MS;
+
+	*n = (struct nodes){ .policies = policies, .bus = bus, .generation = 1,
+		             .clock_offset_ms = sonde_wall_ms() - boot_ms, .clock_since_ms = boot_ms };
 	sonde_map_init(&n->by_id);
 	return SONDE_OK;
 }
@@ -307,6 +310,8 @@ int64_t node_beat_ns(const struct nodes *n, const struct node *node)
 	return node->own_beat_ns > n->beat_ns ? node->own_beat_ns : n->beat_ns;
 }
 
+#define FIBRE_KM_PER_MS (299.792458 * 2 / 3)
+
 static double radians(double degrees)
 {
 	return degrees * 3.14159265358979323846 / 180;
@@ -324,7 +329,7 @@ double node_too_far_km(const struct nodes *n, const struct node *node)
 	double h = pow(sin((a - b) / 2), 2) +
 		   cos(a) * cos(b) * pow(sin(radians(f->longitude - n->longitude) / 2), 2);
 	double km = 2 * 6371 * asin(sqrt(h > 1 ? 1 : h));
-	double reach = (node->rtt_min_ms + 2) / 2 * 299.792458;
+	double reach = (node->rtt_min_ms + 2) / 2 * FIBRE_KM_PER_MS;
 	return km > reach ? km - reach : 0;
 }
 

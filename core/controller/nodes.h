@@ -92,6 +92,7 @@ struct node {
 	int64_t own_beat_ns;    /* of its settings, 0 = as all */
 	double rtt_min_ms;      /* 0 = not measured */
 	enum sonde_uplink uplink;
+	enum sonde_storage storage;
 	json_t *health;         /* what its self-test said; NULL = nothing yet */
 	uint64_t settings_have; /* version in force at the node */
 	char settings_problem[200]; /* why the last version is not in force, "" */
@@ -108,6 +109,9 @@ struct nodes {
 	int64_t beat_ns;       /* heartbeat interval */
 	int64_t deregistered_ms;
 	double latitude, longitude; /* of the controller; both 0 = not told */
+	/* Wall clock less boottime, and since when (boottime) it is that: what was stamped before
+	 * cannot be compared with now. */
+	int64_t clock_offset_ms, clock_since_ms;
 	const char *newest;    /* version of the node software that there is */
 };
 

@@ -9,7 +9,8 @@
 #include "base/log.h"
 #include "controller/controller.h"
 
-enum { FOLD_MAX = 10000000, CHECKS_MAX = 1000, SILENCES = 10, SILENCE_S = 60 };
+enum { FOLD_MAX = 10000000, CHECKS_MAX = 1000, SILENCES = 10, SILENCE_S = 60,
+       LATER_MS = 86400000 };
 
 static bool in_gap(const struct member *, int64_t due);
 
@@ -281,7 +282,8 @@ void schedules_received(struct schedules *ss, const struct sonde_id *schedule,
 	if (!m)
 		return;
 	m->received++;
-	if (due >= m->last_due_ms) {
+	/* What a node with a wrong clock ran in the future is not the last for ever. */
+	if (due >= m->last_due_ms || m->last_due_ms > sonde_wall_ms() + LATER_MS) {
 		m->last_due_ms = due;
 		m->last_run = *run;
 	}

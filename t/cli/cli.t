@@ -345,13 +345,24 @@ subtest 'errors of the controller' => sub {
   };
   my ($rc, $out, $err) = run({ url => 'http://127.0.0.1:1' }, qw(node ls));
   is($rc, 7, 'unreachable');
-  like($err, qr{^sonde: no answer from http://127.0.0.1:1: .+\n$}, 'one sentence');
+  like($err, qr{^sonde: no answer from http://127.0.0.1:1 \(--url, SONDE_URL\): .+\n$}, 'one sentence');
   ($rc, $out, $err) = run({ url => 'http://127.0.0.1:1' }, qw(ping x));
   is($rc, 7, 'unreachable for a type');
-  like($err, qr/not known whether 'ping' is a type/, 'says what that means');
+  like($err, qr/^sonde: no answer from [^\n]+\n$/, 'one sentence is enough');
+  ($rc, $out, $err) = run({ url => 'http://127.0.0.1:1' }, qw(nodes x));
+  like($err, qr/\nsonde: did you mean sonde node\?\n$/, 'a second one where a command seems to be meant');
   ($rc, $out, $err) = run($create->(401, $error->('Unauthorized.')), qw(ping x));
   is($rc, 4, 'status 401');
-  like($err, qr/^sonde: Unauthorized\. The token comes from sonde login, SONDE_TOKEN or --token-file\.$/, 'how');
+  like($err, qr/^sonde: Unauthorized\. It needs a token: sonde login, SONDE_TOKEN or --token-file\.$/, 'how');
+  ($rc, $out, $err) = run(serve('GET /v1/nodes/nope' => [ 404, $error->("Couldn't find the requested node.") ]),
+    qw(node show nope));
+  is("$rc$err", "5sonde: there is no node 'nope'; see sonde node ls\n", 'what was not found is named');
+  ($rc, $out, $err) = run(serve('POST /v1/measurements/nope/rerun' => [ 404, $error->("Couldn't find the requested measurement.") ]),
+    qw(measurement rerun nope));
+  is("$rc$err", "5sonde: there is no measurement 'nope'; see sonde measurement ls\n", 'also inside of a path');
+  ($rc, $out, $err) = run($create->(400, $error->('x', { 'measurementOptions.packets' =>
+    '"measurementOptions.packets" must be an integer' })), qw(ping x --packets many));
+  is("$rc$err", "2sonde: option packets must be an integer\n", 'an option by its name');
   is((run($create->(403, $error->('No.')), qw(ping x)))[0], 4, 'status 403');
   ($rc, $out, $err) = run(serve(), qw(measurement show nope));
   is($rc, 5, 'status 404');

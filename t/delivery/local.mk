@@ -12,3 +12,4 @@ if FAULTS
 FAULTS_ENV = SONDE_FAULTS=1
 endif
 SCRIPT_TESTS += t/delivery/reconnect.t
+SCRIPT_TESTS += t/delivery/clock.t

@@ -100,6 +100,9 @@ talk(PUT => '/v1/policies/{id}', 'mine', '', { source => slurp("$src/policies/le
 talk(PUT => '/v1/policies/{id}', 'mine', '?shadow=1', { source => slurp("$src/policies/least_load.lua") });
 talk(PUT => '/v1/policies/{id}', 'mine', '', { source => 'no' });
 talk(GET => '/v1/policies/{id}', 'mine');
+talk(GET => '/v1/policies/{id}/logs', 'mine', '?lines=5');
+talk(GET => '/v1/columns', '', '?type=ping&target=example.com');
+talk(GET => '/v1/policies/{id}/logs', 'mine', '?lines=x');
 talk(DELETE => '/v1/policies/{id}/shadow', 'mine');
 talk(POST => '/v1/policies/{id}/simulate', 'mine', '', { nodes => 5, count => 10, want => 2 });
 talk(POST => '/v1/policies/{id}/rollback', 'mine', '?version=1');

@@ -12,7 +12,7 @@ const NODES = env('NODES', 500);
 const TARGETS = env('TARGETS', 50);
 const RATE = env('RATE', 2000);
 const SECONDS = env('FOR_S', 60);
-const { WEB, CHROMIUM } = process.env;
+const { WEB, CHROMIUM = '/usr/bin/chromium' } = process.env;
 const { chromium } = createRequire(`${WEB}/package.json`)('playwright-core');
 const TYPES = {
   html: 'text/html',

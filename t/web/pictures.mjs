@@ -40,6 +40,7 @@ const VIEWS = [
   ['login', 'login'],
 ];
 
+const TYPE = { js: 'text/javascript', css: 'text/css', json: 'application/json' };
 mkdirSync(OUT, { recursive: true });
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
 for (const colorScheme of themes)
@@ -47,11 +48,11 @@ for (const colorScheme of themes)
     const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
     const page = await context.newPage();
     if (process.env.FRESH)
-      await page.route(/\/ui\/\w+\.(js|css)$/, (r) => {
+      await page.route(/\/ui\/\w+\.(js|css|json)$/, (r) => {
         const name = new URL(r.request().url()).pathname.slice(4);
         return r.fulfill({
           body: readFileSync(`${WEB}/dist/${name}`),
-          contentType: name.endsWith('js') ? 'text/javascript' : 'text/css',
+          contentType: TYPE[name.split('.').pop()],
         });
       });
     page.on('pageerror', (e) => console.log(`${width}: ${e.message}`));

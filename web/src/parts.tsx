@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 import type { ComponentChildren, JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { message } from './api.ts';
+import { message, refused, token } from './api.ts';
 import { csv } from './format.ts';
 import type { Observation } from './types.ts';
 
@@ -126,9 +126,9 @@ export function Needs({ what, path }: { what: string; path: string }): JSX.Eleme
 export function Login(): JSX.Element {
   return (
     <div class="card">
-      <Empty title="Log in to see this">
+      <Empty title={token.value && !refused.value ? 'This is not for your role' : 'Log in to see this'}>
         <p>
-          It needs a token with the right role. <a href="#/login">Log in</a>.
+          It needs a login with the right role. <a href="#/login">Log in</a>.
         </p>
       </Empty>
     </div>

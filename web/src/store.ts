@@ -33,9 +33,20 @@ const REMEMBERED = 40;
 const NODE_MS = 10; // between two questions for all nodes, for each of them
 const KEY = 'sonde.measurements';
 
-export type Role = 'unknown' | 'guest' | 'admin';
+const ROLES = ['unknown', 'guest', 'viewer', 'user', 'operator', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
 
 export const role = signal<Role>('unknown');
+export const who = signal('');
+
+// Sees what all do: viewers and those who administer, but not a user.
+export function watches(): boolean {
+  return role.value === 'viewer' || may('operator');
+}
+
+export function may(least: Role): boolean {
+  return ROLES.indexOf(role.value) >= ROLES.indexOf(least);
+}
 export const nodes = signal<Node[]>([]);
 export const plugins = signal<Plugin[]>([]);
 export const metrics = signal<Map<string, number>>(new Map());
@@ -238,7 +249,8 @@ async function followResults(): Promise<void> {
   keepLive(sink, listed.value);
 }
 
-// null where the controller does not have it; asked again once a minute, as it may be renewed.
+// null where the controller does not have it, or not for this role; asked again once a minute, as it
+// may be renewed.
 const absentUntil = new Map<string, number>();
 export async function optional<T>(path: string): Promise<T | null> {
   const key = path.split('?')[0] as string;
@@ -246,7 +258,7 @@ export async function optional<T>(path: string): Promise<T | null> {
   try {
     return await get<T>(path);
   } catch (e) {
-    if (!(e instanceof Missing)) throw e;
+    if (!(e instanceof Missing) && !(e instanceof ApiError && e.status === 403)) throw e;
     absentUntil.set(key, Date.now() + 60000);
     return null;
   }
@@ -271,13 +283,28 @@ function nodesFresh(): boolean {
   return live.value && Date.now() - nodesAt < nodes.value.length * NODE_MS;
 }
 
+interface Me {
+  name: string;
+  role: string;
+}
+
+// A controller without accounts knows administrators only.
+let roleOf = '';
+async function learnRole(): Promise<void> {
+  if (roleOf === token.value && role.value !== 'unknown' && role.value !== 'guest') return;
+  const me = await optional<Me>('/v1/auth/me');
+  who.value = me?.name ?? '';
+  role.value = ROLES.find((r) => r === me?.role) ?? (me ? 'viewer' : 'admin');
+  roleOf = token.value;
+}
+
 async function pollNodes(): Promise<void> {
   if (nodesFresh()) return;
   if (token.value && !refused.value) {
     try {
       nodes.value = await get<Node[]>('/v1/nodes');
       nodesAt = Date.now();
-      role.value = 'admin';
+      await learnRole();
       return;
     } catch (e) {
       if (!(e instanceof ApiError) || (e.status !== 401 && e.status !== 403)) throw e;
@@ -285,6 +312,7 @@ async function pollNodes(): Promise<void> {
   }
   nodes.value = (await get<PublicProbe[]>('/v1/probes')).map(publicNode);
   role.value = 'guest';
+  who.value = '';
 }
 
 let before: { at: number; stored: number } | null = null;
@@ -328,9 +356,9 @@ async function round(): Promise<void> {
     return;
   }
   await quietly('metrics', pollMetrics);
-  if (role.value === 'admin') await quietly('results', followResults);
+  if (watches()) await quietly('results', followResults);
   if (!listed.value) await Promise.all(remembered().map(follow));
-  if (role.value !== 'admin') return;
+  if (!watches()) return;
   await quietly('schedules', followSchedules);
   await quietly('events', async () => {
     events.value = await optional<SonEvent[]>('/v1/events?limit=200');
@@ -347,6 +375,8 @@ export function refresh(): void {
 export async function run(): Promise<never> {
   effect(() => {
     void token.value;
+    absentUntil.clear();
+    nodesAt = 0;
     hangUp();
   });
   setInterval(() => (now.value = Date.now()), 1000);

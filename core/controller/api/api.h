@@ -143,6 +143,8 @@ void api_list_probes(struct call *);
 void api_list_plugins(struct call *);
 void api_reload_plugins(struct call *);
 void api_list_policies(struct call *);
+void api_policy_logs(struct call *);
+void api_get_columns(struct call *);
 void api_register(struct call *);
 void api_login(struct call *);
 void api_refresh(struct call *);

@@ -5,7 +5,7 @@ import { useState } from 'preact/hooks';
 import { ago, bytes, count, ms, percent, place, span } from '../format.ts';
 import { Beats, Csv, Empty, Mark } from '../parts.tsx';
 import { param, set } from '../route.ts';
-import { nodes, now, observedBy, role, schedules } from '../store.ts';
+import { may, nodes, now, observedBy, schedules } from '../store.ts';
 import type { Node, Observation, Status } from '../types.ts';
 import { AddNode } from './add_node.tsx';
 import { Drawer } from './drawer.tsx';
@@ -93,7 +93,7 @@ function HoverCard({ node, x, y }: { node: Node; x: number; y: number }): JSX.El
 type Hovered = { node: Node; x: number; y: number } | null;
 
 function open(n: Node): void {
-  if (role.value === 'admin') set({ node: n.id });
+  if (may('viewer')) set({ node: n.id });
 }
 
 function Card({ node, hover }: { node: Node; hover: (h: Hovered) => void }): JSX.Element {
@@ -102,7 +102,7 @@ function Card({ node, hover }: { node: Node; hover: (h: Hovered) => void }): JSX
       type="button"
       class="card node-card"
       onClick={() => open(node)}
-      disabled={role.value !== 'admin'}
+      disabled={!may('viewer')}
       onMouseMove={(e) => hover({ node, x: e.clientX, y: e.clientY })}
       onMouseLeave={() => hover(null)}
     >
@@ -190,7 +190,7 @@ function Table({ list, hover }: { list: Node[]; hover: (h: Hovered) => void }): 
                 <td key={c.title} class={c.num ? 'num' : ''}>
                   {c.title === 'Status' ? (
                     <Mark status={n.status} />
-                  ) : c.title === 'Name' && role.value === 'admin' ? (
+                  ) : c.title === 'Name' && may('viewer') ? (
                     <button type="button" class="plain" onClick={() => open(n)}>
                       {n.name}
                     </button>
@@ -251,7 +251,7 @@ export function Nodes(): JSX.Element {
   const list = filtered();
   const table = param('as') === 'table';
   const picked =
-    role.value === 'admin' ? nodes.value.find((n) => n.id === param('node')) : undefined;
+    may('viewer') ? nodes.value.find((n) => n.id === param('node')) : undefined;
   return (
     <>
       <div class="head">
@@ -270,7 +270,7 @@ export function Nodes(): JSX.Element {
             head={['id', ...COLUMNS.map((c) => c.title), 'spool size']}
             rows={() => csvRows(list)}
           />
-          {role.value === 'admin' ? (
+          {may('operator') ? (
             <button type="button" class="primary" onClick={() => add(true)}>
               Add a node
             </button>
@@ -293,7 +293,7 @@ export function Nodes(): JSX.Element {
             <p>
               {nodes.value.length
                 ? 'Take some filters away.'
-                : role.value === 'admin'
+                : may('operator')
                   ? 'Add one: it is one line on the machine that shall measure.'
                   : 'An administrator adds nodes.'}
             </p>
