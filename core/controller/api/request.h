@@ -24,6 +24,7 @@ struct measurement_request {
 	uint8_t ip_version;
 	struct sonde_buf options; /* normalised JSON object */
 	struct sonde_buf secrets; /* the same with its secrets; empty when it has none */
+	json_t *wrong; /* with SONDE_EINVAL: path -> sentence of all that is wrong; owned */
 	struct sonde_pool pool;
 	/* Last: only what is read is cleared. */
 	struct location locations[LOCATIONS_MAX];
