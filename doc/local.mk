@@ -8,3 +8,4 @@ EXTRA_DIST += doc/probes.md
 EXTRA_DIST += doc/accounts.md
 EXTRA_DIST += doc/api.md
 EXTRA_DIST += doc/nodes.md
+EXTRA_DIST += doc/cli.md

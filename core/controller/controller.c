@@ -481,10 +481,10 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	live_init(&c->live, c);
 	rollups_init(&c->rollups, c);
 	rc = load_state(c, e);
-	if (rc == SONDE_OK)
-		nodes_seal(c);
-	if (rc == SONDE_OK)
+	if (rc == SONDE_OK) {
 		past_load(c);
+		nodes_seal(c);
+	}
 	if (rc == SONDE_OK && !tokens_have_admin(&c->tokens))
 		rc = make_admin_token(c);
 	if (rc == SONDE_OK)

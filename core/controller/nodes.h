@@ -111,10 +111,10 @@ struct nodes {
 	int64_t beat_ns;       /* heartbeat interval */
 	int64_t deregistered_ms;
 	double latitude, longitude; /* of the controller; both 0 = not told */
-	const uint8_t *seal;   /* key of SONDE_KEY_BYTES; borrowed */
 	/* Wall clock less boottime, and since when (boottime) it is that: what was stamped before
 	 * cannot be compared with now. */
 	int64_t clock_offset_ms, clock_since_ms;
+	const uint8_t *seal;   /* key of SONDE_KEY_BYTES; borrowed */
 	const char *newest;    /* version of the node software that there is */
 };
 
@@ -136,7 +136,6 @@ struct node_reach {
 	const char *tier; /* of the account, "" = none */
 	int64_t priority; /* no node above it */
 };
-bool node_in_reach(const struct node *, const struct node_reach *);
 /* The other nodes; *out is the caller's to free. SONDE_ENOMEM: nothing may be chosen then. */
 int nodes_out_of_reach(const struct nodes *, const struct node_reach *, struct node ***out,
                        unsigned *count);
