@@ -284,6 +284,22 @@ static int64_t forget_before(const struct controller *c)
 	return sonde_wall_ms() - (c->options.retain_days + 1) * INT64_C(86400000);
 }
 
+static void look_at_space(struct controller *c)
+{
+	struct event e = { .kind = "store.full" };
+	bool full = sonde_store_full(c->store);
+
+	if (full == c->store_full)
+		return;
+	c->store_full = full;
+	e.severity = full ? "error" : "info";
+	snprintf(e.text, sizeof(e.text), "%s",
+	         full ? "The disk or the store is nearly full: no results and no measurements are "
+	                "taken, nodes keep theirs." :
+	                "The store has room again.");
+	event_raise(&c->events, &e);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct controller *c = timer->data;
@@ -299,6 +315,7 @@ static void on_tick(uv_timer_t *timer)
 	policies_tick(&c->changes);
 	schedules_tick(&c->schedules, now);
 	problems_tick(&c->problems);
+	look_at_space(c);
 	if (ageing_allowed(&c->ageing) && now - c->retained_ns > RETAIN_EVERY_S * SONDE_NS_PER_S) {
 		c->retained_ns = now;
 		ageing_note(&c->ageing, c->store);

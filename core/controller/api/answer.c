@@ -124,14 +124,16 @@ void answer_invalid(struct call *call, const struct sonde_error *e)
 void answer_busy(struct controller *c, struct sonde_req *req, int status)
 {
 	static const struct sonde_header headers[] = { { "Retry-After", "1" }, { NULL } };
+	bool full = sonde_store_full(c->store), busy = status == SONDE_EFULL && !full;
 	struct sonde_buf b;
 
 	sonde_buf_init(&b, 1024);
 	sonde_buf_printf(&b, "{\"error\":{\"type\":\"%s\",\"message\":\"%s\"}}",
-	                 status == SONDE_EFULL ? "overloaded" : "storage_error",
-	                 status == SONDE_EFULL ? "Too much waits already; try again." :
-	                                         "The store did not take it; try again.");
-	answer_json(c, req, status == SONDE_EFULL ? 503 : 507, &b, headers);
+	                 busy ? "overloaded" : full ? "storage_full" : "storage_error",
+	                 busy ? "Too much waits already; try again." :
+	                 full ? "The controller's disk or store is full." :
+	                        "The store did not take it; try again.");
+	answer_json(c, req, busy ? 503 : 507, &b, headers);
 }
 
 void answer_not_found(struct call *call, const char *what)
