@@ -259,6 +259,11 @@ int sonde_store_submit(struct sonde_store *s, struct sonde_job *j)
 	return status;
 }
 
+bool sonde_store_full(const struct sonde_store *s)
+{
+	return atomic_load_explicit(&s->full, memory_order_relaxed);
+}
+
 unsigned sonde_store_reap(struct sonde_store *s)
 {
 	unsigned n = 0;
@@ -278,11 +283,6 @@ unsigned sonde_store_reap(struct sonde_store *s)
 		n++;
 	}
 	return n;
-}
-
-bool sonde_store_full(const struct sonde_store *s)
-{
-	return atomic_load_explicit(&((struct sonde_store *)s)->full, memory_order_relaxed);
 }
 
 void sonde_store_readers(const struct sonde_store *s, unsigned *used, unsigned *slots)

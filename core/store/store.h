@@ -92,8 +92,6 @@ struct sonde_job {
 int sonde_store_submit(struct sonde_store *, struct sonde_job *);
 /* Runs the done callbacks of committed jobs; returns how many. */
 unsigned sonde_store_reap(struct sonde_store *);
-/* Whether bulk jobs are refused now, see bulk. */
-bool sonde_store_full(const struct sonde_store *);
 /* Slots for readers of state.mdb: that were ever used since it was opened first, and that there are. */
 void sonde_store_readers(const struct sonde_store *, unsigned *used, unsigned *slots);
 /* Jobs submitted and not yet done. */
@@ -178,3 +176,5 @@ struct sonde_store_stats {
 	unsigned waiting, segments;
 };
 void sonde_store_stats(const struct sonde_store *, struct sonde_store_stats *);
+/* Disk or map nearly full: bulk jobs are refused until there is room again. */
+bool sonde_store_full(const struct sonde_store *);
