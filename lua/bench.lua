@@ -22,7 +22,7 @@
 -- each of `seen` is a result with the fields of `result`; what it leaves out is taken from
 -- `when.result`, then (`target` and `schedule` are those of the request) series = "s", region = "",
 -- ok = measured = true, uplink_down = false, at = 1000, 2000, ... It is a change of a node where it has
--- `change = "offline"`. `last` instead of `actions` compares only what the last one called for.
+-- `change = "offline"` (and `uplink_down = true` where that is what changed). `last` instead of `actions` compares only what the last one called for.
 --
 -- C gives: bench.new(nodes), bench.ok(passed, name, why), and for each entry a function of the
 -- request: pick, narrow, assign and retry answer names, reason, fallback; route regions; admit a
@@ -162,7 +162,8 @@ local function shown(case, i, at)
   for k, v in pairs(case.when and case.when.result or {}) do out[k] = v end
   for k, v in pairs(case.seen[i]) do out[k] = v end
   if out.change then
-    return { node = out.node, region = out.region, status = out.change, ok = out.change == "online", at = at }
+    return { node = out.node, region = out.region, status = out.change, ok = out.change == "online",
+             uplink_down = out.uplink_down, at = at }
   end
   return out
 end

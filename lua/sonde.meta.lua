@@ -31,6 +31,10 @@
 ---@field spool numbers results that wait on it for the controller
 ---@field uplink numbers 1 = its uplink check passes, 0 = it fails
 ---@field draining numbers 1 = it takes no new tasks
+---@field past_ok numbers share of answers in the node's results for req.target (or its network, or all targets) of req.type, 0..1; new results weigh most
+---@field past_rtt numbers their mean time, ms
+---@field past_spread numbers standard deviation of that time, ms
+---@field past_seen numbers how many results these are from, 0 = none
 ---@field region texts such as "europe"
 ---@field continent texts AF, AN, AS, EU, NA, OC or SA
 ---@field country texts two letters
@@ -83,6 +87,7 @@
 ---@field region string its region, "" when unknown
 ---@field status string "online", "stale", "offline", "disabled", "deregistered"
 ---@field ok boolean it is online
+---@field uplink_down boolean its own uplink check fails
 ---@field at number when it changed, ms since 1970
 
 ---@class window
@@ -235,6 +240,17 @@ function lb.join(a, b, max) end
 ---@param ties? numbers
 ---@return set
 function lb.least(set, column, want, ties) end
+
+---Verdicts: takes the member's votes out of all tallies whose key begins with the prefix; answers the keys where it had one.
+---@param member string
+---@param prefix? string
+---@return string[]
+function lb.leave(member, prefix) end
+
+---A line for `sonde policy logs`, cut at 199 bytes; at most 4 a decision, more are dropped.
+---@param text string
+---@return nil
+function lb.log(text) end
 
 ---An answer of peers(): each node probes the next one of a ring and others at random, `degree` in all.
 ---@param set set

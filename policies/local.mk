@@ -17,3 +17,4 @@ dist_policies_DATA = \
 	policies/verdict_quorum.lua policies/verdict_quorum.t.lua \
 	policies/verdict_threshold.lua policies/verdict_threshold.t.lua \
 	policies/world.lua policies/world.t.lua
+dist_policies_DATA += policies/predictive.lua policies/predictive.t.lua

@@ -12,6 +12,7 @@ int author_new(int argc, char **argv);
 int author_check(int argc, char **argv);
 int author_test(int argc, char **argv);
 int author_simulate(int argc, char **argv);
+int author_console(int argc, char **argv);
 
 /* One line on stderr; returns code. */
 int author_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -8,5 +8,6 @@ sonde_policy_SOURCES = \
 	core/author/main.c \
 	core/author/new.c \
 	core/author/simulate.c
+sonde_policy_SOURCES += core/author/console.c
 sonde_policy_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
 sonde_policy_LDADD = $(SCRIPT_LINK)

@@ -31,6 +31,7 @@ static const struct {
 	{ "check", "FILE...: syntax, fields, parameters, unknown names", author_check },
 	{ "test", "DIR|FILE...: run the tests beside each policy, TAP on stdout", author_test },
 	{ "simulate", "FILE --nodes N | --input RECORDS: decide many times and count", author_simulate },
+	{ "console", "FILE --snapshot NODES: a prompt in the sandbox of a policy", author_console },
 	{ "reference", "meta|luacheck|markdown: every name a policy sees", reference },
 };
 

@@ -8,12 +8,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-enum { FILE_MAX = 256 << 10, REPORT_MAX = 16 << 20, WORDS = 64 };
+enum { FILE_MAX = 256 << 10, REPORT_MAX = 16 << 20, WORDS = 64, FOLLOW_MS = 1000 };
 
 extern char **environ;
 
@@ -404,6 +405,115 @@ int cli_policy_apply(struct cli *cli, const struct cli_args *a)
 	json_t *doc = cli_send(cli, "PUT", path, NULL, body, &code);
 	json_decref(body);
 	return doc ? print_applied(cli, doc) : code;
+}
+
+/* ---- a prompt ---- */
+
+/* The nodes as the policies see them now, in a temporary file. */
+static int write_snapshot(struct cli *cli, const struct cli_args *a, char path[32])
+{
+	const char *target = cli_option(a, "target");
+	struct sonde_buf where;
+	int code;
+
+	sonde_buf_init(&where, 4096);
+	sonde_buf_str(&where, "/v1/columns");
+	cli_add_query(&where, "type", cli_option(a, "type") ? cli_option(a, "type") : "ping");
+	cli_add_query(&where, "target", target ? target : "example.com");
+	json_t *doc = cli_get(cli, sonde_buf_cstr(&where), NULL, &code);
+	sonde_buf_deinit(&where);
+	char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	if (doc)
+		code = text ? write_temporary(path, text) : EXIT_FAILED;
+	free(text);
+	json_decref(doc);
+	return code;
+}
+
+static int converse(const struct cli_args *a, const char *name, const char *file, const char *snapshot)
+{
+	static const char *const names[] = { "want", "type", "target", "region", "params" };
+	const char *words[24] = { "sonde-policy", "console", file, "--snapshot", snapshot, "--name", name };
+	char flags[COUNT(names)][16];
+	unsigned n = 7;
+
+	for (unsigned i = 0; i < COUNT(names); i++) {
+		if (!cli_option(a, names[i]))
+			continue;
+		snprintf(flags[i], sizeof(flags[i]), "--%s", names[i]);
+		words[n++] = flags[i];
+		words[n++] = cli_option(a, names[i]);
+	}
+	return run_tool(words, NULL);
+}
+
+/* A name with a dot or a slash is a file. */
+int cli_policy_console(struct cli *cli, const struct cli_args *a)
+{
+	bool is_file = strpbrk(a->words[0], "./") != NULL;
+	char name[64], source[32] = "", snapshot[32] = "";
+	int code = EXIT_OK;
+
+	if (is_file && !name_of(a->words[0], name))
+		return EXIT_USAGE;
+	if (!is_file) {
+		snprintf(name, sizeof(name), "%s", a->words[0]);
+		json_t *doc = get_policy(cli, a->words[0], NULL, &code);
+		if (!doc)
+			return code;
+		code = write_temporary(source, cli_str(doc, "source"));
+		json_decref(doc);
+	}
+	if (code == EXIT_OK)
+		code = write_snapshot(cli, a, snapshot);
+	if (code == EXIT_OK)
+		code = converse(a, name, is_file ? a->words[0] : source, snapshot);
+	if (*source)
+		unlink(source);
+	if (*snapshot)
+		unlink(snapshot);
+	return code;
+}
+
+/* ---- its lines ---- */
+
+static void print_lines(const json_t *answer)
+{
+	json_t *line;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "lines"), i, line)
+		cli_printf("%s %-11s %s\n", cli_str(line, "at"), cli_str(line, "kind"), cli_str(line, "text"));
+	fflush(stdout);
+}
+
+int cli_policy_logs(struct cli *cli, const struct cli_args *a)
+{
+	const char *lines = cli_option(a, "lines"), *name = a->words[0];
+	const struct timespec pause = { .tv_nsec = FOLLOW_MS * 1000000L };
+	bool follow = cli_option(a, "follow") != NULL;
+	json_int_t after = 0;
+	char path[192];
+	int code = EXIT_OK;
+
+	if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(name) || strlen(name) > 63)
+		return cli_fail(EXIT_USAGE, "that is no name of a policy");
+	if (lines && (!*lines || lines[strspn(lines, "0123456789")] || strlen(lines) > 4))
+		return cli_fail(EXIT_USAGE, "--lines must be a number up to 1000");
+	for (;;) {
+		snprintf(path, sizeof(path), "/v1/policies/%s/logs?lines=%s&after=%lld", name,
+		         after ? "1000" : lines ? lines : "100", (long long)after);
+		json_t *answer = cli_get(cli, path, NULL, &code);
+		if (!answer)
+			return code;
+		if (follow || !cli_print_json(cli, answer))
+			print_lines(answer);
+		after = json_integer_value(json_object_get(answer, "next"));
+		json_decref(answer);
+		if (!follow)
+			return EXIT_OK;
+		nanosleep(&pause, NULL);
+	}
 }
 
 int cli_policy_rollback(struct cli *cli, const struct cli_args *a)

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controller/api/api.h"
+#include "controller/change.h"
 #include "controller/life.h"
 #include "controller/link.h"
 
@@ -319,7 +320,7 @@ static void on_tick(uv_timer_t *timer)
 		c->retained_ns = now;
 		ageing_note(&c->ageing, c->store);
 		sonde_store_retain(c->store, (unsigned)c->options.retain_days);
-		measurements_forget(c, forget_before(c));
+		measurements_forget(c, forget_before(c), sonde_wall_ms());
 		decisions_retain(&c->decisions,
 		                 sonde_wall_ms() - c->options.retain_days * INT64_C(86400000));
 	}
@@ -483,6 +484,7 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	c->nodes.deregistered_ms = c->options.deregistered_ns / SONDE_NS_PER_MS;
 	c->nodes.latitude = c->options.latitude;
 	c->nodes.longitude = c->options.longitude;
+	c->nodes.seal = c->accounts.keys.seal;
 	c->nodes.newest = c->options.node_version_newest;
 	placement_init(&c->placement, &c->nodes, c->policies);
 	c->placement.trace_nodes = (unsigned)c->options.explain_nodes;
@@ -496,6 +498,10 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	live_init(&c->live, c);
 	rollups_init(&c->rollups, c);
 	rc = load_state(c, e);
+	if (rc == SONDE_OK) {
+		past_load(c);
+		nodes_seal(c);
+	}
 	if (rc == SONDE_OK && !tokens_have_admin(&c->tokens))
 		rc = make_admin_token(c);
 	if (rc == SONDE_OK)
@@ -538,6 +544,7 @@ void controller_stop(struct controller *c)
 	if (c->stopping)
 		return;
 	c->stopping = c->changes.stopping = true;
+	backup_stop(c);
 	waits_stop(&c->waits);
 	live_stop(&c->live);
 	rollups_stop(&c->rollups);

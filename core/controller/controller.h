@@ -14,6 +14,7 @@
 #include "controller/live.h"
 #include "controller/nodes.h"
 #include "controller/options.h"
+#include "controller/past.h"
 #include "controller/placement.h"
 #include "controller/notify.h"
 #include "controller/policies.h"
@@ -69,6 +70,7 @@ struct controller {
 	struct policies changes; /* of policies */
 	struct sonde_buf trace; /* of the placement now being made */
 	struct ingest ingest;
+	struct past past; /* what policies know of it */
 	struct waits waits;
 	struct live live;
 	struct rollups rollups;
@@ -85,6 +87,7 @@ struct controller {
 	struct ageing ageing;
 	int64_t retained_ns;        /* when old results were last asked to be deleted */
 	unsigned connections; /* node websockets, also before hello */
+	struct backup *backup; /* that is being made now; NULL = none */
 	bool store_full;      /* as it was last told */
 	bool stopping;
 };

@@ -211,8 +211,10 @@ static void settle(struct ingest *in, struct node *node, const struct item *item
 	in->late += r->late;
 	if (node && node->facts.owner && !r->late && !r->failure && !sonde_id_is_zero(&r->measurement))
 		earn(in->c, node->facts.owner);
-	if (!r->late)
+	if (!r->late) {
+		past_note(in->c, r, &item->schedule);
 		tasks_done(&in->c->tasks, &r->measurement, r->task);
+	}
 	bus_publish(&in->c->bus, TOPIC_RESULT, &said);
 }
 

@@ -196,6 +196,7 @@ static void set_uplink(struct controller *c, struct node *node, enum sonde_uplin
 		            "passes its uplink check again");
 	node->uplink = now;
 	c->nodes.generation++;
+	bus_publish(&c->bus, TOPIC_NODE, node);
 }
 
 static void set_storage(struct controller *c, struct node *node, enum sonde_storage now)
@@ -210,6 +211,7 @@ static void set_storage(struct controller *c, struct node *node, enum sonde_stor
 	tell(c, node, "node.storage", now != SONDE_STORAGE_OK, said[now]);
 	node->storage = now;
 	c->nodes.generation++;
+	bus_publish(&c->bus, TOPIC_NODE, node);
 }
 
 void life_beat(struct controller *c, struct node *node, const struct sonde_msg_beat *b, double rtt_ms)

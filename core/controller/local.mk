@@ -40,7 +40,7 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/live.c core/controller/live.h \
 	core/controller/magic.c core/controller/magic.h \
 	core/controller/node_plugins.c core/controller/node_plugins.h \
-	core/controller/node_view.c \
+	core/controller/node_store.c core/controller/node_view.c \
 	core/controller/nodes.c core/controller/nodes.h \
 	core/controller/options.c core/controller/options.h \
 	core/controller/places.c core/controller/places.h \
@@ -108,6 +108,7 @@ C_TESTS += t/controller/life_test
 t_controller_life_test_SOURCES = t/controller/life_test.c
 t_controller_life_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
 t_controller_life_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
+core_controller_libcontroller_a_SOURCES += core/controller/past.c core/controller/past.h
 
 C_TESTS += t/controller/accounts_test
 t_controller_accounts_test_SOURCES = t/controller/accounts_test.c
@@ -126,3 +127,5 @@ core/controller/api/spec_lines.c: core/controller/api/spec.yaml
 	sed -e 's/[\\"]/\\&/g' -e 's/@VERSION@/$(PACKAGE_VERSION)/' -e 's/.*/"&\\n",/' \
 		$(srcdir)/core/controller/api/spec.yaml; \
 	echo '0 };'; } >$@.tmp && mv $@.tmp $@
+core_controller_libcontroller_a_SOURCES += core/controller/api/backup.c core/controller/archive.c \
+	core/controller/archive.h

@@ -92,6 +92,9 @@ static void keep_text(struct result_facts *f, const struct walk *w, struct word 
 	if (is(w->keys[0], "status") && text.len < sizeof(f->status)) {
 		memcpy(f->status, text.s, text.len);
 		f->status[text.len] = '\0';
+	} else if (is(w->keys[0], "resolvedAddress") && text.len < sizeof(f->address)) {
+		memcpy(f->address, text.s, text.len);
+		f->address[text.len] = '\0';
 	} else if (is(w->keys[0], "startedAt")) {
 		sonde_parse_time(text.s, text.len, &f->started_ms);
 	}

@@ -8,6 +8,7 @@
 
 struct result_facts {
 	char status[16];      /* "" when there is none */
+	char address[46];     /* resolvedAddress; "" when there is none */
 	int64_t started_ms;   /* wall; 0 = not there */
 	double duration_ms;   /* NAN where absent, as all that follow */
 	double min, avg, max; /* of stats */

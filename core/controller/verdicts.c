@@ -49,7 +49,7 @@ static void on_node(void *arg, enum topic topic, const void *what)
 
 	(void)topic;
 	note(arg, &(struct sighting){ .node = n->id, .at_ms = sonde_wall_ms(),
-		.status = (uint8_t)n->shown });
+		.status = (uint8_t)n->shown, .uplink_down = n->uplink == SONDE_UPLINK_DOWN });
 }
 
 /* ---- what it is about ---- */
@@ -125,6 +125,7 @@ static bool set_node(struct scene *sc)
 	put_common(sc);
 	put_text(sc->facts, "status", node_status_name(sc->s->status));
 	json_object_set_new(sc->facts, "ok", json_boolean(sc->s->status == NODE_ONLINE));
+	json_object_set_new(sc->facts, "uplink_down", json_boolean(sc->s->uplink_down));
 	return true;
 }
 

@@ -20,6 +20,7 @@ struct sighting {
 	int64_t at_ms;
 	uint32_t task;
 	uint8_t failure, status; /* a node's status where the measurement is zero */
+	bool uplink_down;        /* of a node's change */
 };
 
 struct verdicts {

@@ -299,6 +299,7 @@ int sonde_program_ask(struct sonde_program *p, const struct sonde_program_env *e
 	answer->count = answer->over = 0;
 	answer->refused = false;
 	sonde_binding_begin(&p->binding, req->seed, shape_of(req));
+	env->past->req = req;
 	p->binding.choice.tape = answer->tape;
 	p->binding.choice.replay = req->replay;
 	if (entry == SONDE_ENTRY_PICK && p->rule)

@@ -47,6 +47,18 @@ static unsigned column_at(lua_State *L, int idx)
 	return (unsigned)(info - sonde_column_infos);
 }
 
+/* Filling costs in proportion to the rows, once a decision. */
+static void need_past(lua_State *L)
+{
+	struct sonde_past *past = binding_of(L)->past;
+
+	if (past->used)
+		return;
+	past->used = true;
+	sonde_sandbox_charge(L, past->columns->rows / 4);
+	sonde_history_fill(past->history, past->req->type, past->req->target, past->columns);
+}
+
 enum sonde_column_kind sonde_binding_column_kind(lua_State *L, int idx)
 {
 	unsigned column = column_at(L, lua_absindex(L, idx));
@@ -65,6 +77,8 @@ unsigned sonde_binding_check_column(lua_State *L, int idx, enum sonde_column_kin
 
 	luaL_argcheck(L, column < SONDE_COL_ALL && sonde_column_infos[column].kind == kind, idx,
 	              what[kind]);
+	if (sonde_column_is_past(column))
+		need_past(L);
 	return column;
 }
 
@@ -97,13 +111,33 @@ static int column_fill(lua_State *L)
 {
 	unsigned column = column_at(L, 1);
 
+	if (sonde_column_is_past(column))
+		return luaL_error(L, "view.%s has no order: walk the set", sonde_column_infos[column].name);
 	if (column < SONDE_COL_ALL)
 		fill_column(L, column);
 	return 0;
 }
 
+/* Another decision, other values: they are not kept in the state. */
+static int past_index(lua_State *L, unsigned column)
+{
+	const struct sonde_columns *c = binding_of(L)->choice.columns;
+	lua_Integer at = lua_isinteger(L, 2) ? lua_tointeger(L, 2) : 0;
+
+	need_past(L);
+	if (at < 1 || at > c->rows)
+		lua_pushnil(L);
+	else
+		push_cell(L, c, column, (unsigned)at - 1);
+	return 1;
+}
+
 static int column_index(lua_State *L)
 {
+	unsigned column = column_at(L, 1);
+
+	if (sonde_column_is_past(column))
+		return past_index(L, column);
 	column_fill(L);
 	sonde_lib_real(L, 1);
 	lua_pushvalue(L, 2);
@@ -328,12 +362,13 @@ static int build(lua_State *L)
 }
 
 int sonde_binding_init(struct sonde_binding *b, size_t memory_max,
-                       const struct sonde_columns *columns, struct sonde_scratch *scratch,
+                       struct sonde_past *past, struct sonde_scratch *scratch,
                        struct sonde_turns *turns)
 {
 	char why[64];
 
-	*b = (struct sonde_binding){ .choice = { .columns = columns, .scratch = scratch,
+	*b = (struct sonde_binding){ .past = past,
+	                              .choice = { .columns = past->columns, .scratch = scratch,
 	                                             .turns = turns } };
 	int rc = sonde_sandbox_init(&b->sandbox, memory_max, b);
 	if (rc == SONDE_OK)
@@ -341,6 +376,17 @@ int sonde_binding_init(struct sonde_binding *b, size_t memory_max,
 	if (rc != SONDE_OK)
 		sonde_binding_deinit(b);
 	return rc == SONDE_OK ? SONDE_OK : SONDE_ENOMEM;
+}
+
+void sonde_binding_move(struct sonde_binding *b, struct sonde_past *past,
+                        struct sonde_scratch *scratch, struct sonde_turns *turns)
+{
+	b->past = past;
+	b->choice.columns = past->columns;
+	b->choice.scratch = scratch;
+	b->choice.turns = turns;
+	b->windows = NULL;
+	b->lines = NULL;
 }
 
 void sonde_binding_deinit(struct sonde_binding *b)
@@ -353,6 +399,7 @@ void sonde_binding_deinit(struct sonde_binding *b)
 void sonde_binding_begin(struct sonde_binding *b, uint64_t seed, uint64_t shape)
 {
 	b->generation++;
+	b->said = 0;
 	b->lists = 0;
 	b->choice.seed = seed;
 	b->choice.draws = 0;

@@ -11,14 +11,27 @@
 #include <stdbool.h>
 
 #include "script/choose.h"
+#include "script/history.h"
 #include "script/sandbox.h"
 
 enum { SONDE_BINDING_LISTS = 8192 };
 
+/* The past columns of the decision that is being made: filled when something first reads one, so that
+ * they cost nothing elsewhere. Shared by the programs of one sonde_policies. */
+struct sonde_past {
+	struct sonde_history *history;
+	struct sonde_columns *columns;
+	const struct sonde_request *req; /* of the question that is being answered */
+	bool used; /* in this decision */
+};
+
 struct sonde_binding {
 	struct sonde_sandbox sandbox;
 	struct sonde_choice choice; /* of the running decision */
+	struct sonde_lines *lines;  /* of the policy; NULL = nobody listens */
+	unsigned said;              /* lines of this decision */
 	struct sonde_windows *windows; /* of the policy; NULL in a program that never observes */
+	struct sonde_past *past;
 	struct sonde_actions *actions; /* of the running observation; NULL in a decision */
 	uint32_t generation;        /* of decisions */
 	unsigned lists, lists_cap;
@@ -29,10 +42,13 @@ struct sonde_binding {
 	int mirror[SONDE_COL_ALL];  /* registry reference */
 };
 
-int sonde_binding_init(struct sonde_binding *, size_t memory_max, const struct sonde_columns *,
+int sonde_binding_init(struct sonde_binding *, size_t memory_max, struct sonde_past *,
                        struct sonde_scratch *, struct sonde_turns *);
 void sonde_binding_deinit(struct sonde_binding *);
 
+/* Moved to another set of policies, which owns these. */
+void sonde_binding_move(struct sonde_binding *, struct sonde_past *, struct sonde_scratch *,
+                        struct sonde_turns *);
 /* A new decision: earlier lists are over. */
 void sonde_binding_begin(struct sonde_binding *, uint64_t seed, uint64_t shape);
 /* Row `at` of a column changed; columns nobody read in Lua are passed over. */

@@ -24,6 +24,12 @@ const struct sonde_column_info sonde_column_infos[SONDE_COL_ALL] = {
 	NUMBER(SONDE_COL_LATITUDE, "latitude", 7, NAN, "degrees, north is positive"),
 	NUMBER(SONDE_COL_LONGITUDE, "longitude", 8, NAN, "degrees, east is positive"),
 	NUMBER(SONDE_COL_ASN, "asn", 9, 0, "number of its autonomous system, 0 = unknown"),
+	NUMBER(SONDE_COL_PAST_OK, "past_ok", 15, NAN,
+	       "share of answers in the node's results for req.target (or its network, or all targets) of "
+	       "req.type, 0..1; new results weigh most"),
+	NUMBER(SONDE_COL_PAST_RTT, "past_rtt", 16, NAN, "their mean time, ms"),
+	NUMBER(SONDE_COL_PAST_SPREAD, "past_spread", 17, NAN, "standard deviation of that time, ms"),
+	NUMBER(SONDE_COL_PAST_SEEN, "past_seen", 18, 0, "how many results these are from, 0 = none"),
 	NUMBER(SONDE_COL_PRESSURE, "pressure", 10, 0, "load + active / capacity"),
 	NUMBER(SONDE_COL_CAPABILITIES, "capabilities", 11, 0, "how many tags and types it has"),
 	NUMBER(SONDE_COL_SPOOL, "spool", 12, 0, "results that wait on it for the controller"),
@@ -220,6 +226,18 @@ int sonde_columns_number(struct sonde_columns *c, unsigned at, enum sonde_column
 	if (column == SONDE_COL_LATITUDE || column == SONDE_COL_LONGITUDE)
 		derive_place(c, at);
 	return SONDE_OK;
+}
+
+void sonde_columns_past(struct sonde_columns *c, unsigned at, unsigned column, double v)
+{
+	*cell(c, column, at) = rounded(v);
+}
+
+void sonde_columns_blank_past(struct sonde_columns *c)
+{
+	for (unsigned k = SONDE_COL_PAST_OK; k <= SONDE_COL_PAST_SEEN; k++)
+		for (unsigned i = 0; i < c->rows; i++)
+			*cell(c, k, i) = sonde_column_infos[k].unset;
 }
 
 int sonde_columns_text(struct sonde_columns *c, unsigned at, enum sonde_column column,

@@ -27,7 +27,7 @@ struct sonde_column_info {
 };
 extern const struct sonde_column_info sonde_column_infos[SONDE_COL_ALL];
 
-enum { SONDE_NUMBERS = 15, SONDE_TEXTS = 5, SONDE_LISTS = 2, SONDE_PRIORITIES = 101 };
+enum { SONDE_NUMBERS = 19, SONDE_TEXTS = 5, SONDE_LISTS = 2, SONDE_PRIORITIES = 101 };
 
 struct sonde_id_list {
 	uint32_t n, joined; /* joined: interned "a,b" */
@@ -56,6 +56,13 @@ int sonde_columns_text(struct sonde_columns *, unsigned at, enum sonde_column, c
 int sonde_columns_list(struct sonde_columns *, unsigned at, unsigned column,
                        const char *const *words, unsigned n);
 void sonde_columns_clear(struct sonde_columns *, unsigned at);
+static inline bool sonde_column_is_past(unsigned column)
+{
+	return column >= SONDE_COL_PAST_OK && column <= SONDE_COL_PAST_SEEN;
+}
+/* A cell of a used row in a past column; and all of them as never set. */
+void sonde_columns_past(struct sonde_columns *, unsigned at, unsigned column, double);
+void sonde_columns_blank_past(struct sonde_columns *);
 /* All used rows have one priority. */
 bool sonde_columns_one_priority(const struct sonde_columns *);
 

@@ -88,8 +88,11 @@ static void fault(struct sonde_policies *ps, struct sonde_policy *p, const char 
 	p->faults++;
 	p->fault_ns[p->recent++ % SONDE_FAULTS] = now;
 	snprintf(p->last_error, sizeof(p->last_error), "%s", why);
+	sonde_lines_add(&p->lines, SONDE_LINE_FAULT, why);
 	bool switched = !p->off && too_many(ps, p, now);
 	p->off |= switched;
+	if (switched)
+		sonde_lines_add(&p->lines, SONDE_LINE_QUARANTINED, "not asked until it is loaded again");
 	if (switched && ps->quarantined)
 		ps->quarantined(ps->arg, p->name, why);
 	if (!switched && p->logged_ns && now - p->logged_ns < LOG_EVERY_S * SONDE_NS_PER_S)
@@ -156,6 +159,7 @@ static bool open_chain(struct deciding *d, const char *names)
 {
 	struct sonde_error err = { { 0 }, { 0 } };
 
+	d->ps->past.used = false;
 	if (sonde_chain_open(d->ps, names, d->req->params_json, &d->chain, &err) == SONDE_OK)
 		return true;
 	snprintf(d->reason, SONDE_REASON, "%s", err.text);

@@ -42,6 +42,7 @@ const struct sonde_fact_row sonde_change_rows[] = {
 	{ "region", "string", "its region, \"\" when unknown", { NULL } },
 	{ "status", "string", "\"online\", \"stale\", \"offline\", \"disabled\", \"deregistered\"", { NULL } },
 	{ "ok", "boolean", "it is online", { NULL } },
+	{ "uplink_down", "boolean", "its own uplink check fails", { NULL } },
 	{ "at", "number", "when it changed, ms since 1970", { NULL } },
 	{ NULL, NULL, NULL, { NULL } },
 };

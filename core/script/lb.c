@@ -8,10 +8,11 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "script/lines.h"
 #include "script/text.h"
 #include "script/verdict.h"
 
-enum { SHARES_MAX = 16, PARTS_MAX = 256, MESH_DEGREE_MAX = 64 };
+enum { SHARES_MAX = 16, PARTS_MAX = 256, MESH_DEGREE_MAX = 64, SAID_MAX = 4 };
 
 static struct sonde_choice *choice_of(lua_State *L)
 {
@@ -414,6 +415,19 @@ static int lb_random(lua_State *L)
 	return 1;
 }
 
+/* Answers nothing, so that it cannot change a decision. */
+static int lb_log(lua_State *L)
+{
+	struct sonde_binding *b = sonde_sandbox_owner(L);
+	size_t len;
+	const char *text = luaL_checklstring(L, 1, &len);
+
+	luaL_argcheck(L, len > 0 && strlen(text) == len, 1, "empty, or with a NUL");
+	if (b->lines && b->said++ < SAID_MAX)
+		sonde_lines_add(b->lines, SONDE_LINE_SAID, text);
+	return 0;
+}
+
 /* Texts */
 
 static int lb_starts_with(lua_State *L)
@@ -519,6 +533,11 @@ const struct sonde_lb_row sonde_lb_rows[] = {
 	  "The first list, then what the second has besides; at most max." },
 	{ "least", lb_least, NULL, "set: set, column: numbers, want: integer, ties?: numbers", "set",
 	  "Smallest values first; equal ones by the column `ties`, then by the seed." },
+	{ "leave", sonde_lb_leave, NULL, "member: string, prefix?: string", "string[]",
+	  "Verdicts: takes the member's votes out of all tallies whose key begins with the prefix; answers "
+	  "the keys where it had one." },
+	{ "log", lb_log, NULL, "text: string", "nil",
+	  "A line for `sonde policy logs`, cut at 199 bytes; at most 4 a decision, more are dropped." },
 	{ "mesh", lb_mesh, NULL, "set: set, degree: integer", "table<position, set>",
 	  "An answer of peers(): each node probes the next one of a ring and others at random, "
 	  "`degree` in all." },

@@ -31,6 +31,26 @@ static struct sonde_policy *add_policy(struct sonde_policies *ps, const char *na
 	return NULL;
 }
 
+void sonde_policy_say_version(struct sonde_policy *p)
+{
+	char text[48];
+
+	snprintf(text, sizeof(text), "version %u decides", p->version);
+	sonde_lines_add(&p->lines, SONDE_LINE_VERSION, text);
+}
+
+/* Another program of the same policy: what the one before was blamed for is over. */
+static void swapped_in(struct sonde_policy *p)
+{
+	p->program->binding.windows = &p->windows;
+	p->program->binding.lines = &p->lines;
+	sonde_shadow_free(p->shadow);
+	p->shadow = NULL;
+	p->off = false;
+	p->recent = 0;
+	sonde_policy_say_version(p);
+}
+
 int sonde_policy_load(struct sonde_policies *ps, const char *name, const char *file,
                       const char *text, size_t len, struct sonde_error *err)
 {
@@ -60,14 +80,10 @@ int sonde_policy_load(struct sonde_policies *ps, const char *name, const char *f
 	sonde_program_free(p->program);
 	free(p->text);
 	p->program = program;
-	p->program->binding.windows = &p->windows;
 	p->text = copy;
 	p->text_len = len;
 	p->version++;
-	sonde_shadow_free(p->shadow);
-	p->shadow = NULL;
-	p->off = false;
-	p->recent = 0;
+	swapped_in(p);
 	return SONDE_OK;
 }
 
@@ -87,14 +103,8 @@ int sonde_policy_adopt(struct sonde_policies *ps, struct sonde_policies *from, c
 	p->text = source->text;
 	p->text_len = source->text_len;
 	p->version = version;
-	sonde_shadow_free(p->shadow);
-	p->shadow = NULL;
-	p->off = false;
-	p->recent = 0;
-	p->program->binding.choice.columns = &ps->columns;
-	p->program->binding.choice.scratch = &ps->scratch;
-	p->program->binding.choice.turns = &p->turns;
-	p->program->binding.windows = &p->windows;
+	sonde_binding_move(&p->program->binding, &ps->past, &ps->scratch, &p->turns);
+	swapped_in(p);
 	/* Freed with `from`: closing a large state takes a moment, too. */
 	source->program = old;
 	source->text = old_text;

@@ -2,6 +2,7 @@
 /* What the files behind policy.h share. */
 #pragma once
 #include "base/map.h"
+#include "script/lines.h"
 #include "script/program.h"
 #include "script/window.h"
 
@@ -13,6 +14,7 @@ struct sonde_policy {
 	struct sonde_program *program;
 	struct sonde_turns turns;
 	struct sonde_windows windows; /* of verdicts; outlives its programs */
+	struct sonde_lines lines;     /* outlive them too */
 	char *text; /* source of the program */
 	size_t text_len;
 	uint32_t version;
@@ -50,6 +52,8 @@ struct sonde_rows_copy {
 struct sonde_policies {
 	struct sonde_program_env env;
 	struct sonde_columns columns;
+	struct sonde_history history;
+	struct sonde_past past;
 	struct sonde_scratch scratch;
 	struct sonde_map map;
 	struct sonde_turns turns; /* of the built-in */
@@ -62,6 +66,7 @@ struct sonde_policies {
 	void *arg;
 };
 
+void sonde_policy_say_version(struct sonde_policy *); /* in its lines */
 /* NULL when there is none. */
 struct sonde_policy *sonde_policies_find(const struct sonde_policies *, const char *name);
 void sonde_policies_remove(struct sonde_policies *, struct sonde_policy *);

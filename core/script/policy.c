@@ -22,7 +22,9 @@ int sonde_policies_new(const struct sonde_policy_limits *l, struct sonde_policie
 	sonde_columns_init(&ps->columns);
 	sonde_scratch_init(&ps->scratch, SCRATCH);
 	sonde_map_init(&ps->map);
-	ps->env.columns = &ps->columns;
+	sonde_history_init(&ps->history);
+	ps->past = (struct sonde_past){ .history = &ps->history, .columns = &ps->columns };
+	ps->env.past = &ps->past;
 	ps->env.scratch = &ps->scratch;
 	ps->env.limits = (struct sonde_policy_limits){
 		.memory = given.memory ? given.memory : MEMORY,
@@ -38,6 +40,7 @@ static void policy_free(struct sonde_policy *p)
 {
 	sonde_program_free(p->program);
 	sonde_windows_deinit(&p->windows);
+	sonde_lines_deinit(&p->lines);
 	sonde_shadow_free(p->shadow);
 	free(p->text);
 	free(p);
@@ -53,6 +56,7 @@ void sonde_policies_free(struct sonde_policies *ps)
 	sonde_map_deinit(&ps->map);
 	sonde_scratch_deinit(&ps->scratch);
 	sonde_columns_deinit(&ps->columns);
+	sonde_history_deinit(&ps->history);
 	free(ps->copy.rows);
 	free(ps->stage.rows);
 	free(ps);
@@ -91,8 +95,10 @@ void sonde_policy_set_version(struct sonde_policies *ps, const char *name, uint3
 {
 	struct sonde_policy *p = sonde_policies_find(ps, name);
 
-	if (p)
-		p->version = version;
+	if (!p || p->version == version)
+		return;
+	p->version = version;
+	sonde_policy_say_version(p);
 }
 
 void sonde_policies_on_quarantine(struct sonde_policies *ps, sonde_quarantine_fn *fn, void *arg)

@@ -37,6 +37,11 @@ enum sonde_column {
 	SONDE_COL_SPOOL,      /* results that wait on it */
 	SONDE_COL_UPLINK,     /* 1 works, 0 does not, NaN not checked */
 	SONDE_COL_DRAINING,   /* 1: it takes no new tasks */
+	/* Of the request, see sonde_policy_note: they differ with its type and target. */
+	SONDE_COL_PAST_OK,     /* 0..1 */
+	SONDE_COL_PAST_RTT,    /* ms */
+	SONDE_COL_PAST_SPREAD, /* ms */
+	SONDE_COL_PAST_SEEN,   /* results */
 	SONDE_COL_REGION,     /* text from here on */
 	SONDE_COL_CONTINENT,
 	SONDE_COL_COUNTRY,
@@ -104,6 +109,19 @@ void sonde_policies_on_quarantine(struct sonde_policies *, sonde_quarantine_fn *
 /* {"name","summary","version","params":[...],"stats":{...}} rows into an open array. */
 void sonde_policies_describe(const struct sonde_policies *, struct sonde_json *);
 
+/* A line of `sonde policy logs`: what the policy said (lb.log) or what befell it. Borrowed. */
+struct sonde_policy_line {
+	uint64_t number; /* from 1 on, since the start */
+	int64_t at_ms;
+	const char *kind; /* "log", "fault", "quarantined", "version", "shadow" */
+	const char *text;
+};
+typedef void sonde_line_fn(void *arg, const struct sonde_policy_line *);
+/* Those after line `after` that are still there, at most the last `most`, oldest first; answers the
+ * number of the last one there is, 0 when there is none. */
+uint64_t sonde_policy_lines(const struct sonde_policies *, const char *name, uint64_t after,
+                            unsigned most, sonde_line_fn *, void *arg);
+
 /* Counters of each policy, by name. */
 struct sonde_policy_stats {
 	const char *name;
@@ -128,6 +146,11 @@ int sonde_column_types(struct sonde_policies *, unsigned at, const char *const *
 void sonde_column_clear(struct sonde_policies *, unsigned at);
 /* Borrowed until the row changes; "" when not set. */
 const char *sonde_column_peek_text(const struct sonde_policies *, unsigned at, enum sonde_column);
+
+struct sonde_outcome; /* script/history.h */
+/* How a result went, for the past columns of later decisions about the same type and target. Of a row
+ * that was cleared nothing is known any more. SONDE_EINVAL, SONDE_ENOMEM: it is not noted. */
+int sonde_policy_note(struct sonde_policies *, const struct sonde_outcome *);
 
 /* What a policy is asked about. Texts may be NULL. */
 struct sonde_request {
@@ -173,6 +196,11 @@ struct sonde_decision {
  * params falls back. */
 int sonde_policy_check_params(struct sonde_policies *, const char *names, const char *params_json,
                               struct sonde_error *);
+
+/* The members of an object that is open: the used rows as sonde_replay_open (script/replay.h) reads them,
+ * with the past of one type and target (NULL = none); at most `most` rows, then "truncated" is true. */
+void sonde_policies_snapshot(struct sonde_policies *, struct sonde_json *, const char *type,
+                             const char *target, unsigned most);
 
 /* pick: at most req->want of the candidates `set` (0-based rows, any order). The answer has no
  * duplicates and only members of the set; it may be empty where the policy finds no node good

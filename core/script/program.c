@@ -152,7 +152,7 @@ int sonde_program_new(const struct sonde_program_env *env, struct sonde_turns *t
 		p->entry[i] = LUA_NOREF;
 	p->params_ref = LUA_NOREF;
 	sonde_params_init(&p->params);
-	if (sonde_binding_init(&p->binding, env->limits.memory, env->columns, env->scratch,
+	if (sonde_binding_init(&p->binding, env->limits.memory, env->past, env->scratch,
 	                       turns) != SONDE_OK) {
 		sonde_program_free(p);
 		return sonde_fail(err, SONDE_ENOMEM, NULL, "out of memory");

@@ -18,7 +18,7 @@ struct sonde_program {
 
 /* The state shared by all programs of one sonde_policies. */
 struct sonde_program_env {
-	const struct sonde_columns *columns;
+	struct sonde_past *past;
 	struct sonde_scratch *scratch;
 	struct sonde_policy_limits limits; /* no zeros */
 };

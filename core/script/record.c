@@ -48,13 +48,16 @@ static void put_cell(const struct sonde_columns *c, struct sonde_json *j, unsign
 	}
 }
 
-static void put_node(const struct sonde_columns *c, struct sonde_json *j, unsigned row)
+/* Past columns hold what this decision saw only if it looked. */
+static void put_node(const struct sonde_policies *ps, struct sonde_json *j, unsigned row)
 {
+	const struct sonde_columns *c = &ps->columns;
+
 	sonde_json_open(j, NULL, '{');
 	sonde_json_int(j, "at", row);
 	put_cell(c, j, SONDE_COL_NAME, row);
 	for (unsigned i = 0; i < SONDE_COL_ALL; i++)
-		if (i != SONDE_COL_NAME)
+		if (i != SONDE_COL_NAME && (ps->past.used || !sonde_column_is_past(i)))
 			put_cell(c, j, i, row);
 	sonde_json_close(j);
 }
@@ -115,12 +118,38 @@ void sonde_decision_record(const struct sonde_policies *ps, struct sonde_json *j
 		sonde_json_bool(j, "complete", false);
 	sonde_json_open(j, "nodes", '[');
 	for (unsigned i = 0; i < (complete ? n : d->count); i++)
-		put_node(&ps->columns, j, complete ? set[i] : d->rows[i]);
+		put_node(ps, j, complete ? set[i] : d->rows[i]);
 	sonde_json_close(j);
 	put_rows(j, "answer", d->rows, d->count);
 	sonde_json_str(j, "reason", d->reason);
 	sonde_json_bool(j, "fallback", d->fallback);
 	sonde_json_int(j, "tookUs", d->took_us);
+}
+
+void sonde_policies_snapshot(struct sonde_policies *ps, struct sonde_json *j, const char *type,
+                             const char *target, unsigned most)
+{
+	const struct sonde_columns *c = &ps->columns;
+	const struct sonde_request req = { .type = type ? type : "", .target = target ? target : "" };
+	unsigned n = 0, row = 0;
+
+	ps->past.used = type != NULL;
+	if (type)
+		sonde_history_fill(&ps->history, type, target, &ps->columns);
+	sonde_json_str(j, "policy", "");
+	put_request(j, &req);
+	sonde_json_int(j, "rows", c->rows);
+	sonde_json_open(j, "nodes", '[');
+	for (; row < c->rows && n < most; row++) {
+		if (!c->used[row])
+			continue;
+		put_node(ps, j, row);
+		n++;
+	}
+	sonde_json_close(j);
+	while (row < c->rows && !c->used[row])
+		row++;
+	sonde_json_bool(j, "truncated", row < c->rows);
 }
 
 /* ---- putting back ---- */

@@ -31,12 +31,10 @@ int sonde_policy_shadow(struct sonde_policies *ps, struct sonde_policies *from, 
 	s->program = source->program;
 	source->program = NULL;
 	sonde_policies_remove(from, source);
-	s->program->binding.choice.columns = &ps->columns;
-	s->program->binding.choice.scratch = &ps->scratch;
-	s->program->binding.choice.turns = &s->turns;
-	s->program->binding.windows = NULL;
+	sonde_binding_move(&s->program->binding, &ps->past, &ps->scratch, &s->turns);
 	sonde_shadow_free(p->shadow);
 	p->shadow = s;
+	sonde_lines_add(&p->lines, SONDE_LINE_SHADOW, "another text decides beside it");
 	return SONDE_OK;
 }
 
@@ -80,9 +78,12 @@ static void note(const struct sonde_policies *ps, struct sonde_shadow *s,
 	sonde_buf_deinit(&b);
 }
 
-static void fault(struct sonde_shadow *s, const char *why)
+static void fault(struct sonde_policy *p, const char *why)
 {
+	struct sonde_shadow *s = p->shadow;
+
 	s->faults++;
+	sonde_lines_add(&p->lines, SONDE_LINE_SHADOW, why);
 	snprintf(s->last_error, sizeof(s->last_error), "%s", why);
 }
 
@@ -120,7 +121,7 @@ void sonde_shadow_ask(struct sonde_policies *ps, struct sonde_policy *p, enum so
 	if (rc == SONDE_OK || rc == SONDE_EDENIED || rc == SONDE_EINVAL)
 		s->decisions++;
 	if (rc == SONDE_EDENIED || rc == SONDE_EINVAL)
-		fault(s, a.reason);
+		fault(p, a.reason);
 	else if (rc == SONDE_OK && (a.count != active->count ||
 	                            memcmp(a.rows, active->rows, a.count * sizeof(*rows))))
 		note(ps, s, req, &a, active);

@@ -60,8 +60,16 @@ void sonde_column_clear(struct sonde_policies *ps, unsigned at)
 	if (at >= ps->columns.rows)
 		return;
 	sonde_columns_clear(&ps->columns, at);
+	sonde_history_forget(&ps->history, at);
 	for (unsigned i = 0; i < SONDE_COL_ALL; i++)
 		changed(ps, i, at);
+}
+
+int sonde_policy_note(struct sonde_policies *ps, const struct sonde_outcome *o)
+{
+	if (o->row >= ps->columns.rows || !ps->columns.used[o->row] || !o->type)
+		return SONDE_EINVAL;
+	return sonde_history_note(&ps->history, o);
 }
 
 const char *sonde_column_peek_text(const struct sonde_policies *ps, unsigned at,

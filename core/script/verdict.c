@@ -317,3 +317,26 @@ int sonde_lb_tally(lua_State *L)
 		return luaL_error(L, "out of memory");
 	return push_tally(L, w, age > 0 && age < 1e15 ? ws->now_ms - (int64_t)age : INT64_MIN);
 }
+
+/* In the order of use, newest first: the same in every run that saw the same. */
+int sonde_lb_leave(lua_State *L)
+{
+	size_t n, len = 0;
+	const char *member = luaL_checklstring(L, 1, &n), *prefix = luaL_optlstring(L, 2, "", &len);
+	struct sonde_windows *ws = windows_of(L);
+	lua_Integer found = 0;
+	char name[SONDE_VOTE_NAME];
+
+	luaL_argcheck(L, n && strlen(member) == n, 1, "empty, or with a NUL");
+	snprintf(name, sizeof(name), "%s", member);
+	lua_newtable(L);
+	for (struct sonde_window *w = ws->newest; w; w = w->older) {
+		sonde_sandbox_charge(L, 1 + w->votes_n);
+		if (w->key[0] != 't' || w->key_len < 1 + len || memcmp(w->key + 1, prefix, len) ||
+		    !sonde_window_unvote(w, name))
+			continue;
+		lua_pushlstring(L, w->key + 1, w->key_len - 1);
+		lua_rawseti(L, -2, ++found);
+	}
+	return 1;
+}

@@ -9,3 +9,4 @@ int sonde_lb_deepen(lua_State *);
 int sonde_lb_window(lua_State *);
 int sonde_lb_remember(lua_State *);
 int sonde_lb_tally(lua_State *);
+int sonde_lb_leave(lua_State *);

@@ -183,12 +183,13 @@ int sonde_window_vote(struct sonde_windows *ws, struct sonde_window *w, const ch
 	return SONDE_OK;
 }
 
-void sonde_window_unvote(struct sonde_window *w, const char *member)
+bool sonde_window_unvote(struct sonde_window *w, const char *member)
 {
 	struct sonde_vote *v = vote_of(w, member);
 
 	if (v)
 		*v = w->votes[--w->votes_n];
+	return v;
 }
 
 /* ---- sums ---- */

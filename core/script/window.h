@@ -61,7 +61,8 @@ int sonde_window_set(struct sonde_windows *, struct sonde_window *, const char *
 /* The latest vote of a member; over SONDE_VOTES members the oldest vote goes. SONDE_ENOMEM. */
 int sonde_window_vote(struct sonde_windows *, struct sonde_window *, const char *member,
                       const char *group, bool bad);
-void sonde_window_unvote(struct sonde_window *, const char *member);
+/* Whether there was one. */
+bool sonde_window_unvote(struct sonde_window *, const char *member);
 
 /* Sums of the values of a ring. What no value allows is NaN. */
 struct sonde_window_sums {

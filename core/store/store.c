@@ -63,6 +63,13 @@ static int dir_take(struct sonde_store *s, struct sonde_error *e)
 		                  strerror(errno));
 	if (flock(s->lock_fd, LOCK_EX | LOCK_NB))
 		return sonde_fail(e, SONDE_ECONFLICT, "", "%s: in use by another process", s->dir);
+	if (asprintf(&path, "%s/" SONDE_RESTORING, s->dir) < 0)
+		return sonde_fail(e, SONDE_ENOMEM, "", "out of memory");
+	bool cut = !access(path, F_OK);
+	free(path);
+	if (cut)
+		return sonde_fail(e, SONDE_ECONFLICT, "", "%s: a restore was cut short; restore it again",
+		                  s->dir);
 	return SONDE_OK;
 }
 
@@ -201,6 +208,7 @@ int sonde_store_open(const struct sonde_store_options *o, struct sonde_store **o
 	if (status == SONDE_OK && !s->no_writer) {
 		sonde_store_count(s);
 		s->stats = s->tally;
+		s->floor = s->next;
 		s->started = pthread_create(&s->thread, NULL, sonde_writer_main, s) == 0;
 		if (!s->started)
 			status = sonde_fail(e, SONDE_ENOMEM, "", "the writer thread did not start");

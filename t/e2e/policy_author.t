@@ -193,6 +193,86 @@ like($err, qr{cheapest\.t\.lua: never the same ASN: }, 'with the case');
 $m = $s->measure({ type => 'echo', target => 'x', limit => 1, policy => 'cheapest' });
 is($m->{placement}{version}, 1, 'the version before still works');
 
+# ---- its lines ----
+($rc, $out, $err) = $s->cli(qw(policy logs cheapest));
+is($rc, 0, 'policy logs') or diag $err;
+like($out, qr/^\S+Z version     version 1 decides$/m, 'with its version');
+is($s->get('/v1/policies/cheapest/logs?lines=x')->{status}, 400, 'a bad number');
+is($s->get('/v1/policies/nobody/logs')->{status}, 404, 'no such policy');
+is($s->get('/v1/policies/cheapest/logs', token => undef)->{status}, 401, 'not for everybody');
+is($s->put('/v1/policies/chatty', { source => <<'LUA' })->{status}, 200, 'one that says something');
+return {
+  api = 1, summary = "s",
+  pick = function(req, set)
+    lb.log("target " .. req.target)
+    if req.target == "bad" then error("a fault") end
+    return lb.first(set, req.want)
+  end,
+}
+LUA
+my $follow = open(my $following, '-|') // die $!;
+if (!$follow) {
+  open STDERR, '>', '/dev/null';
+  @ENV{qw(SONDE_URL SONDE_TOKEN)} = ($s->url, $s->{token});
+  exec "$ENV{top_builddir}/sonde", qw(policy logs -f chatty) or POSIX::_exit(127);
+}
+$s->measure({ type => 'echo', target => $_, policy => 'chatty' }) for qw(good bad);
+my @said;
+while (my $line = <$following>) {
+  push @said, $line =~ /^\S+Z +(.*)$/;
+  last if $line =~ /fault/;
+}
+kill 'TERM', $follow;
+close $following;
+is_deeply([ map { s/ +/ /r } @said ],
+  [ 'version version 1 decides', 'log target good', 'log target bad',
+    'fault policies/chatty.lua:5: a fault' ], 'logs -f goes on as they come');
+my $logs = $s->get('/v1/policies/chatty/logs?after=2')->{json};
+is_deeply([ map { "$_->{number} $_->{kind}" } @{ $logs->{lines} } ], [ '3 log', '4 fault' ],
+  'by REST from a number on');
+is($logs->{next}, 4, 'which is told');
+
+# ---- the console ----
+write_file("$s->{dir}/work/lines", <<'LINES');
+#set
+view.region
+idle = lb.least(set, view.load, 2, view.asn)
+#idle, req.want, req.target
+lb.equal(set, view.region, "asia")
+policy.pick(req, set, view)
+req.params
+io.open("/etc/passwd")
+view.load[1] = 3
+local function f() return f() + 1 end return f()
+while true do end
+x = { a = { b = 1 }, "z" }
+x
+:pick
+:what
+LINES
+{
+  local @ENV{qw(SONDE_URL SONDE_TOKEN)} = ($s->url, $s->{token});
+  local $ENV{SONDE_POLICY_TOOL} = "$ENV{top_builddir}/sonde-policy";
+  $out = qx(cd $s->{dir}/work && $ENV{top_builddir}/sonde policy console cheapest --want 2 --target 10.0.0.1 < lines 2> said);
+  $rc = $?;
+}
+is($rc, 0, 'policy console') or diag $out;
+like($out, qr/^4\n/, 'an expression');
+like($out, qr/^\d+ \S+ = "[\w-]+"(, \d+ \S+ = "[\w-]+"){3}$/m, 'a column, by node');
+like($out, qr/^2  2  "10\.0\.0\.1"$/m, 'a name that was assigned, and the request');
+like($out, qr/^1 nodes: \d \S+$/m, 'a set, by name');
+like($out, qr/^\d nodes: .*  "cheapest, one a network"$/m, 'the policy itself');
+like($out, qr/^\{ regions = 2 \}$/m, 'its parameters');
+like($out, qr/^\{ "z", a = \{ b = 1 \} \}$/m, 'a table');
+like($out, qr/^2 of 4: .*\(cheapest, one a network, \d+ us\)$/m, ':pick decides');
+my $said = do { local $/; open my $f, '<', "$s->{dir}/work/said" or die $!; <$f> };
+is_deeply([ map { s/^line:1: //r =~ s/^\w+ (?=limit)//r } split /\n/, $said ],
+  [ 'io is not available in a policy', 'a column of view cannot be changed: it is read-only',
+    'limit reached', 'limit reached', ':what is no command; :help lists them' ],
+  'what a policy cannot do the console cannot either') or diag $said;
+($rc, $out, $err) = $s->cli(qw(policy console nobody));
+is($rc, 5, 'a policy that is not there');
+
 # ---- a change, a diff, and back ----
 (my $changed = $good) =~ s/"cheapest, one a network"/"the second version"/;
 write_file($policy, $changed);

@@ -31,6 +31,8 @@ POST /v1/plugins/reload admin
 POST /v1/plugins/reload/{id} admin
 GET /v1/policies viewer
 GET /v1/policies/{id} viewer
+GET /v1/policies/{id}/logs operator
+GET /v1/columns operator
 PUT /v1/policies/{id} admin
 DELETE /v1/policies/{id}/shadow admin
 POST /v1/policies/{id}/rollback admin
@@ -94,6 +96,7 @@ DELETE /v1/silences/{id} operator
 GET /health public
 GET /ready public
 GET /metrics public
+POST /v1/backup admin
 GET /v1/spec.yaml public
 GET /.well-known/api-catalog public
 TABLE

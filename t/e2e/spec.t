@@ -86,7 +86,8 @@ my $made = talk(POST => '/v1/registration-tokens', '', '', { description => 'for
 talk(POST => '/v1/nodes/register', '', '', { token => $made->{token}, name => 'by-hand', country => 'DE',
     tags => [ 'a', 'b' ] });
 talk(DELETE => '/v1/registration-tokens/{id}', $made->{id});
-talk(PATCH => '/v1/nodes/{id}', $nodes[0], '', { priority => 60, tags => [ 'x' ] });
+talk(PATCH => '/v1/nodes/{id}', $nodes[0], '', { priority => 60, tags => [ 'x' ], contact => 'me', remarks => 'here' });
+talk(PATCH => '/v1/nodes/{id}', $nodes[0], '', { priority => 61 }, headers => { 'content-type' => 'text/plain' });
 talk(PATCH => '/v1/nodes/{id}/config', $nodes[0], '', { capacity => 9 });
 talk(POST => "/v1/nodes/{id}/$_", $nodes[0]) for qw(sync rotate-key restart-runner self-test);
 talk(POST => '/v1/nodes/{id}/ban', 'by-hand', '', { reason => 'no reason', for => '1h' });
@@ -100,6 +101,9 @@ talk(PUT => '/v1/policies/{id}', 'mine', '', { source => slurp("$src/policies/le
 talk(PUT => '/v1/policies/{id}', 'mine', '?shadow=1', { source => slurp("$src/policies/least_load.lua") });
 talk(PUT => '/v1/policies/{id}', 'mine', '', { source => 'no' });
 talk(GET => '/v1/policies/{id}', 'mine');
+talk(GET => '/v1/policies/{id}/logs', 'mine', '?lines=5');
+talk(GET => '/v1/columns', '', '?type=ping&target=example.com');
+talk(GET => '/v1/policies/{id}/logs', 'mine', '?lines=x');
 talk(DELETE => '/v1/policies/{id}/shadow', 'mine');
 talk(POST => '/v1/policies/{id}/simulate', 'mine', '', { nodes => 5, count => 10, want => 2 });
 talk(POST => '/v1/policies/{id}/rollback', 'mine', '?version=1');
@@ -146,6 +150,7 @@ for my $route (map { /^GET (.*)/ ? $1 : () } sort keys %table) {
   talk(GET => $route, $in{$route}, '', undef, token => 'wrong');
   ok($seen{"GET $route"}, "GET $route was answered") or diag explain $exchanges[-2];
 }
+talk(POST => '/v1/backup');
 talk(DELETE => '/v1/silences/{id}', $silence);
 talk(DELETE => '/v1/schedules/{id}', $schedule);
 

@@ -3,6 +3,7 @@
 #include "base/rng.h"
 #include "param/param.h"
 #include "room.h"
+#include "script/history.h"
 #include "script/replay.h"
 
 enum { NODES = 60 };
@@ -40,6 +41,18 @@ static void fill(struct sonde_policies *ps, struct sonde_rng *rng)
 		sonde_column_number(ps, i, SONDE_COL_ASN, (double)sonde_rng_below(rng, 5));
 		sonde_column_number(ps, i, SONDE_COL_PRIORITY, 10 + (double)sonde_rng_below(rng, 3));
 		sonde_column_tags(ps, i, tags, (unsigned)sonde_rng_below(rng, 3));
+	}
+}
+
+static void note_past(struct sonde_policies *ps, struct sonde_rng *rng)
+{
+	for (unsigned i = 0; i < 3 * NODES; i++) {
+		struct sonde_outcome o = {
+			.row = (unsigned)sonde_rng_below(rng, NODES), .type = "ping",
+			.target = i % 3 ? "example.com" : "elsewhere.test", .address = "192.0.2.7",
+			.ok = (double)sonde_rng_below(rng, 8) / 7, .ms = (double)sonde_rng_below(rng, 900) / 7,
+		};
+		EXPECT_INT(sonde_policy_note(ps, &o), SONDE_OK);
 	}
 }
 
@@ -104,7 +117,8 @@ static void every_shipped_policy_replays_byte_for_byte(void)
 		{ "round_robin", NULL }, { "least_load", NULL }, { "capability", "{\"require\":\"ipv6\"}" },
 		{ "hybrid", "{\"rtt\":3}" }, { "regional", NULL }, { "priority", "{\"busy\":0.5}" },
 		{ "tiers", "{\"from\":12}" }, { "diverse", NULL }, { "diverse", "{\"by\":\"asn\"}" },
-		{ "sticky", NULL }, { "world", NULL }, { "regional,least_load", NULL },
+		{ "sticky", NULL }, { "predictive", NULL }, { "regional,predictive", NULL },
+		{ "predictive", "{\"explore\":50,\"known\":1,\"penalty\":\"40ms\"}" }, { "world", NULL }, { "regional,least_load", NULL },
 		{ "regional,diverse,round_robin", "{\"diverse\":{\"by\":\"city\"}}" },
 		{ "round_robin", "{\"priority\":\"ignore\"}" },
 	};
@@ -114,6 +128,7 @@ static void every_shipped_policy_replays_byte_for_byte(void)
 	tap_limit(120);
 	sonde_rng_seed(&rng, 42);
 	fill(ps, &rng);
+	note_past(ps, &rng);
 	for (unsigned k = 0; k < 6; k++) {
 		for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 			struct sonde_request req = {
@@ -122,11 +137,13 @@ static void every_shipped_policy_replays_byte_for_byte(void)
 				.params_json = cases[i].params,
 			};
 			char *text = decide(ps, cases[i].names, &req);
+			EXPECT_INT(!strstr(text, "past_seen"), !strstr(cases[i].names, "predictive"));
 			if (k == 0 || k == 5)
 				expect_same(text);
 			free(text);
 		}
 		fill(ps, &rng);
+		note_past(ps, &rng);
 	}
 	sonde_policies_free(ps);
 }

@@ -314,7 +314,7 @@ static void bytecode_is_refused(void)
 static const char *const allowed[] = {
 	"assert", "error", "ipairs", "lb", "lb.above", "lb.below", "lb.by_priority",
 	"lb.cidr_match", "lb.clear", "lb.deepen", "lb.distance", "lb.ends_with", "lb.equal", "lb.first", "lb.glob", "lb.has", "lb.hash",
-	"lb.join", "lb.least", "lb.mesh", "lb.mix", "lb.most", "lb.nearest", "lb.raise", "lb.random",
+	"lb.join", "lb.least", "lb.leave", "lb.log", "lb.mesh", "lb.mix", "lb.most", "lb.nearest", "lb.raise", "lb.random",
 	"lb.remember", "lb.round_robin",
 	"lb.sample", "lb.split", "lb.spread_by", "lb.starts_with", "lb.tally", "lb.top",
 	"lb.two_choices",
@@ -365,7 +365,8 @@ static void only_the_listed_names_exist(void)
 
 	sonde_columns_init(&columns);
 	sonde_scratch_init(&scratch, 1 << 20);
-	EXPECT_INT(sonde_binding_init(&b, 1 << 20, &columns, &scratch, &turns), SONDE_OK);
+	struct sonde_past past = { .columns = &columns };
+	EXPECT_INT(sonde_binding_init(&b, 1 << 20, &past, &scratch, &turns), SONDE_OK);
 	lua_rawgetp(b.sandbox.L, LUA_REGISTRYINDEX, sonde_sandbox_names);
 	EXPECT_INT(walk(b.sandbox.L, ""), ALLOWED);
 	sonde_binding_deinit(&b);

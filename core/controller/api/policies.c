@@ -8,7 +8,8 @@
 #include "controller/api/api.h"
 #include "script/replay.h"
 
-enum { INVENTED_MAX = 100000, RECORDS_MAX = 5000, RECORDS_BYTES = 32 << 20 };
+enum { INVENTED_MAX = 100000, RECORDS_MAX = 5000, RECORDS_BYTES = 32 << 20,
+       COLUMNS_NODES = 2000, COLUMNS_BYTES = 8 << 20 /* what one turn of the loop may take */ };
 
 static void answer_policy(struct controller *c, struct sonde_req *req, const struct sonde_error *err)
 {
@@ -112,6 +113,84 @@ void api_get_policy(struct call *call)
 	}
 	sonde_buf_deinit(&b);
 	answer_not_found(call, "version");
+}
+
+/* ---- its lines ---- */
+
+static void put_line(void *arg, const struct sonde_policy_line *line)
+{
+	struct sonde_json *j = arg;
+	char when[SONDE_TIME_TEXT];
+
+	sonde_format_time(when, line->at_ms);
+	sonde_json_open(j, NULL, '{');
+	sonde_json_int(j, "number", (int64_t)line->number);
+	sonde_json_str(j, "at", when);
+	sonde_json_str(j, "kind", line->kind);
+	sonde_json_text(j, "text", line->text, strlen(line->text));
+	sonde_json_close(j);
+}
+
+/* 0 when it is not there; false when it is no number up to `max`. */
+static bool number_asked(const struct call *call, const char *key, uint64_t max, uint64_t *out)
+{
+	char text[24], *end;
+
+	*out = 0;
+	if (!call_query(call, key, text, sizeof(text)))
+		return true;
+	if (!*text || text[strspn(text, "0123456789")] || strlen(text) > 18)
+		return false;
+	*out = strtoull(text, &end, 10);
+	return *out <= max;
+}
+
+void api_policy_logs(struct call *call)
+{
+	struct sonde_policies *all = call->c->policies;
+	uint64_t after, lines;
+	struct sonde_buf b;
+	struct sonde_json j;
+
+	if (!number_asked(call, "after", INT64_MAX, &after) ||
+	    !number_asked(call, "lines", 1000, &lines)) {
+		answer_invalid(call, &(struct sonde_error){ .path = "after",
+			.text = "and lines must be numbers, lines up to 1000" });
+		return;
+	}
+	if (!sonde_policy_exists(all, call->param)) {
+		answer_not_found(call, "policy");
+		return;
+	}
+	sonde_buf_init(&b, REPLY_MAX);
+	sonde_json_init(&j, &b);
+	sonde_json_open(&j, NULL, '{');
+	sonde_json_open(&j, "lines", '[');
+	uint64_t last = sonde_policy_lines(all, call->param, after, lines ? (unsigned)lines : 100,
+	                                   put_line, &j);
+	sonde_json_close(&j);
+	sonde_json_int(&j, "next", (int64_t)last);
+	sonde_json_close(&j);
+	answer_json(call->c, call->req, 200, &b, NULL);
+}
+
+/* ---- what they see ---- */
+
+void api_get_columns(struct call *call)
+{
+	char type[65] = "", target[257] = "";
+	struct sonde_buf b;
+	struct sonde_json j;
+
+	call_query(call, "type", type, sizeof(type));
+	call_query(call, "target", target, sizeof(target));
+	sonde_buf_init(&b, COLUMNS_BYTES);
+	sonde_json_init(&j, &b);
+	sonde_json_open(&j, NULL, '{');
+	sonde_policies_snapshot(call->c->policies, &j, *type ? type : NULL, *target ? target : NULL,
+	                        COLUMNS_NODES);
+	sonde_json_close(&j);
+	answer_json(call->c, call->req, 200, &b, NULL);
 }
 
 /* ---- apply and roll back ---- */

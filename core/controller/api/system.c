@@ -69,6 +69,21 @@ static void request_metrics(const struct controller *c, struct sonde_buf *b)
 		                 (unsigned long long)c->requests.by_class[i]);
 }
 
+static void account_metrics(const struct controller *c, struct sonde_buf *b)
+{
+	const struct passwords *p = &c->accounts.passwords;
+
+	sonde_buf_printf(b, "# HELP sonde_password_checks_total Password hashes made or compared.\n"
+	                 "# TYPE sonde_password_checks_total counter\n"
+	                 "sonde_password_checks_total %llu\n", (unsigned long long)p->hashed);
+	sonde_buf_printf(b, "# HELP sonde_password_refused_total Those refused with 503: too many waited.\n"
+	                 "# TYPE sonde_password_refused_total counter\n"
+	                 "sonde_password_refused_total %llu\n", (unsigned long long)p->refused);
+	sonde_buf_printf(b, "# HELP sonde_password_waiting Those that wait.\n"
+	                 "# TYPE sonde_password_waiting gauge\n"
+	                 "sonde_password_waiting %u\n", p->waiting);
+}
+
 /* One family: the counter at an offset of the stats, for each policy. */
 struct family {
 	struct sonde_buf *b;
@@ -169,6 +184,12 @@ void api_metrics(struct call *call)
 		  (double)c->verdicts.dropped },
 		{ "verdict_deepened_total", "counter", "Measurements that verdicts started.",
 		  (double)c->verdicts.deepened },
+		{ "rollup_results_total", "counter", "Results in stored rollups, since the start.",
+		  (double)c->rollups.written },
+		{ "past_results_total", "counter", "Results (at the start: rollups) that policies know by node and target.",
+		  (double)c->past.noted },
+		{ "past_skipped_total", "counter", "Results of a flood that the past leaves out.",
+		  (double)c->past.skipped },
 		{ "store_commits_total", "counter", "Group commits.", (double)s.commits },
 		{ "store_jobs_total", "counter", "Jobs committed.", (double)s.jobs },
 		{ "store_waiting", "gauge", "Jobs that wait for a commit.", s.waiting },
@@ -182,6 +203,7 @@ void api_metrics(struct call *call)
 	policy_metrics(c, &b);
 	notify_metrics(c->notify, &b);
 	request_metrics(c, &b);
+	account_metrics(c, &b);
 	answer_reply(call->c, call->req, &(struct sonde_reply){ .status = 200,
 		.type = "text/plain; version=0.0.4; charset=utf-8", .body = b.data, .len = b.len });
 	sonde_buf_deinit(&b);
