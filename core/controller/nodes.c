@@ -257,6 +257,7 @@ int64_t node_beat_ns(const struct nodes *n, const struct node *node)
 }
 
 #define FIBRE_KM_PER_MS (299.792458 * 2 / 3)
+enum { PLACE_KM = 50 }; /* a place is a city, not a rack */
 
 static bool has_place(const struct node_facts *f)
 {
@@ -271,7 +272,7 @@ double node_too_far_km(const struct nodes *n, const struct node *node)
 		return 0;
 	double km = place_distance(f->latitude, f->longitude, n->latitude, n->longitude);
 	/* The clocks' resolution is a millisecond at each end. */
-	double reach = (node->rtt_min_ms + 2) / 2 * FIBRE_KM_PER_MS;
+	double reach = (node->rtt_min_ms + 2) / 2 * FIBRE_KM_PER_MS + PLACE_KM;
 	return km > reach ? km - reach : 0;
 }
 
@@ -280,7 +281,7 @@ static double pair_km(const struct node_facts *a, const struct node_facts *b, do
 	if (!has_place(a) || !has_place(b))
 		return 0;
 	double km = place_distance(a->latitude, a->longitude, b->latitude, b->longitude);
-	double reach = rtt_ms / 2 * FIBRE_KM_PER_MS;
+	double reach = rtt_ms / 2 * FIBRE_KM_PER_MS + PLACE_KM;
 	return km > reach ? km - reach : 0;
 }
 
