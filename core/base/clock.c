@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/fault.h"
+
 int64_t sonde_boottime_ns(void)
 {
 	struct timespec t;
@@ -16,7 +18,7 @@ int64_t sonde_wall_ms(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / SONDE_NS_PER_MS;
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / SONDE_NS_PER_MS + SONDE_CLOCK_WRONG_BY();
 }
 
 static char *put_digits(char *to, unsigned value, unsigned count)

@@ -4,6 +4,7 @@
 #pragma once
 #include <jansson.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -35,6 +36,8 @@ struct cli_option {
 	const char *env; /* variable that stands in for the option; NULL = none */
 };
 
+enum { CLI_WHY = 256 };
+
 enum { CLI_OPTIONS = 64, CLI_WORDS = 64 };
 
 /* A parsed command line; texts are borrowed from argv. */
@@ -62,6 +65,10 @@ struct cli {
 	bool live;     /* stderr is a terminal that can redraw a line */
 	bool progress; /* a progress line stands there now */
 	struct sonde_fetcher *fetcher;
+	const char *context; /* by its name; NULL = the current one */
+	bool session;        /* the token is that of the context */
+	char *why; /* of CLI_WHY bytes: the first sentence goes there, not to stderr; NULL = stderr */
+	const atomic_bool *stop; /* ends a request early when it becomes true; NULL = never */
 	const struct cli_interrupt *interrupt;
 };
 
@@ -90,6 +97,8 @@ int cli_parse(struct cli_args *, int argc, char **argv, const struct cli_option 
 const char *cli_option(const struct cli_args *, const char *name);
 /* Fills everything of struct cli but `interrupt` from global options and the environment; flags win. */
 int cli_set_up(struct cli *, const struct cli_args *);
+/* For a command that goes on for long: a new token where that of a session is about to end. */
+void cli_refresh(struct cli *);
 /* One line on stderr; returns code. */
 int cli_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -113,6 +122,9 @@ json_t *cli_send(struct cli *, const char *method, const char *path, const char 
  * with *code EXIT_OK when nothing changed. */
 json_t *cli_get_changed(struct cli *, const char *path, const char *name, char *etag, int *code);
 
+/* The body of a good answer into a file. The exit code, after a sentence when it is not EXIT_OK. */
+int cli_download(struct cli *, const char *method, const char *path, FILE *);
+
 /* Append ?name=value, or & after the first. A value may hold anything: what is no plain character is
  * percent-encoded. */
 void cli_add_query(struct sonde_buf *, const char *name, const char *value);
@@ -133,6 +145,10 @@ void cli_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void cli_put(FILE *, const char *text, bool keep_newlines);
 /* Columns that cli_put without newlines takes on a terminal. */
 unsigned cli_width(const char *text);
+/* Append the text as cli_put shows it in exactly so many columns: cut, or filled with blanks. */
+void cli_add_fitted(struct sonde_buf *, const char *text, unsigned columns);
+/* All members of an object, three levels deep, a line each. */
+void cli_print_members(const json_t *);
 /* Redraw the progress line, or take it away; nothing unless cli->live. */
 void cli_progress(struct cli *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void cli_progress_end(struct cli *);
@@ -154,9 +170,14 @@ void cli_print_rows(const struct cli *, const struct cli_column *, unsigned colu
 /* ---- commands ---- */
 /* argv[0] is the type. */
 int cli_measure(struct cli *, int argc, char **argv, bool help);
+/* Wait until a measurement is over, at most so many seconds, and show it; the exit code. */
+int cli_wait(struct cli *, const char *id, unsigned max_wait, bool latency_only);
+/* The option max-wait, or its default. */
+int cli_read_max_wait(const struct cli_args *, unsigned *seconds);
+void cli_nap(unsigned ms); /* a signal ends it early */
 /* Print a measurement in the chosen format; the exit code its results call for. */
 int cli_show_results(struct cli *, const json_t *measurement, bool latency_only);
-extern const struct cli_option cli_measurement_ls_options[], cli_rerun_options[],
+extern const struct cli_option cli_measurement_ls_options[], cli_rerun_options[], cli_show_options[],
 	cli_export_options[];
 int cli_measurement_ls(struct cli *, const struct cli_args *);
 int cli_measurement_cancel(struct cli *, const struct cli_args *);
@@ -187,6 +208,9 @@ int cli_plugin_ls(struct cli *, const struct cli_args *);
 int cli_plugin_reload(struct cli *, const struct cli_args *);
 int cli_plugin_show(struct cli *, const struct cli_args *);
 int cli_measurement_explain(struct cli *, const struct cli_args *);
+extern const struct cli_option cli_restore_options[];
+int cli_backup(struct cli *, const struct cli_args *);
+int cli_restore(struct cli *, const struct cli_args *);
 int cli_plugin_new(struct cli *, const struct cli_args *);
 int cli_plugin_check(struct cli *, const struct cli_args *);
 extern const struct cli_option cli_plugin_new_options[], cli_plugin_check_options[];
@@ -239,6 +263,9 @@ int cli_schedule_resume(struct cli *, const struct cli_args *);
 int cli_schedule_rm(struct cli *, const struct cli_args *);
 int cli_schedule_run(struct cli *, const struct cli_args *);
 int cli_event_ls(struct cli *, const struct cli_args *);
+int cli_event_show(struct cli *, const struct cli_args *);
 int cli_event_ack(struct cli *, const struct cli_args *);
 int cli_event_silence(struct cli *, const struct cli_args *);
+extern const struct cli_option cli_top_options[];
+int cli_top(struct cli *, const struct cli_args *);
 int cli_apply(struct cli *, const struct cli_args *);

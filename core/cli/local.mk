@@ -8,7 +8,7 @@ core_cli_libcli_a_SOURCES += core/cli/apply.c core/cli/schedule.c
 core_cli_libcli_a_SOURCES += core/cli/contexts.c core/cli/users.c
 core_cli_libcli_a_SOURCES += core/cli/url.c
 core_cli_libcli_a_SOURCES += core/cli/results.c
-core_cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
+core_cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS) $(UV_CFLAGS)
 
 # `sonde plugin new` brings its files along: each becomes a string.
 core_cli_libcli_a_SOURCES += core/cli/plugin_sdk.c core/cli/template.h
@@ -31,9 +31,25 @@ core/cli/template.c: $(TEMPLATE)
 bin_PROGRAMS += sonde
 sonde_SOURCES = core/cli/main.c
 sonde_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
-sonde_LDADD = core/cli/libcli.a core/fetch/libfetch.a core/config/libconfig.a core/base/libbase.a \
-	$(CURL_LIBS) $(YAML_LIBS) $(JANSSON_LIBS)
+sonde_LDADD = core/cli/libcli.a core/fetch/libfetch.a core/config/libconfig.a core/net/libnet.a \
+	core/param/libparam.a core/base/libbase.a $(CURL_LIBS) $(YAML_LIBS) $(LWS_LIBS) \
+	$(JANSSON_LIBS) $(UV_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) -lm
 
 SCRIPT_TESTS += t/cli/cli.t t/cli/login.t t/cli/schedule.t
 core_cli_libcli_a_SOURCES += core/cli/life.c
 SCRIPT_TESTS += t/cli/cli.t t/cli/schedule.t
+
+core_cli_libcli_a_SOURCES += core/cli/backup.c
+core_cli_libcli_a_CPPFLAGS += -DSONDE_SBINDIR='"$(sbindir)"'
+
+core_cli_libcli_a_SOURCES += core/cli/top.c core/cli/top.h core/cli/top_draw.c core/cli/top_grid.c \
+	core/cli/top_model.c core/cli/top_plain.c core/cli/top_terminal.c
+SCRIPT_TESTS += t/cli/top.t
+core_cli_libcli_a_SOURCES += core/cli/wait.c
+SCRIPT_TESTS += t/cli/manual.t
+SCRIPT_TESTS += t/cli/listings.t
+
+C_TESTS += t/cli/top_test
+t_cli_top_test_SOURCES = t/cli/top_test.c
+t_cli_top_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
+t_cli_top_test_LDADD = t/libtap.a $(sonde_LDADD)

@@ -71,6 +71,25 @@ unsigned cli_width(const char *text)
 	return width;
 }
 
+void cli_add_fitted(struct sonde_buf *b, const char *text, unsigned columns)
+{
+	bool cut = cli_width(text) > columns;
+
+	for (; *text && columns; ) {
+		struct glyph g = glyph_at(text);
+		if (g.width + cut > columns)
+			break;
+		if (g.escape[0])
+			sonde_buf_str(b, g.escape);
+		else
+			sonde_buf_add(b, text, g.len);
+		columns -= g.width;
+		text += g.len;
+	}
+	for (; columns; columns--, cut = false)
+		sonde_buf_char(b, cut ? '>' : ' ');
+}
+
 void cli_printf(const char *fmt, ...)
 {
 	char *text = NULL;
@@ -107,7 +126,8 @@ void cli_progress_end(struct cli *cli)
 
 static void print_line(const json_t *v, size_t flags)
 {
-	char *text = json_dumps(v, flags | JSON_ENCODE_ANY);
+	/* 15 digits are what a double surely holds: 0.1 stays 0.1. */
+	char *text = json_dumps(v, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 
 	cli_put(stdout, text ? text : "null", true);
 	putchar('\n');

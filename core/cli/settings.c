@@ -117,7 +117,14 @@ int cli_set_up(struct cli *cli, const struct cli_args *a)
 		rc = find_token(cli, a);
 	if (rc == EXIT_OK && sonde_fetcher_new(&cli->fetcher) != SONDE_OK)
 		rc = cli_fail(EXIT_FAILED, "out of memory");
-	if (rc == EXIT_OK && !cli->token[0])
-		cli_context_token(cli, context);
+	cli->context = context;
+	cli->session = rc == EXIT_OK && !cli->token[0];
+	cli_refresh(cli);
 	return rc;
+}
+
+void cli_refresh(struct cli *cli)
+{
+	if (cli->session)
+		cli_context_token(cli, cli->context);
 }

@@ -4,6 +4,7 @@
 #include <uv.h>
 
 #include "controller/accounts.h"
+#include "controller/ageing.h"
 #include "controller/api/wait.h"
 #include "controller/bus.h"
 #include "controller/commands.h"
@@ -84,8 +85,11 @@ struct controller {
 	struct silent_links silent; /* node websockets before hello */
 	bool forgetting;            /* a batch of old measurements is at the writer */
 	struct commands commands;   /* sent to nodes, not answered yet */
+	struct ageing ageing;
 	int64_t retained_ns;        /* when old results were last asked to be deleted */
 	unsigned connections; /* node websockets, also before hello */
+	struct backup *backup; /* that is being made now; NULL = none */
+	bool store_full;      /* as it was last told */
 	bool stopping;
 };
 

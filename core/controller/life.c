@@ -174,25 +174,54 @@ bool life_message(struct controller *c, struct node *node, const struct sonde_ms
 	}
 }
 
-/* Placement goes by it. */
-static void set_uplink(struct nodes *nodes, struct node *node, enum sonde_uplink now)
+static void tell(struct controller *c, const struct node *node, const char *kind, bool bad,
+                 const char *what)
 {
-	if (now == node->uplink)
-		return;
-	if (now == SONDE_UPLINK_DOWN || node->uplink == SONDE_UPLINK_DOWN)
-		sonde_log(SONDE_LOG_INFO, "nodes", "the uplink of %s %s", node->facts.name,
-		          now == SONDE_UPLINK_DOWN ? "does not work: it is given nothing" : "works");
-	node->uplink = now;
-	nodes->generation++;
-	bus_publish(nodes->bus, TOPIC_NODE, node);
+	struct event e = { .kind = kind, .severity = bad ? "warning" : "info", .node = &node->id };
+
+	snprintf(e.text, sizeof(e.text), "%.64s %s.", node->facts.name ? node->facts.name : "", what);
+	event_raise(&c->events, &e);
 }
 
-void life_beat(struct nodes *nodes, struct node *node, const struct sonde_msg_beat *b, double rtt_ms)
+/* Placement goes by both. */
+static void set_uplink(struct controller *c, struct node *node, enum sonde_uplink now)
+{
+	bool down = now == SONDE_UPLINK_DOWN;
+
+	if (now == node->uplink)
+		return;
+	if (down || node->uplink == SONDE_UPLINK_DOWN)
+		tell(c, node, "node.uplink", down,
+		     down ? "fails its own uplink check: it is given nothing, and accuses nobody" :
+		            "passes its uplink check again");
+	node->uplink = now;
+	c->nodes.generation++;
+	bus_publish(&c->bus, TOPIC_NODE, node);
+}
+
+static void set_storage(struct controller *c, struct node *node, enum sonde_storage now)
+{
+	static const char *const said[SONDE_STORAGES] = {
+		"keeps results again", "has as many results waiting as it may keep: it is given nothing",
+		"cannot write its results to disk: it is given nothing",
+	};
+
+	if (now == node->storage)
+		return;
+	tell(c, node, "node.storage", now != SONDE_STORAGE_OK, said[now]);
+	node->storage = now;
+	c->nodes.generation++;
+	bus_publish(&c->bus, TOPIC_NODE, node);
+}
+
+void life_beat(struct controller *c, struct node *node, const struct sonde_msg_beat *b, double rtt_ms)
 {
 	if (b->capacity)
 		node->capacity = b->capacity > 10000 ? 10000 : b->capacity;
-	set_uplink(nodes, node, b->uplink < SONDE_UPLINKS ? (enum sonde_uplink)b->uplink :
-	                                                    SONDE_UPLINK_UNKNOWN);
+	set_uplink(c, node, b->uplink < SONDE_UPLINKS ? (enum sonde_uplink)b->uplink :
+	                                                SONDE_UPLINK_UNKNOWN);
+	set_storage(c, node, b->storage < SONDE_STORAGES ? (enum sonde_storage)b->storage :
+	                                                   SONDE_STORAGE_OK);
 	if (rtt_ms < 0)
 		return;
 	if (rtt_ms < 1)

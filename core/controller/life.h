@@ -20,7 +20,7 @@ void life_welcomed(struct controller *, struct node *, const struct sonde_msg_he
 /* True when the message was one of these: configured, keyed, answer, health. */
 bool life_message(struct controller *, struct node *, const struct sonde_msg *);
 /* rtt_ms below 0: not measured. */
-void life_beat(struct nodes *, struct node *, const struct sonde_msg_beat *, double rtt_ms);
+void life_beat(struct controller *, struct node *, const struct sonde_msg_beat *, double rtt_ms);
 /* Send the settings, if there are any and the node is connected. */
 bool life_send_settings(struct node *);
 /* Close a banned node's connection and give its tasks to others. */

@@ -218,6 +218,19 @@ static void keep_address(struct controller *c, struct node *node, struct sonde_t
 /* ---- the other messages ---- */
 
 /* Round trip and clock offset as in NTP, from the server time the node echoes. */
+/* False when the wall clock was set since it was `stamp_ms`. */
+static bool is_comparable(struct nodes *n, int64_t stamp_ms, int64_t wall_ms)
+{
+	enum { SLACK_MS = 50 };
+	int64_t boot_ms = sonde_boottime_ns() / SONDE_NS_PER_MS, offset = wall_ms - boot_ms;
+
+	if (llabs(offset - n->clock_offset_ms) > SLACK_MS) {
+		n->clock_offset_ms = offset;
+		n->clock_since_ms = boot_ms;
+	}
+	return stamp_ms - offset >= n->clock_since_ms - SLACK_MS && stamp_ms <= wall_ms;
+}
+
 static void on_beat(struct link *l, const struct sonde_msg_beat *b)
 {
 	struct node *node = l->node;
@@ -226,12 +239,13 @@ static void on_beat(struct link *l, const struct sonde_msg_beat *b)
 
 	node->beat_ns = sonde_boottime_ns();
 	node->beat = *b;
-	if (b->echo_ms && b->held_ms >= 0 && b->held_ms <= now - b->echo_ms) {
+	if (b->echo_ms && is_comparable(&l->c->nodes, b->echo_ms, now) && b->held_ms >= 0 &&
+	    b->held_ms <= now - b->echo_ms) {
 		rtt = (double)(now - b->echo_ms - b->held_ms);
 		node->rtt_ms = node->rtt_ms ? node->rtt_ms * 0.75 + rtt * 0.25 : rtt;
 		node->offset_ms = (double)(b->wall_ms - now) + rtt / 2;
 	}
-	life_beat(&l->c->nodes, node, b, rtt);
+	life_beat(l->c, node, b, rtt);
 	node_refresh(&l->c->nodes, node);
 	node_announce(&l->c->nodes, node);
 	link_ack(l->c, node, 0, NULL); /* epoch 0 acks nothing: it carries the time, and shows life */

@@ -34,12 +34,13 @@ core_controller_libcontroller_a_SOURCES = \
 	core/controller/describe.c core/controller/describe.h \
 	core/controller/histogram.c core/controller/histogram.h \
 	core/controller/ingest.c core/controller/ingest.h \
+	core/controller/ageing.c core/controller/ageing.h \
 	core/controller/life.c core/controller/life.h \
 	core/controller/link.c core/controller/link.h \
 	core/controller/live.c core/controller/live.h \
 	core/controller/magic.c core/controller/magic.h \
 	core/controller/node_plugins.c core/controller/node_plugins.h \
-	core/controller/node_view.c \
+	core/controller/node_store.c core/controller/node_view.c \
 	core/controller/nodes.c core/controller/nodes.h \
 	core/controller/options.c core/controller/options.h \
 	core/controller/places.c core/controller/places.h \
@@ -128,3 +129,5 @@ core/controller/api/spec_lines.c: core/controller/api/spec.yaml
 		$(srcdir)/core/controller/api/spec.yaml; \
 	echo '0 };'; } >$@.tmp && mv $@.tmp $@
 core_controller_libcontroller_a_SOURCES += core/controller/regions.c core/controller/regions.h
+core_controller_libcontroller_a_SOURCES += core/controller/api/backup.c core/controller/archive.c \
+	core/controller/archive.h

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "controller/archive.h"
 #include "controller/controller.h"
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -58,6 +59,9 @@ int main(int argc, char **argv)
 		puts("sonde-controller " SONDE_VERSION);
 		return 0;
 	}
+	int code = archive_command(argc - 1, argv + 1);
+	if (code >= 0)
+		return code;
 	if (load_options(&c, argc, argv, &e) != SONDE_OK)
 		return usage_error(&e);
 	raise_descriptor_limit();

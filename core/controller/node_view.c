@@ -140,6 +140,8 @@ static void put_note(const struct node *node, double far, struct sonde_json *j)
 	} notes[] = {
 		{ node->facts.draining, busy ? "draining" : "drained" },
 		{ node->uplink == SONDE_UPLINK_DOWN, "uplink down" },
+		{ node->storage == SONDE_STORAGE_FULL, "spool full" },
+		{ node->storage == SONDE_STORAGE_FAILS, "disk cannot be written" },
 		{ far > 0, "impossible location" },
 		{ *node->settings_problem, "settings not used" },
 		{ *node->sent_away, "refused" },
@@ -171,7 +173,7 @@ static void describe_life(const struct nodes *n, const struct node *node, struct
 	sonde_json_str(j, "updateAvailable", *node->version && n->newest &&
 	               version_compare(node->version, n->newest) < 0 ? n->newest : NULL);
 	sonde_json_str(j, "locationBy", node->facts.placed ? "operator" : "node");
-	snprintf(text, sizeof(text), "%.0f km farther than light goes in its fastest round trip, %.0f ms",
+	snprintf(text, sizeof(text), "%.0f km farther than light goes in fibre in its fastest round trip, %.0f ms",
 	         far, node->rtt_min_ms);
 	sonde_json_str(j, "locationProblem", far > 0 ? text : NULL);
 	sonde_json_str(j, "uplink", uplinks[node->uplink]);
@@ -229,6 +231,8 @@ void node_describe(const struct nodes *n, const struct node *node, struct sonde_
 		sonde_json_bool(j, "disabled", node->facts.disabled);
 		sonde_json_bool(j, "trusted", node->facts.trusted);
 		sonde_json_str(j, "owner", node->facts.owner);
+		sonde_json_str(j, "contact", node->facts.contact);
+		sonde_json_str(j, "remarks", node->facts.remarks);
 		sonde_json_str(j, "registrationToken", node->facts.token);
 		describe_life(n, node, j);
 		describe_reload(node, j);

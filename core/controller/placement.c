@@ -18,8 +18,10 @@ enum { CACHE_MAX = 1024, SIGNATURE_MAX = 4096, REGIONS_MAX = 16 };
 enum { DROPPED_MAX = 64 };
 
 /* Why a node is not among the candidates. */
-enum drop { DROP_STATUS, DROP_TYPE, DROP_LOCATION, DROP_UPLINK, DROP_TAKEN, DROP_COUNT };
-static const char *const drop_names[] = { "status", "type", "location", "uplink", "taken" };
+enum drop { DROP_STATUS, DROP_TYPE, DROP_LOCATION, DROP_UPLINK, DROP_STORAGE,
+	    DROP_TAKEN, DROP_COUNT };
+static const char *const drop_names[] = { "status", "type", "location", "uplink", "storage",
+                                          "taken" };
 
 struct candidates {
 	uint64_t generation, id; /* id: for policies, another for each content */
@@ -189,6 +191,8 @@ static void collect(struct placement *p, const struct type *type, const struct l
 		/* Who names the node itself wants to see just that. */
 		else if (n->uplink == SONDE_UPLINK_DOWN && !l->node)
 			drop(c, i, DROP_UPLINK);
+		else if (n->storage != SONDE_STORAGE_OK)
+			drop(c, i, DROP_STORAGE);
 		else if (add_row(c, i) != SONDE_OK)
 			return;
 	}

@@ -300,7 +300,7 @@ static void on_time(uv_timer_t *timer)
 
 	if (r->fresh.len >= SERIES_MAX || now - r->flushed_ns > FLUSH_S * SONDE_NS_PER_S)
 		flush(r);
-	if (now - r->pruned_ns > PRUNE_S * SONDE_NS_PER_S) {
+	if (now - r->pruned_ns > PRUNE_S * SONDE_NS_PER_S && ageing_allowed(&r->c->ageing)) {
 		r->pruned_ns = now;
 		rollups_prune(r, sonde_wall_ms());
 	}

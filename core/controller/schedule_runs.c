@@ -9,7 +9,8 @@
 #include "base/log.h"
 #include "controller/controller.h"
 
-enum { FOLD_MAX = 10000000, CHECKS_MAX = 1000, SILENCES = 10, SILENCE_S = 60 };
+enum { FOLD_MAX = 10000000, CHECKS_MAX = 1000, SILENCES = 10, SILENCE_S = 60,
+       LATER_MS = 86400000 };
 
 static bool in_gap(const struct member *, int64_t due);
 
@@ -79,6 +80,7 @@ static void write_record(struct schedules *ss, const struct schedule_facts *f,
 		.reason = { reason, strlen(reason) }, .timeout_ms = f->timeout_ms,
 		.ip_version = f->ip_version, .count = 1, .nodes = node->b,
 		.params = { f->policy_params, f->policy_params ? strlen(f->policy_params) : 0 },
+		.owner = { s->owner, strlen(s->owner) },
 		.schedule = { (const char *)s->id.b, sizeof(s->id.b) },
 		.due_ms = (uint64_t)run->run.due_ms,
 	};
@@ -281,7 +283,8 @@ void schedules_received(struct schedules *ss, const struct sonde_id *schedule,
 	if (!m)
 		return;
 	m->received++;
-	if (due >= m->last_due_ms) {
+	/* What a node with a wrong clock ran in the future is not the last for ever. */
+	if (due >= m->last_due_ms || m->last_due_ms > sonde_wall_ms() + LATER_MS) {
 		m->last_due_ms = due;
 		m->last_run = *run;
 	}

@@ -49,12 +49,24 @@ void sonde_fetch_reply_deinit(struct sonde_fetch_reply *reply)
 
 /* What comes back */
 
+struct incoming {
+	const struct sonde_fetch_request *request;
+	struct sonde_fetch_reply *reply;
+	CURL *curl;
+};
+
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
-	struct sonde_fetch_reply *reply = arg;
+	const struct incoming *in = arg;
+	struct sonde_buf *body = &in->reply->body;
+	long status = 0;
 
-	sonde_buf_add(&reply->body, data, size * n);
-	return reply->body.failed ? 0 : size * n;
+	if (in->request->sink)
+		curl_easy_getinfo(in->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 200 && status < 300)
+		return in->request->sink(in->request->sink_arg, data, size * n) ? size * n : 0;
+	sonde_buf_add(body, data, size * n);
+	return body->failed ? 0 : size * n;
 }
 
 /* The value of `line` without blanks around it when it is the header `name`; false otherwise. */
@@ -191,17 +203,18 @@ static void set_method(CURL *c, const struct sonde_fetch_request *req)
 }
 
 static void set_limits(struct sonde_fetcher *f, const struct sonde_fetch_request *req,
-                       struct sonde_fetch_reply *reply)
+                       struct sonde_fetch_reply *reply, struct incoming *in)
 {
 	unsigned ms = req->timeout_ms ? req->timeout_ms : SONDE_FETCH_TIMEOUT_MS;
 	CURL *c = f->curl;
 
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)ms);
-	curl_easy_setopt(c, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)SONDE_FETCH_BODY_MAX);
+	if (!req->sink)
+		curl_easy_setopt(c, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)SONDE_FETCH_BODY_MAX);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, f->why);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, reply);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, in);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, reply);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "sonde");
@@ -212,7 +225,8 @@ static void set_limits(struct sonde_fetcher *f, const struct sonde_fetch_request
 	}
 }
 
-static int explain(struct sonde_fetcher *f, CURLcode code, struct sonde_error *err)
+static int explain(struct sonde_fetcher *f, const struct sonde_fetch_request *req, CURLcode code,
+                   struct sonde_error *err)
 {
 	static const struct {
 		CURLcode code;
@@ -228,6 +242,8 @@ static int explain(struct sonde_fetcher *f, CURLcode code, struct sonde_error *e
 	};
 	const char *why = f->why[0] ? f->why : curl_easy_strerror(code);
 
+	if (code == CURLE_WRITE_ERROR && req->sink)
+		return sonde_fail(err, SONDE_EIO, "", "the answer could not be kept");
 	if (code == CURLE_WRITE_ERROR || code == CURLE_FILESIZE_EXCEEDED)
 		return sonde_fail(err, SONDE_ENOMEM, "", "the response is larger than %d MiB",
 		                  SONDE_FETCH_BODY_MAX >> 20);
@@ -251,6 +267,7 @@ static void read_info(CURL *c, struct sonde_fetch_reply *reply)
 int sonde_fetch(struct sonde_fetcher *f, const struct sonde_fetch_request *req,
                 struct sonde_fetch_reply *reply, struct sonde_error *err)
 {
+	struct incoming in = { req, reply, f->curl };
 	struct curl_slist *headers = NULL;
 
 	*reply = (struct sonde_fetch_reply){ .status = 0 };
@@ -262,11 +279,11 @@ int sonde_fetch(struct sonde_fetcher *f, const struct sonde_fetch_request *req,
 	f->why[0] = '\0';
 	set_url_rules(f->curl, req);
 	set_method(f->curl, req);
-	set_limits(f, req, reply);
+	set_limits(f, req, reply, &in);
 	curl_easy_setopt(f->curl, CURLOPT_HTTPHEADER, headers);
 	CURLcode code = curl_easy_perform(f->curl);
 	if (code)
-		rc = explain(f, code, err);
+		rc = explain(f, req, code, err);
 	else
 		read_info(f->curl, reply);
 	/* The list must not be reachable from the handle once it is gone. */

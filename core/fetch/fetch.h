@@ -28,6 +28,10 @@ struct sonde_fetch_request {
 	const char *ca_file;  /* PEM to trust instead of the system's; NULL = the system's */
 	const char *etag;     /* sent as If-None-Match; NULL = none */
 	const char *const *headers; /* more "Name: value" lines, NULL-terminated; NULL = none */
+	/* Takes the body of a 2xx answer piece by piece, which may then be of any length, and the
+	 * reply has none; false ends it. NULL = into the reply. */
+	bool (*sink)(void *arg, const char *data, size_t len);
+	void *sink_arg;
 	const atomic_bool *stop; /* ends it early when it becomes true; NULL = never */
 	unsigned timeout_ms;  /* whole request; 0 = SONDE_FETCH_TIMEOUT_MS */
 };

@@ -78,7 +78,8 @@ void sonde_req_stream(struct sonde_req *s, const struct sonde_reply *head,
 	}
 	s->stream = *stream;
 	s->chunked = s->keep;
-	if (reply_head(s, head) < 0) {
+	/* lws asks for no more while it must not read. */
+	if ((!s->inside && lws_rx_flow_control(s->wsi, 1)) || reply_head(s, head) < 0) {
 		stream_end(s);
 		lws_set_timeout(s->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 		return;

@@ -243,6 +243,11 @@ int sonde_journal_commit(struct sonde_journal *j, struct sonde_journal_group *g)
 	return SONDE_OK;
 }
 
+bool sonde_journal_failing(const struct sonde_journal *j)
+{
+	return j->again;
+}
+
 static int read_lines(struct sonde_journal *j, const uint8_t *bytes, size_t len)
 {
 	struct sonde_journal_line line;

@@ -39,3 +39,5 @@ struct sonde_journal_group *sonde_journal_stage(struct sonde_journal *); /* NULL
 void sonde_journal_write(struct sonde_journal_group *);                  /* for a worker thread */
 /* SONDE_OK, SONDE_EFULL (stage again later), SONDE_EIO (a sync failed: end the process). */
 int sonde_journal_commit(struct sonde_journal *, struct sonde_journal_group *);
+/* The last write failed: take no new work. */
+bool sonde_journal_failing(const struct sonde_journal *);

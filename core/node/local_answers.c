@@ -33,6 +33,8 @@ static void put_spool(const struct sonde_node *node, struct sonde_json *j)
 	sonde_json_int(j, "bytes", (int64_t)s.bytes);
 	sonde_json_int(j, "maxBytes", node->options->spool_max_bytes);
 	sonde_json_int(j, "lost", (int64_t)s.damage.lost);
+	sonde_json_bool(j, "full", s.full);
+	sonde_json_bool(j, "failing", s.failing || sonde_journal_failing(node->journal));
 	sonde_json_close(j);
 }
 

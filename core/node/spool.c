@@ -120,7 +120,8 @@ struct sonde_spool_state sonde_spool_state(const struct sonde_spool *s)
 	return (struct sonde_spool_state){
 		.epoch = s->epoch, .first = first, .last = s->next - 1, .synced = s->synced,
 		.bytes = waiting_bytes(s),
-		.count = s->next - first, .damage = s->damage,
+		.count = s->next - first, .full = waiting_bytes(s) >= s->max_bytes,
+		.failing = s->failing, .damage = s->damage,
 	};
 }
 

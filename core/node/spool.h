@@ -40,6 +40,8 @@ struct sonde_spool_state {
 	uint64_t first, last; /* seqs held, also those not committed yet; first > last: empty */
 	uint64_t synced;      /* the last committed seq */
 	uint64_t bytes, count; /* not acknowledged */
+	bool full;    /* max_bytes reached */
+	bool failing; /* the last write failed: the disk is full, or worse */
 	struct sonde_spool_damage damage;
 };
 

@@ -215,7 +215,7 @@ static unsigned refusal(struct sonde_node *node, const struct sonde_msg_task *ta
 	unsigned busy = jobs->waiting.count + jobs->running.count;
 
 	if (node->phase != SONDE_NODE_RUNNING || busy >= (uint64_t)sonde_life_capacity(node) ||
-	    sonde_spool_full(node->spool))
+	    sonde_spool_full(node->spool) || sonde_journal_failing(node->journal))
 		return SONDE_FAIL_OVERLOAD;
 	if (sonde_super_disabled(node->super, task->type))
 		return SONDE_FAIL_PLUGIN_MISSING;
@@ -224,12 +224,17 @@ static unsigned refusal(struct sonde_node *node, const struct sonde_msg_task *ta
 
 int sonde_work_submit(struct sonde_node *node, const struct sonde_msg_task *task)
 {
+	int64_t packets = sonde_life_packets(node);
 	struct sonde_msg_task own = *task;
 
 	sonde_buf_reset(&node->adjusted);
-	if (sonde_node_settings_adjust(&node->settings, sonde_life_packets(node), task,
+	if (sonde_node_settings_adjust(&node->settings, packets, task,
 	                               &node->adjusted))
 		own.options = (struct sonde_text){ node->adjusted.data, node->adjusted.len };
+	if (packets && !sonde_allowance_take(&node->allowance, packets,
+	                                     sonde_node_settings_cost(&node->settings, packets, &own),
+	                                     sonde_boottime_ns()))
+		return SONDE_EFULL;
 	return sonde_super_submit(node->super, &own);
 }
 
@@ -321,6 +326,9 @@ static void on_beat(void *arg, struct sonde_msg_beat *beat)
 	beat->queued = jobs->waiting.count;
 	beat->spool_bytes = spool.bytes;
 	beat->spool_count = spool.count;
+	beat->storage = spool.failing || sonde_journal_failing(node->journal) ? SONDE_STORAGE_FAILS :
+	                spool.full                                           ? SONDE_STORAGE_FULL :
+	                                                                       SONDE_STORAGE_OK;
 	sonde_life_beat(node, beat);
 }
 

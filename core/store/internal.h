@@ -14,6 +14,8 @@
 #include "store/store.h"
 
 #define SONDE_STORE_FORMAT 1u
+/* A folder in the store's directory: a restore is under way, or was cut short. */
+#define SONDE_RESTORING "restoring"
 
 /* Tables of state.mdb that are the store's own, after those of enum sonde_table. */
 enum {
@@ -127,6 +129,7 @@ struct sonde_store {
 	size_t touched_count, touched_cap;
 	struct sonde_mark *last_mark;
 	uint64_t next; /* ingest number of the next result */
+	uint64_t floor; /* what it was when the store was opened */
 	struct sonde_redo redo;
 	int64_t next_tick_ns;          /* monotonic */
 	bool over;                     /* a file's last page is beyond FULL_PERCENT */
@@ -165,6 +168,13 @@ int sonde_segment_current(struct sonde_store *, struct sonde_segment **);
 int sonde_segments_retain(struct sonde_store *, unsigned days);
 void sonde_segment_free(struct sonde_segment *);
 int32_t sonde_day_of(int64_t wall_ms); /* days since 1970 */
+/* The file name of a day, and whether a name is one. */
+void sonde_segment_file(int32_t day, char *out, size_t room);
+bool sonde_segment_is_name(const char *);
+/* Name and LMDB flags of a table of segments. */
+const char *sonde_segment_table(unsigned table, unsigned *flags);
+/* Segments that are in the directory now; 0 or errno. */
+int sonde_segments_count(const struct sonde_store *, size_t *count);
 int sonde_dir_sync(const struct sonde_store *);
 
 /* ---- marks.c ---- */

@@ -42,3 +42,6 @@ VALGRIND_SKIP += t/store/power_test
 t_store_power_test_SOURCES = t/store/power_test.c
 t_store_power_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 t_store_power_test_LDADD = t/store/libkit.a t/libtap.a $(STORE_LIBS)
+
+core_store_libstore_a_SOURCES += core/store/backup.c core/store/backup.h core/store/backup_file.h \
+	core/store/restore.c

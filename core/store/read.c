@@ -240,6 +240,9 @@ int sonde_read_results(struct sonde_read *r, uint64_t from,
 		if (rc)
 			return sonde_mdb_fail(rc, "results");
 	}
+	/* After a restore numbers go on far above the last one: nothing is between. */
+	if (!out && *next < s->floor)
+		*next = s->floor;
 	return out;
 }
 
@@ -252,6 +255,8 @@ int sonde_read_next(struct sonde_read *r, uint64_t *next)
 	MDB_val key, value;
 
 	*next = g ? g->first : 1;
+	if (*next < s->floor)
+		*next = s->floor;
 	if (!g)
 		return SONDE_OK;
 	int rc = sonde_env_read(&g->env, &txn);
@@ -260,8 +265,10 @@ int sonde_read_next(struct sonde_read *r, uint64_t *next)
 	if (rc)
 		return sonde_mdb_fail(rc, "results");
 	if (!mdb_cursor_get(c, &key, &value, MDB_LAST)) {
-		memcpy(next, key.mv_data, sizeof(*next));
-		(*next)++;
+		uint64_t last;
+		memcpy(&last, key.mv_data, sizeof(last));
+		if (last >= *next)
+			*next = last + 1;
 	}
 	mdb_cursor_close(c);
 	return SONDE_OK;

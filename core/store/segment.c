@@ -32,16 +32,21 @@ int32_t sonde_day_of(int64_t wall_ms)
 	return (int32_t)(wall_ms / DAY_MS);
 }
 
-static int segment_path(const struct sonde_store *s, int32_t day, char **out)
+void sonde_segment_file(int32_t day, char *out, size_t room)
 {
 	time_t t = (time_t)day * 86400;
 	struct tm tm;
 
 	gmtime_r(&t, &tm);
-	if (asprintf(out, "%s/results-%04d%02d%02d.mdb", s->dir, tm.tm_year + 1900, tm.tm_mon + 1,
-	             tm.tm_mday) < 0)
-		return ENOMEM;
-	return 0;
+	snprintf(out, room, "results-%04d%02d%02d.mdb", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+}
+
+static int segment_path(const struct sonde_store *s, int32_t day, char **out)
+{
+	char name[64];
+
+	sonde_segment_file(day, name, sizeof(name));
+	return asprintf(out, "%s/%s", s->dir, name) < 0 ? ENOMEM : 0;
 }
 
 /* The day in a file name, or -1 when it is not a segment's. */
@@ -64,6 +69,17 @@ static int32_t day_of_name(const char *name)
 		.tm_mday = digits[6] * 10 + digits[7],
 	};
 	return (int32_t)(timegm(&tm) / 86400);
+}
+
+bool sonde_segment_is_name(const char *name)
+{
+	return day_of_name(name) >= 0;
+}
+
+const char *sonde_segment_table(unsigned table, unsigned *flags)
+{
+	*flags = tables[table].flags;
+	return tables[table].name;
 }
 
 int sonde_dir_sync(const struct sonde_store *s)
@@ -232,6 +248,15 @@ static int list_days(const struct sonde_store *s, int32_t **out, size_t *count)
 	*out = days;
 	*count = n;
 	return 0;
+}
+
+int sonde_segments_count(const struct sonde_store *s, size_t *count)
+{
+	int32_t *days = NULL;
+	int rc = list_days(s, &days, count);
+
+	free(days);
+	return rc;
 }
 
 int sonde_segments_scan(struct sonde_store *s)

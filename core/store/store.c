@@ -63,6 +63,13 @@ static int dir_take(struct sonde_store *s, struct sonde_error *e)
 		                  strerror(errno));
 	if (flock(s->lock_fd, LOCK_EX | LOCK_NB))
 		return sonde_fail(e, SONDE_ECONFLICT, "", "%s: in use by another process", s->dir);
+	if (asprintf(&path, "%s/" SONDE_RESTORING, s->dir) < 0)
+		return sonde_fail(e, SONDE_ENOMEM, "", "out of memory");
+	bool cut = !access(path, F_OK);
+	free(path);
+	if (cut)
+		return sonde_fail(e, SONDE_ECONFLICT, "", "%s: a restore was cut short; restore it again",
+		                  s->dir);
 	return SONDE_OK;
 }
 
@@ -201,6 +208,7 @@ int sonde_store_open(const struct sonde_store_options *o, struct sonde_store **o
 	if (status == SONDE_OK && !s->no_writer) {
 		sonde_store_count(s);
 		s->stats = s->tally;
+		s->floor = s->next;
 		s->started = pthread_create(&s->thread, NULL, sonde_writer_main, s) == 0;
 		if (!s->started)
 			status = sonde_fail(e, SONDE_ENOMEM, "", "the writer thread did not start");
@@ -249,6 +257,11 @@ int sonde_store_submit(struct sonde_store *s, struct sonde_job *j)
 	if (sleeps) /* outside the lock, so that the writer does not wake into it */
 		pthread_cond_signal(&s->some);
 	return status;
+}
+
+bool sonde_store_full(const struct sonde_store *s)
+{
+	return atomic_load_explicit(&s->full, memory_order_relaxed);
 }
 
 unsigned sonde_store_reap(struct sonde_store *s)

@@ -53,6 +53,7 @@ static const struct field beat_rows[] = {
 	{ "heldMs", FIELD_I64, AT(sonde_msg_beat, held_ms), 0, true },
 	{ "capacity", FIELD_U32, AT(sonde_msg_beat, capacity), 0, true },
 	{ "uplink", FIELD_U32, AT(sonde_msg_beat, uplink), 0, true },
+	{ "storage", FIELD_U32, AT(sonde_msg_beat, storage), 0, true },
 	{ NULL },
 };
 

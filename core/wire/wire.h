@@ -89,10 +89,13 @@ struct sonde_msg_beat {
 	int64_t held_ms;        /* how long the node held it */
 	uint32_t capacity;      /* tasks at once now, 0 = as in hello */
 	uint32_t uplink;        /* enum sonde_uplink */
+	uint32_t storage;       /* enum sonde_storage */
 };
 
 /* What a node knows of its own way to the network. */
 enum sonde_uplink { SONDE_UPLINK_UNKNOWN, SONDE_UPLINK_UP, SONDE_UPLINK_DOWN, SONDE_UPLINKS };
+/* Where a node keeps its results: as it should be, its limit reached, cannot be written. */
+enum sonde_storage { SONDE_STORAGE_OK, SONDE_STORAGE_FULL, SONDE_STORAGE_FAILS, SONDE_STORAGES };
 
 /* One task. options is a raw JSON object as checked by the controller. */
 struct sonde_msg_task {

@@ -112,8 +112,11 @@ static void sync_unit(struct unit *u)
 	if (!g)
 		return;
 	sonde_spool_write(g);
-	if (sonde_spool_commit(u->spool, g) == SONDE_EIO)
+	int rc = sonde_spool_commit(u->spool, g);
+	if (rc == SONDE_EIO)
 		die("spool", "cannot write");
+	if (rc || sonde_spool_pending(u->spool))
+		return;
 	note(u->fleet, "S %s %" PRId64 ".%" PRIu64 "\n", u->id, u->fleet->start_ms, u->made - 1);
 	sonde_link_pump(u->link);
 }
@@ -122,7 +125,8 @@ static bool step(struct unit *u, double seconds)
 {
 	struct fleet *f = u->fleet;
 
-	if (f->making)
+	/* What cannot be written is not made, as a node takes no task then. */
+	if (f->making && !sonde_spool_state(u->spool).failing)
 		for (u->owed += seconds * f->rate; u->owed >= 1; u->owed--)
 			make_one(u);
 	sync_unit(u);
@@ -193,6 +197,7 @@ static void on_beat(void *arg, struct sonde_msg_beat *beat)
 
 	beat->spool_bytes = s.bytes;
 	beat->spool_count = s.count;
+	beat->storage = s.failing ? SONDE_STORAGE_FAILS : SONDE_STORAGE_OK;
 }
 
 static void on_fatal(void *arg)

@@ -96,6 +96,7 @@ DELETE /v1/silences/{id} operator
 GET /health public
 GET /ready public
 GET /metrics public
+POST /v1/backup admin
 GET /v1/spec.yaml public
 GET /.well-known/api-catalog public
 TABLE

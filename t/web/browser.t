@@ -23,9 +23,12 @@ skip_all('the packages of web/ are not installed') if !-d "$src/web/node_modules
 skip_all('the dashboard was not built')            if !-f "$src/web/dist/app.js";
 
 my $s = Sonde->new;
-$s->start_controller;
+open my $f, '>', "$s->{dir}/controller.yaml" or die $!;
+print $f qq(verdicts: [verdict_quorum]\nverdict_params: '{"verdict_quorum":{"regions":1}}'\n);
+close $f;
+$s->start_controller('--config', "$s->{dir}/controller.yaml");
 my @places = ([fra1 => 'eu-west', 'DE', 50.11, 8.68], [iad1 => 'us-east', 'US', 39.04, -77.49],
-  [bom1 => 'ap-south', 'IN', 19.08, 72.88]);
+  [bom1 => 'ap-south', 'IN', 19.08, 72.88], [sin1 => 'ap-southeast', 'SG', 1.35, 103.82]);
 for my $p (@places) {
   my ($name, $region, $country, $lat, $lon) = @$p;
   $s->start_node($name, flags => { region => $region, country => $country, latitude => $lat, longitude => $lon });
@@ -33,8 +36,14 @@ for my $p (@places) {
 $s->start_node('new1', token => $s->registration_token(approve => JSON::PP::false));
 $s->wait_online(map { $_->[0] } @places);
 
+# Nobody listens there.
+my $r = $s->post('/v1/schedules', { name => 'closed', type => 'tcp', target => '127.0.0.1', limit => 2,
+  interval => '1s', locations => [ { magic => 'eu-west' }, { magic => 'us-east' } ],
+  measurementOptions => { port => Sonde::free_port(), count => 1 } });
+die $r->{content} if $r->{status} != 201;
+
 my %env = (SONDE_URL => $s->url, SONDE_TOKEN => $s->{token}, CHROMIUM => $chromium, WEB => "$src/web",
-  KILL_PID => $s->{pids}{bom1});
+  KILL_PID => $s->{pids}{bom1}, STOP_PID => $s->{pids}{sin1});
 local @ENV{ keys %env } = values %env;
 system('node', "$FindBin::Bin/browser.mjs");
 exit($? ? 1 : 0);

@@ -2,6 +2,7 @@
 // What the dashboard works out by itself: locations, forms, observations, the matrix, paths.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { distance, project } from '../../web/src/earth.ts';
 import { asCli, asCurl, fieldsOf, optionsOf, wrongWith } from '../../web/src/form.ts';
 import { bytes, count, csv, ms, percent, shellWord, span } from '../../web/src/format.ts';
 import { Board, columnKey, type Filter, heat, verdict } from '../../web/src/grid.ts';
@@ -384,6 +385,13 @@ test('matrix: only what changed is drawn again', () => {
   assert.equal(b.moved, true);
 });
 
+test('matrix: what was not seen for long goes', () => {
+  const b = new Board([[seen('a', 'x', { at: 5 })], [seen('b', 'x', { at: 9 })]], [], ALL);
+  b.expire(7);
+  b.sort();
+  assert.deepEqual([b.size, b.rows.map((r) => r.name)], [1, ['b']]);
+});
+
 test('matrix: all packets lost is a target that does not answer', () => {
   const r: Result = { status: 'finished', stats: { loss: 100, avg: null }, rawOutput: 'x' };
   assert.equal(outcomeOf(r), 'failed');
@@ -479,4 +487,22 @@ test('rollups: a point without a median is a failure, or was not measured', () =
   );
   assert.deepEqual([a!.outcome, a!.latency, a!.loss, a!.bands], ['ok', 2, 50, [1, 2, 8, 9]]);
   assert.deepEqual([b!.outcome, b!.loss, c!.outcome], ['failed', 100, 'unmeasured']);
+});
+
+// As d3-geo says, with which the outlines are drawn.
+test('map: places stand where the outlines are drawn', () => {
+  const theirs: [[number, number], [number, number], number][] = [
+    [[0,0], [480.00, 240.00], 0.88080],
+    [[8.68,50.11], [499.00, 95.09], 0.00786],
+    [[-77.49,39.04], [300.55, 126.67], 1.02188],
+    [[139.69,35.68], [807.88, 136.42], 1.47110],
+    [[-46.63,-23.55], [366.46, 308.27], 1.53577],
+    [[-180,-60], [111.49, 411.84], 2.94988],
+    [[180,85], [761.53, 11.01], 0.78463],
+  ];
+  for (const [at, [x, y], apart] of theirs) {
+    const own = project(at);
+    assert.ok(Math.hypot(own[0] - x, own[1] - y) < 0.3, `${at}: ${own}, not ${x} ${y}`);
+    assert.ok(Math.abs(distance(at, [8, 50]) - apart) < 1e-4, `${at}: ${distance(at, [8, 50])}`);
+  }
 });

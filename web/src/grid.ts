@@ -141,6 +141,16 @@ export class Board {
     this.#dirty.add(next);
   }
 
+  // Pairs that were not seen since then are left out.
+  expire(from: number): void {
+    for (const [, own] of this.#cells)
+      for (const [key, cell] of own)
+        if (cell.last.at < from) {
+          this.#count(cell, -1);
+          this.#remove(cell, key);
+        }
+  }
+
   // Worst first. True when a row or a column stands elsewhere than before.
   sort(): boolean {
     const before = [this.rows, this.columns];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The shell: navigation, the bar that says when contact is lost, and the view of the address.
 import { type ComponentType, type JSX, render } from 'preact';
-import { refused, setToken, takeTokenFromAddress, token } from './api.ts';
+import { logOut, refused, takeTokenFromAddress, token } from './api.ts';
 import { clock, span } from './format.ts';
 import { said } from './parts.tsx';
 import { href, route } from './route.ts';
@@ -10,6 +10,7 @@ import {
   contact,
   contactAt,
   contactError,
+  may,
   now,
   nodes,
   problems,
@@ -17,8 +18,11 @@ import {
   role,
   run,
   schedules,
+  watches,
+  who,
 } from './store.ts';
 import { start as startTheme, theme, toggle } from './theme.ts';
+import { Account } from './views/account.tsx';
 import { Admin } from './views/admin.tsx';
 import { Events } from './views/events.tsx';
 import { LoginPage } from './views/login.tsx';
@@ -35,8 +39,9 @@ import './style.css';
 interface View {
   name: string;
   title: string;
+  hidden?: boolean; // not in the list of views
   show: ComponentType;
-  admin?: boolean;
+  shown?: () => boolean; // to this role
 }
 
 const VIEWS: View[] = [
@@ -46,10 +51,11 @@ const VIEWS: View[] = [
   { name: 'measure', title: 'Measure', show: Measure },
   { name: 'series', title: 'Series', show: Series },
   { name: 'paths', title: 'Paths', show: Paths },
-  { name: 'schedules', title: 'Schedules', show: Schedules, admin: true },
-  { name: 'events', title: 'Events', show: Events, admin: true },
-  { name: 'policies', title: 'Policies', show: Policies, admin: true },
-  { name: 'admin', title: 'Admin', show: Admin, admin: true },
+  { name: 'schedules', title: 'Schedules', show: Schedules, shown: watches },
+  { name: 'events', title: 'Events', show: Events, shown: watches },
+  { name: 'policies', title: 'Policies', show: Policies, shown: () => may('viewer') },
+  { name: 'admin', title: 'Admin', show: Admin, shown: () => may('admin') },
+  { name: 'account', title: 'Account', show: Account, hidden: true },
 ];
 
 function badge(name: string): string {
@@ -103,8 +109,8 @@ function Said(): JSX.Element | null {
   );
 }
 
-function logOut(): void {
-  setToken('');
+async function leave(): Promise<void> {
+  await logOut();
   refresh();
 }
 
@@ -130,7 +136,7 @@ function Side({ current }: { current: string }): JSX.Element {
         Sonde
       </div>
       <nav aria-label="Views" ref={showCurrent} key={current}>
-        {VIEWS.filter((v) => !v.admin || role.value === 'admin').map((v) => (
+        {VIEWS.filter((v) => !v.hidden && (v.shown?.() ?? true)).map((v) => (
           <a
             key={v.name}
             href={href(v.name)}
@@ -143,10 +149,18 @@ function Side({ current }: { current: string }): JSX.Element {
       </nav>
       <div class="foot">
         <span class="long">
-          {role.value === 'admin' ? 'Logged in as administrator' : 'Not logged in'}
+          {!may('viewer') ? (
+            'Not logged in'
+          ) : who.value ? (
+            <a href={href('account')}>
+              {who.value} ({role.value})
+            </a>
+          ) : (
+            'Logged in as administrator'
+          )}
         </span>
         {token.value ? (
-          <button type="button" onClick={logOut}>
+          <button type="button" onClick={() => void leave()}>
             Log out
           </button>
         ) : (

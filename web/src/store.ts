@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known of the controller, kept fresh by polling; views read signals. Observations are
 // bounded: the oldest of a pair of node and target go first.
-import { batch, effect, signal } from '@preact/signals';
+import { batch, computed, effect, signal } from '@preact/signals';
 import { ApiError, get, message, Missing, refused, token } from './api.ts';
 import { columnKey } from './grid.ts';
 import { hangUp, keepLive, live, type Sink } from './live.ts';
@@ -33,9 +33,20 @@ const REMEMBERED = 40;
 const NODE_MS = 10; // between two questions for all nodes, for each of them
 const KEY = 'sonde.measurements';
 
-export type Role = 'unknown' | 'guest' | 'admin';
+const ROLES = ['unknown', 'guest', 'viewer', 'user', 'operator', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
 
 export const role = signal<Role>('unknown');
+export const who = signal('');
+
+// Sees what all do: viewers and those who administer, but not a user.
+export function watches(): boolean {
+  return role.value === 'viewer' || may('operator');
+}
+
+export function may(least: Role): boolean {
+  return ROLES.indexOf(role.value) >= ROLES.indexOf(least);
+}
 export const nodes = signal<Node[]>([]);
 export const plugins = signal<Plugin[]>([]);
 export const metrics = signal<Map<string, number>>(new Map());
@@ -44,6 +55,13 @@ export const schedules = signal<Schedule[] | null>(null); // null = the controll
 export const events = signal<SonEvent[] | null>(null);
 export const problems = signal<Problem[] | null>(null);
 export const silences = signal<Silence[] | null>(null);
+// What is looked at of very much is looked at less often.
+const MANY = 1000;
+const SLOW_MS = 2000;
+const slow = computed(() => Math.floor(now.value / SLOW_MS));
+export function tick(): number {
+  return pairCount.value > MANY ? slow.value : version.value;
+}
 export const contact = signal<'starting' | 'ok' | 'lost'>('starting');
 export const contactError = signal('');
 export const contactAt = signal(0);
@@ -53,6 +71,7 @@ export const version = signal(0); // rises with every new observation
 // By node, then by type, target and schedule: each list is in the order of time.
 const byNode = new Map<string, Map<string, Observation[]>>();
 let pairs = 0;
+export const pairCount = signal(0); // rises with each new one
 
 export function* pairLists(): Iterable<Observation[]> {
   void version.value;
@@ -66,6 +85,13 @@ function inOrder(lists: Observation[][]): Observation[] {
 export function observedBy(nodeId: string): Observation[] {
   void version.value;
   return inOrder([...(byNode.get(nodeId)?.values() ?? [])]);
+}
+
+// Of one column: all nodes that have it.
+export function observedOf(column: string): Observation[] {
+  void version.value;
+  const lists = [...byNode.values()].map((own) => own.get(column) ?? []);
+  return inOrder(lists);
 }
 
 // All of the pairs whose newest observation passes.
@@ -122,6 +148,7 @@ export function add(fresh: Observation[]): void {
     if (insert(list, o)) changed.add(list);
   }
   oldest.value = first;
+  pairCount.value = pairs;
   if (changed.size) telling ??= setTimeout(tell, TOGETHER_MS);
 }
 
@@ -238,7 +265,8 @@ async function followResults(): Promise<void> {
   keepLive(sink, listed.value);
 }
 
-// null where the controller does not have it; asked again once a minute, as it may be renewed.
+// null where the controller does not have it, or not for this role; asked again once a minute, as it
+// may be renewed.
 const absentUntil = new Map<string, number>();
 export async function optional<T>(path: string): Promise<T | null> {
   const key = path.split('?')[0] as string;
@@ -246,7 +274,7 @@ export async function optional<T>(path: string): Promise<T | null> {
   try {
     return await get<T>(path);
   } catch (e) {
-    if (!(e instanceof Missing)) throw e;
+    if (!(e instanceof Missing) && !(e instanceof ApiError && e.status === 403)) throw e;
     absentUntil.set(key, Date.now() + 60000);
     return null;
   }
@@ -271,13 +299,28 @@ function nodesFresh(): boolean {
   return live.value && Date.now() - nodesAt < nodes.value.length * NODE_MS;
 }
 
+interface Me {
+  name: string;
+  role: string;
+}
+
+// A controller without accounts knows administrators only.
+let roleOf = '';
+async function learnRole(): Promise<void> {
+  if (roleOf === token.value && role.value !== 'unknown' && role.value !== 'guest') return;
+  const me = await optional<Me>('/v1/auth/me');
+  who.value = me?.name ?? '';
+  role.value = ROLES.find((r) => r === me?.role) ?? (me ? 'viewer' : 'admin');
+  roleOf = token.value;
+}
+
 async function pollNodes(): Promise<void> {
   if (nodesFresh()) return;
   if (token.value && !refused.value) {
     try {
       nodes.value = await get<Node[]>('/v1/nodes');
       nodesAt = Date.now();
-      role.value = 'admin';
+      await learnRole();
       return;
     } catch (e) {
       if (!(e instanceof ApiError) || (e.status !== 401 && e.status !== 403)) throw e;
@@ -285,6 +328,7 @@ async function pollNodes(): Promise<void> {
   }
   nodes.value = (await get<PublicProbe[]>('/v1/probes')).map(publicNode);
   role.value = 'guest';
+  who.value = '';
 }
 
 let before: { at: number; stored: number } | null = null;
@@ -328,9 +372,9 @@ async function round(): Promise<void> {
     return;
   }
   await quietly('metrics', pollMetrics);
-  if (role.value === 'admin') await quietly('results', followResults);
+  if (watches()) await quietly('results', followResults);
   if (!listed.value) await Promise.all(remembered().map(follow));
-  if (role.value !== 'admin') return;
+  if (!watches()) return;
   await quietly('schedules', followSchedules);
   await quietly('events', async () => {
     events.value = await optional<SonEvent[]>('/v1/events?limit=200');
@@ -347,6 +391,8 @@ export function refresh(): void {
 export async function run(): Promise<never> {
   effect(() => {
     void token.value;
+    absentUntil.clear();
+    nodesAt = 0;
     hangUp();
   });
   setInterval(() => (now.value = Date.now()), 1000);

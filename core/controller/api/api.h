@@ -59,7 +59,7 @@ void answer_reply(struct controller *, struct sonde_req *, const struct sonde_re
 void answer_stream(struct controller *, struct sonde_req *, const struct sonde_reply *head,
                    const struct sonde_stream *);
 
-/* The body as an object, or NULL after a 400 was sent. */
+/* The body as an object or array, or NULL after a 400 or 415 was sent. */
 json_t *call_body(struct call *);
 /* Whether the caller made the measurement, or may do with any what its owner may. */
 bool call_owns(const struct call *, const struct record *);
@@ -94,6 +94,9 @@ int measurements_start(struct controller *, json_t *body, struct sonde_id *, str
 
 /* A schedule as an object: `full` with its nodes. */
 void schedule_describe(struct controller *, struct schedule *, bool full, struct sonde_json *);
+
+/* Ends the backup that is being made: its request is told that it failed. */
+void backup_stop(struct controller *);
 
 /* ---- handlers, by file ---- */
 void api_create_schedule(struct call *);
@@ -176,5 +179,6 @@ void api_simulate_policy(struct call *);
 void api_health(struct call *);
 void api_ready(struct call *);
 void api_metrics(struct call *);
+void api_backup(struct call *);
 void api_spec(struct call *);
 void api_catalog(struct call *);

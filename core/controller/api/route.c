@@ -125,6 +125,7 @@ const struct route api_routes[] = {
 	{ SONDE_GET, "/health", ROLE_PUBLIC, api_health, "The process lives" },
 	{ SONDE_GET, "/ready", ROLE_PUBLIC, api_ready, "The service can take work" },
 	{ SONDE_GET, "/metrics", ROLE_PUBLIC, api_metrics, "Prometheus metrics" },
+	{ SONDE_POST, "/v1/backup", ROLE_ADMIN, api_backup, "The store as one file, while it is in use" },
 	{ SONDE_GET, "/v1/spec.yaml", ROLE_PUBLIC, api_spec, "This API as OpenAPI 3.1" },
 	{ SONDE_GET, "/.well-known/api-catalog", ROLE_PUBLIC, api_catalog, "What APIs there are (RFC 9727)" },
 	{ 0 },

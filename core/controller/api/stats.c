@@ -62,6 +62,7 @@ void stats_put(struct controller *c, struct sonde_json *j)
 	sonde_json_int(j, "duplicates", (int64_t)c->ingest.duplicates);
 	sonde_json_int(j, "late", (int64_t)c->ingest.late);
 	sonde_json_int(j, "lost", (int64_t)c->ingest.lost);
+	sonde_json_int(j, "next", (int64_t)next);
 	sonde_json_close(j);
 	sonde_json_open(j, "queues", '{');
 	sonde_json_int(j, "store", s.waiting);

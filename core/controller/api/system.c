@@ -30,6 +30,8 @@ void api_ready(struct call *call)
 	sonde_store_stats(call->c->store, &s);
 	if (call->c->stopping)
 		reply_text(call, 503, "stopping");
+	else if (sonde_store_full(call->c->store))
+		reply_text(call, 503, "store is full");
 	else if (s.bytes_used > s.bytes_map / 100 * 85)
 		reply_text(call, 503, "store is nearly full");
 	else
@@ -65,6 +67,21 @@ static void request_metrics(const struct controller *c, struct sonde_buf *b)
 	for (int i = 2; i < 6; i++)
 		sonde_buf_printf(b, "sonde_http_requests_total{class=\"%dxx\"} %llu\n", i,
 		                 (unsigned long long)c->requests.by_class[i]);
+}
+
+static void account_metrics(const struct controller *c, struct sonde_buf *b)
+{
+	const struct passwords *p = &c->accounts.passwords;
+
+	sonde_buf_printf(b, "# HELP sonde_password_checks_total Password hashes made or compared.\n"
+	                 "# TYPE sonde_password_checks_total counter\n"
+	                 "sonde_password_checks_total %llu\n", (unsigned long long)p->hashed);
+	sonde_buf_printf(b, "# HELP sonde_password_refused_total Those refused with 503: too many waited.\n"
+	                 "# TYPE sonde_password_refused_total counter\n"
+	                 "sonde_password_refused_total %llu\n", (unsigned long long)p->refused);
+	sonde_buf_printf(b, "# HELP sonde_password_waiting Those that wait.\n"
+	                 "# TYPE sonde_password_waiting gauge\n"
+	                 "sonde_password_waiting %u\n", p->waiting);
 }
 
 /* One family: the counter at an offset of the stats, for each policy. */
@@ -186,6 +203,7 @@ void api_metrics(struct call *call)
 	policy_metrics(c, &b);
 	notify_metrics(c->notify, &b);
 	request_metrics(c, &b);
+	account_metrics(c, &b);
 	answer_reply(call->c, call->req, &(struct sonde_reply){ .status = 200,
 		.type = "text/plain; version=0.0.4; charset=utf-8", .body = b.data, .len = b.len });
 	sonde_buf_deinit(&b);

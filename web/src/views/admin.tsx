@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Administration: registration tokens, types, and the controller's own figures.
+// Administration: registration tokens, types and the controller's own figures; users, tiers, audit.
 import { signal } from '@preact/signals';
-import type { JSX } from 'preact';
+import type { ComponentType, JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { call, get, message, post } from '../api.ts';
 import { bytes, count, dateTime, span } from '../format.ts';
 import { act, Empty, Login, Mark } from '../parts.tsx';
-import { metrics, plugins, role } from '../store.ts';
+import { param, set } from '../route.ts';
+import { may, metrics, plugins } from '../store.ts';
+import { Audit } from './audit.tsx';
+import { Tiers } from './tiers.tsx';
+import { Users } from './users.tsx';
 
 interface Token {
   id: string;
@@ -170,25 +174,54 @@ function Types(): JSX.Element {
   );
 }
 
-export function Admin(): JSX.Element {
-  const may = role.value === 'admin';
-  useEffect(() => {
-    if (may) void load();
-  }, [may]);
-  if (!may) return <Login />;
+function Controller(): JSX.Element {
+  useEffect(() => void load(), []);
   return (
     <>
-      <div class="head">
-        <h1>Admin</h1>
-      </div>
       <Tokens />
       <div class="split">
         <Figures />
         <Types />
       </div>
-      <p class="note">
-        Users, tiers and the audit log appear here when the controller has accounts.
-      </p>
+    </>
+  );
+}
+
+interface Part {
+  name: string;
+  title: string;
+  show: ComponentType;
+}
+
+const PARTS: Part[] = [
+  { name: 'controller', title: 'Controller', show: Controller },
+  { name: 'users', title: 'Users', show: Users },
+  { name: 'tiers', title: 'Tiers', show: Tiers },
+  { name: 'audit', title: 'Audit', show: Audit },
+];
+
+export function Admin(): JSX.Element {
+  if (!may('admin')) return <Login />;
+  const part = PARTS.find((p) => p.name === param('part')) ?? (PARTS[0] as Part);
+  const Show = part.show;
+  return (
+    <>
+      <div class="head">
+        <h1>Admin</h1>
+        <div role="group" aria-label="Parts">
+          {PARTS.map((p) => (
+            <button
+              key={p.name}
+              type="button"
+              aria-pressed={p === part}
+              onClick={() => set({ part: p === PARTS[0] ? '' : p.name })}
+            >
+              {p.title}
+            </button>
+          ))}
+        </div>
+      </div>
+      <Show />
     </>
   );
 }

@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { ago, bytes, count, dateTime, ms, percent, place } from '../format.ts';
 import { Beats, Mark } from '../parts.tsx';
-import { observedBy, schedules } from '../store.ts';
+import { may, observedBy, schedules } from '../store.ts';
 import type { Node } from '../types.ts';
 import { Actions, Configure, Log } from './node_actions.tsx';
 import { nextCheck, summary } from './nodes.tsx';
@@ -204,12 +204,16 @@ export function Drawer({ node, close }: { node: Node; close: () => void }): JSX.
             {r.file}: {r.why}
           </p>
         ))}
-        <Actions node={node} close={close} />
+        {may('operator') ? <Actions node={node} close={close} /> : null}
         <Beats of={observedBy(node.id)} />
         <Health node={node} />
         <Facts node={node} />
-        <Configure key={node.id} node={node} />
-        <Log key={`${node.id} log`} node={node} />
+        {may('operator') ? (
+          <>
+            <Configure key={node.id} node={node} />
+            <Log key={`${node.id} log`} node={node} />
+          </>
+        ) : null}
       </div>
     </>
   );

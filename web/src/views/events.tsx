@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { clock, dateTime } from '../format.ts';
 import { Csv, Empty, Login, Mark, Needs } from '../parts.tsx';
 import { href, param, set } from '../route.ts';
-import { events, now, role } from '../store.ts';
+import { events, now, watches } from '../store.ts';
 import { rangeAt, RangeChoice, within } from '../time.tsx';
 import type { SonEvent } from '../types.ts';
 import { Cause, Problems } from './problems.tsx';
@@ -47,7 +47,7 @@ function Line({ e }: { e: SonEvent }): JSX.Element {
 }
 
 export function Events(): JSX.Element {
-  if (role.value !== 'admin') return <Login />;
+  if (!watches()) return <Login />;
   const all = events.value;
   if (!all) return <Needs what="events" path="/v1/events" />;
   const kinds = [...new Set(all.map((e) => e.kind))].sort();

@@ -2,21 +2,18 @@
 // The map: nodes by place, those that would overlap as one, and arcs of a chosen measurement from
 // its target's nearest reader, coloured by latency.
 import { signal } from '@preact/signals';
-import { geoDistance, geoNaturalEarth1, geoPath } from 'd3-geo';
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { feature } from 'topojson-client';
 import { get, message } from '../api.ts';
+import { distance, HEIGHT, project, WIDTH } from '../earth.ts';
 import { ms, place, plural } from '../format.ts';
 import { heat } from '../grid.ts';
 import { latencyOf, outcomeOf } from '../observe.ts';
 import { Empty, Mark } from '../parts.tsx';
 import { href, param, set } from '../route.ts';
-import { nodes, role } from '../store.ts';
+import { may, nodes } from '../store.ts';
 import type { Measurement, Node, Status } from '../types.ts';
 
-const W = 960;
-const H = 480;
 const NEAR = 16; // pixels within which nodes are one dot
 const RANK: Status[] = [
   'offline',
@@ -28,23 +25,19 @@ const RANK: Status[] = [
   'deregistered',
 ];
 
-const projection = geoNaturalEarth1().fitExtent(
-  [
-    [6, 6],
-    [W - 6, H - 6],
-  ],
-  { type: 'Sphere' },
-);
-const draw = geoPath(projection);
-const land = signal<string>('');
+// Made by build.mjs: outlines as paths, drawn in steps of a part of a pixel.
+interface World {
+  steps: number; // a pixel
+  land: string[];
+  borders: string[];
+}
+const world = signal<World | null>(null);
 const trouble = signal('');
 
 async function loadWorld(): Promise<void> {
-  if (land.value) return;
+  if (world.value) return;
   try {
-    const world = await get<Parameters<typeof feature>[0]>('world.json');
-    const shape = feature(world, world.objects.countries!);
-    land.value = draw(shape as Parameters<typeof draw>[0]) ?? '';
+    world.value = await get<World>('world.json');
   } catch (e) {
     trouble.value = message(e);
   }
@@ -65,13 +58,12 @@ export function located(n: Node): boolean {
 
 export function cluster(
   list: Node[],
-  where: (n: Node) => [number, number] | null,
+  where: (n: Node) => [number, number],
   near: number,
 ): Dot[] {
   const dots: Dot[] = [];
   for (const n of list) {
     const p = where(n);
-    if (!p) continue;
     const d = dots.find((o) => Math.hypot(o.x - p[0], o.y - p[1]) < near);
     if (d) d.nodes.push(n);
     else dots.push({ x: p[0], y: p[1], nodes: [n] });
@@ -130,9 +122,8 @@ function DotMark({ d, pick }: { d: Dot; pick: (d: Dot) => void }): JSX.Element {
 // Bent upwards on the map as it is drawn; the shortest way on the globe would leave the map at an
 // edge and come back at the other.
 function bow(from: [number, number], to: [number, number]): string {
-  const a = projection(from);
-  const b = projection(to);
-  if (!a || !b) return '';
+  const a = project(from);
+  const b = project(to);
   const lift = Math.hypot(b[0] - a[0], b[1] - a[1]) * 0.22;
   return `M${a[0]} ${a[1]}Q${(a[0] + b[0]) / 2} ${Math.max(8, (a[1] + b[1]) / 2 - lift)} ${b[0]} ${b[1]}`;
 }
@@ -152,7 +143,7 @@ function arcs(m: Measurement | null): JSX.Element[] {
   if (!hub) return [];
   return seen
     .slice(1)
-    .filter((s) => geoDistance(s.at, hub.at) > 0.01)
+    .filter((s) => distance(s.at, hub.at) > 0.01)
     .map((s) => (
       <path
         key={s.name}
@@ -200,7 +191,7 @@ export function MapView(): JSX.Element {
   }, [id]);
   const dots = cluster(
     nodes.value.filter(located),
-    (n) => projection([n.location.longitude, n.location.latitude]),
+    (n) => project([n.location.longitude, n.location.latitude]),
     NEAR,
   );
   const nowhere = nodes.value.filter((n) => !located(n));
@@ -215,8 +206,13 @@ export function MapView(): JSX.Element {
       </div>
       <Chosen m={m} wrong={wrong} />
       <section class="card map" aria-label="Map of nodes">
-        <svg viewBox={`0 0 ${W} ${H}`} role="group" aria-label="World">
-          <path class="land" d={land.value} />
+        <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="group" aria-label="World">
+          {world.value ? (
+            <g transform={`scale(${1 / world.value.steps})`}>
+              <path class="land" d={world.value.land.join('')} />
+              <path class="borders" d={world.value.borders.join('')} />
+            </g>
+          ) : null}
           {arcs(m)}
           {dots.map((d) => (
             <DotMark key={d.nodes[0]?.id} d={d} pick={(x) => pick(x.nodes.map((n) => n.id))} />
@@ -244,7 +240,7 @@ function List({ title, list }: { title: string; list: Node[] }): JSX.Element {
       {list.map((n) => (
         <p key={n.id} class="row">
           <Mark status={n.status} />
-          {role.value === 'admin' ? <a href={href('nodes', { node: n.id })}>{n.name}</a> : n.name}
+          {may('viewer') ? <a href={href('nodes', { node: n.id })}>{n.name}</a> : n.name}
           <span class="muted">{place(n.location)}</span>
         </p>
       ))}

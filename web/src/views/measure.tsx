@@ -15,7 +15,7 @@ import {
 import { plural } from '../format.ts';
 import { Copy, Empty, Field } from '../parts.tsx';
 import { param, set } from '../route.ts';
-import { nodes, plugins, remember, role } from '../store.ts';
+import { may, nodes, plugins, remember } from '../store.ts';
 import { complete, locations, matching, suggestions } from '../where.ts';
 import { Results } from './results.tsx';
 
@@ -275,7 +275,7 @@ export function Measure(): JSX.Element {
             <Copy text={asCli(ask, fields, typed)}>Copy as CLI</Copy>
             <Copy text={asCurl(location.origin, body)}>Copy as curl</Copy>
           </div>
-          {role.value === 'guest' ? (
+          {!may('user') ? (
             <p class="muted small">
               Without a login the controller may refuse. <a href="#/login">Log in</a>
             </p>

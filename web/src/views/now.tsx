@@ -21,6 +21,7 @@ import {
   schedules,
   version,
   watch,
+  watches,
 } from '../store.ts';
 import { minute, RangeChoice, rangeAt, within } from '../time.tsx';
 import type { Node, Observation } from '../types.ts';
@@ -93,10 +94,10 @@ function Counters({ failing, pairs }: { failing: number; pairs: number }): JSX.E
         <span class="detail">
           {events.value ? (
             <a href={href('events')}>{problems.value ? 'problems open' : 'warnings within 24 h'}</a>
-          ) : role.value === 'admin' ? (
+          ) : watches() ? (
             'this controller keeps none'
           ) : (
-            'need a login'
+            'are not for your role'
           )}
         </span>
       </section>
@@ -181,7 +182,10 @@ function useBoard(known: Node[], filter: Filter): { board: Board; order: number 
       known,
       filter,
     );
-  }, [signature, JSON.stringify(filter), range.key, minute.value]);
+  }, [signature, JSON.stringify(filter), range.key]);
+  useLayoutEffect(() => {
+    if (!range.fixed) board.expire(range.from);
+  }, [board, minute.value]);
   useLayoutEffect(
     () =>
       range.fixed
@@ -316,7 +320,7 @@ export function Now(): JSX.Element {
             ) : (
               <p>
                 The matrix fills with <a href={href('measure')}>measurements made here</a>
-                {role.value === 'admin' ? (
+                {watches() ? (
                   <>
                     {' '}
                     and with <a href={href('schedules')}>schedules</a>

@@ -7,7 +7,7 @@ import { ApiError, call, get, message, Missing, post } from '../api.ts';
 import { bytes, count, dateTime, percent } from '../format.ts';
 import { act, Empty, Login, Mark } from '../parts.tsx';
 import { param, set } from '../route.ts';
-import { role } from '../store.ts';
+import { may } from '../store.ts';
 import type { Policy } from '../types.ts';
 
 interface Shadow {
@@ -160,9 +160,11 @@ function Trial({ name, s, ended }: { name: string; s: Shadow; ended: () => void 
           {count(s.decisions)} decisions ({percent(share)}), {count(s.faults)} faults,{' '}
           {s.decisions ? `${(s.took_us / s.decisions).toFixed(1)} µs` : '–'} each.
         </span>
-        <button type="button" onClick={() => void end()}>
-          End the trial
-        </button>
+        {may('admin') ? (
+          <button type="button" onClick={() => void end()}>
+            End the trial
+          </button>
+        ) : null}
       </div>
       {s.last_error ? <p class="mono s-failed">{s.last_error}</p> : null}
       {s.differences.length ? (
@@ -209,7 +211,7 @@ function Detail({ policy }: { policy: Policy }): JSX.Element {
       <div class="head">
         <h2>{policy.name}</h2>
         <div>
-          {source ? (
+          {source && may('admin') ? (
             <button type="button" aria-pressed={editing} onClick={() => edit(!editing)}>
               Edit
             </button>
@@ -243,7 +245,7 @@ function Detail({ policy }: { policy: Policy }): JSX.Element {
               <b>{v.version}</b> {dateTime(Date.parse(v.createdAt))}, {bytes(v.bytes)}
               {v.version === source.version ? (
                 <span class="tag">in use</span>
-              ) : (
+              ) : !may('admin') ? null : (
                 <button type="button" onClick={() => void back(v.version)}>
                   Go back to it
                 </button>
@@ -262,14 +264,14 @@ function isOff(p: Policy): boolean {
 }
 
 export function Policies(): JSX.Element {
-  const may = role.value === 'admin';
+  const allowed = may('viewer');
   useEffect(() => {
-    if (!may) return undefined;
+    if (!allowed) return undefined;
     void load();
     const timer = setInterval(() => void load(), 5000);
     return () => clearInterval(timer);
-  }, [may]);
-  if (!may) return <Login />;
+  }, [allowed]);
+  if (!allowed) return <Login />;
   const picked = list.value.find((p) => p.name === param('name'));
   return (
     <>

@@ -6,7 +6,7 @@ import { call, post } from '../api.ts';
 import { ago, count, dateTime, span } from '../format.ts';
 import { act, Mark } from '../parts.tsx';
 import { href } from '../route.ts';
-import { now, problems, refresh, schedules, silences } from '../store.ts';
+import { may, now, problems, refresh, schedules, silences } from '../store.ts';
 import type { Problem, Silence } from '../types.ts';
 
 // "policies/calm.lua:12" leads to that line.
@@ -101,7 +101,7 @@ function Line({ p }: { p: Problem }): JSX.Element {
           <Mark status={p.severity === 'error' ? 'error' : 'warning'} text={p.severity} />{' '}
           <b>{p.text}</b>
         </span>
-        {open ? null : (
+        {open || !may('operator') ? null : (
           <button type="button" onClick={() => setOpen(true)}>
             {p.state === 'acked' ? 'Silence' : 'Acknowledge or silence'}
           </button>
@@ -143,9 +143,11 @@ function SilenceLine({ s }: { s: Silence }): JSX.Element {
         <b>{s.match}</b> for {span(Date.parse(s.until) - now.value)} more
         {s.comment ? <span class="muted"> “{s.comment}”</span> : null}
       </span>
-      <button type="button" onClick={() => void end()}>
-        End
-      </button>
+      {may('operator') ? (
+        <button type="button" onClick={() => void end()}>
+          End
+        </button>
+      ) : null}
     </li>
   );
 }

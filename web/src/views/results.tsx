@@ -7,7 +7,7 @@ import { count, ms, NONE, percent, place } from '../format.ts';
 import { latencyOf, lossOf, mbitOf, observations, outcomeOf, whyOf } from '../observe.ts';
 import { Copy, Csv, Empty, Mark } from '../parts.tsx';
 import { href } from '../route.ts';
-import { add, remember, role } from '../store.ts';
+import { add, may, remember } from '../store.ts';
 import type { Measurement, ProbeResult } from '../types.ts';
 
 const POLL_MS = 250;
@@ -88,7 +88,7 @@ function Explain({ m }: { m: Measurement }): JSX.Element | null {
   const [more, setMore] = useState<Explanation | string | null>(null);
   const p = m.placement;
   const load = async (): Promise<void> => {
-    if (more || role.value !== 'admin') return;
+    if (more || !may('viewer')) return;
     try {
       setMore(await get<Explanation>(`/v1/measurements/${encodeURIComponent(m.id)}/explain`));
     } catch (e) {

@@ -7,7 +7,7 @@ import { count, dateTime, ms, span } from '../format.ts';
 import { isBad } from '../grid.ts';
 import { act, Beats, Csv, Empty, Login, Mark, Needs } from '../parts.tsx';
 import { href, param, set } from '../route.ts';
-import { now, observedBy, refresh, role, schedules } from '../store.ts';
+import { may, now, observedBy, refresh, schedules, watches } from '../store.ts';
 import type { Schedule, ScheduleMember } from '../types.ts';
 import { EditSchedule } from './edit_schedule.tsx';
 
@@ -212,7 +212,7 @@ function Detail({ s }: { s: Schedule }): JSX.Element {
         <p>
           {s.type} {aim(s)}, {every(s)}
         </p>
-        <Actions s={s} edit={() => edit(true)} />
+        {may('operator') ? <Actions s={s} edit={() => edit(true)} /> : null}
         {editing ? <EditSchedule of={s} close={() => edit(false)} /> : null}
         <div class="scroll" tabIndex={0} role="region" aria-label="Its nodes">
           <table>
@@ -241,7 +241,7 @@ function Detail({ s }: { s: Schedule }): JSX.Element {
 
 export function Schedules(): JSX.Element {
   const [adding, add] = useState(false);
-  if (role.value !== 'admin') return <Login />;
+  if (!watches()) return <Login />;
   const all = schedules.value;
   if (!all) return <Needs what="schedules" path="/v1/schedules" />;
   const picked = all.find((s) => s.id === param('id') || s.name === param('id'));
@@ -266,9 +266,11 @@ export function Schedules(): JSX.Element {
               ])
             }
           />
-          <button type="button" class="primary" onClick={() => add(true)}>
-            Add a schedule
-          </button>
+          {may('operator') ? (
+            <button type="button" class="primary" onClick={() => add(true)}>
+              Add a schedule
+            </button>
+          ) : null}
         </div>
       </div>
       {adding ? (

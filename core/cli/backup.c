@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Backup, over the API, and restore, by the controller's own program on the machine of the store. A
+ * file that is not whole never has the name that was asked for. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+static int keep(FILE *f, const char *part, const char *path)
+{
+	struct stat st = { .st_size = 0 };
+
+	bool good = !fflush(f) && !fsync(fileno(f)) && !fstat(fileno(f), &st);
+	good = !fclose(f) && good;
+	/* link, not rename: nothing that is there is replaced. */
+	if (!good || link(part, path)) {
+		int why = errno;
+		unlink(part);
+		return cli_fail(EXIT_FAILED, "%s: %s", path, strerror(why));
+	}
+	unlink(part);
+	cli_printf("%s: %lld bytes\n", path, (long long)st.st_size);
+	return EXIT_OK;
+}
+
+int cli_backup(struct cli *cli, const struct cli_args *a)
+{
+	const char *path = a->words[0];
+	char part[4096];
+
+	int n = snprintf(part, sizeof(part), "%s.part", path);
+	if (n < 0 || (size_t)n >= sizeof(part))
+		return cli_fail(EXIT_USAGE, "the name is too long");
+	if (!access(path, F_OK))
+		return cli_fail(EXIT_FAILED, "%s: %s", path, strerror(EEXIST));
+	int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	FILE *f = fd >= 0 ? fdopen(fd, "wb") : NULL;
+	if (!f)
+		return cli_fail(EXIT_FAILED, "%s: %s", part, strerror(errno));
+	int code = cli_download(cli, "POST", "/v1/backup", f);
+	if (code == EXIT_OK)
+		return keep(f, part, path);
+	fclose(f);
+	unlink(part);
+	return code;
+}
+
+const struct cli_option cli_restore_options[] = {
+	{ "state", 0, "DIR", "the controller's state directory", NULL },
+	{ "config", 'c', "FILE", "the controller's configuration", NULL },
+	{ 0 },
+};
+
+/* Beside this program in a build tree, or installed. */
+static const char *controller(void)
+{
+	static char beside[4096];
+	const char *path = getenv("SONDE_CONTROLLER_PROGRAM");
+
+	if (path && *path)
+		return path;
+	ssize_t n = readlink("/proc/self/exe", beside, sizeof(beside) - 32);
+	while (n > 0 && beside[n - 1] != '/')
+		n--;
+	if (access(SONDE_SBINDIR "/sonde-controller", X_OK) && n > 0) {
+		memcpy(beside + n, "sonde-controller", sizeof("sonde-controller"));
+		return beside;
+	}
+	return SONDE_SBINDIR "/sonde-controller";
+}
+
+int cli_restore(struct cli *cli, const struct cli_args *a)
+{
+	const char *argv[8] = { "sonde-controller", "restore", a->words[0] };
+	const char *state = cli_option(a, "state"), *config = cli_option(a, "config");
+	unsigned n = 3;
+
+	if (state) {
+		argv[n++] = "--state";
+		argv[n++] = state;
+	}
+	if (config) {
+		argv[n++] = "--config";
+		argv[n++] = config;
+	}
+	execv(controller(), (char *const *)argv);
+	return cli_fail(EXIT_FAILED, "%s: %s", controller(), strerror(errno));
+}
