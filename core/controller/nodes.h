@@ -136,6 +136,7 @@ struct node_reach {
 	const char *tier; /* of the account, "" = none */
 	int64_t priority; /* no node above it */
 };
+bool node_in_reach(const struct node *, const struct node_reach *);
 /* The other nodes; *out is the caller's to free. SONDE_ENOMEM: nothing may be chosen then. */
 int nodes_out_of_reach(const struct nodes *, const struct node_reach *, struct node ***out,
                        unsigned *count);
