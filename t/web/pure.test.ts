@@ -388,6 +388,7 @@ test('matrix: only what changed is drawn again', () => {
 test('matrix: what was not seen for long goes', () => {
   const b = new Board([[seen('a', 'x', { at: 5 })], [seen('b', 'x', { at: 9 })]], [], ALL);
   b.expire(7);
+  b.update([seen('c', 'x', { at: 6 })]);
   b.sort();
   assert.deepEqual([b.size, b.rows.map((r) => r.name)], [1, ['b']]);
 });
