@@ -8,4 +8,5 @@ EXTRA_DIST += doc/probes.md
 EXTRA_DIST += doc/accounts.md
 EXTRA_DIST += doc/api.md
 EXTRA_DIST += doc/nodes.md
+EXTRA_DIST += doc/cli.md
 EXTRA_DIST += doc/dashboard.md doc/img

@@ -131,7 +131,7 @@ static void print_member(const char *indent, const char *key, const json_t *valu
 }
 
 /* Three levels are all that a node has; deeper ones stand in -o json. */
-static void print_members(const json_t *object)
+void cli_print_members(const json_t *object)
 {
 	const char *key, *inner_key, *last_key;
 	json_t *value, *inner, *last;
@@ -157,7 +157,7 @@ int cli_node_show(struct cli *cli, const struct cli_args *a)
 	if (!node)
 		return code;
 	if (!print_one(cli, node, node_columns, COUNT(node_columns)))
-		print_members(node);
+		cli_print_members(node);
 	json_decref(node);
 	return EXIT_OK;
 }

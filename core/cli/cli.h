@@ -147,6 +147,8 @@ void cli_put(FILE *, const char *text, bool keep_newlines);
 unsigned cli_width(const char *text);
 /* Append the text as cli_put shows it in exactly so many columns: cut, or filled with blanks. */
 void cli_add_fitted(struct sonde_buf *, const char *text, unsigned columns);
+/* All members of an object, three levels deep, a line each. */
+void cli_print_members(const json_t *);
 /* Redraw the progress line, or take it away; nothing unless cli->live. */
 void cli_progress(struct cli *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void cli_progress_end(struct cli *);
@@ -168,9 +170,14 @@ void cli_print_rows(const struct cli *, const struct cli_column *, unsigned colu
 /* ---- commands ---- */
 /* argv[0] is the type. */
 int cli_measure(struct cli *, int argc, char **argv, bool help);
+/* Wait until a measurement is over, at most so many seconds, and show it; the exit code. */
+int cli_wait(struct cli *, const char *id, unsigned max_wait, bool latency_only);
+/* The option max-wait, or its default. */
+int cli_read_max_wait(const struct cli_args *, unsigned *seconds);
+void cli_nap(unsigned ms); /* a signal ends it early */
 /* Print a measurement in the chosen format; the exit code its results call for. */
 int cli_show_results(struct cli *, const json_t *measurement, bool latency_only);
-extern const struct cli_option cli_measurement_ls_options[], cli_rerun_options[],
+extern const struct cli_option cli_measurement_ls_options[], cli_rerun_options[], cli_show_options[],
 	cli_export_options[];
 int cli_measurement_ls(struct cli *, const struct cli_args *);
 int cli_measurement_cancel(struct cli *, const struct cli_args *);
@@ -256,6 +263,7 @@ int cli_schedule_resume(struct cli *, const struct cli_args *);
 int cli_schedule_rm(struct cli *, const struct cli_args *);
 int cli_schedule_run(struct cli *, const struct cli_args *);
 int cli_event_ls(struct cli *, const struct cli_args *);
+int cli_event_show(struct cli *, const struct cli_args *);
 int cli_event_ack(struct cli *, const struct cli_args *);
 int cli_event_silence(struct cli *, const struct cli_args *);
 extern const struct cli_option cli_top_options[];

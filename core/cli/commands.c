@@ -92,6 +92,9 @@ static const struct cli_option console_options[] = {
 
 static const struct cli_option event_ls_options[] = {
 	{ "open", 0, NULL, "what is wrong now" },
+	{ "kind", 0, "KIND", "of this kind, such as problem.raised" },
+	{ "limit", 'L', "N", "at most so many (default 100)" },
+	{ "follow", 'f', NULL, "go on with new events until interrupted" },
 	{ NULL },
 };
 
@@ -142,7 +145,7 @@ const struct cli_command cli_commands[] = {
 	{ "measurement", "cancel", "ID", "end a measurement now", NULL, cli_measurement_cancel, 1, 1 },
 	{ "measurement", "rerun", "ID", "measure the same again", cli_rerun_options,
 	  cli_measurement_rerun, 1, 1 },
-	{ "measurement", "show", "ID", "a measurement: its placement and results", NULL,
+	{ "measurement", "show", "ID", "a measurement: its placement and results", cli_show_options,
 	  cli_measurement_show, 1, 1 },
 	{ "measurement", "explain", "ID", "why these nodes: filters, policy, answer", NULL,
 	  cli_measurement_explain, 1, 1 },
@@ -183,6 +186,7 @@ const struct cli_command cli_commands[] = {
 	{ "schedule", "run", "NAME", "measure now, once", NULL, cli_schedule_run, 1, 1 },
 	{ "schedule", "rm", "NAME", "remove it", NULL, cli_schedule_rm, 1, 1 },
 	{ "event", "ls", "", "the newest events", event_ls_options, cli_event_ls, 0, 0 },
+	{ "event", "show", "EVENT", "one event, or the problem that it raised", NULL, cli_event_show, 1, 1 },
 	{ "event", "ack", "EVENT", "acknowledge the problem that it raised", event_ack_options,
 	  cli_event_ack, 1, 1 },
 	{ "event", "silence", "[MATCH]", "tell nobody of what matches; without it: list",

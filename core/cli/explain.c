@@ -105,7 +105,7 @@ int cli_measurement_explain(struct cli *cli, const struct cli_args *a)
 		json_array_foreach(json_object_get(doc, "steps"), i, step)
 			print_step(cli, step);
 		if (!json_array_size(json_object_get(doc, "steps")))
-			puts("No explanation was kept for it.");
+			puts("No explanation was kept for it; sonde schedule show tells of the runs of a schedule.");
 	}
 	json_decref(doc);
 	return EXIT_OK;

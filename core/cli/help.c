@@ -130,7 +130,7 @@ static void help_line(const struct cli_command *c)
 
 	snprintf(left, sizeof(left), "%s%s%s %s", c->group, *c->verb ? " " : "", c->verb,
 	         c->arguments);
-	printf("  %-30s %s\n", left, c->summary);
+	printf("  %-30s  %s\n", left, c->summary);
 }
 
 int cli_help_all(void)
@@ -142,7 +142,7 @@ int cli_help_all(void)
 	     "+ joins with \"and\", a comma with \"or\". Types: sonde plugin ls.\n\ncommands:");
 	for (const struct cli_command *c = cli_commands; c->group; c++)
 		help_line(c);
-	printf("  %-30s %s\n  %-30s %s\n", "help [COMMAND or TYPE]", "this text, or that of one",
+	printf("  %-30s  %s\n  %-30s  %s\n", "help [COMMAND or TYPE]", "this text, or that of one",
 	       "version", "of this program");
 	help_globals();
 	puts("\nexit codes:");

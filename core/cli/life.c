@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/cli.h"
 
@@ -167,13 +166,6 @@ int cli_node_self_test(struct cli *cli, const struct cli_args *a)
 	             "the self-test has begun; sonde node show tells its result%s\n");
 }
 
-static void pause_ms(long ms)
-{
-	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-
-	nanosleep(&t, NULL);
-}
-
 static void print_lines(const json_t *answer)
 {
 	json_t *line;
@@ -211,7 +203,7 @@ int cli_node_logs(struct cli *cli, const struct cli_args *a)
 		json_decref(answer);
 		if (!follow)
 			break;
-		pause_ms(FOLLOW_MS);
+		cli_nap(FOLLOW_MS);
 	}
 	return code;
 }

@@ -45,3 +45,11 @@ core_cli_libcli_a_CPPFLAGS += -DSONDE_SBINDIR='"$(sbindir)"'
 core_cli_libcli_a_SOURCES += core/cli/top.c core/cli/top.h core/cli/top_draw.c core/cli/top_grid.c \
 	core/cli/top_model.c core/cli/top_plain.c core/cli/top_terminal.c
 SCRIPT_TESTS += t/cli/top.t
+core_cli_libcli_a_SOURCES += core/cli/wait.c
+SCRIPT_TESTS += t/cli/manual.t
+SCRIPT_TESTS += t/cli/listings.t
+
+C_TESTS += t/cli/top_test
+t_cli_top_test_SOURCES = t/cli/top_test.c
+t_cli_top_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
+t_cli_top_test_LDADD = t/libtap.a $(sonde_LDADD)

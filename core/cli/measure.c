@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sonde TYPE TARGET from LOCATIONS`. The options of a type are the rows that the controller tells:
  * the command line is looked at once for the global ones, and parsed when the rows are there. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "cli/cli.h"
 
-/* The longest a node may be given is 300 s. */
-enum { WAIT_DEFAULT = 320, WAIT_MAX = 3600, FROM_MAX = 8192, NAMES_MAX = 128 };
+enum { FROM_MAX = 8192, NAMES_MAX = 128 };
 
 static const struct cli_option own_options[] = {
 	{ "from", 'F', "LOCATION", "where from, as after the word from" },
@@ -244,21 +240,12 @@ static void fill(const struct measure *m, const char *from, json_t *request)
 
 static int check(struct measure *m)
 {
-	const char *wait = cli_option(&m->args, "max-wait");
-	char *end = NULL;
-
 	if (!m->args.word_count)
 		return cli_fail(EXIT_USAGE, "what should %s measure? sonde %s TARGET [from LOCATION]",
 		                m->type, m->type);
 	if (cli_option(&m->args, "ipv4") && cli_option(&m->args, "ipv6"))
 		return cli_fail(EXIT_USAGE, "either -4 or -6, not both");
-	errno = 0;
-	long seconds = wait ? strtol(wait, &end, 10) : WAIT_DEFAULT;
-	if (errno || (wait && (!*wait || *end)) || seconds < 1 || seconds > WAIT_MAX)
-		return cli_fail(EXIT_USAGE, "--max-wait must be 1 to %d seconds, not '%s'", WAIT_MAX,
-		                wait);
-	m->max_wait = (unsigned)seconds;
-	return EXIT_OK;
+	return cli_read_max_wait(&m->args, &m->max_wait);
 }
 
 /* The id of the new measurement, owned JSON text; NULL with *code. */
@@ -286,62 +273,6 @@ static json_t *create(struct measure *m, int *code)
 	return id;
 }
 
-/* ---- waiting ---- */
-
-static void show_progress(struct cli *cli, const json_t *measurement, int64_t started)
-{
-	const json_t *result, *results = json_object_get(measurement, "results");
-	unsigned done = 0;
-	size_t i;
-
-	json_array_foreach(results, i, result)
-		done += strcmp(cli_str(result, "result.status"), "in-progress") != 0;
-	cli_progress(cli, "%u of %zu nodes, %.1f s", done, json_array_size(results),
-	             (double)(sonde_boottime_ns() - started) / 1e9);
-}
-
-static void nap(unsigned ms)
-{
-	struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
-
-	nanosleep(&t, NULL);
-}
-
-/* Whether there is nothing more to wait for; *code says why when it is not the end. */
-static bool is_over(const struct measure *m, const json_t *measurement, int64_t started, int *code)
-{
-	if (*code != EXIT_OK || !strcmp(cli_str(measurement, "status"), "finished"))
-		return true;
-	if (*m->cli->interrupt->seen)
-		*code = EXIT_INTERRUPTED;
-	else if (sonde_boottime_ns() - started > m->max_wait * SONDE_NS_PER_S)
-		*code = EXIT_TIMEOUT;
-	return *code != EXIT_OK;
-}
-
-/* The measurement as it was seen last, owned; NULL when never. */
-static json_t *wait_for(struct measure *m, const char *id, int *code)
-{
-	char etag[SONDE_FETCH_ETAG] = "";
-	int64_t started = sonde_boottime_ns();
-	json_t *measurement = NULL;
-
-	m->cli->interrupt->watch();
-	for (unsigned pause = 50;; pause = pause < 500 ? pause * 3 / 2 : 500) {
-		json_t *now = cli_get_changed(m->cli, "/v1/measurements", id, etag, code);
-		if (now) {
-			json_decref(measurement);
-			measurement = now;
-		}
-		if (is_over(m, measurement, started, code))
-			break;
-		show_progress(m->cli, measurement, started);
-		nap(pause);
-	}
-	cli_progress_end(m->cli);
-	return measurement;
-}
-
 static int run(struct measure *m)
 {
 	int code = check(m);
@@ -352,14 +283,8 @@ static int run(struct measure *m)
 	if (cli_option(&m->args, "no-wait")) {
 		cli_printf("%s\n", json_string_value(id));
 	} else {
-		json_t *measurement = wait_for(m, json_string_value(id), &code);
-		bool latency = cli_option(&m->args, "latency");
-		int shown = measurement ? cli_show_results(m->cli, measurement, latency) : EXIT_FAILED;
-		if (code == EXIT_TIMEOUT || code == EXIT_INTERRUPTED)
-			cli_fail(code, "not all results are there; later: sonde measurement show %s",
-			         json_string_value(id));
-		code = code == EXIT_OK ? shown : code;
-		json_decref(measurement);
+		code = cli_wait(m->cli, json_string_value(id), m->max_wait,
+		                cli_option(&m->args, "latency"));
 	}
 	json_decref(id);
 	return code;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Measurements as a list, cancelling and running them again, and the export of results: page by page,
  * so that any number of results needs the memory of one page, and a broken one goes on at a cursor. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-enum { PATH_ROOM = 2048 };
+enum { PATH_ROOM = 2048, FOLLOW_MS = 500 };
 
 const struct cli_option cli_measurement_ls_options[] = {
 	{ "type", 0, "TYPE", "of this type" },
@@ -22,6 +23,14 @@ const struct cli_option cli_measurement_ls_options[] = {
 
 const struct cli_option cli_rerun_options[] = {
 	{ "same-nodes", 0, NULL, "at the very nodes of the first time" },
+	{ "wait", 'w', NULL, "until it is over, and show it" },
+	{ "max-wait", 0, "SECONDS", "with --wait: what arrived by then (default 320), exit code 124" },
+	{ NULL },
+};
+
+const struct cli_option cli_show_options[] = {
+	{ "wait", 'w', NULL, "until it is over" },
+	{ "max-wait", 0, "SECONDS", "with --wait: what arrived by then (default 320), exit code 124" },
 	{ NULL },
 };
 
@@ -36,6 +45,7 @@ const struct cli_option cli_export_options[] = {
 	{ "since", 0, "TIME", "stored at or after" },
 	{ "until", 0, "TIME", "stored before" },
 	{ "cursor", 0, "N", "go on at this ingest number" },
+	{ "follow", 'f', NULL, "go on with new results until interrupted" },
 	{ NULL },
 };
 
@@ -121,6 +131,9 @@ int cli_measurement_rerun(struct cli *cli, const struct cli_args *a)
 	if (strspn(a->words[0], "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") !=
 	    strlen(a->words[0]))
 		return cli_fail(EXIT_NOT_FOUND, "'%s' is not the id of a measurement", a->words[0]);
+	unsigned max_wait = 0;
+	if (cli_option(a, "wait") && (code = cli_read_max_wait(a, &max_wait)) != EXIT_OK)
+		return code;
 	sonde_buf_init(&path, PATH_ROOM);
 	sonde_buf_printf(&path, "/v1/measurements/%s/rerun%s", a->words[0],
 	                 cli_option(a, "same-nodes") ? "?nodes=same" : "");
@@ -129,10 +142,12 @@ int cli_measurement_rerun(struct cli *cli, const struct cli_args *a)
 	sonde_buf_deinit(&path);
 	if (!doc)
 		return code;
-	if (!cli_print_json(cli, doc))
+	if (max_wait)
+		code = cli_wait(cli, cli_str(doc, "id"), max_wait, false);
+	else if (!cli_print_json(cli, doc))
 		cli_printf("%s\n", cli_str(doc, "id"));
 	json_decref(doc);
-	return EXIT_OK;
+	return code;
 }
 
 /* ---- export ---- */
@@ -197,6 +212,12 @@ int cli_export(struct cli *cli, const struct cli_args *a)
 		         (long long)json_integer_value(json_object_get(page, "next")));
 		more = json_is_true(json_object_get(page, "more"));
 		json_decref(page);
+		if (cli_option(a, "follow") && !more) {
+			more = true;
+			fflush(stdout);
+			cli_nap(FOLLOW_MS);
+			cli_refresh(cli);
+		}
 		if (*cli->interrupt->seen || ferror(stdout))
 			code = *cli->interrupt->seen ? EXIT_INTERRUPTED : EXIT_FAILED;
 	}

@@ -12,10 +12,13 @@ static const char *cell(const struct cli_column *c, const json_t *row, bool peop
                         struct sonde_buf *b)
 {
 	sonde_buf_reset(b);
+	const json_t *value = c->text ? NULL : cli_at(row, c->path);
 	if (c->text)
 		c->text(row, b);
+	else if (!people && json_is_boolean(value)) /* as /v1/export has it */
+		sonde_buf_str(b, json_is_true(value) ? "true" : "false");
 	else
-		cli_add_value(b, cli_at(row, c->path));
+		cli_add_value(b, value);
 	if (people && !b->len)
 		sonde_buf_char(b, '-');
 	else if (people && c->unit)

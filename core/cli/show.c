@@ -206,6 +206,18 @@ static void add_locations(struct sonde_buf *b, const json_t *locations)
 	}
 }
 
+/* A run of a schedule was not placed: the schedule has its nodes. */
+static bool explain_run(const json_t *m)
+{
+	const json_t *first = json_array_get(json_object_get(m, "results"), 0);
+	const char *schedule = cli_str(first, "result.schedule");
+
+	if (*schedule)
+		cli_printf("A run of schedule %s, due %s; sonde schedule show tells why these nodes.\n\n",
+		           schedule, cli_str(first, "result.dueAt"));
+	return *schedule;
+}
+
 static void explain_choice(const json_t *m)
 {
 	const json_t *placement = json_object_get(m, "placement");
@@ -230,9 +242,11 @@ static void explain(const json_t *m)
 	json_int_t asked = json_integer_value(json_object_get(m, "limit"));
 	struct sonde_buf b;
 
-	sonde_buf_init(&b, 8192);
 	cli_printf("%s %s: %s, created %s\n", cli_str(m, "type"), cli_str(m, "target"),
 	           cli_str(m, "status"), cli_str(m, "createdAt"));
+	if (explain_run(m))
+		return;
+	sonde_buf_init(&b, 8192);
 	add_locations(&b, json_object_get(m, "locations"));
 	cli_printf("Asked for %lld node%s from %s", (long long)(asked ? asked : got),
 	           (asked ? asked : got) == 1 ? "" : "s", sonde_buf_cstr(&b));
@@ -246,8 +260,13 @@ static void explain(const json_t *m)
 
 int cli_measurement_show(struct cli *cli, const struct cli_args *a)
 {
+	unsigned max_wait;
 	int code;
 
+	if (cli_option(a, "wait")) {
+		code = cli_read_max_wait(a, &max_wait);
+		return code == EXIT_OK ? cli_wait(cli, a->words[0], max_wait, false) : code;
+	}
 	json_t *m = cli_get(cli, "/v1/measurements", a->words[0], &code);
 	if (!m)
 		return code;

@@ -53,7 +53,7 @@ const struct cli_option cli_top_options[] = {
 enum state { ASKING, DIALING, LIVE, LOST };
 
 struct answers {
-	json_t *nodes, *problems, *stats; /* NULL = not asked, or no answer */
+	json_t *nodes, *schedules, *problems, *stats; /* NULL = not asked, or no answer */
 	char why[CLI_WHY];
 	bool known; /* the figures come on the websocket */
 };
@@ -187,17 +187,19 @@ static void lost(struct top *t, const char *why)
 static bool take(struct top *t)
 {
 	struct answers *a = &t->answers;
-	bool all = a->nodes && a->problems;
+	bool all = a->nodes && a->schedules && a->problems;
 
 	if (a->nodes)
 		top_model_nodes(&t->model, a->nodes);
+	if (a->schedules)
+		top_model_schedules(&t->model, a->schedules);
 	if (a->problems)
 		top_model_problems(&t->model, a->problems);
 	if (a->stats) {
 		t->caught_up = (uint64_t)json_integer_value(cli_at(a->stats, "results.next"));
 		top_model_stats(&t->model, a->stats);
 	}
-	a->nodes = a->problems = a->stats = NULL;
+	a->nodes = a->schedules = a->problems = a->stats = NULL;
 	t->dirty = true;
 	return all;
 }
@@ -214,7 +216,8 @@ static void ask(uv_work_t *work)
 	cli->why = a->why;
 	cli_refresh(cli);
 	a->nodes = cli_get(cli, "/v1/nodes", NULL, &code);
-	a->problems = a->nodes ? cli_get(cli, "/v1/problems", NULL, &code) : NULL;
+	a->schedules = a->nodes ? cli_get(cli, "/v1/schedules", NULL, &code) : NULL;
+	a->problems = a->schedules ? cli_get(cli, "/v1/problems", NULL, &code) : NULL;
 	a->stats = a->problems && !a->known ? cli_get(cli, "/v1/stats", NULL, &code) : NULL;
 	cli->why = NULL;
 }
@@ -490,7 +493,8 @@ static int ask_first(struct top *t)
 	int code;
 
 	a->nodes = cli_get(t->cli, "/v1/nodes", NULL, &code);
-	a->problems = a->nodes ? cli_get(t->cli, "/v1/problems", NULL, &code) : NULL;
+	a->schedules = a->nodes ? cli_get(t->cli, "/v1/schedules", NULL, &code) : NULL;
+	a->problems = a->schedules ? cli_get(t->cli, "/v1/problems", NULL, &code) : NULL;
 	a->stats = a->problems ? cli_get(t->cli, "/v1/stats", NULL, &code) : NULL;
 	return take(t) ? EXIT_OK : code;
 }

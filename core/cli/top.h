@@ -16,7 +16,7 @@ enum top_outcome { TOP_OK, TOP_FAILED, TOP_UNMEASURED };
 
 /* The newest result of a node of a target. */
 struct top_pair {
-	char *node, *column;   /* ids of its row and column; a column is "TYPE TARGET" */
+	char *node, *column;   /* a column is "TYPE TARGET\tSCHEDULE", the last an id or "" */
 	char *name;            /* of the node when it measured */
 	enum top_outcome outcome;
 	double latency, loss;  /* ms, percent; NAN = none */
@@ -32,9 +32,11 @@ enum {
 };
 
 struct top_model {
-	struct sonde_map pairs; /* "NODE TYPE TARGET" -> struct top_pair */
+	struct sonde_map pairs; /* "NODE COLUMN" -> struct top_pair */
+	int64_t swept_ns;       /* when old pairs were forgotten last */
 	json_t *nodes;          /* object: id -> the node as the controller told it last */
-	json_t *problems;       /* array: what is open */
+	json_t *schedules;      /* object: id -> schedule */
+	json_t *problems;       /* array: what is open or acknowledged */
 	json_t *stats;          /* NULL = none yet */
 	uint64_t next;          /* ingest number to go on at; 0 = none yet */
 	uint64_t missed;        /* results that the controller did not send */
@@ -48,12 +50,18 @@ int top_model_init(struct top_model *);
 void top_model_deinit(struct top_model *);
 /* Each takes its document, whatever it is: what is not understood is left out. */
 void top_model_nodes(struct top_model *, json_t *list);
+void top_model_schedules(struct top_model *, json_t *list);
 void top_model_problems(struct top_model *, json_t *list);
 void top_model_stats(struct top_model *, json_t *stats);
 /* A message of /v1/live, borrowed. */
 void top_model_message(struct top_model *, const json_t *message);
 /* How many nodes have this status; NULL = all. */
 unsigned top_model_count(const struct top_model *, const char *status);
+/* The name of a column's schedule, "" when it has none. */
+const char *top_schedule(const struct top_model *, const char *column);
+/* Open means: not acknowledged, not silenced. */
+bool top_is_open(const json_t *problem);
+unsigned top_open_problems(const struct top_model *);
 
 /* ---- the matrix ---- */
 
@@ -66,7 +74,7 @@ struct top_filter {
 
 struct top_line {
 	const char *key;  /* borrowed from the model: node id or column */
-	const char *name; /* for people */
+	const char *name; /* for people; of a column up to the tab */
 	double badness;
 	unsigned bad;     /* pairs that are not well */
 };

@@ -145,20 +145,9 @@ static void put_nodes(struct canvas *c, const struct top_model *m)
 			putf(c, WARN, ", %u %s", top_model_count(m, others[i]), others[i]);
 }
 
-static unsigned open_problems(const struct top_model *m)
-{
-	const json_t *p;
-	unsigned n = 0;
-	size_t i;
-
-	json_array_foreach(m->problems, i, p)
-		n += !strcmp(cli_str(p, "state"), "open");
-	return n;
-}
-
 static void put_counters(struct canvas *c, const struct top_model *m, const struct top_grid *g)
 {
-	unsigned open = open_problems(m);
+	unsigned open = top_open_problems(m);
 
 	put_nodes(c, m);
 	put(c, WEAK, "   Failing ");
@@ -219,19 +208,24 @@ static unsigned name_width(const struct top_grid *g)
 	return width < NAME_MAX ? width : NAME_MAX;
 }
 
-static void put_heads(struct canvas *c, const struct top_view *v, const struct top_grid *g,
-                      size_t shown, unsigned width, size_t chosen)
+/* Above: the type and its schedule; below: the target. */
+static void put_heads(struct canvas *c, const struct top_view *v, const struct top_model *m,
+                      const struct top_grid *g, size_t shown, unsigned width, size_t chosen)
 {
-	char type[64];
+	char text[512];
 
 	for (int line = 0; line < 2; line++) {
 		put_wide(c, PLAIN, false, "", width + 1);
 		for (size_t i = v->first_column; i < v->first_column + shown; i++) {
 			const char *column = g->columns[i].key;
 			size_t len = strcspn(column, " ");
-			snprintf(type, sizeof(type), "%.*s", (int)len, column);
-			put_wide(c, i == chosen ? STRONG : WEAK, false,
-			         line ? column + len + (column[len] == ' ') : type, CELL - 1);
+			const char *target = column + len + (column[len] == ' ');
+			if (line)
+				snprintf(text, sizeof(text), "%.*s", (int)strcspn(target, "\t"), target);
+			else
+				snprintf(text, sizeof(text), "%.*s %s", (int)len, column,
+				         top_schedule(m, column));
+			put_wide(c, i == chosen ? STRONG : WEAK, false, text, CELL - 1);
 			put(c, PLAIN, " ");
 		}
 		size_t hidden = g->column_count - shown;
@@ -275,7 +269,7 @@ static void put_matrix(struct canvas *c, struct top_view *v, const struct top_mo
 	v->first_column = scrolled(v->first_column, column, g->column_count, across);
 	if (across > g->column_count - v->first_column)
 		across = g->column_count - v->first_column;
-	put_heads(c, v, g, across, width, column);
+	put_heads(c, v, m, g, across, width, column);
 	for (size_t i = 0; i < room; i++) {
 		if (v->first_row + i < g->row_count)
 			put_row(c, v, m, g, v->first_row + i, across, width, v->first_row + i == row, column);
@@ -299,7 +293,10 @@ static void put_detail(struct canvas *c, const struct top_view *v, const struct 
 
 	if (p) {
 		sonde_format_time(when, p->at_ms);
-		putf(c, STRONG, "%s -> %s", row->name, column->key);
+		const char *schedule = top_schedule(m, column->key);
+		putf(c, STRONG, "%s -> %.*s", row->name, (int)strcspn(column->key, "\t"), column->key);
+		if (*schedule)
+			putf(c, PLAIN, " (%s)", schedule);
 		putf(c, PLAIN, "  %s", outcomes[p->outcome]);
 		if (!isnan(p->latency)) {
 			say_ms(ms, sizeof(ms), p->latency);
@@ -320,7 +317,7 @@ static void put_problems(struct canvas *c, const struct top_model *m, unsigned r
 	size_t i;
 
 	json_array_foreach(m->problems, i, p) {
-		if (strcmp(cli_str(p, "state"), "open") || !room)
+		if (!top_is_open(p) || !room)
 			continue;
 		putf(c, WARN, "%s", cli_str(p, "severity"));
 		putf(c, PLAIN, "  %.19sZ  %s", cli_str(p, "at"), cli_str(p, "text"));
@@ -332,7 +329,7 @@ static void put_problems(struct canvas *c, const struct top_model *m, unsigned r
 void top_draw(struct top_view *v, const struct top_model *m, struct sonde_buf *b)
 {
 	struct canvas c = { .b = b, .rows = v->rows, .columns = v->columns, .colour = v->colour };
-	unsigned problems = open_problems(m);
+	unsigned problems = top_open_problems(m);
 	struct top_grid g;
 
 	if (top_grid_make(&g, m, &v->filter) != SONDE_OK)

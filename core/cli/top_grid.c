@@ -43,11 +43,12 @@ bool top_is_bad(const struct top_pair *p)
 static double badness(const struct top_pair *p)
 {
 	double loss = isnan(p->loss) ? 0 : p->loss;
-	double heat = isnan(p->latency) || p->latency < 1 ? 0 : fmin(1, log10(p->latency) / 3);
+	double ms = isnan(p->latency) || p->latency < 1 ? 1 : p->latency;
+	double heat = fmin(1, fmax(0, (log10(ms) - 0.5) / 2.5));
 
 	if (p->outcome != TOP_OK)
-		return p->outcome == TOP_FAILED ? 3 : 2;
-	return ceil(loss / 10) / 5 + floor(heat * 5) / 10;
+		return p->outcome == TOP_FAILED ? 30 : 20;
+	return ceil(loss / 10) * 2 + floor(heat * 5);
 }
 
 static bool passes(const struct top_model *m, const struct top_filter *f, const struct top_pair *p,
@@ -102,20 +103,21 @@ static void say(struct top_grid *g)
 	const struct top_line *node = worst(g->rows, g->row_count);
 	const struct top_line *target = worst(g->columns, g->column_count);
 	size_t room = sizeof(g->sentence);
+	int len = target ? (int)strcspn(target->name, "\t") : 0;
 
 	if (!g->pairs)
 		snprintf(g->sentence, room, "Nothing was measured within the last hour.");
 	else if (!g->bad || !node || !target)
 		snprintf(g->sentence, room, "All %u pairs of node and target are well.", g->pairs);
 	else if (g->bad > 1 && target->bad == g->bad && node->bad < g->bad)
-		snprintf(g->sentence, room, "%u of %u pairs are not well, all of %s: it looks like the target.",
-		         g->bad, g->pairs, target->name);
+		snprintf(g->sentence, room, "%u of %u pairs are not well, all of %.*s: it looks like the target.",
+		         g->bad, g->pairs, len, target->name);
 	else if (g->bad > 1 && node->bad == g->bad && target->bad < g->bad)
 		snprintf(g->sentence, room, "%u of %u pairs are not well, all of %s: it looks like the node.",
 		         g->bad, g->pairs, node->name);
 	else
-		snprintf(g->sentence, room, "%u of %u pairs are not well, most of %s (%u) and of %s (%u).",
-		         g->bad, g->pairs, target->name, target->bad, node->name, node->bad);
+		snprintf(g->sentence, room, "%u of %u pairs are not well, most of %.*s (%u) and of %s (%u).",
+		         g->bad, g->pairs, len, target->name, target->bad, node->name, node->bad);
 }
 
 static int collect(struct top_grid *g, const struct top_model *m, const struct top_filter *f,

@@ -11,12 +11,14 @@
 #include "cli/cli.h"
 
 enum { KEY_MAX = 1024 };
+#define SWEEP_NS (60 * SONDE_NS_PER_S)
 
 int top_model_init(struct top_model *m)
 {
-	*m = (struct top_model){ .rate = NAN, .nodes = json_object(), .problems = json_array() };
+	*m = (struct top_model){ .rate = NAN, .nodes = json_object(),
+		                  .schedules = json_object(), .problems = json_array() };
 	sonde_map_init(&m->pairs);
-	return m->nodes && m->problems ? SONDE_OK : SONDE_ENOMEM;
+	return m->nodes && m->schedules && m->problems ? SONDE_OK : SONDE_ENOMEM;
 }
 
 static void pair_free(struct top_pair *p)
@@ -37,6 +39,7 @@ void top_model_deinit(struct top_model *m)
 		pair_free(p);
 	sonde_map_deinit(&m->pairs);
 	json_decref(m->nodes);
+	json_decref(m->schedules);
 	json_decref(m->problems);
 	json_decref(m->stats);
 }
@@ -113,10 +116,14 @@ static void copy_line(char *out, size_t room, const char *text)
 static void fill(struct top_pair *p, const json_t *result, int64_t at_ms)
 {
 	const char *failure = cli_str(result, "failure"), *why = cli_str(result, "failureMessage");
-	bool ok = !strcmp(cli_str(result, "status"), "finished") && !*failure;
-	bool ours = !*failure || !strcmp(cli_str(result, "failureSource"), "internal");
+	bool done = !strcmp(cli_str(result, "status"), "finished") && !*failure;
+	/* Nothing came back of all that was sent: measured, and the target did not answer. */
+	bool silent = done && loss_of(result) >= 100, ok = done && !silent;
+	bool ours = !silent && (!*failure || !strcmp(cli_str(result, "failureSource"), "internal"));
 
 	p->outcome = ok ? TOP_OK : ours ? TOP_UNMEASURED : TOP_FAILED;
+	if (silent)
+		failure = why = "no answer";
 	p->latency = ok ? latency_of(result) : NAN;
 	p->loss = p->outcome == TOP_UNMEASURED ? NAN : loss_of(result);
 	p->at_ms = at_ms;
@@ -125,12 +132,30 @@ static void fill(struct top_pair *p, const json_t *result, int64_t at_ms)
 	copy_line(p->why, sizeof(p->why), ok ? "" : *why ? why : cli_str(result, "rawOutput"));
 }
 
+static void forget_old(struct top_model *m)
+{
+	int64_t oldest_ms = sonde_wall_ms() - TOP_OLD_MS;
+	struct top_pair *p;
+
+	for (size_t at = 0; (p = sonde_map_next(&m->pairs, &at));) {
+		char key[KEY_MAX];
+		int n = snprintf(key, sizeof(key), "%s %s", p->node, p->column);
+		if (p->at_ms < oldest_ms && (size_t)n < sizeof(key))
+			pair_free(sonde_map_take(&m->pairs, key, (size_t)n));
+	}
+}
+
 /* A new pair in the map; NULL when there is no room for it. */
 static struct top_pair *add_pair(struct top_model *m, const char *key, size_t len, const char *node,
                                  const char *column)
 {
-	struct top_pair *p = m->pairs.len < TOP_PAIRS ? calloc(1, sizeof(*p)) : NULL;
+	int64_t now = sonde_boottime_ns();
 
+	if (m->pairs.len >= TOP_PAIRS && now - m->swept_ns > SWEEP_NS) {
+		m->swept_ns = now;
+		forget_old(m);
+	}
+	struct top_pair *p = m->pairs.len < TOP_PAIRS ? calloc(1, sizeof(*p)) : NULL;
 	if (!p)
 		return NULL;
 	p->node = strdup(node);
@@ -149,7 +174,8 @@ static void take_result(struct top_model *m, const json_t *row)
 	char key[KEY_MAX];
 	int64_t at_ms;
 
-	int n = snprintf(key, sizeof(key), "%s %s %s", node, type, cli_str(row, "target"));
+	int n = snprintf(key, sizeof(key), "%s %s %s\t%s", node, type, cli_str(row, "target"),
+	                 cli_str(result, "schedule"));
 	if (!*node || !*type || (size_t)n >= sizeof(key) ||
 	    !strcmp(cli_str(result, "status"), "in-progress") ||
 	    !sonde_parse_time(when, strlen(when), &at_ms))
@@ -180,21 +206,55 @@ const struct top_pair *top_grid_pair(const struct top_model *m, const char *node
 
 /* ---- the rest ---- */
 
-static void take_node(struct top_model *m, json_t *node)
+static void take_by_id(json_t *all, json_t *one)
 {
-	if (*cli_str(node, "id"))
-		json_object_set(m->nodes, cli_str(node, "id"), node);
+	if (*cli_str(one, "id"))
+		json_object_set(all, cli_str(one, "id"), one);
+}
+
+static void take_list(json_t *all, json_t *list)
+{
+	json_t *one;
+	size_t i;
+
+	json_object_clear(all);
+	json_array_foreach(list, i, one)
+		take_by_id(all, one);
+	json_decref(list);
 }
 
 void top_model_nodes(struct top_model *m, json_t *list)
 {
-	json_t *node;
+	take_list(m->nodes, list);
+}
+
+void top_model_schedules(struct top_model *m, json_t *list)
+{
+	take_list(m->schedules, list);
+}
+
+const char *top_schedule(const struct top_model *m, const char *column)
+{
+	const char *tab = strchr(column, '\t');
+
+	return cli_str(json_object_get(m->schedules, tab ? tab + 1 : ""), "name");
+}
+
+unsigned top_open_problems(const struct top_model *m)
+{
+	const json_t *p;
+	unsigned n = 0;
 	size_t i;
 
-	json_object_clear(m->nodes);
-	json_array_foreach(list, i, node)
-		take_node(m, node);
-	json_decref(list);
+	json_array_foreach(m->problems, i, p)
+		n += top_is_open(p);
+	return n;
+}
+
+bool top_is_open(const json_t *problem)
+{
+	return !strcmp(cli_str(problem, "state"), "open") &&
+	       !json_is_true(json_object_get(problem, "silenced"));
 }
 
 void top_model_problems(struct top_model *m, json_t *list)
@@ -238,7 +298,7 @@ void top_model_message(struct top_model *m, const json_t *message)
 		m->next = (uint64_t)json_integer_value(next);
 	if (json_integer_value(json_object_get(message, "missed")) > 0)
 		m->missed += (uint64_t)json_integer_value(json_object_get(message, "missed"));
-	take_node(m, json_object_get(message, "node"));
+	take_by_id(m->nodes, json_object_get(message, "node"));
 	if (json_is_object(stats))
 		top_model_stats(m, json_incref(stats));
 }

@@ -17,14 +17,17 @@ static json_t *figure(double v)
 	return isnan(v) ? json_null() : json_real(round(v * 1000) / 1000);
 }
 
-static json_t *describe_pair(const struct top_line *row, const struct top_pair *p)
+static json_t *describe_pair(const struct top_model *m, const struct top_line *row,
+                             const struct top_pair *p)
 {
 	size_t len = strcspn(p->column, " ");
+	const char *target = p->column + len + (p->column[len] == ' ');
 	char when[SONDE_TIME_TEXT];
 
 	sonde_format_time(when, p->at_ms);
-	return json_pack("{s:s, s:s%, s:s, s:s, s:o, s:o, s:s, s:s, s:s}", "node", row->name, "type",
-	                 p->column, len, "target", p->column + len + (p->column[len] == ' '),
+	return json_pack("{s:s, s:s%, s:s%, s:s, s:s, s:o, s:o, s:s, s:s, s:s}", "node", row->name, "type",
+	                 p->column, len, "target", target, strcspn(target, "\t"), "schedule",
+	                 top_schedule(m, p->column),
 	                 "outcome", outcomes[p->outcome], "latencyMs", figure(p->latency),
 	                 "lossPercent", figure(p->loss), "failure", p->failure, "why", p->why, "at", when);
 }
@@ -39,7 +42,7 @@ static json_t *describe_bad(const struct top_model *m, const struct top_grid *g)
 			const struct top_pair *p = g->columns[c].bad ?
 				top_grid_pair(m, g->rows[r].key, g->columns[c].key) : NULL;
 			if (p && top_is_bad(p))
-				json_array_append_new(list, describe_pair(&g->rows[r], p));
+				json_array_append_new(list, describe_pair(m, &g->rows[r], p));
 		}
 	}
 	return list;
@@ -57,17 +60,6 @@ static json_t *describe_nodes(const struct top_model *m)
 	return nodes;
 }
 
-static json_int_t open_events(const struct top_model *m)
-{
-	const json_t *p;
-	json_int_t n = 0;
-	size_t i;
-
-	json_array_foreach(m->problems, i, p)
-		n += !strcmp(cli_str(p, "state"), "open");
-	return n;
-}
-
 json_t *top_describe(const struct top_view *v, const struct top_model *m)
 {
 	char when[SONDE_TIME_TEXT];
@@ -79,7 +71,8 @@ json_t *top_describe(const struct top_view *v, const struct top_model *m)
 	json_t *doc = json_pack("{s:s, s:b, s:o, s:I, s:I, s:I, s:o, s:I, s:s, s:o}", "at", when, "live",
 	                        v->live, "nodes", describe_nodes(m), "pairs", (json_int_t)g.pairs,
 	                        "notWell", (json_int_t)g.bad, "failing", (json_int_t)g.failing,
-	                        "resultsPerSecond", figure(m->rate), "openEvents", open_events(m), "says",
+	                        "resultsPerSecond", figure(m->rate), "openEvents",
+	                        (json_int_t)top_open_problems(m), "says",
 	                        g.sentence, "bad", describe_bad(m, &g));
 	if (!v->live)
 		json_object_set_new(doc, "lost", json_string(v->why));
@@ -90,19 +83,24 @@ json_t *top_describe(const struct top_view *v, const struct top_model *m)
 void top_print(const struct top_view *v, const struct top_model *m)
 {
 	json_t *doc = top_describe(v, m);
-	const json_t *bad = json_object_get(doc, "bad"), *rate = json_object_get(doc, "resultsPerSecond");
+	const json_t *bad = json_object_get(doc, "bad");
+	unsigned open = top_open_problems(m);
+	char rate[32] = "-";
 	const json_t *row;
 	size_t i;
 
+	if (!isnan(m->rate))
+		snprintf(rate, sizeof(rate), "%.1f", m->rate);
 	if (!v->live)
 		cli_printf("no contact since %s: %s; what follows is old\n", v->since, v->why);
-	cli_printf("%.19sZ  nodes %lld of %lld online, failing %lld of %lld, %.1f results/s, %lld open "
+	cli_printf("%.19sZ  nodes %lld of %lld online, failing %lld of %lld, %s results/s, %u open "
 	           "event%s. %s\n", cli_str(doc, "at"),
 	           (long long)json_integer_value(cli_at(doc, "nodes.online")),
 	           (long long)json_integer_value(cli_at(doc, "nodes.total")),
 	           (long long)json_integer_value(json_object_get(doc, "failing")),
 	           (long long)json_integer_value(json_object_get(doc, "pairs")),
-	           json_number_value(rate), (long long)open_events(m), open_events(m) == 1 ? "" : "s",
+	           rate, open,
+	           open == 1 ? "" : "s",
 	           cli_str(doc, "says"));
 	json_array_foreach(bad, i, row) {
 		const char *failure = cli_str(row, "failure");

@@ -538,6 +538,59 @@ subtest 'administration' => sub {
   like((run($s, qw(policy ls)))[1], qr/^calm +2 +.* s$/m, 'policy ls');
 };
 
+subtest 'waiting and following' => sub {
+  my $ok = [ { probe => { name => 'n' }, result => { status => 'finished', rawOutput => 'done' } } ];
+  my $s = serve('GET /v1/measurements/m1' => [ [ 200, measurement('in-progress') ],
+      [ 200, measurement('finished', @$ok) ] ],
+    'POST /v1/measurements/m1/rerun' => [ 202, { id => 'm1' } ]);
+  my ($rc, $out, $err) = run($s, qw(measurement show m1 --wait));
+  is($rc, 0, 'measurement show --wait') or diag $err;
+  like($out, qr/^n .* finished /m, 'shows what it became');
+  is(scalar(requests($s)), 2, 'it asked until it was over');
+  ($rc, $out) = run($s, qw(measurement rerun m1 --wait));
+  like("$rc$out", qr/^0.*^n .* finished /ms, 'measurement rerun --wait');
+  is((run($s, qw(measurement rerun m1)))[1], "m1\n", 'without it: the id');
+  ($rc, $out, $err) = run($s, qw(measurement rerun m1 --wait --max-wait no));
+  like("$rc$err", qr/^2.*--max-wait must be/, 'a wrong time, before anything is asked');
+  is((requests($s))[-1]{path}, '/v1/measurements/m1/rerun', 'so nothing was begun');
+  $s = serve('GET /v1/measurements/m2' => [ 200, measurement('in-progress') ]);
+  is((run($s, qw(measurement show m2 --wait --max-wait 1)))[0], 124, 'not over in time');
+
+  my @events = map { { id => "e$_", at => 'now', severity => 'info', kind => 'k', text => "text $_" } } 0 .. 3;
+  $s = serve('GET /v1/events' => [ [ 200, [ @events[ 1, 0 ] ] ], [ 200, [ @events[ 3, 2, 1, 0 ] ] ] ]);
+  my $pid = start({ env => { SONDE_URL => $s->{url} } }, qw(event ls --follow));
+  for (1 .. 600) { last if text("$dir/out") =~ /text 3/; sleep 0.05 }
+  kill 'INT', $pid;
+  ($rc, $out) = finish($pid);
+  is($rc, 130, 'event ls --follow goes on until interrupted');
+  is(join(' ', $out =~ /text (\d)/g), '0 1 2 3', 'each event once, oldest first');
+  is(scalar(() = $out =~ /^ID/mg), 1, 'one first line');
+
+  my $page = sub { [ 200, { results => [ map { { ingest => $_, type => 'ping' } } @{ $_[0] } ], next => $_[1], more => JSON::PP::false } ] };
+  my $at = '/v1/results?limit=1000&cursor=';
+  $s = serve("GET ${at}1" => $page->([ 1, 2 ], 3), "GET ${at}3" => [ $page->([], 3), $page->([3], 4) ],
+    "GET ${at}4" => $page->([], 4));
+  $pid = start({ env => { SONDE_URL => $s->{url} } }, qw(export --follow));
+  for (1 .. 600) { last if text("$dir/out") =~ /"ingest":3/; sleep 0.05 }
+  kill 'INT', $pid;
+  ($rc, $out, $err) = finish($pid);
+  is(join(' ', $out =~ /"ingest":(\d)/g), '1 2 3', 'export --follow: each result once');
+  like("$rc$err", qr/^130.*sonde export --cursor 4$/m, 'and where to go on');
+};
+
+subtest 'one event' => sub {
+  my $problem = { id => 'p1', kind => 'problem.raised', text => 'down', state => 'open', count => 3 };
+  my $event = { id => 'e1', kind => 'node.status', text => 'gone' };
+  my $s = serve('GET /v1/problems' => [ 200, [$problem] ], 'GET /v1/events?limit=1000' => [ 200, [$event] ],
+    'GET /v1/events' => [ 200, [$event] ]);
+  like((run($s, qw(event show p1)))[1], qr/^state: open$/m, 'a problem that is open');
+  like((run($s, qw(event show e1)))[1], qr/^text: gone$/m, 'any other event');
+  is($json->decode((run($s, qw(event show e1 -o json)))[1])->{id}, 'e1', 'as JSON');
+  is((run($s, qw(event show e1 -o csv --no-headers)))[1], "e1,,,node.status,gone,,,\r\n", 'as CSV');
+  my ($rc, undef, $err) = run($s, qw(event show e9));
+  like("$rc$err", qr/^5sonde: there is no event 'e9'/, 'none');
+};
+
 SKIP: {
   skip 'no /dev/full', 2 unless -c '/dev/full';
   my $s = serve('GET /v1/nodes' => [ 200, [] ]);

@@ -14,7 +14,11 @@ use Test::More;
 plan skip_all => 'there are no pseudo terminals here' unless -c '/dev/ptmx' && -d '/dev/pts';
 
 my $s = Sonde->new;
-$s->start_controller('--log-level', 'warn');
+open my $config, '>', "$s->{dir}/controller.yaml" or die $!;
+print $config "verdicts: [verdict_quorum]\nverdict_params: '{\"verdict_quorum\":{\"regions\":2}}'\n";
+close $config or die $!;
+my @controller = ('--log-level', 'warn', '--config', "$s->{dir}/controller.yaml");
+$s->start_controller(@controller);
 $s->start_nodes(qw(eu us));
 my $dead = Sonde::free_port();
 my $ping = sub { $s->measure({ type => 'ping', target => $_[0] // '127.0.0.1', limit => 2,
@@ -116,11 +120,6 @@ subtest 'nodes change' => sub {
   shows($t, qr/Nodes 2 of 2 online/, 'and its end');
 };
 
-subtest 'an open event' => sub {
-  my $lines = sub { my ($rc, $out) = $s->cli(qw(top --count 1 -o jsonl)); decode_json($out) };
-  is($lines->()->{openEvents}, 0, 'none');
-};
-
 subtest 'lines without a terminal' => sub {
   my ($rc, $out, $err) = $s->cli(qw(top --count 1));
   is($rc, 0, 'ends well') or diag $err;
@@ -142,9 +141,33 @@ subtest 'lines without a terminal' => sub {
   }
 };
 
+subtest 'schedules and an open event' => sub {
+  my $add = sub { is($s->post('/v1/schedules', { name => $_[0], type => 'tcp', target => '127.0.0.1', limit => 2,
+    interval => '1s', measurementOptions => { port => $_[1], count => 1 } })->{status}, 201, "schedule $_[0]") };
+  $add->('web', $dead);
+  $add->('api', $s->{port});
+  my $t = top(30, 110);
+  shows($t, qr/Events 1 open/, 'counted as soon as it is raised');
+  shows($t, qr/^error  \S+Z  web is down in 2 of 2 regions/m, 'and told');
+  shows($t, qr/^ +tcp(?: web)? +tcp(?: web)? +.*tcp api/m, 'schedules of one target are told apart');
+  $t->type('t');
+  shows($t, qr/^node-\w\w +x refused +x refused +  \d\.\d\d ms *$/m, 'each with its own results');
+  my ($id) = map { $_->{id} } @{ $s->get('/v1/problems')->{json} };
+  is(($s->cli('event', 'ack', $id))[0], 0, 'acknowledged');
+  shows($t, qr/Events 0 open/, 'it is not open any more');
+  my ($rc, $out) = $s->cli('event', 'show', $id);
+  like("$rc$out", qr/^0id: $id\n.*^state: acked$/ms, 'event show tells of it');
+  $t->type('q');
+  is($t->end(10), 0, 'the end');
+  my ($bad) = grep { $_->{schedule} } @{ decode_json(($s->cli(qw(top --count 1 -o json)))[1])->{bad} };
+  is($bad->{schedule}, 'web', 'the schedule is named in JSON');
+  is($bad->{target}, '127.0.0.1', 'beside the target alone');
+  is(($s->cli('schedule', 'rm', $_))[0], 0, "$_ is removed") for qw(web api);
+};
+
 subtest 'lost contact' => sub {
   my $t = top(24, 110);
-  shows($t, qr/Failing 3 of 5/, 'up');
+  shows($t, qr/Nodes 2 of 2 online.*Failing [1-9]/, 'up');
   isnt($t->styled(32), '', 'what is well is green');
   is($t->styled('30;43'), '', 'no bar');
   $s->kill('controller', 'KILL');
@@ -153,7 +176,7 @@ subtest 'lost contact' => sub {
   is($t->styled(32), '', 'what is old is not green');
   like($t->text, qr/Nodes 2 of 2/, 'what was seen last stays');
   is(waitpid($t->{pid}, POSIX::WNOHANG()), 0, 'it goes on');
-  $s->start_controller('--log-level', 'warn');
+  $s->start_controller(@controller);
   ok($t->until(40, sub { $_[0]->text !~ /no contact/ }), 'contact is back') or diag $t->text;
   $s->wait_online(qw(node-eu node-us));
   $ping->('127.0.0.2');
@@ -171,7 +194,7 @@ subtest 'lost contact' => sub {
 };
 
 subtest 'a wrong token' => sub {
-  $s->start_controller('--log-level', 'warn');
+  $s->start_controller(@controller);
   my $t = do { local $s->{token} = 'wrong'; top(24, 80) };
   is($t->end(15), 4, 'is told by the exit code');
   like($t->text, qr/^sonde: Unauthorized\. The token, .* is not good\./, 'and a sentence');
