@@ -9,3 +9,4 @@ EXTRA_DIST += doc/accounts.md
 EXTRA_DIST += doc/api.md
 EXTRA_DIST += doc/nodes.md
 EXTRA_DIST += doc/cli.md
+EXTRA_DIST += doc/dashboard.md doc/img

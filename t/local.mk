@@ -42,6 +42,14 @@ t_controller_schedules_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS)
 t_controller_schedules_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
 # The life of a node.
 SCRIPT_TESTS += t/e2e/life.t
+# What is sensitive of nodes.
+SCRIPT_TESTS += t/e2e/sealed.t
+C_TESTS += t/controller/node_store_test
+t_controller_node_store_test_SOURCES = t/controller/node_store_test.c
+t_controller_node_store_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_controller_node_store_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
+SCRIPT_TESTS += t/e2e/tier_schedule.t
+SCRIPT_TESTS += t/e2e/limits.t
 # The API's own description, held to the route table, a linter and real answers.
 SCRIPT_TESTS += t/e2e/spec.t
 EXTRA_DIST += t/e2e/spec.mjs

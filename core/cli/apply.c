@@ -21,9 +21,9 @@ struct apply {
 };
 
 /* Members that the controller adds. */
-static const char *const derived[] = { "id", "revision", "createdAt", "updatedAt", "nodesCount",
-	                               "expected", "received", "missing", "problem", "members",
-	                               NULL };
+static const char *const derived[] = { "id", "owner", "revision", "createdAt", "updatedAt",
+	                               "nodesCount", "expected", "received", "missing", "problem",
+	                               "members", NULL };
 
 static bool is_derived(const char *key)
 {

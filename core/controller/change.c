@@ -22,10 +22,10 @@ struct change {
 	void *arg;
 };
 
-static int merge(const void *stored, size_t len, const json_t *patch, struct sonde_pool *pool,
-                 struct node_facts *out, struct sonde_error *e)
+static int merge(const struct nodes *nodes, const void *stored, size_t len, const json_t *patch,
+                 struct sonde_pool *pool, struct node_facts *out, struct sonde_error *e)
 {
-	json_t *doc = sonde_json_load(stored, len, e);
+	json_t *doc = node_stored(nodes, stored, len, e);
 
 	*out = (struct node_facts){ 0 };
 	int rc = doc && !json_object_update(doc, (json_t *)patch) ?
@@ -34,7 +34,8 @@ static int merge(const void *stored, size_t len, const json_t *patch, struct son
 	return rc;
 }
 
-int node_change_check(const struct node *node, const json_t *patch, struct sonde_error *e)
+int node_change_check(const struct nodes *nodes, const struct node *node, const json_t *patch,
+                      struct sonde_error *e)
 {
 	struct node_facts facts;
 	struct sonde_pool pool;
@@ -42,8 +43,8 @@ int node_change_check(const struct node *node, const json_t *patch, struct sonde
 
 	sonde_pool_init(&pool, CHANGE_POOL);
 	sonde_buf_init(&b, VALUE_MAX);
-	node_write(&node->facts, &b);
-	int rc = b.failed ? SONDE_ENOMEM : merge(b.data, b.len, patch, &pool, &facts, e);
+	node_write(nodes, &node->facts, &b);
+	int rc = b.failed ? SONDE_ENOMEM : merge(nodes, b.data, b.len, patch, &pool, &facts, e);
 	sonde_buf_deinit(&b);
 	sonde_pool_deinit(&pool);
 	return rc;
@@ -61,11 +62,11 @@ static int apply(struct sonde_write *w, struct sonde_job *job)
 	/* It may run again. */
 	sonde_pool_deinit(&ch->pool);
 	sonde_pool_init(&ch->pool, CHANGE_POOL);
-	rc = merge(value.data, value.len, ch->patch, &ch->pool, &ch->facts, NULL);
+	rc = merge(&ch->c->nodes, value.data, value.len, ch->patch, &ch->pool, &ch->facts, NULL);
 	if (rc != SONDE_OK)
 		return rc;
 	sonde_buf_init(&b, VALUE_MAX);
-	node_write(&ch->facts, &b);
+	node_write(&ch->c->nodes, &ch->facts, &b);
 	rc = b.failed ? SONDE_ENOMEM :
 		sonde_write_put(w, SONDE_TABLE_NODES, key, (struct sonde_slice){ b.data, b.len });
 	sonde_buf_deinit(&b);
@@ -111,4 +112,11 @@ void node_change(struct controller *c, const struct node *node, json_t *patch, n
 	int rc = sonde_store_submit(c->store, &ch->job);
 	if (rc != SONDE_OK)
 		done(&ch->job, rc);
+}
+
+void nodes_seal(struct controller *c)
+{
+	for (unsigned i = 0; i < c->nodes.len; i++)
+		if (c->nodes.all[i] && c->nodes.all[i]->unsealed)
+			node_change(c, c->nodes.all[i], json_object(), NULL, NULL);
 }

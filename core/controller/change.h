@@ -19,4 +19,7 @@ typedef void node_change_fn(struct controller *, struct node *, void *arg, int s
 void node_change(struct controller *, const struct node *, json_t *patch, node_change_fn *done,
                  void *arg);
 /* What the node's facts would be: SONDE_EINVAL with the path when the patch does not fit. */
-int node_change_check(const struct node *, const json_t *patch, struct sonde_error *);
+int node_change_check(const struct nodes *, const struct node *, const json_t *patch,
+                      struct sonde_error *);
+/* Write those anew whose stored form has what is sensitive in clear. */
+void nodes_seal(struct controller *);

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controller/api/api.h"
+#include "controller/change.h"
 #include "controller/life.h"
 #include "controller/link.h"
 
@@ -283,6 +284,22 @@ static int64_t forget_before(const struct controller *c)
 	return sonde_wall_ms() - (c->options.retain_days + 1) * INT64_C(86400000);
 }
 
+static void look_at_space(struct controller *c)
+{
+	struct event e = { .kind = "store.full" };
+	bool full = sonde_store_full(c->store);
+
+	if (full == c->store_full)
+		return;
+	c->store_full = full;
+	e.severity = full ? "error" : "info";
+	snprintf(e.text, sizeof(e.text), "%s",
+	         full ? "The disk or the store is nearly full: no results and no measurements are "
+	                "taken, nodes keep theirs." :
+	                "The store has room again.");
+	event_raise(&c->events, &e);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct controller *c = timer->data;
@@ -298,11 +315,12 @@ static void on_tick(uv_timer_t *timer)
 	policies_tick(&c->changes);
 	schedules_tick(&c->schedules, now);
 	problems_tick(&c->problems);
+	look_at_space(c);
 	if (ageing_allowed(&c->ageing) && now - c->retained_ns > RETAIN_EVERY_S * SONDE_NS_PER_S) {
 		c->retained_ns = now;
 		ageing_note(&c->ageing, c->store);
 		sonde_store_retain(c->store, (unsigned)c->options.retain_days);
-		measurements_forget(c, forget_before(c));
+		measurements_forget(c, forget_before(c), sonde_wall_ms());
 		decisions_retain(&c->decisions,
 		                 sonde_wall_ms() - c->options.retain_days * INT64_C(86400000));
 	}
@@ -466,6 +484,7 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	c->nodes.deregistered_ms = c->options.deregistered_ns / SONDE_NS_PER_MS;
 	c->nodes.latitude = c->options.latitude;
 	c->nodes.longitude = c->options.longitude;
+	c->nodes.seal = c->accounts.keys.seal;
 	c->nodes.newest = c->options.node_version_newest;
 	placement_init(&c->placement, &c->nodes, c->policies);
 	c->placement.trace_nodes = (unsigned)c->options.explain_nodes;
@@ -479,8 +498,10 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	live_init(&c->live, c);
 	rollups_init(&c->rollups, c);
 	rc = load_state(c, e);
-	if (rc == SONDE_OK)
+	if (rc == SONDE_OK) {
 		past_load(c);
+		nodes_seal(c);
+	}
 	if (rc == SONDE_OK && !tokens_have_admin(&c->tokens))
 		rc = make_admin_token(c);
 	if (rc == SONDE_OK)

@@ -88,6 +88,7 @@ struct controller {
 	int64_t retained_ns;        /* when old results were last asked to be deleted */
 	unsigned connections; /* node websockets, also before hello */
 	struct backup *backup; /* that is being made now; NULL = none */
+	bool store_full;      /* as it was last told */
 	bool stopping;
 };
 

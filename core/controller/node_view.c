@@ -231,6 +231,8 @@ void node_describe(const struct nodes *n, const struct node *node, struct sonde_
 		sonde_json_bool(j, "disabled", node->facts.disabled);
 		sonde_json_bool(j, "trusted", node->facts.trusted);
 		sonde_json_str(j, "owner", node->facts.owner);
+		sonde_json_str(j, "contact", node->facts.contact);
+		sonde_json_str(j, "remarks", node->facts.remarks);
 		sonde_json_str(j, "registrationToken", node->facts.token);
 		describe_life(n, node, j);
 		describe_reload(node, j);

@@ -15,6 +15,8 @@
 #define ROW(n, t, m, h, ...) \
 	{ .name = n, .type = SONDE_TYPE_##t, .offset = offsetof(struct node_facts, m), .help = h, \
 	  __VA_ARGS__ }
+/* Stands encrypted in the store (node_store.c). */
+#define SENSITIVE .flags = SONDE_PARAM_SECRET
 #define PUBLIC_ROWS \
 	ROW("name", STRING, name, "name shown to people", .max = 64), \
 	ROW("region", STRING, region, "operator's region", .max = 64), \
@@ -27,6 +29,8 @@
 	ROW("asn", INT, asn, "autonomous system", .max = 4294967295), \
 	ROW("latitude", NUMBER, latitude, "degrees north", .min = -90, .max = 90), \
 	ROW("longitude", NUMBER, longitude, "degrees east", .min = -180, .max = 180), \
+	ROW("contact", STRING, contact, "who looks after it", .max = 256, SENSITIVE), \
+	ROW("remarks", STRING, remarks, "for operators", .max = 2048, SENSITIVE), \
 	ROW("priority", INT, priority, "1 to 100, higher first", .def = "50", .min = 1, .max = 100)
 
 static const struct sonde_param public_rows[] = { PUBLIC_ROWS, { 0 } };
@@ -39,9 +43,9 @@ const struct sonde_param node_rows[] = {
 	ROW("goodbye", BOOL, goodbye, ""),
 	ROW("keyHash", STRING, key_hash, "", .max = 64),
 	ROW("token", STRING, token, "", .max = 26),
-	ROW("owner", STRING, owner, "", .max = 26),
+	ROW("owner", STRING, owner, "", .max = 26, SENSITIVE),
 	ROW("trusted", BOOL, trusted, ""),
-	ROW("address", STRING, address, "", .max = 255),
+	ROW("address", STRING, address, "", .max = 255, SENSITIVE),
 	ROW("createdMs", INT, created_ms, "", .max = INT64_MAX),
 	ROW("goodbyeMs", INT, goodbye_ms, "", .max = INT64_MAX),
 	ROW("tier", STRING, tier, "", .max = 64),
@@ -106,31 +110,6 @@ void nodes_deinit(struct nodes *n)
 	sonde_map_deinit(&n->by_id);
 }
 
-/* ---- stored form ---- */
-
-void node_write(const struct node_facts *f, struct sonde_buf *b)
-{
-	struct sonde_json j;
-
-	sonde_json_init(&j, b);
-	sonde_json_open(&j, NULL, '{');
-	sonde_rows_write(node_fact_rows(), f, &j);
-	sonde_json_close(&j);
-}
-
-int node_read(struct node_facts *f, struct sonde_pool *pool, const void *data, size_t len)
-{
-	struct sonde_error e;
-	json_t *doc = sonde_json_load(data, len, &e);
-
-	memset(f, 0, sizeof(*f));
-	int rc = doc ? sonde_rows_fill(node_fact_rows(), doc, f, pool, &e) : SONDE_EINVAL;
-	if (rc != SONDE_OK)
-		sonde_log(SONDE_LOG_ERROR, "nodes", "stored node is bad: %s %s", e.path, e.text);
-	json_decref(doc);
-	return rc;
-}
-
 int node_join_tags(json_t *body, struct sonde_error *err)
 {
 	json_t *tags = json_object_get(body, "tags"), *tag;
@@ -157,42 +136,6 @@ int node_join_tags(json_t *body, struct sonde_error *err)
 			SONDE_OK;
 }
 
-struct loading {
-	struct nodes *nodes;
-	int rc;
-};
-
-static int load_one(void *arg, struct sonde_slice key, struct sonde_slice value)
-{
-	struct loading *l = arg;
-	struct node_facts facts;
-	struct sonde_pool pool;
-	struct sonde_id id;
-
-	if (key.len != sizeof(id.b))
-		return 0;
-	memcpy(id.b, key.data, sizeof(id.b));
-	sonde_pool_init(&pool, NODE_POOL);
-	if (node_read(&facts, &pool, value.data, value.len) == SONDE_OK && !facts.removed &&
-	    !nodes_add(l->nodes, &id, &facts))
-		l->rc = SONDE_ENOMEM;
-	sonde_pool_deinit(&pool);
-	return l->rc;
-}
-
-int nodes_load(struct nodes *n, struct sonde_store *store, struct sonde_error *e)
-{
-	struct loading l = { n, SONDE_OK };
-	struct sonde_read *r;
-
-	int rc = sonde_read_begin(store, &r);
-	if (rc != SONDE_OK)
-		return sonde_fail(e, rc, "state", "cannot read the nodes");
-	sonde_read_each(r, SONDE_TABLE_NODES, (struct sonde_slice){ NULL, 0 }, load_one, &l);
-	sonde_read_end(r);
-	return l.rc;
-}
-
 /* ---- finding ---- */
 
 struct node *nodes_by_id(const struct nodes *n, const struct sonde_id *id)
@@ -200,8 +143,10 @@ struct node *nodes_by_id(const struct nodes *n, const struct sonde_id *id)
 	return sonde_map_get(&n->by_id, id->b, sizeof(id->b));
 }
 
-static bool in_reach(const struct node_facts *f, const struct node_reach *r)
+bool node_in_reach(const struct node *n, const struct node_reach *r)
 {
+	const struct node_facts *f = &n->facts;
+
 	if (r->trusted && !f->trusted)
 		return false;
 	if (r->all)
@@ -220,7 +165,7 @@ int nodes_out_of_reach(const struct nodes *n, const struct node_reach *r, struct
 	if (!*out)
 		return SONDE_ENOMEM;
 	for (unsigned i = 0; i < n->len; i++)
-		if (n->all[i] && !in_reach(&n->all[i]->facts, r))
+		if (n->all[i] && !node_in_reach(n->all[i], r))
 			(*out)[(*count)++] = n->all[i];
 	return SONDE_OK;
 }

@@ -27,9 +27,10 @@ enum node_status {
 
 const char *node_status_name(enum node_status);
 
-/* Stored, as JSON by node_rows. tags is a comma list. */
+/* Stored, as JSON by node_rows: sensitive rows encrypted. tags is a comma list. */
 struct node_facts {
 	const char *name, *region, *country, *city, *state, *continent, *network, *tags;
+	const char *contact, *remarks;
 	int64_t asn, priority;
 	double latitude, longitude;
 	uint8_t approved, disabled, removed, goodbye;
@@ -70,6 +71,7 @@ struct node {
 	struct node_facts facts;
 	struct sonde_pool pool; /* the facts' texts */
 	unsigned row;           /* in the policy columns and in nodes.all */
+	bool unsealed;          /* its stored form is an older one, with nothing encrypted */
 
 	/* live */
 	struct sonde_conn *conn; /* NULL when not connected; set after a good hello */
@@ -112,6 +114,7 @@ struct nodes {
 	/* Wall clock less boottime, and since when (boottime) it is that: what was stamped before
 	 * cannot be compared with now. */
 	int64_t clock_offset_ms, clock_since_ms;
+	const uint8_t *seal;   /* key of SONDE_KEY_BYTES; borrowed */
 	const char *newest;    /* version of the node software that there is */
 };
 
@@ -166,9 +169,11 @@ void node_set_plugins(struct nodes *, struct node *, json_t *plugins); /* takes 
 /* Tags come as an array or as a comma list; rows know only the list: turn the one into the other. */
 int node_join_tags(json_t *facts, struct sonde_error *);
 
-/* Stored value of a node. */
-void node_write(const struct node_facts *, struct sonde_buf *);
-int node_read(struct node_facts *, struct sonde_pool *, const void *data, size_t len);
+/* Stored value of a node; any thread. */
+void node_write(const struct nodes *, const struct node_facts *, struct sonde_buf *);
+/* A stored value with all its members in clear, NULL when it cannot be read; any thread. What was
+ * encrypted with another key is left out, with a line in the log. */
+json_t *node_stored(const struct nodes *, const void *data, size_t len, struct sonde_error *);
 
 /* JSON for the API: `full` for administrators. */
 void node_describe(const struct nodes *, const struct node *, struct sonde_json *, bool full);

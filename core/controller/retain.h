@@ -5,6 +5,7 @@
 
 struct controller;
 
-/* Delete the measurements whose ids are older, in batches one after the other, each a job of the
- * writer. Asked again while it goes on: nothing. */
-void measurements_forget(struct controller *, int64_t before_ms);
+/* Delete the measurements whose ids are older, and those that the tier of their owner keeps for fewer
+ * days, in batches one after the other, each a job of the writer. Asked again while it goes on:
+ * nothing. */
+void measurements_forget(struct controller *, int64_t before_ms, int64_t now_ms);

@@ -326,6 +326,11 @@ static int read_what(struct schedule_facts *f, struct controller *c, const json_
 	if (rc == SONDE_OK && r.type->target == TYPE_TARGET_NODE && !f->mesh)
 		rc = sonde_fail(e, SONDE_EINVAL, "target",
 		                "must be left out: between nodes there is targets: nodes");
+	/* Nodes keep their schedules on their disks, and each change of nodes could bring one that is
+	 * not trusted. */
+	if (rc == SONDE_OK && r.secrets.len)
+		rc = sonde_fail(e, SONDE_EINVAL, "measurementOptions",
+		                "\"measurementOptions\" must hold no secret: schedules carry none");
 	if (rc == SONDE_OK) {
 		f->type = sonde_pool_strndup(&f->pool, r.type->name, strlen(r.type->name));
 		f->target_kind = (uint8_t)r.type->target;

@@ -57,6 +57,7 @@ static struct measurement *make(const struct member *m, const struct node *peer,
 		.reason = { m->reason, strlen(m->reason) }, .timeout_ms = f->timeout_ms,
 		.ip_version = f->ip_version, .pairs = 1, .count = 2, .nodes = nodes,
 		.params = { f->policy_params, f->policy_params ? strlen(f->policy_params) : 0 },
+		.owner = { s->owner, strlen(s->owner) },
 		.schedule = { (const char *)s->id.b, sizeof(s->id.b) }, .due_ms = (uint64_t)due,
 	};
 	sonde_buf_init(&bytes, 1 << 20);

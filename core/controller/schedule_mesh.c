@@ -59,13 +59,14 @@ static bool fits_mesh(const struct schedule_facts *f, const struct node *n)
 
 static unsigned mesh_nodes(const struct schedules *ss, const struct schedule *s, struct node **out)
 {
+	const struct node_reach reach = schedule_reach(ss, s);
 	const struct nodes *all = &ss->c->nodes;
 	struct sonde_error e;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < all->len && n < MESH_NODES; i++) {
 		struct node *node = all->all[i];
-		if (node && fits_mesh(&s->facts, node) &&
+		if (node && node_in_reach(node, &reach) && fits_mesh(&s->facts, node) &&
 		    request_check_host(ss->c, node->facts.address, &e) == SONDE_OK)
 			out[n++] = node;
 	}

@@ -41,6 +41,35 @@ unsigned schedule_present(const struct schedules *ss, const struct schedule *s, 
 	return n;
 }
 
+struct node_reach schedule_reach(const struct schedules *ss, const struct schedule *s)
+{
+	const struct user *owner = users_by_id(&ss->c->accounts.users, s->owner);
+	bool all = owner ? role_of_index(owner->facts.role) == ROLE_ADMIN : !*s->owner;
+
+	return accounts_reach(ss->c, owner, all, false);
+}
+
+/* Those out of reach, and those that have a place; the caller's to free. */
+static int left_out(const struct schedules *ss, const struct schedule *s, struct node *const *have,
+                    unsigned count, struct node ***out, unsigned *total)
+{
+	struct node_reach reach = schedule_reach(ss, s);
+
+	int rc = nodes_out_of_reach(&ss->c->nodes, &reach, out, total);
+	if (rc != SONDE_OK || !count)
+		return rc;
+	struct node **all = realloc(*out, (*total + count) * sizeof(*all));
+	if (!all) {
+		free(*out);
+		*out = NULL;
+		return SONDE_ENOMEM;
+	}
+	memcpy(all + *total, have, count * sizeof(*all));
+	*out = all;
+	*total += count;
+	return SONDE_OK;
+}
+
 struct search {
 	struct measurement_request r;
 	struct placement_answer a;
@@ -57,14 +86,18 @@ static int search(struct schedules *ss, struct schedule *s, const struct node *o
 	char id[SONDE_ID_TEXT];
 
 	sonde_id_format(&s->id, id);
+	struct node **out = NULL;
+	unsigned outs = 0;
 	int rc = request_parse(ss->c, body, &f->r, &e);
+	if (rc == SONDE_OK)
+		rc = left_out(ss, s, have, anew ? 0 : count, &out, &outs);
 	if (rc == SONDE_OK) {
 		struct placement_request pr = {
 			.type = f->r.type, .target = f->r.target, .policy = f->r.policy,
 			.params = f->r.policy_params, .schedule = id, .current = have,
 			.current_count = count, .seed = schedule_seed(s),
 			.locations = f->r.locations, .location_count = f->r.location_count,
-			.limit = want, .leave_out = have, .leave_out_count = anew ? 0 : count,
+			.limit = want, .leave_out = out, .leave_out_count = outs,
 		};
 		for (unsigned i = 0; only && i < f->r.location_count; i++) {
 			if (!location_matches(&ss->c->nodes, &f->r.locations[i], only))
@@ -75,6 +108,7 @@ static int search(struct schedules *ss, struct schedule *s, const struct node *o
 		}
 		rc = placement_choose(&ss->c->placement, &pr, &f->a);
 	}
+	free(out);
 	request_deinit(&f->r);
 	json_decref(body);
 	return rc;

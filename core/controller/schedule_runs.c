@@ -80,6 +80,7 @@ static void write_record(struct schedules *ss, const struct schedule_facts *f,
 		.reason = { reason, strlen(reason) }, .timeout_ms = f->timeout_ms,
 		.ip_version = f->ip_version, .count = 1, .nodes = node->b,
 		.params = { f->policy_params, f->policy_params ? strlen(f->policy_params) : 0 },
+		.owner = { s->owner, strlen(s->owner) },
 		.schedule = { (const char *)s->id.b, sizeof(s->id.b) },
 		.due_ms = (uint64_t)run->run.due_ms,
 	};

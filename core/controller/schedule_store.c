@@ -26,7 +26,8 @@ struct member_job {
 };
 
 void schedule_write(uint32_t revision, int64_t created_ms, int64_t updated_ms, bool removed,
-                    const json_t *spec, const json_t *resolved, struct sonde_buf *b)
+                    const char *owner, const json_t *spec, const json_t *resolved,
+                    struct sonde_buf *b)
 {
 	char *text = json_dumps(spec, JSON_COMPACT);
 	char *made = resolved ? json_dumps(resolved, JSON_COMPACT) : NULL;
@@ -38,6 +39,8 @@ void schedule_write(uint32_t revision, int64_t created_ms, int64_t updated_ms, b
 	sonde_json_int(&j, "createdMs", created_ms);
 	sonde_json_int(&j, "updatedMs", updated_ms);
 	sonde_json_bool(&j, "removed", removed);
+	if (*owner)
+		sonde_json_str(&j, "owner", owner);
 	sonde_json_raw(&j, "spec", text ? text : "{}", text ? strlen(text) : 2);
 	if (made)
 		sonde_json_raw(&j, "resolved", made, strlen(made));
@@ -99,6 +102,8 @@ static void read_schedule(struct schedules *ss, const struct sonde_id *id, json_
 	s->created_ms = json_integer_value(json_object_get(doc, "createdMs"));
 	s->updated_ms = json_integer_value(json_object_get(doc, "updatedMs"));
 	s->removed = json_is_true(json_object_get(doc, "removed"));
+	const char *owner = json_string_value(json_object_get(doc, "owner"));
+	snprintf(s->owner, sizeof(s->owner), "%s", owner ? owner : "");
 	schedules_set_spec(ss, s, json_incref(json_object_get(doc, "spec")),
 	                   json_incref(json_object_get(doc, "resolved")));
 }

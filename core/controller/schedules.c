@@ -229,8 +229,8 @@ static bool same_places(const json_t *a, const json_t *b)
 }
 
 struct schedule *schedules_put(struct schedules *ss, const struct sonde_id *id, uint32_t revision,
-                               int64_t created_ms, json_t *spec, json_t *resolved,
-                               bool removed)
+                               int64_t created_ms, const char *owner, json_t *spec,
+                               json_t *resolved, bool removed)
 {
 	struct schedule *s = schedules_by_id(ss, id);
 
@@ -248,6 +248,7 @@ struct schedule *schedules_put(struct schedules *ss, const struct sonde_id *id, 
 	bool same = s->spec && s->usable && !removed && same_places(s->spec, spec);
 	s->revision = revision;
 	s->created_ms = created_ms;
+	snprintf(s->owner, sizeof(s->owner), "%s", owner);
 	s->updated_ms = sonde_wall_ms();
 	s->removed = removed;
 	schedules_set_spec(ss, s, spec, resolved);

@@ -77,6 +77,7 @@ struct schedule {
 	struct sonde_id id;
 	uint32_t tag, revision;
 	int64_t created_ms, updated_ms;
+	char owner[SONDE_ID_TEXT]; /* id of the user who made it; "" = the admin token */
 	json_t *spec;
 	json_t *resolved; /* see schedule_resolved; of this spec, or NULL */
 	struct schedule_facts facts;
@@ -114,11 +115,12 @@ struct schedule *schedules_by_id(const struct schedules *, const struct sonde_id
 struct schedule *schedules_find(const struct schedules *, const char *text);
 /* After the commit: a new schedule, or another spec or removal of a known one. Takes spec and resolved. */
 struct schedule *schedules_put(struct schedules *, const struct sonde_id *, uint32_t revision,
-                               int64_t created_ms, json_t *spec, json_t *resolved,
-                               bool removed);
+                               int64_t created_ms, const char *owner, json_t *spec,
+                               json_t *resolved, bool removed);
 /* The stored form. */
 void schedule_write(uint32_t revision, int64_t created_ms, int64_t updated_ms, bool removed,
-                    const json_t *spec, const json_t *resolved, struct sonde_buf *);
+                    const char *owner, const json_t *spec, const json_t *resolved,
+                    struct sonde_buf *);
 
 /* ---- schedules.c, for the files beside it ---- */
 enum { MEMBER_KEY = 32 };
@@ -151,6 +153,8 @@ void schedules_upkeep(struct schedules *, int64_t now_ns);
 /* Nodes that have a place now, at most max. */
 unsigned schedule_present(const struct schedules *, const struct schedule *, struct node **out,
                           unsigned max);
+/* The nodes that it may have: those of the tier of its owner. */
+struct node_reach schedule_reach(const struct schedules *, const struct schedule *);
 /* The randomness of its policies. */
 uint64_t schedule_seed(const struct schedule *);
 

@@ -92,6 +92,7 @@ struct sonde_guard {
 	size_t len, cap;
 	struct sonde_prefix own[SONDE_GUARD_OWN_MAX]; /* of this machine and the controller */
 	unsigned own_count;
+	struct sonde_guard *only; /* its rules are all that may be probed; NULL = no such list */
 	bool loopback; /* names of this machine and this site are allowed */
 };
 
@@ -168,8 +169,20 @@ static bool is_own(const struct sonde_guard *g, int family, const unsigned char 
 	return false;
 }
 
+static bool is_within(const struct sonde_guard *g, int family, const unsigned char *addr)
+{
+	if (!g->only)
+		return true;
+	for (size_t i = 0; i < g->only->len; i++)
+		if (g->only->rules[i].prefix.family == family && covers(&g->only->rules[i].prefix, addr))
+			return true;
+	return false;
+}
+
 static bool rules_allow(const struct sonde_guard *g, int family, const unsigned char *addr)
 {
+	if (!is_within(g, family, addr))
+		return false;
 	for (size_t i = 0; i < g->len; i++) {
 		const struct rule *r = &g->rules[i];
 		if (r->prefix.family != family || !covers(&r->prefix, addr))
@@ -298,6 +311,17 @@ int sonde_guard_new(const char *allow, const char *deny, struct sonde_guard **ou
 	return SONDE_OK;
 }
 
+int sonde_guard_only(struct sonde_guard *g, const char *list, struct sonde_error *err)
+{
+	g->only = calloc(1, sizeof(*g->only));
+	if (!g->only)
+		return sonde_fail(err, SONDE_ENOMEM, "", "out of memory");
+	int rc = add_list(g->only, list, RANK_ALLOW, err);
+	if (rc)
+		sonde_error_nest(err, "limits.targets", -1);
+	return rc;
+}
+
 int sonde_guard_refuse_own(struct sonde_guard *g, const char *list, struct sonde_error *err)
 {
 	static const char blanks[] = ", ";
@@ -320,6 +344,9 @@ void sonde_guard_free(struct sonde_guard *g)
 {
 	if (!g)
 		return;
+	if (g->only)
+		free(g->only->rules);
+	free(g->only);
 	free(g->rules);
 	free(g);
 }

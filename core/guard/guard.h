@@ -18,6 +18,9 @@ struct sonde_guard;
  * "guard.allow" and "guard.deny". */
 int sonde_guard_new(const char *allow, const char *deny, struct sonde_guard **out,
                     struct sonde_error *);
+/* Nothing but these prefixes, in the form of `allow`; what they cover must be allowed all the same.
+ * Before the guard is shared. Error path "limits.targets". */
+int sonde_guard_only(struct sonde_guard *, const char *list, struct sonde_error *);
 void sonde_guard_free(struct sonde_guard *);
 
 enum { SONDE_GUARD_OWN_MAX = 256, SONDE_GUARD_OWN_TEXT = SONDE_GUARD_OWN_MAX * 46 };

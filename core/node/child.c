@@ -192,17 +192,19 @@ int sonde_child_send(struct sonde_child *c, const struct sonde_msg *m)
 static int spawn(struct sonde_child *c, const struct sonde_child_options *o, int theirs,
                  struct sonde_error *e)
 {
-	char concurrency[16];
+	char concurrency[16], bits[24];
 	const char *const argv[] = {
 		o->runner, "--plugins", o->plugins, "--fd", "3", "--blame-fd", "4",
 		"--guard-allow", o->allow ? o->allow : "", "--guard-deny", o->deny ? o->deny : "",
-		"--guard-own", o->own ? o->own : "", "--concurrency", concurrency, NULL,
+		"--guard-own", o->own ? o->own : "", "--guard-only", o->only ? o->only : "",
+		"--bits-per-second", bits, "--concurrency", concurrency, NULL,
 	};
 	const struct sonde_spawn_fd fds[] = {
 		{ theirs, CHILD_FD }, { c->blame_fd, BLAME_FD }, { -1, -1 }
 	};
 
 	snprintf(concurrency, sizeof(concurrency), "%u", o->concurrency);
+	snprintf(bits, sizeof(bits), "%lld", (long long)o->bits_per_second);
 	return sonde_spawn(argv, fds, &c->pid, e);
 }
 

@@ -10,6 +10,8 @@
 struct sonde_child_options {
 	const char *runner, *plugins; /* program, directory */
 	const char *allow, *deny;     /* prefixes for the guard, NULL = none */
+	const char *only;             /* all that may be probed, NULL = no such limit */
+	int64_t bits_per_second;      /* of all connections, 0 = any */
 	const char *own;              /* addresses that need to be allowed, NULL = none; read at each start */
 	unsigned concurrency;
 };

@@ -178,7 +178,7 @@ static struct sonde_child_options child_options(const struct sonde_node *node)
 
 	return (struct sonde_child_options){
 		.runner = o->runner, .plugins = o->plugins, .allow = o->guard_allow,
-		.deny = o->guard_deny, .own = node->own, .concurrency = (unsigned)o->capacity,
+		.only = o->targets, .bits_per_second = o->bits_per_second, .deny = o->guard_deny, .own = node->own, .concurrency = (unsigned)o->capacity,
 	};
 }
 

@@ -2,6 +2,7 @@
 /* The inside of the node, shared by node.c (start and end) and work.c (tasks and results). */
 #pragma once
 #include "guard/guard.h"
+#include "node/allowance.h"
 #include "node/link.h"
 #include "node/node.h"
 #include "node/recent.h"
@@ -46,6 +47,7 @@ struct sonde_node {
 	struct sonde_accepts accepts;
 	struct sonde_stats stats;
 	struct sonde_identity identity; /* its key changes in rotation */
+	struct sonde_allowance allowance; /* of packets */
 	struct sonde_node_settings settings;
 	struct sonde_selftest *selftest;
 	struct sonde_ring *ring;

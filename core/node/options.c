@@ -68,8 +68,13 @@ static const struct sonde_param rows[] = {
 	{ "link.backoff_outdated", SONDE_TYPE_DURATION, AT(backoff_outdated),
 	  "about how often a controller is asked that wants a newer version", .def = "10m", .min = 1,
 	  .max = 604800000 },
+	{ "limits.targets", SONDE_TYPE_STRING, AT(targets),
+	  "nothing but these prefixes is probed, whatever is asked; empty = no such limit", .max = 8192 },
 	{ "limits.packets_per_second", SONDE_TYPE_INT, AT(packets_per_second),
-	  "most that a probe may ask of an option in packets/s, 0 = any", "packets/s", .max = 10000000 },
+	  "of all probes together, over time, and the most that one may ask for; 0 = any", "packets/s",
+	  .max = 10000000 },
+	{ "limits.bits_per_second", SONDE_TYPE_INT, AT(bits_per_second),
+	  "of all connections of all probes together; 0 = any", "bit/s", .max = INT64_C(1) << 50 },
 	{ "uplink.targets", SONDE_TYPE_STRING, AT(uplink_targets),
 	  "host:port, separated by commas, at most 8: the node's uplink is down when too few answer",
 	  .max = 2048 },
@@ -149,6 +154,10 @@ int sonde_node_options_load(struct sonde_node_options *o, struct sonde_pool *poo
 	rc = sonde_guard_new(o->guard_allow, o->guard_deny, &guard, e);
 	if (rc)
 		return rc;
+	if (o->targets && *o->targets)
+		rc = sonde_guard_only(guard, o->targets, e);
 	sonde_guard_free(guard);
+	if (rc)
+		return rc;
 	return default_name(o, pool);
 }

@@ -21,7 +21,8 @@ struct sonde_node_options {
 	int64_t backoff_min, backoff_max; /* nanoseconds */
 	int64_t drain;                    /* nanoseconds */
 	int64_t backoff_banned, backoff_outdated; /* nanoseconds */
-	int64_t packets_per_second;       /* 0 = no limit */
+	const char *targets;              /* prefixes; NULL or "" = no limit */
+	int64_t packets_per_second, bits_per_second; /* 0 = no limit */
 	const char *uplink_targets, *self_test_name;
 	int64_t uplink_quorum, self_test; /* self_test: nanoseconds */
 	const char *api_listen;           /* host:port on loopback; "" = no local API */

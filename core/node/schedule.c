@@ -242,6 +242,8 @@ static bool has_room(const struct sonde_schedule *s)
 	const struct sonde_jobs *jobs = sonde_super_jobs(s->node->super);
 
 	return s->node->phase == SONDE_NODE_RUNNING && !sonde_spool_full(s->node->spool) &&
+	       sonde_allowance_open(&s->node->allowance, sonde_life_packets(s->node),
+	                            sonde_boottime_ns()) &&
 	       jobs->waiting.count + jobs->running.count < (uint64_t)sonde_life_capacity(s->node);
 }
 

@@ -5,10 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "node/allowance.h"
 #include "node/durable.h"
 
 enum { FILE_MAX = 64 << 10 };
@@ -100,7 +103,7 @@ int64_t sonde_narrower(int64_t a, int64_t b)
 
 /* ---- tasks ---- */
 
-static json_t *params_of(const json_t *described, struct sonde_text type)
+static json_t *plugin_of(const json_t *described, struct sonde_text type)
 {
 	json_t *plugin;
 	size_t i;
@@ -108,7 +111,7 @@ static json_t *params_of(const json_t *described, struct sonde_text type)
 	json_array_foreach(json_object_get(described, "plugins"), i, plugin) {
 		const char *name = json_string_value(json_object_get(plugin, "name"));
 		if (name && strlen(name) == type.len && !memcmp(name, type.s, type.len))
-			return json_object_get(plugin, "params");
+			return plugin;
 	}
 	return NULL;
 }
@@ -121,6 +124,24 @@ static double number_of(const json_t *value)
 	return text ? strtod(text, NULL) : json_number_value(value);
 }
 
+/* The time between two packets, for the limit. */
+static bool stretch(json_t *options, const json_t *value, int64_t limit)
+{
+	int64_t asked = 0, least = SONDE_NS_PER_S / limit;
+	const char *text = json_string_value(value);
+	char wanted[32];
+
+	if (text ? sonde_parse_duration(text, &asked) != SONDE_OK : !json_is_number(value))
+		return false; /* not a duration: the runner says so */
+	if (!text)
+		asked = (int64_t)(json_number_value(value) * (double)SONDE_NS_PER_S);
+	if (asked >= least)
+		return false;
+	snprintf(wanted, sizeof(wanted), "%lldus", (long long)((least + 999) / 1000));
+	json_object_set_new(options, "interval", json_string(wanted));
+	return true;
+}
+
 /* True when an option was changed. 0 of such an option means: as fast as it goes. */
 static bool slow_down(json_t *options, const json_t *params, int64_t limit)
 {
@@ -131,9 +152,13 @@ static bool slow_down(json_t *options, const json_t *params, int64_t limit)
 	json_array_foreach(params, i, param) {
 		const char *unit = json_string_value(json_object_get(param, "unit"));
 		const char *name = json_string_value(json_object_get(param, "name"));
+		const json_t *given = json_object_get(options, name);
+		if (name && !strcmp(name, "interval")) {
+			changed |= stretch(options, given ? given : json_object_get(param, "default"), limit);
+			continue;
+		}
 		if (!unit || !name || strcmp(unit, "packets/s"))
 			continue;
-		const json_t *given = json_object_get(options, name);
 		double asked = number_of(given ? given : json_object_get(param, "default"));
 		if (asked > 0 && asked <= (double)limit)
 			continue;
@@ -163,7 +188,8 @@ bool sonde_node_settings_adjust(const struct sonde_node_settings *s, int64_t pac
 	memcpy(type, task->type.s, task->type.len);
 	type[task->type.len] = '\0';
 	json_t *set = json_object_get(s->plugins, type);
-	json_t *params = packets_per_second ? params_of(s->described, task->type) : NULL;
+	json_t *params = packets_per_second ?
+		json_object_get(plugin_of(s->described, task->type), "params") : NULL;
 	if (!set && !params)
 		return false;
 	json_t *given = task->options.len ?
@@ -175,4 +201,16 @@ bool sonde_node_settings_adjust(const struct sonde_node_settings *s, int64_t pac
 	json_decref(options);
 	json_decref(given);
 	return changed;
+}
+
+double sonde_node_settings_cost(const struct sonde_node_settings *s, int64_t packets_per_second,
+                                const struct sonde_msg_task *task)
+{
+	json_t *given = task->options.len ?
+		sonde_json_load(task->options.s, task->options.len, NULL) : NULL;
+	double cost = sonde_allowance_cost(plugin_of(s->described, task->type), given,
+	                                   packets_per_second);
+
+	json_decref(given);
+	return cost;
 }

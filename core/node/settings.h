@@ -30,3 +30,6 @@ int64_t sonde_narrower(int64_t a, int64_t b);
  * most `packets_per_second` (0 = any). Into out; false when they stay as they are. */
 bool sonde_node_settings_adjust(const struct sonde_node_settings *, int64_t packets_per_second,
                                 const struct sonde_msg_task *, struct sonde_buf *out);
+/* Packets that the task, adjusted before, will send: allowance.h. */
+double sonde_node_settings_cost(const struct sonde_node_settings *, int64_t packets_per_second,
+                                const struct sonde_msg_task *);

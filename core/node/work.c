@@ -224,12 +224,17 @@ static unsigned refusal(struct sonde_node *node, const struct sonde_msg_task *ta
 
 int sonde_work_submit(struct sonde_node *node, const struct sonde_msg_task *task)
 {
+	int64_t packets = sonde_life_packets(node);
 	struct sonde_msg_task own = *task;
 
 	sonde_buf_reset(&node->adjusted);
-	if (sonde_node_settings_adjust(&node->settings, sonde_life_packets(node), task,
+	if (sonde_node_settings_adjust(&node->settings, packets, task,
 	                               &node->adjusted))
 		own.options = (struct sonde_text){ node->adjusted.data, node->adjusted.len };
+	if (packets && !sonde_allowance_take(&node->allowance, packets,
+	                                     sonde_node_settings_cost(&node->settings, packets, &own),
+	                                     sonde_boottime_ns()))
+		return SONDE_EFULL;
 	return sonde_super_submit(node->super, &own);
 }
 

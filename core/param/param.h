@@ -65,6 +65,8 @@ int sonde_rows_parse(const json_t *array, struct sonde_pool *, struct sonde_rows
 void sonde_rows_write(struct sonde_rows, const void *args, struct sonde_json *);
 /* The same with the secret rows: for a node that is trusted, never for a record or an answer. */
 void sonde_rows_write_all(struct sonde_rows, const void *args, struct sonde_json *);
+/* The secret rows alone: to be encrypted beside what sonde_rows_write wrote. */
+void sonde_rows_write_secret(struct sonde_rows, const void *args, struct sonde_json *);
 /* Whether a secret row was given (one that users may give). */
 bool sonde_rows_hold_secret(struct sonde_rows, const void *args);
 

@@ -191,14 +191,18 @@ void sonde_rows_schema(struct sonde_rows rows, struct sonde_json *j, const char 
 	close_group(rows, j, 0, i);
 }
 
-static void write_leaves(struct sonde_rows rows, const void *args, struct sonde_json *j, bool secrets)
+enum { PLAIN = 1, SECRET = 2 };
+
+static void write_leaves(struct sonde_rows rows, const void *args, struct sonde_json *j,
+                         unsigned kinds)
 {
 	char segment[SONDE_ROW_NAME + 1];
 	struct sonde_param row;
 	const char *last = "";
 
 	for (unsigned i = 0; sonde_row_at(rows, i, &row); i++) {
-		if ((row.flags & SONDE_PARAM_SECRET && !secrets) || sonde_row_is_default(&row, args))
+		unsigned kind = row.flags & SONDE_PARAM_SECRET ? SECRET : PLAIN;
+		if (!(kinds & kind) || sonde_row_is_default(&row, args))
 			continue;
 		sonde_name_move(j, last, row.name);
 		sonde_name_segment(row.name, sonde_name_groups(row.name), segment);
@@ -210,12 +214,17 @@ static void write_leaves(struct sonde_rows rows, const void *args, struct sonde_
 
 void sonde_rows_write(struct sonde_rows rows, const void *args, struct sonde_json *j)
 {
-	write_leaves(rows, args, j, false);
+	write_leaves(rows, args, j, PLAIN);
 }
 
 void sonde_rows_write_all(struct sonde_rows rows, const void *args, struct sonde_json *j)
 {
-	write_leaves(rows, args, j, true);
+	write_leaves(rows, args, j, PLAIN | SECRET);
+}
+
+void sonde_rows_write_secret(struct sonde_rows rows, const void *args, struct sonde_json *j)
+{
+	write_leaves(rows, args, j, SECRET);
 }
 
 bool sonde_rows_hold_secret(struct sonde_rows rows, const void *args)

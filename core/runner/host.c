@@ -75,6 +75,8 @@ static void on_watch(struct sonde_fdwatch *fdwatch, unsigned events)
 	struct sonde_watch *w = (struct sonde_watch *)fdwatch;
 	struct sonde_run *run = w->run;
 
+	if (sonde_pace_holds(&run->runner->pace, w))
+		return;
 	sonde_run_enter(run);
 	w->fn(&run->probe, w->arg, fdwatch->fd, events);
 	sonde_run_leave(run);
@@ -109,6 +111,10 @@ static int host_watch_change(struct sonde_probe *p, struct sonde_watch *w, unsig
 
 	if (run->over || !w)
 		return -1;
+	if (w->held) {
+		sonde_pace_change(w, events);
+		return 0;
+	}
 	return sonde_poller_change(&run->runner->poller, &w->watch, events);
 }
 
@@ -118,6 +124,7 @@ static void host_watch_stop(struct sonde_probe *p, struct sonde_watch *w)
 
 	if (run->over || !w || w->run != run)
 		return;
+	sonde_pace_forget(&run->runner->pace, w);
 	sonde_poller_unwatch(&run->runner->poller, &w->watch);
 	w->run = NULL;
 	LIST_REMOVE(w, link);
@@ -186,8 +193,10 @@ static int host_socket(struct sonde_probe *p, int domain, int type, int protocol
 
 	if (run->over)
 		return -ECANCELED;
-	return sonde_plug_socket(run->plug->desc.needs, SONDE_ICMP_ANY, domain, type, protocol,
-	                         is_raw);
+	int fd = sonde_plug_socket(run->plug->desc.needs, SONDE_ICMP_ANY, domain, type, protocol,
+	                           is_raw);
+	sonde_pace_socket(&run->runner->pace, fd, type);
+	return fd;
 }
 
 static void *host_alloc(struct sonde_probe *p, size_t size)

@@ -10,6 +10,7 @@ core_runner_librunner_a_SOURCES = \
 	core/runner/resolve.c core/runner/resolve.h \
 	core/runner/runner.c core/runner/runner.h
 core_runner_librunner_a_SOURCES += core/runner/names.c core/runner/names.h
+core_runner_librunner_a_SOURCES += core/runner/moved.c core/runner/pace.c core/runner/pace.h
 core_runner_librunner_a_CPPFLAGS = -D_GNU_SOURCE $(AM_CPPFLAGS) $(UV_CFLAGS) $(CARES_CFLAGS) $(JANSSON_CFLAGS)
 
 RUNNER_LIBS = core/runner/librunner.a core/check/libcheck.a core/fakehost/libfakehost.a \

@@ -195,6 +195,7 @@ static int serve(struct sonde_runner *r, const struct sonde_runner_options *o,
 	sonde_map_init(&r->by_key);
 	sonde_pool_init(&r->defaults_pool, DEFAULTS_MAX);
 	sonde_channel_init(&r->channel, (int)o->fd);
+	sonde_pace_init(&r->pace, &r->poller, o->bits_per_second);
 	int status = sonde_poller_init(&r->poller);
 	if (status)
 		status = sonde_fail(e, status, NULL, "epoll: %s", strerror(errno));
@@ -202,6 +203,8 @@ static int serve(struct sonde_runner *r, const struct sonde_runner_options *o,
 		status = share_blame(r, (int)o->blame_fd, &own, e);
 	if (!status)
 		status = sonde_guard_new(o->guard_allow, o->guard_deny, &r->guard, e);
+	if (!status && o->guard_only && *o->guard_only)
+		status = sonde_guard_only(r->guard, o->guard_only, e);
 	if (!status && o->guard_own)
 		status = sonde_guard_refuse_own(r->guard, o->guard_own, e);
 	if (!status)

@@ -8,8 +8,9 @@
 #include "base/pool.h"
 
 struct sonde_runner_options {
-	const char *plugins, *guard_allow, *guard_deny, *guard_own, *resolver, *read;
+	const char *plugins, *guard_allow, *guard_deny, *guard_own, *guard_only, *resolver, *read;
 	int64_t fd, blame_fd, concurrency, memory, nofile, nproc, uid, gid;
+	int64_t bits_per_second;
 	uint32_t log_level;
 	uint8_t describe, jail, help;
 	/* --check */

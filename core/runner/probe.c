@@ -98,8 +98,10 @@ static void stop_everything(struct sonde_run *run)
 
 	LIST_FOREACH(t, &run->timers, link)
 		sonde_poller_disarm(p, &t->alarm);
-	LIST_FOREACH(w, &run->watches, link)
+	LIST_FOREACH(w, &run->watches, link) {
+		sonde_pace_forget(&run->runner->pace, w);
 		sonde_poller_unwatch(p, &w->watch);
+	}
 	sonde_poller_disarm(p, &run->deadline);
 	if (run->lookup)
 		sonde_lookup_stop(run->lookup);

@@ -23,6 +23,10 @@ struct sonde_watch {
 	struct sonde_run *run;
 	sonde_watch_fn *fn;
 	void *arg;
+	uint64_t moved; /* bytes of its connection that were counted: pace.c */
+	bool held;
+	unsigned held_events;
+	struct sonde_watch *held_next;
 	LIST_ENTRY(sonde_watch) link;
 };
 

@@ -17,6 +17,7 @@
 #include "plug/plugset.h"
 #include "plug/result.h"
 #include "runner/names.h"
+#include "runner/pace.h"
 #include "runner/poller.h"
 #include "runner/resolve.h"
 #include "wire/wire.h"
@@ -53,6 +54,7 @@ struct sonde_runner {
 	bool narrow;  /* memory was short before the first probe: a new runner would not help */
 	struct sonde_channel channel;
 	struct sonde_poller poller;
+	struct sonde_pace pace;
 	struct sonde_resolver *resolver;
 	struct sonde_names *names;
 	struct sonde_guard *guard;

@@ -259,6 +259,11 @@ int sonde_store_submit(struct sonde_store *s, struct sonde_job *j)
 	return status;
 }
 
+bool sonde_store_full(const struct sonde_store *s)
+{
+	return atomic_load_explicit(&s->full, memory_order_relaxed);
+}
+
 unsigned sonde_store_reap(struct sonde_store *s)
 {
 	unsigned n = 0;

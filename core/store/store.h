@@ -174,3 +174,5 @@ struct sonde_store_stats {
 	unsigned waiting, segments;
 };
 void sonde_store_stats(const struct sonde_store *, struct sonde_store_stats *);
+/* Disk or map nearly full: bulk jobs are refused until there is room again. */
+bool sonde_store_full(const struct sonde_store *);

@@ -99,7 +99,7 @@ static void a_large_mesh_is_made_in_slices(void)
 	json_t *spec = sonde_json_load(text, strlen(text), &e);
 	EXPECT(spec);
 	int64_t start = own_ns();
-	struct schedule *s = schedules_put(&c.schedules, &id, 1, 1, spec, NULL, false);
+	struct schedule *s = schedules_put(&c.schedules, &id, 1, 1, "", spec, NULL, false);
 	int64_t first = own_ns() - start;
 	EXPECT(s && s->usable);
 	int64_t longest = make(&slices);
@@ -151,7 +151,7 @@ static void a_policy_makes_a_large_mesh(void)
 	EXPECT_INT(sonde_policy_load_dir(c.policies, policies, &e), SONDE_OK);
 	json_t *spec = sonde_json_load(text, strlen(text), &e);
 	int64_t start = own_ns();
-	struct schedule *s = schedules_put(&c.schedules, &id, 1, 1, spec, NULL, false);
+	struct schedule *s = schedules_put(&c.schedules, &id, 1, 1, "", spec, NULL, false);
 	int64_t first = own_ns() - start;
 	EXPECT(s && s->usable);
 	int64_t longest = make(&slices);
@@ -165,19 +165,29 @@ struct put {
 	struct sonde_job job;
 	int64_t first_ms;
 	unsigned count;
+	const char *owners[3]; /* by turns; NULL = no record at all */
 };
 
 static int apply_put(struct sonde_write *w, struct sonde_job *job)
 {
 	const struct put *p = (struct put *)job;
 	struct sonde_id id;
+	struct sonde_buf b;
 
 	for (unsigned i = 0; i < p->count; i++) {
 		struct sonde_run run = { p->first_ms + i, 1, 2, 3 };
+		const char *owner = p->owners[i % 3];
+		struct record r = { .owner = { owner, owner ? strlen(owner) : 0 } };
 		sonde_run_format(&run, &id);
+		sonde_buf_init(&b, 4096);
+		if (owner)
+			record_write(&b, &r);
+		else
+			sonde_buf_char(&b, 'x');
 		int rc = sonde_write_put(w, SONDE_TABLE_MEASUREMENTS,
 		                         (struct sonde_slice){ id.b, sizeof(id.b) },
-		                         (struct sonde_slice){ "x", 1 });
+		                         (struct sonde_slice){ b.data, b.len });
+		sonde_buf_deinit(&b);
 		if (rc != SONDE_OK)
 			return rc;
 	}
@@ -217,7 +227,7 @@ static void old_measurements_are_deleted(void)
 	EXPECT_INT(sonde_store_submit(c.store, &old.job), SONDE_OK);
 	EXPECT_INT(sonde_store_submit(c.store, &young.job), SONDE_OK);
 	wait_idle();
-	measurements_forget(&c, INT64_C(1795000000005));
+	measurements_forget(&c, INT64_C(1795000000005), INT64_C(1795000000005));
 	EXPECT(c.forgetting);
 	wait_idle();
 	EXPECT(!c.forgetting);
@@ -228,5 +238,63 @@ static void old_measurements_are_deleted(void)
 	tear_down();
 }
 
+struct owners_seen {
+	unsigned old[2], young[2];
+};
+
+static int count_owner(void *arg, struct sonde_slice key, struct sonde_slice value)
+{
+	struct owners_seen *o = arg;
+	struct sonde_id id;
+	struct record r;
+
+	memcpy(id.b, key.data, sizeof(id.b));
+	EXPECT_INT(record_read(&r, value.data, value.len), SONDE_OK);
+	unsigned *n = sonde_id_wall_ms(&id) < INT64_C(1795000000000) ? o->old : o->young;
+	n[r.owner.len && r.owner.s[25] == 'v']++;
+	return 0;
+}
+
+/* By the tier of their owners, and of no others, however many slices that takes. */
+static void tiers_keep_for_fewer_days(void)
+{
+	static const int64_t day_ms = 86400000, now = INT64_C(1795000000000) + 1000;
+	const struct tier_facts brief = { .name = "brief", .retain_days = 3, .nodes = 1, .concurrent = 1,
+		                          .priority = 100 };
+	const struct user_facts anna = { .id = "01arz3ndektsv4rrffq69g5fav", .name = "anna", .tier = "brief" };
+	const struct user_facts bob = { .id = "01arz3ndektsv4rrffq69g5faw", .name = "bob", .tier = "free" };
+	const char *owners[3] = { anna.id, bob.id, "" };
+	struct put old = { .job = { .apply = apply_put, .done = done_put }, .count = 15000,
+		           .first_ms = now - 3 * day_ms - 20000 };
+	struct put young = { .job = { .apply = apply_put, .done = done_put }, .count = 30, .first_ms = now - 900 };
+	struct owners_seen seen = { { 0 }, { 0 } };
+	struct sonde_read *r;
+
+	set_up(0);
+	users_init(&c.accounts.users);
+	EXPECT_INT(tiers_init(&c.accounts.tiers), SONDE_OK);
+	EXPECT(tiers_put(&c.accounts.tiers, &brief));
+	EXPECT(users_put(&c.accounts.users, &anna) && users_put(&c.accounts.users, &bob));
+	memcpy(old.owners, owners, sizeof(owners));
+	memcpy(young.owners, owners, sizeof(owners));
+	EXPECT_INT(sonde_store_submit(c.store, &old.job), SONDE_OK);
+	EXPECT_INT(sonde_store_submit(c.store, &young.job), SONDE_OK);
+	wait_idle();
+	measurements_forget(&c, now - 30 * day_ms, now);
+	EXPECT(c.forgetting);
+	wait_idle();
+	EXPECT(!c.forgetting);
+	EXPECT_INT(sonde_read_begin(c.store, &r), SONDE_OK);
+	sonde_read_each(r, SONDE_TABLE_MEASUREMENTS, (struct sonde_slice){ NULL, 0 }, count_owner, &seen);
+	sonde_read_end(r);
+	EXPECT_INT(seen.old[1], 0);
+	EXPECT_INT(seen.old[0], 10000);
+	EXPECT_INT(seen.young[1], 10);
+	EXPECT_INT(seen.young[0], 20);
+	tiers_deinit(&c.accounts.tiers);
+	users_deinit(&c.accounts.users);
+	tear_down();
+}
+
 TAP_MAIN(CASE(a_large_mesh_is_made_in_slices), CASE(a_policy_makes_a_large_mesh),
-         CASE(old_measurements_are_deleted))
+         CASE(old_measurements_are_deleted), CASE(tiers_keep_for_fewer_days))

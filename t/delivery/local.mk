@@ -13,3 +13,4 @@ FAULTS_ENV = SONDE_FAULTS=1
 endif
 SCRIPT_TESTS += t/delivery/reconnect.t
 SCRIPT_TESTS += t/delivery/clock.t
+SCRIPT_TESTS += t/delivery/full.t

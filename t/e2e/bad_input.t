@@ -51,6 +51,19 @@ for my $b (@bad) {
     ok($r->{json}{error}{message}, "$what: says something");
   }
 }
+for my $type ('text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x',
+  'application/jsonp', 'text/json+application', 'application/x+json+y', 'x' x 200) {
+  my $r = $s->post('/v1/measurements', { type => 'echo', target => 'x' },
+    headers => { 'content-type' => $type });
+  is($r->{status}, 415, "a body of $type: 415");
+  is($r->{json}{error}{type}, 'unsupported_media_type', 'which it says');
+}
+for my $type ('application/json; charset=utf-8', 'Application/JSON', 'application/merge-patch+json') {
+  is($s->post('/v1/measurements', { type => 'echo', target => 'x' },
+    headers => { 'content-type' => $type })->{status}, 202, "a body of $type");
+}
+is($s->patch('/v1/nodes/node-eu', '{}', headers => { 'content-type' => 'text/plain' })->{status}, 415,
+  'other routes, too');
 is($s->post('/v1/measurements', '{"type":"echo","target":"' . 'x' x 110_000 . '"}')->{status}, 413,
   'over 100 kB: 413');
 is($s->post('/v1/measurements', { type => 'echo', target => 'x',

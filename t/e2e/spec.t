@@ -86,7 +86,8 @@ my $made = talk(POST => '/v1/registration-tokens', '', '', { description => 'for
 talk(POST => '/v1/nodes/register', '', '', { token => $made->{token}, name => 'by-hand', country => 'DE',
     tags => [ 'a', 'b' ] });
 talk(DELETE => '/v1/registration-tokens/{id}', $made->{id});
-talk(PATCH => '/v1/nodes/{id}', $nodes[0], '', { priority => 60, tags => [ 'x' ] });
+talk(PATCH => '/v1/nodes/{id}', $nodes[0], '', { priority => 60, tags => [ 'x' ], contact => 'me', remarks => 'here' });
+talk(PATCH => '/v1/nodes/{id}', $nodes[0], '', { priority => 61 }, headers => { 'content-type' => 'text/plain' });
 talk(PATCH => '/v1/nodes/{id}/config', $nodes[0], '', { capacity => 9 });
 talk(POST => "/v1/nodes/{id}/$_", $nodes[0]) for qw(sync rotate-key restart-runner self-test);
 talk(POST => '/v1/nodes/{id}/ban', 'by-hand', '', { reason => 'no reason', for => '1h' });

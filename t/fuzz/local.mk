@@ -173,3 +173,12 @@ EXTRA_DIST += t/fuzz/seeds/facts/ping
 EXTRA_DIST += t/fuzz/seeds/wire/answer t/fuzz/seeds/wire/beat t/fuzz/seeds/wire/command \
 	t/fuzz/seeds/wire/config t/fuzz/seeds/wire/configured t/fuzz/seeds/wire/health \
 	t/fuzz/seeds/wire/hello t/fuzz/seeds/wire/key t/fuzz/seeds/wire/keyed t/fuzz/seeds/wire/welcome
+# Results as verdicts see them
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/observe_fuzz
+t_fuzz_observe_fuzz_SOURCES = t/fuzz/observe_fuzz.c
+t_fuzz_observe_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_fuzz_observe_fuzz_LDADD = $(SCRIPT_LINK)
+t_fuzz_observe_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/observe/http t/fuzz/seeds/observe/mtr

@@ -141,7 +141,7 @@ sub request {
   my %h = %{ $o{headers} || {} };
   my $token = exists $o{token} ? $o{token} : $self->{token};
   $h{authorization} = "Bearer $token" if defined $token;
-  $h{'content-type'} = 'application/json' if defined $body;
+  $h{'content-type'} //= 'application/json' if defined $body;
   my $r = $self->{http}->request($method, $self->url . $path,
     { headers => \%h, defined $body ? (content => ref $body ? encode_json($body) : $body) : () });
   $r->{json} = eval { decode_json($r->{content}) };

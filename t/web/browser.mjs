@@ -445,6 +445,42 @@ for (const colorScheme of ['light', 'dark'])
     need(!all.length, all.join('\n'));
   });
 
+// What opens over or in a view.
+const button = (name) => (p) => p.getByRole('button', { name, exact: true }).first().click();
+const OPENED = [
+  ['nodes', (p) => p.locator('.node-card', { hasText: 'fra1' }).click(), 'Configure', 'Log'],
+  ['nodes', button('Add a node')],
+  ['schedules', button('Add a schedule')],
+  ['schedules?id=way', button('Edit')],
+  ['events', button('Show 1 acknowledged or silenced, too'), 'Silence'],
+  ['policies?name=least_load', button('Edit')],
+  ['admin?part=users', button('Add a user')],
+  ['admin?part=users', button('vera')],
+  ['admin?part=tiers', button('Add a tier')],
+];
+
+for (const [width, colorScheme] of [
+  [390, 'dark'],
+  [1280, 'light'],
+])
+  await step(`what opens in a view: axe and ${width} pixels, ${colorScheme}`, async () => {
+    const p = await openLoggedIn({ viewport: { width, height: 900 }, colorScheme });
+    const all = [];
+    for (const [view, act, ...more] of OPENED) {
+      await show(p, 'login');
+      await show(p, view);
+      await act(p);
+      for (const text of more) await p.getByText(text, { exact: true }).last().click();
+      await p.waitForTimeout(200);
+      all.push(...(await serious(p)).map((v) => `${view}: ${v}`));
+      const by = await p.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      if (by > 0) all.push(`${view} is wider by ${by}`);
+      await p.keyboard.press('Escape');
+    }
+    await p.context().close();
+    need(!all.length, all.join('\n'));
+  });
+
 for (const width of [390, 1280, 2560])
   await step(`no view is wider than ${width} pixels`, async () => {
     const p = await openLoggedIn({ viewport: { width, height: 900 } });
@@ -495,6 +531,9 @@ const KEEP = new Set([
   'nextDueAt',
   'since',
   'receivedAt',
+  'lastAt',
+  'role',
+  'state',
 ]);
 
 function poison(v, used) {
@@ -546,6 +585,9 @@ await step(
       need(!got.ran && !got.canaries, `${view}: ${JSON.stringify(got)}`);
     }
     need(used.n >= 200, `only ${used.n} payloads were served`);
+    await show(p, 'admin');
+    await p.getByRole('heading', { name: 'Registration tokens' }).waitFor();
+    need(!p.faults.length, p.faults.join('\n'));
     await p.context().close();
   },
 );

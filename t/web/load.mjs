@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a large matrix costs a browser: NODES nodes and TARGETS targets, RATE results a second over the
 // websocket for FOR_S seconds, as a controller sends them, and what Chromium says of the page. One line of
-// JSON. Environment: CHROMIUM, WEB, and PROFILE=1 or PICTURE=FILE; no controller is needed.
+// JSON. Environment: CHROMIUM, WEB, and VIEW, PROFILE=1 or PICTURE=FILE; no controller is needed.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -144,6 +144,8 @@ await page.getByText(`of ${NODES} online`).waitFor();
 const full = `${NODES} nodes and ${TARGETS} targets`;
 await page.locator(`canvas[aria-label*="${full}"]`).waitFor({ timeout: 60000 });
 await page.waitForTimeout((1000 * NODES * TARGETS) / RATE);
+if (process.env.VIEW) await page.evaluate((v) => (location.hash = `#/${v}`), process.env.VIEW);
+await page.waitForTimeout(2000);
 await page.evaluate(() => {
   window.long_ = [];
   new PerformanceObserver((l) => window.long_.push(...l.getEntries().map((e) => e.duration)))
@@ -185,7 +187,7 @@ if (process.env.PROFILE)
   for (const [k, v] of [...self].sort((x, y) => y[1] - x[1]).slice(0, 25)) console.error(v.toFixed(1), k);
 const long = (await page.evaluate(() => window.long_)).sort((a, b) => b - a);
 console.log(JSON.stringify({
-  bench: 'dashboard.matrix',
+  bench: `dashboard.${process.env.VIEW ?? 'matrix'}`,
   nodes: NODES,
   targets: TARGETS,
   rate: RATE,

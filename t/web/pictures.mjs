@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Takes the pictures that t/web/pictures wants: OUT/<width>-<theme>-<view>.png. Arguments are names of
-// views; none means all. FRESH=1 takes the page from web/dist, not as the controller read it at its start.
-import { mkdirSync, readFileSync } from 'node:fs';
+// views; none means all. README=1 takes those of README.md instead, small ones, into OUT. FRESH=1 takes the page from web/dist, not as the controller read it at its start.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { small } from './png.mjs';
 
 const { SONDE_URL: base, SONDE_TOKEN: token, WEB, OUT, CHROMIUM, MEASUREMENT } = process.env;
 const { chromium } = createRequire(`${WEB}/package.json`)('playwright-core');
 const only = new Set(process.argv.slice(2));
-const widths = (process.env.WIDTHS ?? '390,1280,2560').split(',').map(Number);
-const themes = (process.env.THEMES ?? 'light,dark').split(',');
+const readme = process.env.README === '1';
+const widths = (readme ? '1280' : process.env.WIDTHS ?? '390,1280,2560').split(',').map(Number);
+const themes = (readme ? 'light' : process.env.THEMES ?? 'light,dark').split(',');
 
 const click = (name) => (p) => p.getByRole('button', { name }).first().click({ timeout: 3000 });
 const VIEWS = [
   ['now', 'now'],
   ['now-loss', 'now?show=loss&bad=1'],
-  ['now-cell', 'now', async (p) => {
+  ['now-cell', 'now?range=5m', async (p) => {
     await p.locator('.matrix canvas').focus();
     for (const k of ['ArrowDown', 'ArrowRight']) await p.keyboard.press(k);
   }],
@@ -27,25 +29,42 @@ const VIEWS = [
   ['map-arcs', `map?id=${MEASUREMENT}`],
   ['measure', 'measure'],
   ['measure-result', `measure?id=${MEASUREMENT}`],
-  ['series', 'series?type=ping&target=lossy.lab.test'],
+  ['series', 'series?type=ping&target=lossy.lab.test&range=5m'],
   ['series-region', 'series?type=ping&target=target.lab.test&by=region'],
-  ['paths', 'paths?target=target.lab.test'],
+  ['paths', 'paths?target=target.lab.test&range=5m'],
   ['schedules', 'schedules'],
   ['schedules-one', 'schedules?id=core-mesh'],
   ['schedules-add', 'schedules', click('Add a schedule')],
   ['events', 'events'],
+  ['events-ack', 'events', click('Acknowledge or silence')],
   ['policies', 'policies'],
   ['policies-one', 'policies?name=least_load'],
   ['admin', 'admin'],
+  ['admin-users', 'admin?part=users', click('anna')],
+  ['admin-tiers', 'admin?part=tiers'],
+  ['admin-audit', 'admin?part=audit'],
+  ['account', 'account'],
   ['login', 'login'],
 ];
 
 const TYPE = { js: 'text/javascript', css: 'text/css', json: 'application/json' };
+// View => picture of README.md.
+const README = {
+  'now-cell': 'now',
+  series: 'series',
+  paths: 'paths',
+  'map-arcs': 'map',
+  'nodes-drawer': 'node',
+};
+
 mkdirSync(OUT, { recursive: true });
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
 for (const colorScheme of themes)
   for (const width of widths) {
-    const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
+    const context = await browser.newContext({
+      viewport: { width, height: readme ? 760 : 900 },
+      colorScheme,
+    });
     const page = await context.newPage();
     if (process.env.FRESH)
       await page.route(/\/ui\/\w+\.(js|css|json)$/, (r) => {
@@ -60,12 +79,16 @@ for (const colorScheme of themes)
     await page.getByRole('button', { name: 'Log out' }).waitFor();
     await page.waitForTimeout(1500);
     for (const [name, view, then] of VIEWS) {
-      if (only.size && !only.has(name)) continue;
+      if ((only.size && !only.has(name)) || (readme && !README[name])) continue;
       await page.goto(`${base}/ui/#/login`);
       await page.goto(`${base}/ui/#/${view}`);
       await page.waitForTimeout(900);
       if (then) await then(page).catch((e) => console.log(`${width} ${name}: ${e.message}`));
       await page.waitForTimeout(500);
+      if (readme) {
+        writeFileSync(`${OUT}/${README[name]}.png`, small(await page.screenshot()));
+        continue;
+      }
       const path = `${OUT}/${width}-${colorScheme}-${name}.png`;
       await page.screenshot({ path, fullPage: !/drawer|hover/.test(name) });
     }

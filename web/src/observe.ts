@@ -76,11 +76,14 @@ function hopOf(v: unknown, index: number): Hop {
   const mean = times.length ? times.reduce((a, b) => a + b) / times.length : null;
   const sent = number(at(v, 'sent'));
   const address = at(v, 'resolvedAddress');
+  const name = at(v, 'resolvedHostname');
   const asn = at(v, 'asn');
   const lost = sent ? (100 * (sent - Math.min(sent, times.length))) / sent : null;
   return {
     ttl: number(at(v, 'ttl')) ?? index + 1,
     address: typeof address === 'string' ? address : null,
+    // Older nodes give the address as the name.
+    name: typeof name === 'string' && name !== address ? name : null,
     rtt: number(at(v, 'stats.avg')) ?? mean,
     loss: number(at(v, 'stats.loss')) ?? lost,
     asn: Array.isArray(asn) ? asn.filter((n): n is number => typeof n === 'number') : [],

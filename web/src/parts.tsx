@@ -35,8 +35,23 @@ export function Mark({ status, text }: { status: string; text?: string }): JSX.E
   );
 }
 
+const BEATS = 60;
+const KINDS = ['ok', 'failed', 'unmeasured', 'loss'] as const;
+
+// Few elements, as there may be hundreds of strips: a path for each kind of bar. A loss is the lower
+// part of a bar that is well; what could not be measured is a low bar.
+function bars(of: Observation[], kind: (typeof KINDS)[number]): string {
+  let d = '';
+  of.forEach((o, i) => {
+    const is = kind === 'loss' ? o.outcome === 'ok' && !!o.loss : o.outcome === kind;
+    const top = kind === 'loss' ? 10 : kind === 'unmeasured' ? 7 : 0;
+    if (is) d += `M${6 * i} ${top}h5V18h-5z`;
+  });
+  return d;
+}
+
 export function Beats({ of }: { of: Observation[] }): JSX.Element {
-  const last = of.slice(-60);
+  const last = of.slice(-BEATS);
   const well = last.filter((o) => o.outcome === 'ok' && !o.loss).length;
   return (
     <div
@@ -44,12 +59,11 @@ export function Beats({ of }: { of: Observation[] }): JSX.Element {
       role="img"
       aria-label={`${well} of the last ${last.length} rounds were well`}
     >
-      {last.map((o) => (
-        <i
-          key={o.measurement + o.nodeId}
-          class={o.outcome === 'ok' && o.loss ? 'loss' : o.outcome}
-        />
-      ))}
+      <svg viewBox={`0 0 ${6 * BEATS} 18`} preserveAspectRatio="none" aria-hidden="true">
+        {KINDS.map((kind) => (
+          <path key={kind} class={kind} d={bars(last, kind)} />
+        ))}
+      </svg>
     </div>
   );
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known of the controller, kept fresh by polling; views read signals. Observations are
 // bounded: the oldest of a pair of node and target go first.
-import { batch, effect, signal } from '@preact/signals';
+import { batch, computed, effect, signal } from '@preact/signals';
 import { ApiError, get, message, Missing, refused, token } from './api.ts';
 import { columnKey } from './grid.ts';
 import { hangUp, keepLive, live, type Sink } from './live.ts';
@@ -55,6 +55,13 @@ export const schedules = signal<Schedule[] | null>(null); // null = the controll
 export const events = signal<SonEvent[] | null>(null);
 export const problems = signal<Problem[] | null>(null);
 export const silences = signal<Silence[] | null>(null);
+// What is looked at of very much is looked at less often.
+const MANY = 1000;
+const SLOW_MS = 2000;
+const slow = computed(() => Math.floor(now.value / SLOW_MS));
+export function tick(): number {
+  return pairCount.value > MANY ? slow.value : version.value;
+}
 export const contact = signal<'starting' | 'ok' | 'lost'>('starting');
 export const contactError = signal('');
 export const contactAt = signal(0);
@@ -64,6 +71,7 @@ export const version = signal(0); // rises with every new observation
 // By node, then by type, target and schedule: each list is in the order of time.
 const byNode = new Map<string, Map<string, Observation[]>>();
 let pairs = 0;
+export const pairCount = signal(0); // rises with each new one
 
 export function* pairLists(): Iterable<Observation[]> {
   void version.value;
@@ -77,6 +85,13 @@ function inOrder(lists: Observation[][]): Observation[] {
 export function observedBy(nodeId: string): Observation[] {
   void version.value;
   return inOrder([...(byNode.get(nodeId)?.values() ?? [])]);
+}
+
+// Of one column: all nodes that have it.
+export function observedOf(column: string): Observation[] {
+  void version.value;
+  const lists = [...byNode.values()].map((own) => own.get(column) ?? []);
+  return inOrder(lists);
 }
 
 // All of the pairs whose newest observation passes.
@@ -133,6 +148,7 @@ export function add(fresh: Observation[]): void {
     if (insert(list, o)) changed.add(list);
   }
   oldest.value = first;
+  pairCount.value = pairs;
   if (changed.size) telling ??= setTimeout(tell, TOGETHER_MS);
 }
 

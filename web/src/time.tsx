@@ -13,6 +13,7 @@ const DAY = 24 * HOUR;
 
 export const RANGES: [string, string, number][] = [
   ['5m', '5 minutes', 5 * MINUTE],
+  ['15m', '15 minutes', 15 * MINUTE],
   ['30m', '30 minutes', 30 * MINUTE],
   ['1h', 'hour', HOUR],
   ['6h', '6 hours', 6 * HOUR],
@@ -20,7 +21,7 @@ export const RANGES: [string, string, number][] = [
   ['7d', '7 days', 7 * DAY],
   ['30d', '30 days', 30 * DAY],
 ];
-const USUAL = 2; // the longest that is read back; a shorter one while nothing is that old
+const USUAL = 3; // the longest that is read back; a shorter one while nothing is that old
 
 function usual(at: number): [string, string, number] {
   return RANGES.slice(0, USUAL).find((r) => at - r[2] < oldest.value) ?? RANGES[USUAL]!;

@@ -178,6 +178,7 @@ export interface Observation {
 export interface Hop {
   ttl: number;
   address: string | null;
+  name?: string | null;
   rtt: number | null;
   loss: number | null;
   asn: number[];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers and what all handlers read the same way. */
 #include <string.h>
+#include <strings.h>
 
 #include "controller/api/api.h"
 
@@ -123,14 +124,16 @@ void answer_invalid(struct call *call, const struct sonde_error *e)
 void answer_busy(struct controller *c, struct sonde_req *req, int status)
 {
 	static const struct sonde_header headers[] = { { "Retry-After", "1" }, { NULL } };
+	bool full = sonde_store_full(c->store), busy = status == SONDE_EFULL && !full;
 	struct sonde_buf b;
 
 	sonde_buf_init(&b, 1024);
 	sonde_buf_printf(&b, "{\"error\":{\"type\":\"%s\",\"message\":\"%s\"}}",
-	                 status == SONDE_EFULL ? "overloaded" : "storage_error",
-	                 status == SONDE_EFULL ? "Too much waits already; try again." :
-	                                         "The store did not take it; try again.");
-	answer_json(c, req, status == SONDE_EFULL ? 503 : 507, &b, headers);
+	                 busy ? "overloaded" : full ? "storage_full" : "storage_error",
+	                 busy ? "Too much waits already; try again." :
+	                 full ? "The controller's disk or store is full." :
+	                        "The store did not take it; try again.");
+	answer_json(c, req, busy ? 503 : 507, &b, headers);
 }
 
 void answer_not_found(struct call *call, const char *what)
@@ -141,9 +144,29 @@ void answer_not_found(struct call *call, const char *what)
 	answer_error(call->c, call->req, 404, "not_found", message, NULL, NULL);
 }
 
+/* application/json or application/…+json, with parameters or without; nothing said is taken for it. */
+static bool says_json(const struct call *call)
+{
+	char type[512];
+
+	if (sonde_req_header(call->req, "content-type", type, sizeof(type)) <= 0)
+		return true;
+	type[strcspn(type, "; \t")] = '\0';
+	size_t len = strlen(type);
+	return !strcasecmp(type, "application/json") ||
+	       (len > 5 && !strncasecmp(type, "application/", 12) &&
+	        !strcasecmp(type + len - 5, "+json"));
+}
+
 json_t *call_body(struct call *call)
 {
 	struct sonde_error e;
+
+	if (!says_json(call)) {
+		answer_error(call->c, call->req, 415, "unsupported_media_type",
+		             "The body must be JSON; send Content-Type: application/json.", NULL, NULL);
+		return NULL;
+	}
 	json_t *doc = sonde_json_load(call->view->body, call->view->body_len, &e);
 
 	if (!doc) {

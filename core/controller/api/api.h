@@ -59,7 +59,7 @@ void answer_reply(struct controller *, struct sonde_req *, const struct sonde_re
 void answer_stream(struct controller *, struct sonde_req *, const struct sonde_reply *head,
                    const struct sonde_stream *);
 
-/* The body as an object, or NULL after a 400 was sent. */
+/* The body as an object or array, or NULL after a 400 or 415 was sent. */
 json_t *call_body(struct call *);
 /* Whether the caller made the measurement, or may do with any what its owner may. */
 bool call_owns(const struct call *, const struct record *);

@@ -63,7 +63,7 @@ static int enrol_apply(struct sonde_write *w, struct sonde_job *job)
 	token_write(&e->token, &b);
 	int rc = sonde_write_put(w, SONDE_TABLE_TOKENS, key, (struct sonde_slice){ b.data, b.len });
 	sonde_buf_reset(&b);
-	node_write(&e->facts, &b);
+	node_write(&e->c->nodes, &e->facts, &b);
 	if (rc == SONDE_OK)
 		rc = b.failed ? SONDE_ENOMEM :
 		     sonde_write_insert(w, SONDE_TABLE_NODES,

@@ -172,7 +172,7 @@ void api_configure_node(struct call *call)
 		rc = check_options(call->c, json_object_get(next, "plugins"), &e);
 	json_t *patch = rc == SONDE_OK ? settings_patch(node, next) : NULL;
 	if (patch)
-		rc = node_change_check(node, patch, &e);
+		rc = node_change_check(&call->c->nodes, node, patch, &e);
 	json_decref(next);
 	json_decref(body);
 	if (rc != SONDE_OK) {

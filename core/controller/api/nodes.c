@@ -162,7 +162,7 @@ void api_patch_node(struct call *call)
 	int rc = json_is_object(patch) ? check_patch(call->c, patch, &e) :
 					 sonde_fail(&e, SONDE_EINVAL, "", "must be an object");
 	if (rc == SONDE_OK)
-		rc = node_change_check(node, patch, &e);
+		rc = node_change_check(&call->c->nodes, node, patch, &e);
 	if (rc == SONDE_OK) {
 		node_change(call->c, node, patch, changed, call->req);
 		return;

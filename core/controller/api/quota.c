@@ -185,3 +185,61 @@ void quota_refuse(struct quota *q, struct sonde_req *req, const struct sonde_err
 	sonde_json_close(&j);
 	answer_json(q->c, req, 429, &b, quota_headers(q));
 }
+
+/* ---- schedules ---- */
+
+enum { DUES_LOOKED_AT = 200 };
+
+/* The shortest time from one run to the next, as far as can be seen from here. */
+static int64_t shortest_gap_ms(const struct schedule_facts *f)
+{
+	struct sonde_plan plan = f->plan;
+	int64_t shortest = INT64_MAX, due, next;
+
+	plan.windows = f->windows;
+	due = sonde_plan_next(&plan, sonde_wall_ms());
+	for (unsigned i = 0; i < DUES_LOOKED_AT && due != SONDE_PLAN_NEVER; i++, due = next) {
+		next = sonde_plan_next(&plan, due);
+		if (next != SONDE_PLAN_NEVER && next - due < shortest)
+			shortest = next - due;
+	}
+	return shortest;
+}
+
+static int too_often(const struct schedule_facts *f, const struct tier *t, struct sonde_error *e)
+{
+	return sonde_fail(e, SONDE_EINVAL, f->cron ? "cron" : "interval",
+	                  "must leave %.15gs from one run to the next, which is the least of the tier %s",
+	                  (double)t->facts.interval_ns / 1e9, t->facts.name);
+}
+
+static int check_nodes(const struct controller *c, const struct schedule_facts *f,
+                       const struct tier *t, struct sonde_error *e)
+{
+	const struct node_reach reach = { .tier = t->facts.name, .priority = t->facts.priority };
+	uint64_t nodes = f->mesh ? c->nodes.by_id.len : f->node_count ? f->node_count : f->wanted;
+
+	if (nodes > (uint64_t)t->facts.nodes)
+		return sonde_fail(e, SONDE_EINVAL, f->mesh ? "targets" : f->node_count ? "nodes" : "limit",
+		                  "must be at most %lld nodes in the tier %s",
+		                  (long long)t->facts.nodes, t->facts.name);
+	for (unsigned i = 0; i < f->node_count; i++) {
+		const struct node *n = nodes_by_id(&c->nodes, &f->nodes[i]);
+		if (n && !node_in_reach(n, &reach))
+			return sonde_fail(e, SONDE_EINVAL, "nodes", "%.64s is not for the tier %s",
+			                  n->facts.name, t->facts.name);
+	}
+	return SONDE_OK;
+}
+
+int schedule_tier_allows(const struct controller *c, const struct schedule_facts *f,
+                         const struct tier *t, struct sonde_error *e)
+{
+	if (!tier_has_type(t, f->type))
+		return sonde_fail(e, SONDE_EINVAL, "type", "\"type\" is not among those of the tier %s",
+		                  t->facts.name);
+	if (f->interval_ns ? f->interval_ns < t->facts.interval_ns :
+	    shortest_gap_ms(f) < t->facts.interval_ns / SONDE_NS_PER_MS)
+		return too_often(f, t, e);
+	return check_nodes(c, f, t, e);
+}

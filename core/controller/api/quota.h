@@ -37,3 +37,8 @@ const struct sonde_header *quota_headers(struct quota *);
 void quota_describe(const struct quota *, struct sonde_json *);
 /* Answer 429 with the headers. */
 void quota_refuse(struct quota *, struct sonde_req *, const struct sonde_error *);
+
+/* The tier against a schedule: its type, the time between its runs, its nodes. SONDE_EINVAL with the
+ * field. Its runs cost no points: what they may cost is bounded by this. */
+int schedule_tier_allows(const struct controller *, const struct schedule_facts *,
+                         const struct tier *, struct sonde_error *);

@@ -131,6 +131,7 @@ void schedule_describe(struct controller *c, struct schedule *s, bool full, stru
 	if (s->problem[0])
 		sonde_json_str(j, "problem", s->problem);
 	sonde_json_int(j, "revision", s->revision);
+	sonde_json_str(j, "owner", *s->owner ? s->owner : NULL);
 	put_time(j, "createdAt", s->created_ms);
 	put_time(j, "updatedAt", s->updated_ms);
 	sonde_json_int(j, "nodesCount", members);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "controller/api/api.h"
+#include "controller/api/quota.h"
 
 enum { STORED_MAX = 1 << 18, RUN_MAX = 1000 };
 
@@ -16,6 +17,7 @@ struct change {
 	struct sonde_id id;
 	uint32_t revision;
 	int64_t created_ms;
+	char owner[SONDE_ID_TEXT];
 	bool removed;
 	json_t *spec, *resolved; /* owned until they are put */
 	struct sonde_buf value;
@@ -68,8 +70,8 @@ static void done(struct sonde_job *job, int status)
 	struct schedule *s = NULL;
 
 	if (status == SONDE_OK) {
-		s = schedules_put(&c->schedules, &ch->id, ch->revision, ch->created_ms, ch->spec,
-		                  ch->resolved, ch->removed);
+		s = schedules_put(&c->schedules, &ch->id, ch->revision, ch->created_ms, ch->owner,
+		                  ch->spec, ch->resolved, ch->removed);
 		ch->spec = ch->resolved = NULL;
 		status = s ? SONDE_OK : SONDE_ENOMEM;
 	}
@@ -107,6 +109,8 @@ static void submit(struct call *call, const struct schedule *s, json_t *spec, js
 	ch->removed = removed;
 	ch->revision = s ? s->revision + 1 : 1;
 	ch->created_ms = s ? s->created_ms : sonde_wall_ms();
+	snprintf(ch->owner, sizeof(ch->owner), "%s",
+	         s ? s->owner : call->who.user ? call->who.user->facts.id : "");
 	if (s)
 		ch->id = s->id;
 	/* Runs tell their schedule by a tag of its id: it must be the only one with it. */
@@ -117,8 +121,8 @@ static void submit(struct call *call, const struct schedule *s, json_t *spec, js
 			break;
 	}
 	sonde_buf_init(&ch->value, STORED_MAX);
-	schedule_write(ch->revision, ch->created_ms, sonde_wall_ms(), removed, spec, resolved,
-	               &ch->value);
+	schedule_write(ch->revision, ch->created_ms, sonde_wall_ms(), removed, ch->owner, spec,
+	               resolved, &ch->value);
 	int rc = ch->value.failed ? SONDE_ENOMEM : sonde_store_submit(c->store, &ch->job);
 	if (rc != SONDE_OK)
 		done(&ch->job, rc);
@@ -136,15 +140,46 @@ static const json_t *still_resolved(const struct schedule *s, const json_t *spec
 	return same ? s->resolved : NULL;
 }
 
-/* The spec is good and its name free, or the request was answered. *resolved is new. */
-static bool check(struct call *call, const json_t *spec, const struct schedule *self,
-                  json_t **resolved)
+static bool only_paused(const struct schedule *s, const json_t *spec)
 {
+	json_t *before = json_copy(s->spec), *after = json_copy((json_t *)spec);
+
+	json_object_del(before, "paused");
+	json_object_del(after, "paused");
+	bool same = json_equal(before, after);
+	json_decref(before);
+	json_decref(after);
+	return same;
+}
+
+/* Of whose tier the limits hold: the owner's; of an administrator's act none do. What met them once may
+ * be paused and resumed though they are tighter now. */
+static const struct tier *tier_of(const struct call *call, const struct schedule *self,
+                                  const json_t *spec)
+{
+	const struct accounts *a = &call->c->accounts;
+	const struct user *user = self && *self->owner ? users_by_id(&a->users, self->owner) :
+				  call->who.user;
+
+	if (call->who.role == ROLE_ADMIN || !user || (self && only_paused(self, spec)))
+		return NULL;
+	return tiers_get(&a->tiers, user->facts.tier);
+}
+
+/* The spec is good and its name free, or the request was answered. *resolved is new. */
+static bool check(struct call *call, json_t *spec, const struct schedule *self, json_t **resolved)
+{
+	const struct tier *tier = tier_of(call, self, spec);
 	struct sonde_error e = { "", "" };
 	struct schedule_facts facts;
 
+	if (tier && tier->facts.policy && json_is_object(spec) && !json_object_get(spec, "policy") &&
+	    sonde_policy_exists(call->c->policies, tier->facts.policy))
+		json_object_set_new(spec, "policy", json_string(tier->facts.policy));
 	int rc = schedule_facts_init(&facts, call->c, spec, true,
 	                             self ? still_resolved(self, spec) : NULL, &e);
+	if (rc == SONDE_OK && tier)
+		rc = schedule_tier_allows(call->c, &facts, tier, &e);
 	const struct schedule *other =
 		rc == SONDE_OK ? schedules_find(&call->c->schedules, facts.name) : NULL;
 	*resolved = rc == SONDE_OK && (!other || other == self) ? schedule_resolved(&facts) : NULL;

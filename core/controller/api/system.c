@@ -30,6 +30,8 @@ void api_ready(struct call *call)
 	sonde_store_stats(call->c->store, &s);
 	if (call->c->stopping)
 		reply_text(call, 503, "stopping");
+	else if (sonde_store_full(call->c->store))
+		reply_text(call, 503, "store is full");
 	else if (s.bytes_used > s.bytes_map / 100 * 85)
 		reply_text(call, 503, "store is nearly full");
 	else

@@ -94,9 +94,9 @@ function Tokens(): JSX.Element {
       <h2>API tokens</h2>
       <form class="row" onSubmit={(e) => void make(e)}>
         <input name="description" required aria-label="For what" placeholder="for what" />
-        <select name="role" aria-label="Role" defaultValue={own[own.length - 1]}>
+        <select name="role" aria-label="Role">
           {own.map((r) => (
-            <option key={r} value={r}>
+            <option key={r} value={r} selected={r === role.value}>
               {r}
             </option>
           ))}
@@ -106,10 +106,10 @@ function Tokens(): JSX.Element {
             <input type="checkbox" name="scopes" value={s} /> {s}
           </label>
         ))}
-        <select name="ttl" aria-label="Good for" defaultValue="90d">
+        <select name="ttl" aria-label="Good for">
           <option value="1d">a day</option>
           <option value="30d">30 days</option>
-          <option value="90d">90 days</option>
+          <option value="90d" selected>90 days</option>
           <option value="365d">a year</option>
         </select>
         <button type="submit">Make a token</button>

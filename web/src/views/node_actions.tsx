@@ -198,9 +198,9 @@ export function Configure({ node }: { node: Node }): JSX.Element {
             </Field>
           ))}
           <Field id="d-logLevel" label="Log">
-            <select id="d-logLevel" name="logLevel" defaultValue={String(settings.logLevel ?? 'own')}>
+            <select id="d-logLevel" name="logLevel">
               {LEVELS.map((l) => (
-                <option key={l} value={l}>
+                <option key={l} value={l} selected={l === (settings.logLevel ?? 'own')}>
                   {l === 'own' ? 'its own' : l}
                 </option>
               ))}

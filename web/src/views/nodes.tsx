@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes: cards or a table, a card beside the pointer, and a drawer with facts and actions.
+import { untracked } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { ago, bytes, count, ms, percent, place, span } from '../format.ts';
 import { Beats, Csv, Empty, Mark } from '../parts.tsx';
 import { param, set } from '../route.ts';
-import { may, nodes, now, observedBy, schedules } from '../store.ts';
+import { may, nodes, now, observedBy, schedules, tick } from '../store.ts';
+import { minute, RangeChoice, rangeAt, within } from '../time.tsx';
 import type { Node, Observation, Status } from '../types.ts';
 import { AddNode } from './add_node.tsx';
 import { Drawer } from './drawer.tsx';
 
+const CARDS = 60; // at first
 const ORDER: Status[] = [
   'pending',
   'offline',
@@ -55,7 +58,7 @@ export function nextCheck(id: string): string | null {
 }
 
 function HoverCard({ node, x, y }: { node: Node; x: number; y: number }): JSX.Element {
-  const of = observedBy(node.id);
+  const of = useSeen(node.id);
   const s = summary(of);
   const left = Math.min(x + 12, innerWidth - 290);
   const top = Math.min(y + 12, innerHeight - 270);
@@ -96,7 +99,18 @@ function open(n: Node): void {
   if (may('viewer')) set({ node: n.id });
 }
 
+// Of the chosen time, looked up again when there is something new.
+function useSeen(id: string): Observation[] {
+  const at = tick();
+  const range = rangeAt(minute.value * 60000 + 60000);
+  return useMemo(
+    () => untracked(() => observedBy(id)).filter((o) => within(range, o.at)),
+    [id, at, range.key],
+  );
+}
+
 function Card({ node, hover }: { node: Node; hover: (h: Hovered) => void }): JSX.Element {
+  const of = useSeen(node.id);
   return (
     <button
       type="button"
@@ -121,7 +135,7 @@ function Card({ node, hover }: { node: Node; hover: (h: Hovered) => void }): JSX
           ? `load ${node.live.load.toFixed(2)}, ${count(node.live.active)} running, seen ${ago(node.live.lastSeenMs)}`
           : node.version}
       </span>
-      <Beats of={observedBy(node.id)} />
+      <Beats of={of} />
     </button>
   );
 }
@@ -248,6 +262,7 @@ function csvRows(list: Node[]): unknown[][] {
 export function Nodes(): JSX.Element {
   const [over, hover] = useState<Hovered>(null);
   const [adding, add] = useState(false);
+  const [shown, showMore] = useState(CARDS);
   const list = filtered();
   const table = param('as') === 'table';
   const picked =
@@ -257,6 +272,7 @@ export function Nodes(): JSX.Element {
       <div class="head">
         <h1>Nodes</h1>
         <div>
+          <RangeChoice />
           <div role="group" aria-label="Show as" class="row">
             <button type="button" aria-pressed={!table} onClick={() => set({ as: '' })}>
               Cards
@@ -302,11 +318,18 @@ export function Nodes(): JSX.Element {
       ) : table ? (
         <Table list={list} hover={hover} />
       ) : (
-        <div class="cards">
-          {list.map((n) => (
-            <Card key={n.id} node={n} hover={hover} />
-          ))}
-        </div>
+        <>
+          <div class="cards">
+            {list.slice(0, shown).map((n) => (
+              <Card key={n.id} node={n} hover={hover} />
+            ))}
+          </div>
+          {list.length > shown ? (
+            <button type="button" onClick={() => showMore(shown + CARDS)}>
+              {count(shown)} of {count(list.length)} are shown: show more
+            </button>
+          ) : null}
+        </>
       )}
       {over && !picked ? <HoverCard {...over} /> : null}
       {picked ? <Drawer node={picked} close={() => set({ node: '' })} /> : null}

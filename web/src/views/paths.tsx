@@ -171,7 +171,7 @@ function Hops({ of }: { of: Observation[] }): JSX.Element {
                 </td>
                 <td class="num">{h.ttl}</td>
                 <td class="mono">
-                  {h.address ?? '*'}
+                  {h.name ? `${h.name} (${h.address})` : (h.address ?? '*')}
                   {h.asn.length ? ` AS${h.asn.join(', AS')}` : ''}
                 </td>
                 <td class="num">{ms(h.rtt)}</td>

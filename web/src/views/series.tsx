@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Series: one smoke chart a node for a target, all on one time axis, from the results that this
 // page has seen or read back.
+import { untracked } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { dateTime, ms, percent, place, plural } from '../format.ts';
-import { columnKey } from '../grid.ts';
+import { columnKey, isBad } from '../grid.ts';
 import { quantile } from '../observe.ts';
 import { Beats, Csv, Empty } from '../parts.tsx';
 import { href, param, set } from '../route.ts';
@@ -15,10 +16,12 @@ import {
   listed,
   nodes,
   now,
-  observedWhere,
+  observedOf,
   optional,
+  pairCount,
   pairLists,
   schedules,
+  tick,
 } from '../store.ts';
 import { type Range, RangeChoice, rangeAt, setFixed, within } from '../time.tsx';
 import type { Node, Observation } from '../types.ts';
@@ -139,6 +142,10 @@ function One({ of, from, to }: { of: Observation[]; from: number; to: number }):
   );
 }
 
+const PLOTS = 24; // at first
+
+const badOf = (of: Observation[]): number => of.filter(isBad).length / of.length;
+
 function byNode(of: Observation[]): Map<string, Observation[]> {
   const out = new Map<string, Observation[]>();
   for (const o of of) {
@@ -160,10 +167,14 @@ function Plots({
   from: number;
   to: number;
 }): JSX.Element {
+  const [shown, showMore] = useState(PLOTS);
   const groups = new Map<string, Observation[][]>();
-  const lists = [...byNode(of).values()].sort((a, b) =>
-    (a[0]?.nodeName ?? '').localeCompare(b[0]?.nodeName ?? ''),
-  );
+  const everybody = [...byNode(of).values()];
+  const lists = (
+    everybody.length > shown
+      ? everybody.sort((a, b) => badOf(b) - badOf(a)).slice(0, shown)
+      : everybody
+  ).sort((a, b) => (a[0]?.nodeName ?? '').localeCompare(b[0]?.nodeName ?? ''));
   for (const list of lists) {
     const g = groupOf(
       nodes.value.find((n) => n.id === list[0]?.nodeId),
@@ -185,17 +196,21 @@ function Plots({
             </div>
           </section>
         ))}
+      {everybody.length > shown ? (
+        <button type="button" onClick={() => showMore(shown + PLOTS)}>
+          The worst {shown} of {everybody.length} nodes are shown: show more
+        </button>
+      ) : null}
     </>
   );
 }
 
 export function Series(): JSX.Element {
-  const all = targets();
+  const at = tick();
+  const all = useMemo(() => untracked(targets), [pairCount.value]);
   const chosen = chosenOf(all);
   const key = chosen ? keyOf(chosen) : '';
-  const own = chosen
-    ? observedWhere((o) => columnKey(o.type, o.target, o.schedule) === key)
-    : [];
+  const own = useMemo(() => untracked(() => observedOf(key)), [key, at]);
   const wide = rangeAt(now.value);
   const step = Math.max(2000, (wide.to - wide.from) / 900);
   const range = wide.fixed ? wide : rangeAt(Math.ceil(now.value / step) * step);

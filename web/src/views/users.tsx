@@ -26,11 +26,11 @@ export interface User {
 
 const path = (u: User): string => `/v1/users/${encodeURIComponent(u.name)}`;
 
-function Options({ of }: { of: string[] }): JSX.Element {
+function Options({ of, first }: { of: string[]; first?: string }): JSX.Element {
   return (
     <>
       {of.map((o) => (
-        <option key={o} value={o}>
+        <option key={o} value={o} selected={o === first}>
           {o}
         </option>
       ))}
@@ -62,13 +62,13 @@ function Add({ tiers, done }: { tiers: string[]; done: () => void }): JSX.Elemen
           />
         </Field>
         <Field id="u-role" label="Role">
-          <select id="u-role" name="role" defaultValue="user">
-            <Options of={ROLES} />
+          <select id="u-role" name="role">
+            <Options of={ROLES} first="user" />
           </select>
         </Field>
         <Field id="u-tier" label="Tier">
           <select id="u-tier" name="tier">
-            <Options of={tiers} />
+            <Options of={tiers} first="free" />
           </select>
         </Field>
         <Field id="u-email" label="Mail">
@@ -228,11 +228,11 @@ function Invitations({ tiers }: { tiers: string[] }): JSX.Element {
     <section class="card fields" aria-label="Invitations">
       <h2>Invitations</h2>
       <form class="row" onSubmit={(e) => void make(e)}>
-        <select name="role" aria-label="Role of who is invited" defaultValue="user">
-          <Options of={ROLES} />
+        <select name="role" aria-label="Role of who is invited">
+          <Options of={ROLES} first="user" />
         </select>
         <select name="tier" aria-label="Tier of who is invited">
-          <Options of={tiers} />
+          <Options of={tiers} first="free" />
         </select>
         <button type="submit">Invite, for 7 days</button>
       </form>
@@ -263,7 +263,7 @@ export function Users(): JSX.Element {
   const [adding, add] = useState(false);
   const [picked, pick] = useState('');
   if (missing) return <Needs what="accounts" path="/v1/users" />;
-  const list = value ?? [];
+  const list = [...(value ?? [])].sort((a, b) => a.name.localeCompare(b.name));
   const chosen = list.find((u) => u.name === picked);
   const done = (): void => {
     add(false);

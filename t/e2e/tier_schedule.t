@@ -1,0 +1,116 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# Schedules belong to who made them, within the limits of his tier; and they carry no secret.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use JSON::PP;
+use Sonde;
+use Test::More;
+
+my $bld = $ENV{top_builddir} || '.';
+my $s = Sonde->new;
+Sonde::link_or_copy("$bld/t/e2e/keeper/.libs/keeper.so", "$s->{plugins}/keeper.so");
+$s->start_controller;
+$s->start_nodes(qw(eu us));
+$s->patch("/v1/nodes/node-$_", { trusted => JSON::PP::true }) for qw(eu us);
+is($s->put('/v1/tiers/small', { interval => '30s', types => 'echo,keeper', nodes => 1, policy => 'diverse' })
+  ->{status}, 200, 'a tier');
+sub login {
+  my ($name) = @_;
+  return $s->post('/v1/auth/login', { name => $name, password => "secret of $name" }, token => undef)
+    ->{json}{token};
+}
+my %id;
+for my $name (qw(olga otto uma)) {
+  my $r = $s->post('/v1/users', { name => $name, password => "secret of $name",
+    role => $name eq 'uma' ? 'user' : 'operator', tier => 'small' });
+  is($r->{status}, 201, "$name is made") or diag $r->{content};
+  $id{$name} = $r->{json}{id};
+}
+my ($olga, $otto, $uma) = map { login($_) } qw(olga otto uma);
+
+my %good = (name => 'mine', type => 'echo', target => 'x', interval => '30s');
+for my $case (
+  [ { %good, interval => '29s' }, 'interval' ],
+  [ { %good, interval => undef, cron => '*/5 * * * * *' }, 'cron' ],
+  [ { %good, type => 'ping', target => '127.0.0.1' }, 'type' ],
+  [ { %good, limit => 2 }, 'limit' ],
+  [ { %good, nodes => [ 'node-eu', 'node-us' ] }, 'nodes' ],
+) {
+  my ($body, $path) = @$case;
+  my $r = $s->post('/v1/schedules', $body, token => $olga);
+  is($r->{status}, 400, "beyond the tier: $path");
+  ok(exists $r->{json}{error}{params}{$path}, 'which is named') or diag $r->{content};
+}
+is($s->post('/v1/schedules', \%good, token => $uma)->{status}, 403, 'a user makes none');
+my $r = $s->post('/v1/schedules', \%good, token => $olga);
+is($r->{status}, 201, 'within the tier') or diag $r->{content};
+is($r->{json}{owner}, $id{olga}, 'it has an owner');
+is($r->{json}{policy}, 'diverse', 'and the policy of the tier');
+is($s->post('/v1/schedules', { %good, name => 'cron', interval => undef, cron => '* * * * *' },
+  token => $olga)->{status}, 201, 'every minute is not too often');
+my $fast = $s->post('/v1/schedules', { %good, name => 'fast', interval => '1s', limit => 2 });
+is($fast->{status}, 201, 'an administrator has no such limits');
+is($fast->{json}{owner}, undef, 'and the admin token belongs to nobody');
+
+is($s->patch('/v1/schedules/mine', { interval => '5s' }, token => $otto)->{status}, 400,
+  'another operator has the limits of its owner');
+is($s->patch('/v1/schedules/mine', { description => 'x' }, token => $otto)->{json}{owner}, $id{olga},
+  'and does not become its owner');
+is($s->put('/v1/tiers/small', { interval => '1h' })->{status}, 200, 'the tier gets tighter');
+is($s->post('/v1/schedules/mine/pause', undef, token => $olga)->{status}, 200, 'what was made may be paused');
+is($s->post('/v1/schedules/mine/resume', undef, token => $olga)->{status}, 200, 'and resumed');
+is($s->patch('/v1/schedules/mine', { interval => '31s' }, token => $olga)->{status}, 400, 'not changed');
+is($s->put('/v1/tiers/small', { interval => '1s', nodes => 1 })->{status}, 200, 'and wider');
+is($s->patch('/v1/schedules/mine', { interval => '1s' }, token => $olga)->{status}, 200, 'then it may run');
+is($s->patch('/v1/schedules/fast', { interval => '2s' }, token => $otto)->{status}, 400,
+  'what belongs to nobody has the limits of who changes it');
+
+my $run;
+ok($s->until(60, sub {
+  my ($m) = grep { $_->{lastRun} } @{ $s->get('/v1/schedules/mine')->{json}{members} };
+  return $run = $m && $m->{lastRun};
+}), 'it runs');
+is($s->delete("/v1/measurements/$run", token => $uma)->{status}, 403, 'its runs are not those of a user');
+is($s->post("/v1/measurements/$run/rerun", undef, token => $uma)->{status}, 403, 'who does not repeat them');
+
+# ---- nodes that are for another tier
+is($s->put('/v1/tiers/gold', { interval => '1s' })->{status}, 200, 'a better tier');
+is($s->patch('/v1/nodes/node-us', { tier => 'gold' })->{status}, 200, 'a node is for it only');
+is($s->put('/v1/tiers/small', { interval => '1s', nodes => 9 })->{status}, 200, 'olga may have more nodes');
+$r = $s->post('/v1/schedules', { %good, name => 'named', nodes => ['node-us'] }, token => $olga);
+is($r->{status}, 400, 'that one by name, not') or diag $r->{content};
+like($r->{json}{error}{params}{nodes}, qr/not for the tier/, 'and why');
+my %two = (%good, interval => '1s', locations => [ { country => 'DE', limit => 2 } ]);
+is($s->post('/v1/schedules', { %two, name => 'chosen' }, token => $olga)->{status}, 201, 'two where there is one');
+is($s->post('/v1/schedules', { %two, name => 'admins' })->{status}, 201, 'and the same by an administrator');
+sub on { return join ' ', sort map { $_->{name} } grep { $_->{role} ne 'former' } @{ $s->get("/v1/schedules/$_[0]")->{json}{members} } }
+ok($s->until(60, sub { ($s->get('/v1/schedules/chosen')->{json}{received} || 0) >= 3 }), 'it runs');
+is(on('chosen'), 'node-eu', 'where it may');
+is(on('admins'), 'node-eu node-us', 'the other everywhere');
+
+# ---- secrets
+my $word = 'a planted canary of schedules';
+my $secret = { name => 'keeper', type => 'keeper', target => 'x', interval => '1h',
+  measurementOptions => { auth => { word => $word } } };
+$r = $s->post('/v1/schedules', $secret);
+is($r->{status}, 400, 'a schedule with a secret is refused');
+like($r->{json}{error}{params}{measurementOptions}, qr/no secret/, 'and why') or diag $r->{content};
+is($s->post('/v1/schedules', { %$secret, measurementOptions => { hint => 'x' } })->{status}, 201,
+  'without it is good');
+is($s->patch('/v1/schedules/keeper', { measurementOptions => { auth => { word => $word } } })->{status}, 400,
+  'a change to one, too');
+
+is($s->kill('controller', 'TERM'), 0, 'the controller stops');
+my $found = 0;
+for my $file (glob("$s->{dir}/controller/* $s->{dir}/controller/*/* $s->{dir}/controller.log")) {
+  open my $f, '<:raw', $file or next;
+  local $/;
+  $found++ if (<$f> // '') =~ /\Q$word\E/;
+}
+is($found, 0, 'no file of the controller holds the secret');
+$s->start_controller;
+is($s->get('/v1/schedules/mine')->{json}{owner}, $id{olga}, 'the owner outlives a restart');
+done_testing;
