@@ -181,7 +181,7 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 	uint8_t nodes[2 * PLACE_MAX * 16];
 	struct sonde_buf bytes;
 	struct sonde_id id;
-	char *locations = NULL;
+	char *locations = NULL, *exclude = NULL;
 
 	for (unsigned i = 0; i < a->count; i++)
 		memcpy(nodes + i * 16, a->nodes[i]->id.b, 16);
@@ -189,11 +189,14 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 		memcpy(nodes + (a->count + i) * 16, r->peer->id.b, 16);
 	if (r->locations_json)
 		locations = json_dumps(r->locations_json, JSON_COMPACT);
+	if (r->exclude_json)
+		exclude = json_dumps(r->exclude_json, JSON_COMPACT);
 	struct record record = {
 		.type = { r->type->name, strlen(r->type->name) },
 		.target = { r->target, strlen(r->target) },
 		.options = { r->options.data, r->options.len },
 		.locations = { locations, locations ? strlen(locations) : 0 },
+		.exclude = { exclude, exclude ? strlen(exclude) : 0 },
 		.policy = { r->policy, strlen(r->policy) },
 		.reason = { a->reason, strlen(a->reason) },
 		.policy_version = a->version, .seed = seed, .decided_us = a->took_us,
@@ -209,6 +212,7 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 	sonde_buf_init(&bytes, 1 << 20);
 	record_write(&bytes, &record);
 	free(locations);
+	free(exclude);
 	free(sealed);
 	sonde_id_make(&c->ids, &id);
 	struct measurement *m = bytes.failed ? NULL : measurement_new(&id, bytes.data, bytes.len);

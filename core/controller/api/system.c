@@ -28,7 +28,7 @@ void api_ready(struct call *call)
 	if (call->c->stopping)
 		reply_text(call, 503, "stopping");
 	else if (sonde_store_full(call->c->store))
-		reply_text(call, 503, "store is nearly full");
+		reply_text(call, 503, "store is full");
 	else
 		reply_text(call, 200, "ready");
 }
