@@ -51,8 +51,7 @@ my (@exchanges, %seen);
 # One request, remembered under its route.
 sub talk {
   my ($method, $route, $id, $query, $body, %o) = @_;
-  $id //= '';
-  (my $url = $route) =~ s/\{id\}/$id/;
+  (my $url = $route) =~ s{\{id\}}{$id // ''}e;
   my $r = $s->request($method, $url . ($query // ''), $body, %o);
   my %e = (method => $method, path => $route, status => $r->{status} + 0, url => $url . ($query // ''),
     type => $r->{headers}{'content-type'}, answer => $r->{json}, ok => $r->{success} ? JSON::PP::true : JSON::PP::false);

@@ -152,16 +152,22 @@ void answer_invalid(struct call *call, const struct sonde_error *e)
 void answer_busy(struct controller *c, struct sonde_req *req, int status)
 {
 	static const struct sonde_header headers[] = { { "Retry-After", "1" }, { NULL } };
-	bool full = sonde_store_full(c->store), busy = status == SONDE_EFULL && !full;
+	static const struct {
+		unsigned status;
+		const char *type, *message;
+	} answers[] = {
+		{ 507, "storage_error", "The store did not take it; try again." },
+		{ 503, "overloaded", "Too much waits already; try again." },
+		{ 507, "storage_full", "The controller's disk or store is full: it "
+		  "reads and deletes, and takes nothing new." },
+	};
+	int i = sonde_store_full(c->store) ? 2 : status == SONDE_EFULL ? 1 : 0;
 	struct sonde_buf b;
 
 	sonde_buf_init(&b, 1024);
-	sonde_buf_printf(&b, "{\"error\":{\"type\":\"%s\",\"message\":\"%s\"}}",
-	                 busy ? "overloaded" : full ? "storage_full" : "storage_error",
-	                 busy ? "Too much waits already; try again." :
-	                 full ? "The controller's disk or store is full." :
-	                        "The store did not take it; try again.");
-	answer_json(c, req, busy ? 503 : 507, &b, headers);
+	sonde_buf_printf(&b, "{\"error\":{\"type\":\"%s\",\"message\":\"%s\"}}", answers[i].type,
+	                 answers[i].message);
+	answer_json(c, req, answers[i].status, &b, headers);
 }
 
 void answer_not_found(struct call *call, const char *what)
