@@ -66,6 +66,8 @@ bool sonde_allowance_open(struct sonde_allowance *a, int64_t limit, int64_t now_
 
 bool sonde_allowance_take(struct sonde_allowance *a, int64_t limit, double cost, int64_t now_ns)
 {
+	if (cost <= 0)
+		return true;
 	if (!sonde_allowance_open(a, limit, now_ns))
 		return false;
 	a->owed = limit ? cost : 0;

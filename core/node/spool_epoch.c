@@ -57,16 +57,34 @@ bool sonde_epoch_load(struct sonde_spool *s)
 	       (s->sure || !memcmp(text + WORD_AT, "open\n", 5));
 }
 
+/* On a full disk, which only acknowledgements may empty again, the file that is there must do: it has
+ * this length always and lies within one block. */
+static int overwrite(const struct sonde_spool *s, const char *text, int n)
+{
+	int fd = openat(s->dir_fd, "epoch", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return SONDE_EIO;
+	bool bad = sonde_pwrite_all(fd, text, n, 0) || fdatasync(fd);
+	close(fd);
+	return bad ? SONDE_EIO : SONDE_OK;
+}
+
 int sonde_epoch_save(struct sonde_spool *s)
 {
 	char text[EPOCH_TEXT + 1];
 	int n = snprintf(text, sizeof(text), EPOCH_HEAD "%016" PRIx64 " %016" PRIx64 " %s\n",
 	                 s->epoch, s->claimed, s->sure ? "sure" : "open");
 	int fd = openat(s->dir_fd, "epoch.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int error = fd < 0 ? errno : sonde_pwrite_all(fd, text, n, 0);
 
-	if (fd < 0)
-		return SONDE_EIO;
-	bool bad = sonde_pwrite_all(fd, text, n, 0) || fdatasync(fd);
+	if (error) {
+		if (fd >= 0)
+			close(fd);
+		unlinkat(s->dir_fd, "epoch.new", 0);
+		return error == ENOSPC || error == EDQUOT ? overwrite(s, text, n) : SONDE_EIO;
+	}
+	bool bad = fdatasync(fd);
 	close(fd);
 	if (bad || renameat(s->dir_fd, "epoch.new", s->dir_fd, "epoch") || fsync(s->dir_fd))
 		return SONDE_EIO;

@@ -118,8 +118,8 @@ for my $n (0 .. $of_runner - 1) {
   write_file("$dir/arm", "$edge:$passages");
   ask();
   reload();
-  ok($r->until(30, sub { !-e "$dir/arm" }), 'a new runner was started') or diag $r->log('armed');
-  my $died = $r->until(30, sub {
+  ok($r->until(120, sub { !-e "$dir/arm" }), 'a new runner was started') or diag $r->log('armed');
+  my $died = $r->until(120, sub {
     ask();
     reload() if $edge =~ /quit/;
     return dead() > $before;
