@@ -15,7 +15,8 @@ $ENV{XDG_CONFIG_HOME} = "$s->{dir}/config";
 $s->start_controller('--log-level', 'warn');
 $s->start_nodes(qw(eu us));
 $s->measure({ type => 'ping', target => '127.0.0.1', limit => 2, measurementOptions => { packets => 1 } });
-$s->post('/v1/schedules', { name => 'web', type => 'ping', target => '127.0.0.1', interval => '5s' });
+$s->post('/v1/schedules', { name => 'web', type => 'ping', target => '127.0.0.1', interval => '5s',
+  paused => JSON::PP::true });
 $s->post('/v1/silences', { match => 'web, "quoted"', duration => '1h', comment => "two\nlines" });
 
 sub ok_cli {
