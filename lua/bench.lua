@@ -15,7 +15,7 @@
 -- Instead of expect, the answers of the other entries:
 --   route = { "r1", "r2" }, narrow = { names }, assign = { names }, retry = { names },
 --   admit = false or a number of nodes, peers = { a = { "b", "c" }, ... }
--- where `when` may have tier, schedule, current = { names }, attempt, failure, failed = "name".
+-- where `when` may have tier, schedule, current = { names }, near = { regions }, attempt, failure, failed = "name".
 --
 -- A verdict is shown what happens, in order, and what it calls for is compared:
 --   seen = { { node = "a", ok = false, loss = 40 }, ... }, actions = { "raise KEY: text", "clear KEY" }

@@ -49,6 +49,7 @@
 ---@field type string measurement type, such as "ping"
 ---@field target string? what is probed, nil when it has none
 ---@field region string? the one asked for, nil = anywhere
+---@field near string[]? regions by the round trip that nodes of meshes measured from req.region, nearest first; nil without a region
 ---@field tier string? tier of who asks, nil = none
 ---@field want integer how many nodes; never more than there are candidates
 ---@field seed integer the only randomness; lb.random draws from it

@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The region that was asked for, then its neighbours. Use it when the place matters but an answer
 -- from next door is better than none: the nodes of the region are taken while there are enough;
--- what is missing comes from the regions of the `neighbours` table in their order, and after
--- those from whatever has the least round-trip time. With strict = true nothing but the region
+-- what is missing comes from its neighbours in their order, and after those from whatever has the least
+-- round-trip time. Neighbours are first the regions that nodes have measured from there, nearest first
+-- (req.near, of mesh schedules; `measured` = false leaves them out), then those of the table. With strict = true nothing but the region
 -- itself is taken. A request without a region takes the least loaded.
 --
 -- Within one region higher priority receives first, then less load. route() gives the
@@ -17,8 +18,17 @@ local neighbours = {
   ["south-america"] = { "north-america", "europe" },
 }
 
-local function stand_ins(region)
-  return neighbours[region] or {}
+local function stand_ins(req)
+  local out, seen = {}, {}
+  local function add(list)
+    for _, region in ipairs(list or {}) do
+      if not seen[region] then table.insert(out, region) end
+      seen[region] = true
+    end
+  end
+  if req.params.measured then add(req.near) end
+  add(neighbours[req.region or ""])
+  return out
 end
 
 local function by_load(set, want, view)
@@ -32,6 +42,7 @@ return {
   summary = "the region asked for, then its neighbours, then the nearest by rtt",
   params = {
     strict = { type = "bool", default = false, help = "only the region itself" },
+    measured = { type = "bool", default = true, help = "neighbours by measured round trips first" },
   },
 
   pick = function(req, set, view)
@@ -43,7 +54,7 @@ return {
     if req.params.strict or at_home >= req.want then
       return chosen, string.format("%d in %s", at_home, req.region)
     end
-    for _, region in ipairs(stand_ins(req.region)) do
+    for _, region in ipairs(stand_ins(req)) do
       local more = by_load(lb.equal(set, view.region, region), req.want - #chosen, view)
       chosen = lb.join(chosen, more)
       if #chosen >= req.want then break end
@@ -64,14 +75,14 @@ return {
     if not req.region then return set, "no region was asked for" end
     local near = lb.equal(set, view.region, req.region)
     if req.params.strict or #near >= req.want then return near, #near .. " in " .. req.region end
-    for _, region in ipairs(stand_ins(req.region)) do
+    for _, region in ipairs(stand_ins(req)) do
       near = lb.join(near, lb.equal(set, view.region, region))
       if #near >= req.want then return near, "with neighbours" end
     end
     return set, "everywhere"
   end,
 
-  route = function(req, view)
-    return stand_ins(req.region or "")
+  route = function(req)
+    return stand_ins(req)
   end,
 }

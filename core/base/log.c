@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,12 +35,26 @@ void sonde_log_tap(void (*fn)(void *, const char *, size_t), void *arg)
 	tap_arg = arg;
 }
 
+/* Bytes at the start of text that a terminal would obey: C1 controls, and what turns the direction
+ * of writing. */
+static bool begins_trick(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	if (p[0] == 0xc2)
+		return p[1] >= 0x80 && p[1] <= 0x9f;
+	if (p[0] != 0xe2 || (p[1] != 0x80 && p[1] != 0x81))
+		return false;
+	return p[1] == 0x80 ? (p[2] >= 0xaa && p[2] <= 0xae) || p[2] == 0x8e || p[2] == 0x8f :
+			      p[2] >= 0xa6 && p[2] <= 0xa9;
+}
+
 static size_t escape(char *out, size_t room, const char *text)
 {
 	size_t n = 0;
 	for (; *text && n + 5 < room; text++) {
 		unsigned char c = *text;
-		if (c >= 0x20 && c != 0x7f)
+		if (c >= 0x20 && c != 0x7f && !begins_trick(text))
 			out[n++] = c;
 		else
 			n += snprintf(out + n, room - n, "\\x%02x", c);

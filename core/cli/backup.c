@@ -50,14 +50,14 @@ int cli_backup(struct cli *cli, const struct cli_args *a)
 	return code;
 }
 
+/* Also of doctor. */
 const struct cli_option cli_restore_options[] = {
 	{ "state", 0, "DIR", "the controller's state directory", NULL },
 	{ "config", 'c', "FILE", "the controller's configuration", NULL },
 	{ 0 },
 };
 
-/* Beside this program in a build tree, or installed. */
-static const char *controller(void)
+const char *cli_controller_program(void)
 {
 	static char beside[4096];
 	const char *path = getenv("SONDE_CONTROLLER_PROGRAM");
@@ -88,6 +88,6 @@ int cli_restore(struct cli *cli, const struct cli_args *a)
 		argv[n++] = "--config";
 		argv[n++] = config;
 	}
-	execv(controller(), (char *const *)argv);
-	return cli_fail(EXIT_FAILED, "%s: %s", controller(), strerror(errno));
+	execv(cli_controller_program(), (char *const *)argv);
+	return cli_fail(EXIT_FAILED, "%s: %s", cli_controller_program(), strerror(errno));
 }

@@ -79,6 +79,7 @@ struct cli_command {
 	const struct cli_option *options; /* NULL = only the global ones */
 	int (*run)(struct cli *, const struct cli_args *);
 	unsigned min_words, max_words;
+	bool local; /* asks no controller: struct cli is empty */
 };
 
 extern const struct cli_command cli_commands[];     /* ends with { NULL } */
@@ -208,7 +209,11 @@ int cli_plugin_ls(struct cli *, const struct cli_args *);
 int cli_plugin_reload(struct cli *, const struct cli_args *);
 int cli_plugin_show(struct cli *, const struct cli_args *);
 int cli_measurement_explain(struct cli *, const struct cli_args *);
-extern const struct cli_option cli_restore_options[];
+extern const struct cli_option cli_restore_options[], cli_measure_options[];
+/* Installed, or beside this program in a build tree. */
+const char *cli_controller_program(void);
+int cli_doctor(struct cli *, const struct cli_args *);
+int cli_completion(struct cli *, const struct cli_args *);
 int cli_backup(struct cli *, const struct cli_args *);
 int cli_restore(struct cli *, const struct cli_args *);
 int cli_plugin_new(struct cli *, const struct cli_args *);

@@ -218,7 +218,11 @@ const struct cli_command cli_commands[] = {
 	{ "backup", "", "FILE", "the controller's store as one file, while it is in use", NULL, cli_backup,
 	  1, 1 },
 	{ "restore", "", "FILE", "the store of a stopped controller out of a backup", cli_restore_options,
-	  cli_restore, 1, 1 },
+	  cli_restore, 1, 1, true },
+	{ "doctor", "", "", "what is well and what is not, each with how to mend it", cli_restore_options,
+	  cli_doctor, 0, 0 },
+	{ "completion", "", "SHELL", "a script for bash, zsh or fish that completes commands", NULL,
+	  cli_completion, 1, CLI_WORDS, true },
 	{ NULL },
 };
 
@@ -267,6 +271,8 @@ static int run_command(struct cli *cli, const struct cli_command *c, int argc, c
 	if (args.word_count < c->min_words || args.word_count > c->max_words)
 		return cli_fail(EXIT_USAGE, "usage: sonde %s%s%s%s%s", c->group, *c->verb ? " " : "",
 		                c->verb, *c->arguments ? " " : "", c->arguments);
+	if (c->local)
+		return c->run(cli, &args);
 	rc = cli_set_up(cli, &args);
 	return rc == EXIT_OK ? c->run(cli, &args) : rc;
 }

@@ -41,6 +41,9 @@ SCRIPT_TESTS += t/cli/cli.t t/cli/schedule.t
 
 core_cli_libcli_a_SOURCES += core/cli/backup.c
 core_cli_libcli_a_CPPFLAGS += -DSONDE_SBINDIR='"$(sbindir)"'
+core_cli_libcli_a_SOURCES += core/cli/completion.c core/cli/doctor.c
+SCRIPT_TESTS += t/cli/completion.t
+SCRIPT_TESTS += t/cli/doctor.t
 
 core_cli_libcli_a_SOURCES += core/cli/top.c core/cli/top.h core/cli/top_draw.c core/cli/top_grid.c \
 	core/cli/top_model.c core/cli/top_plain.c core/cli/top_terminal.c

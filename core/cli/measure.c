@@ -9,7 +9,7 @@
 
 enum { FROM_MAX = 8192, NAMES_MAX = 128 };
 
-static const struct cli_option own_options[] = {
+const struct cli_option cli_measure_options[] = {
 	{ "from", 'F', "LOCATION", "where from, as after the word from" },
 	{ "limit", 'L', "N", "how many nodes" },
 	{ "deadline", 0, "SECONDS", "time for each node" },
@@ -23,7 +23,7 @@ static const struct cli_option own_options[] = {
 	{ NULL },
 };
 
-enum { OWN = sizeof(own_options) / sizeof(own_options[0]) - 1, ROWS_MAX = 128 };
+enum { OWN = sizeof(cli_measure_options) / sizeof(cli_measure_options[0]) - 1, ROWS_MAX = 128 };
 
 struct measure {
 	struct cli *cli;
@@ -87,7 +87,7 @@ static void collect_rows(struct measure *m)
 	const json_t *row;
 	size_t i;
 
-	memcpy(m->rows, own_options, sizeof(own_options));
+	memcpy(m->rows, cli_measure_options, sizeof(cli_measure_options));
 	json_array_foreach(cli_at(m->plugin, "params"), i, row) {
 		const char *type = cli_str(row, "type");
 		if (n == ROWS_MAX || !*cli_str(row, "name"))
@@ -102,7 +102,7 @@ static int help_type(const struct measure *m)
 {
 	cli_printf("usage: sonde %s TARGET [from LOCATION[,LOCATION...]] [options]\n%s\n\noptions:\n",
 	           m->type, cli_str(m->plugin, "summary"));
-	cli_help_options(own_options);
+	cli_help_options(cli_measure_options);
 	cli_printf("\noptions of %s:\n", m->type);
 	cli_help_params(cli_at(m->plugin, "params"), true);
 	puts("\noptions of every command:");
@@ -294,7 +294,7 @@ int cli_measure(struct cli *cli, int argc, char **argv, bool help)
 {
 	struct measure m = { .cli = cli, .type = argv[0] };
 
-	int code = cli_parse(&m.args, argc - 1, argv + 1, own_options, true);
+	int code = cli_parse(&m.args, argc - 1, argv + 1, cli_measure_options, true);
 	if (code == EXIT_OK)
 		code = cli_set_up(cli, &m.args);
 	if (code == EXIT_OK)

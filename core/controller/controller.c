@@ -487,6 +487,7 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	c->nodes.seal = c->accounts.keys.seal;
 	c->nodes.newest = c->options.node_version_newest;
 	placement_init(&c->placement, &c->nodes, c->policies);
+	c->placement.regions = &c->regions;
 	c->placement.trace_nodes = (unsigned)c->options.explain_nodes;
 	c->decisions.store = c->store;
 	tasks_init(&c->tasks, &c->nodes);

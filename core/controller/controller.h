@@ -71,6 +71,7 @@ struct controller {
 	struct sonde_buf trace; /* of the placement now being made */
 	struct ingest ingest;
 	struct past past; /* what policies know of it */
+	struct regions regions;
 	struct waits waits;
 	struct live live;
 	struct rollups rollups;

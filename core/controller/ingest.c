@@ -13,6 +13,7 @@
 #include "controller/controller.h"
 #include "controller/link.h"
 #include "controller/quarantine.h"
+#include "controller/result_facts.h"
 
 enum { RECORD_MAX = 200 << 10 }; /* options and target at their longest, with room */
 
@@ -301,6 +302,21 @@ static struct ingest_job *job_new(struct ingest *in, const struct sonde_id *node
 	return ij;
 }
 
+/* What one node measured to another says how far apart they can be. */
+static void compare_places(const struct ingest_job *ij, const struct sonde_id *peer,
+                           const struct item *item)
+{
+	struct nodes *nodes = &ij->ingest->c->nodes;
+	struct node *a = nodes_by_id(nodes, &ij->node), *b = nodes_by_id(nodes, peer);
+	struct result_facts f;
+
+	if (!a || !b || ij->bytes.failed)
+		return;
+	result_facts_read(&f, ij->bytes.data + item->at, item->result.body.len);
+	if (f.min > 0)
+		nodes_pair_seen(a, b, f.min);
+}
+
 static void add_item(struct ingest_job *ij, unsigned i, const struct sonde_msg_result *r, bool late,
                      const struct run_facts *run, bool booked)
 {
@@ -319,6 +335,8 @@ static void add_item(struct ingest_job *ij, unsigned i, const struct sonde_msg_r
 	item->result.body.len = ij->bytes.len - item->at;
 	if (!run || r->lost)
 		return;
+	if (!r->failure && !sonde_id_is_zero(&run->peer))
+		compare_places(ij, &run->peer, item);
 	item->schedule = run->schedule;
 	item->due_ms = run->run.due_ms;
 	item->booked = booked;

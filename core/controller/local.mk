@@ -102,6 +102,7 @@ sonde_controller_LDADD = $(CONTROLLER_LIBS)
 
 C_TESTS += t/controller/facts_test
 t_controller_facts_test_SOURCES = t/controller/facts_test.c
+t_controller_facts_test_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
 t_controller_facts_test_LDADD = t/libtap.a core/controller/libcontroller.a core/base/libbase.a \
 	$(SODIUM_LIBS) -lm
 C_TESTS += t/controller/life_test
@@ -124,8 +125,10 @@ core/controller/api/spec_lines.c: core/controller/api/spec.yaml
 	$(AM_V_GEN)$(MKDIR_P) core/controller/api && { \
 	echo '#include "controller/api/spec.h"'; \
 	echo 'const char *const api_spec_lines[] = {'; \
-	sed -e 's/[\\"]/\\&/g' -e 's/@VERSION@/$(PACKAGE_VERSION)/' -e 's/.*/"&\\n",/' \
+	sed -e 's/[\\"]/\\&/g' -e 's/PACKAGE_VERSION/$(PACKAGE_VERSION)/' -e 's/.*/"&\\n",/' \
 		$(srcdir)/core/controller/api/spec.yaml; \
 	echo '0 };'; } >$@.tmp && mv $@.tmp $@
+core_controller_libcontroller_a_SOURCES += core/controller/regions.c core/controller/regions.h
 core_controller_libcontroller_a_SOURCES += core/controller/api/backup.c core/controller/archive.c \
 	core/controller/archive.h
+core_controller_libcontroller_a_SOURCES += core/controller/doctor.c core/controller/doctor.h

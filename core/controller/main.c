@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "controller/archive.h"
 #include "controller/controller.h"
+#include "controller/doctor.h"
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -59,6 +60,8 @@ int main(int argc, char **argv)
 		puts("sonde-controller " SONDE_VERSION);
 		return 0;
 	}
+	if (argc > 1 && !strcmp(argv[1], "doctor"))
+		return doctor_command(argc - 2, argv + 2);
 	int code = archive_command(argc - 1, argv + 1);
 	if (code >= 0)
 		return code;

@@ -131,7 +131,7 @@ static void describe_key(const struct node *node, struct sonde_json *j)
 }
 
 /* All that somebody who looks at the list should know, in a few words. */
-static void put_note(const struct node *node, double far, struct sonde_json *j)
+static void put_note(const struct node *node, bool misplaced, struct sonde_json *j)
 {
 	bool busy = node->queued.count || node->active.count;
 	const struct {
@@ -142,7 +142,7 @@ static void put_note(const struct node *node, double far, struct sonde_json *j)
 		{ node->uplink == SONDE_UPLINK_DOWN, "uplink down" },
 		{ node->storage == SONDE_STORAGE_FULL, "spool full" },
 		{ node->storage == SONDE_STORAGE_FAILS, "disk cannot be written" },
-		{ far > 0, "impossible location" },
+		{ misplaced, "impossible location" },
 		{ *node->settings_problem, "settings not used" },
 		{ *node->sent_away, "refused" },
 	};
@@ -161,13 +161,15 @@ static void describe_life(const struct nodes *n, const struct node *node, struct
 {
 	static const char *const uplinks[SONDE_UPLINKS] = { "unknown", "up", "down" };
 	double far = node_too_far_km(n, node);
-	char text[160];
+	const struct node *peer;
+	double apart = node_too_far_from_peer_km(n, node, &peer);
+	char text[256];
 
 	sonde_json_str(j, "tier", node->facts.tier && *node->facts.tier ? node->facts.tier : NULL);
 	sonde_json_bool(j, "draining", node->facts.draining);
 	sonde_json_bool(j, "drained", node->facts.draining &&
 	                              !node->queued.count && !node->active.count);
-	put_note(node, far, j);
+	put_note(node, far > 0 || apart > 0, j);
 	describe_ban(node, j);
 	sonde_json_str(j, "refused", *node->sent_away ? node->sent_away : NULL);
 	sonde_json_str(j, "updateAvailable", *node->version && n->newest &&
@@ -175,7 +177,11 @@ static void describe_life(const struct nodes *n, const struct node *node, struct
 	sonde_json_str(j, "locationBy", node->facts.placed ? "operator" : "node");
 	snprintf(text, sizeof(text), "%.0f km farther than light goes in fibre in its fastest round trip, %.0f ms",
 	         far, node->rtt_min_ms);
-	sonde_json_str(j, "locationProblem", far > 0 ? text : NULL);
+	if (far <= 0 && apart > 0)
+		snprintf(text, sizeof(text),
+		         "%.0f km farther from %s than light goes in fibre in their fastest round trip, "
+		         "%.3f ms", apart, peer->facts.name, node->pair_ms);
+	sonde_json_str(j, "locationProblem", far > 0 || apart > 0 ? text : NULL);
 	sonde_json_str(j, "uplink", uplinks[node->uplink]);
 	describe_settings(node, j);
 	describe_key(node, j);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "controller/places.h"
 #include "wire/settings.h"
 
 #define ROW(n, t, m, h, ...) \
@@ -256,26 +257,57 @@ int64_t node_beat_ns(const struct nodes *n, const struct node *node)
 }
 
 #define FIBRE_KM_PER_MS (299.792458 * 2 / 3)
+enum { PLACE_KM = 50 }; /* a place is a city, not a rack */
 
-static double radians(double degrees)
+static bool has_place(const struct node_facts *f)
 {
-	return degrees * 3.14159265358979323846 / 180;
+	return f->latitude != 0 || f->longitude != 0;
 }
 
 double node_too_far_km(const struct nodes *n, const struct node *node)
 {
 	const struct node_facts *f = &node->facts;
-	bool told = (f->latitude != 0 || f->longitude != 0) && (n->latitude != 0 || n->longitude != 0);
 
-	/* The clocks' resolution is a millisecond at each end. */
-	if (!told || node->rtt_min_ms <= 0)
+	if (!has_place(f) || (n->latitude == 0 && n->longitude == 0) || node->rtt_min_ms <= 0)
 		return 0;
-	double a = radians(f->latitude), b = radians(n->latitude);
-	double h = pow(sin((a - b) / 2), 2) +
-		   cos(a) * cos(b) * pow(sin(radians(f->longitude - n->longitude) / 2), 2);
-	double km = 2 * 6371 * asin(sqrt(h > 1 ? 1 : h));
-	double reach = (node->rtt_min_ms + 2) / 2 * FIBRE_KM_PER_MS;
+	double km = place_distance(f->latitude, f->longitude, n->latitude, n->longitude);
+	/* The clocks' resolution is a millisecond at each end. */
+	double reach = (node->rtt_min_ms + 2) / 2 * FIBRE_KM_PER_MS + PLACE_KM;
 	return km > reach ? km - reach : 0;
+}
+
+static double pair_km(const struct node_facts *a, const struct node_facts *b, double rtt_ms)
+{
+	if (!has_place(a) || !has_place(b))
+		return 0;
+	double km = place_distance(a->latitude, a->longitude, b->latitude, b->longitude);
+	double reach = rtt_ms / 2 * FIBRE_KM_PER_MS + PLACE_KM;
+	return km > reach ? km - reach : 0;
+}
+
+static void note_pair(struct node *node, const struct node *peer, double rtt_ms)
+{
+	if (node->pair_ms > 0 && !memcmp(&node->pair, &peer->id, sizeof(peer->id)) &&
+	    node->pair_ms <= rtt_ms)
+		return;
+	node->pair = peer->id;
+	node->pair_ms = rtt_ms;
+}
+
+void nodes_pair_seen(struct node *a, struct node *b, double rtt_ms)
+{
+	if (pair_km(&a->facts, &b->facts, rtt_ms) <= 0)
+		return;
+	note_pair(a, b, rtt_ms);
+	note_pair(b, a, rtt_ms);
+}
+
+double node_too_far_from_peer_km(const struct nodes *n, const struct node *node, const struct node **peer)
+{
+	*peer = node->pair_ms > 0 ? nodes_by_id(n, &node->pair) : NULL;
+	if (!*peer || (node->facts.placed && !(*peer)->facts.placed))
+		return 0;
+	return pair_km(&node->facts, &(*peer)->facts, node->pair_ms);
 }
 
 int version_compare(const char *a, const char *b)

@@ -93,6 +93,8 @@ struct node {
 	uint64_t results, lost; /* stored, and lost at the node, since the start */
 	int64_t own_beat_ns;    /* of its settings, 0 = as all */
 	double rtt_min_ms;      /* 0 = not measured */
+	struct sonde_id pair;   /* the node with which it was seen to be too near for both places */
+	double pair_ms;         /* and their fastest round trip; 0 = with none */
 	enum sonde_uplink uplink;
 	enum sonde_storage storage;
 	json_t *health;         /* what its self-test said; NULL = nothing yet */
@@ -136,6 +138,7 @@ struct node_reach {
 	const char *tier; /* of the account, "" = none */
 	int64_t priority; /* no node above it */
 };
+bool node_in_reach(const struct node *, const struct node_reach *);
 /* The other nodes; *out is the caller's to free. SONDE_ENOMEM: nothing may be chosen then. */
 int nodes_out_of_reach(const struct nodes *, const struct node_reach *, struct node ***out,
                        unsigned *count);
@@ -148,6 +151,11 @@ int64_t node_beat_ns(const struct nodes *, const struct node *);
 /* Distance that light could not have gone within the node's fastest round trip: what it claims about
  * its place cannot be true. Kilometres too many, 0 = possible or not known. */
 double node_too_far_km(const struct nodes *, const struct node *);
+/* The same between two nodes: this one has measured that one. */
+void nodes_pair_seen(struct node *, struct node *, double rtt_ms);
+/* The node, out into *peer, with which that was so, by the places of now; 0 when there is none, or
+ * when an operator vouches for this node's place and not for the other's. */
+double node_too_far_from_peer_km(const struct nodes *, const struct node *, const struct node **peer);
 /* Lower, equal or higher as -1, 0, 1: "1.10.2" against "1.9". */
 int version_compare(const char *a, const char *b);
 /* True when the node may be given tasks now. */

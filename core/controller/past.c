@@ -63,6 +63,10 @@ void past_note(struct controller *c, const struct sonde_result *r, const struct 
 		.ms = r->failure || !(ms >= 0) ? NAN : ms,
 	};
 	c->past.noted += sonde_policy_note(c->policies, &o) == SONDE_OK;
+	const struct schedule *s = sonde_id_is_zero(schedule) ? NULL :
+				   schedules_by_id(&c->schedules, schedule);
+	if (s && s->facts.mesh && *f.address && !isnan(o.ms))
+		regions_note(&c->regions, &c->nodes, node->facts.region, f.address, o.ms);
 }
 
 /* ---- the start ---- */

@@ -368,10 +368,13 @@ static void put_step(const struct placement *p, const struct placement_request *
 
 /* ---- asking the policy ---- */
 
-static struct sonde_request question(const struct placement_request *r, const struct location *l,
-                                     unsigned want, unsigned chosen)
+static struct sonde_request question(struct placement *p, const struct placement_request *r,
+                                     const struct location *l, unsigned want, unsigned chosen)
 {
-	return (struct sonde_request){ .type = r->type->name, .target = r->target,
+	unsigned near = p->regions && l->region ? regions_near(p->regions, l->region, p->near) : 0;
+
+	return (struct sonde_request){ .near = p->near, .near_n = near, .type = r->type->name,
+		                       .target = r->target,
 		                       .region = l->region, .want = want,
 		                       .seed = r->seed + chosen, .params_json = r->params };
 }
@@ -418,7 +421,7 @@ static unsigned choose_from(struct placement *p, const struct placement_request 
 {
 	const struct candidates *c = candidates_of(p, r->type, l);
 	struct set set = { c ? c->rows : NULL, c ? c->count : 0, c ? c->id : 0 };
-	struct sonde_request req = question(r, l, want, a->count);
+	struct sonde_request req = question(p, r, l, want, a->count);
 	unsigned rows[PLACE_MAX];
 	struct sonde_decision d = { .rows = rows };
 
@@ -555,7 +558,7 @@ void placement_admit(struct placement *p, const struct placement_request *r,
                      struct sonde_admission *out)
 {
 	const struct location *l = r->location_count == 1 ? &r->locations[0] : &anywhere;
-	struct sonde_request req = question(r, l, wanted(r), 0);
+	struct sonde_request req = question(p, r, l, wanted(r), 0);
 
 	sonde_policy_admit(p->policies, r->policy, &req, out);
 }
@@ -564,7 +567,7 @@ int placement_retry(struct placement *p, const struct placement_request *r,
                     const struct placement_failure *f, struct placement_answer *a)
 {
 	const struct candidates *c = candidates_of(p, r->type, &anywhere);
-	struct sonde_request req = question(r, &anywhere, 1, 0);
+	struct sonde_request req = question(p, r, &anywhere, 1, 0);
 	unsigned row, left = 0;
 	struct sonde_decision d = { .rows = &row };
 
@@ -594,7 +597,7 @@ unsigned placement_peers(struct placement *p, const struct placement_request *r,
                          struct node *const *nodes, unsigned n, struct sonde_peering *out, unsigned max,
                          struct sonde_decision *d)
 {
-	struct sonde_request req = question(r, &anywhere, n, 0);
+	struct sonde_request req = question(p, r, &anywhere, n, 0);
 	unsigned current[CURRENT_MAX];
 
 	if (make_room(p) != SONDE_OK || n > p->scratch_cap) {

@@ -4,6 +4,7 @@
 #pragma once
 #include "base/map.h"
 #include "controller/nodes.h"
+#include "controller/regions.h"
 #include "controller/types.h"
 
 enum { LOCATIONS_MAX = 128, LOCATION_TAGS = 32, PLACE_MAX = 500, CURRENT_MAX = 4096 };
@@ -58,6 +59,8 @@ struct placement_failure {
 
 struct placement {
 	struct nodes *nodes;
+	const struct regions *regions; /* NULL = nothing is measured */
+	const char *near[REGION_NEAR]; /* of the request that is being answered */
 	struct sonde_policies *policies;
 	struct sonde_map cache;
 	struct candidates *uncached; /* of the last filter too long to be remembered */

@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 
-enum { VERSION = 5, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
+enum { VERSION = 6, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
 
 static const struct {
 	size_t offset;
@@ -37,6 +37,7 @@ static const struct {
 	{ offsetof(struct record, reused), U8, 4 },
 	{ offsetof(struct record, owner), TEXT, 5 },
 	{ offsetof(struct record, sealed), TEXT, 5 },
+	{ offsetof(struct record, exclude), TEXT, 6 },
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };

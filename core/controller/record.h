@@ -28,6 +28,7 @@ struct record {
 	struct sonde_text sealed;    /* options with their secrets, encrypted; empty when none */
 	struct sonde_text owner;     /* id of the user who asked; empty: the controller's or an operator's */
 	struct sonde_text params;    /* JSON of the policy's params, empty when none */
+	struct sonde_text exclude;   /* JSON as given, empty when none */
 	const uint8_t *nodes;        /* count ids of 16 bytes */
 };
 

@@ -43,12 +43,10 @@ static bool names_pair(const struct schedules *ss, const struct member *m, uint3
 bool schedules_resolve(struct schedules *ss, const struct node *node, const struct sonde_id *id,
                        struct run_facts *out)
 {
-	struct sonde_id peer;
-
 	sonde_run_parse(id, &out->run);
 	struct schedule *s = sonde_map_get(&ss->by_tag, &out->run.schedule, sizeof(out->run.schedule));
 	out->member = s ? schedules_member(ss, &s->id, &node->id) : NULL;
-	if (!out->member || !names_pair(ss, out->member, out->run.pair, &peer))
+	if (!out->member || !names_pair(ss, out->member, out->run.pair, &out->peer))
 		return false;
 	out->schedule = s->id;
 	out->unplanned = in_gap(out->member, out->run.due_ms);

@@ -187,6 +187,7 @@ struct run_facts {
 	struct member *member;
 	struct sonde_run run;
 	struct sonde_id schedule;
+	struct sonde_id peer; /* of a mesh; zero = none */
 	bool unplanned; /* due between two plans: it is expected because it came */
 };
 bool schedules_resolve(struct schedules *, const struct node *, const struct sonde_id *run,

@@ -116,7 +116,10 @@ static struct lws_vhost *make_vhost(struct listener *l, const struct sonde_liste
 		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 		info.ssl_cert_filepath = o->cert;
 		info.ssl_private_key_filepath = o->key;
-		info.ssl_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1;
+		info.ssl_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_RENEGOTIATION |
+				       SSL_OP_NO_COMPRESSION;
+		/* Of TLS 1.2; all of 1.3 are like that. */
+		info.ssl_cipher_list = "ECDHE+AESGCM:ECDHE+CHACHA20";
 	}
 	net_log_loud(true);
 	struct lws_vhost *vhost = lws_create_vhost(net->context, &info);

@@ -49,7 +49,7 @@ static void let_go(struct sonde_alarm *alarm)
 	}
 }
 
-bool sonde_pace_holds(struct sonde_pace *p, struct sonde_watch *w)
+static bool count(struct sonde_pace *p, struct sonde_watch *w)
 {
 	uint64_t bytes;
 
@@ -59,6 +59,13 @@ bool sonde_pace_holds(struct sonde_pace *p, struct sonde_watch *w)
 	if (bytes > w->moved)
 		p->owed += (double)(bytes - w->moved);
 	w->moved = bytes;
+	return true;
+}
+
+bool sonde_pace_holds(struct sonde_pace *p, struct sonde_watch *w)
+{
+	if (!count(p, w))
+		return false;
 	double slice = (double)p->bits_per_s / 8 * SLICE_MS / 1000;
 	if (p->owed <= slice)
 		return false;
@@ -83,6 +90,7 @@ void sonde_pace_forget(struct sonde_pace *p, struct sonde_watch *w)
 {
 	struct sonde_watch **at = &p->held;
 
+	count(p, w);
 	if (!w->held)
 		return;
 	while (*at != w)

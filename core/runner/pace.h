@@ -21,7 +21,7 @@ void sonde_pace_init(struct sonde_pace *, struct sonde_poller *, int64_t bits_pe
 void sonde_pace_socket(const struct sonde_pace *, int fd, int type);
 /* Count what the watch's connection moved. True when the watch must wait; it is held then. */
 bool sonde_pace_holds(struct sonde_pace *, struct sonde_watch *);
-/* A held watch gets other events, or ends. */
+/* A held watch gets other events; any watch ends (its descriptor is open still). */
 void sonde_pace_change(struct sonde_watch *, unsigned events);
 void sonde_pace_forget(struct sonde_pace *, struct sonde_watch *);
 

@@ -103,7 +103,7 @@ static void fill_column(lua_State *L, unsigned column)
 	lua_setfield(L, -2, "__index");
 	lua_pop(L, 1);
 	b->mirror[column] = luaL_ref(L, LUA_REGISTRYINDEX);
-	b->mirrored[column] = true;
+	b->mirrored[column] = b->past->mirrored[column] = true;
 	sonde_sandbox_forgive(L, start); /* once in a policy's life */
 }
 
@@ -223,7 +223,7 @@ void sonde_binding_push_list(lua_State *L, struct sonde_set set)
 
 	if (b->lists == b->lists_cap && !more_lists(b))
 		luaL_error(L, "more than %d lists in one decision", SONDE_BINDING_LISTS);
-	lua_createtable(L, 0, 1);
+	lua_createtable(L, b->lists == 0 && b->reads_set ? (int)set.n : 0, 1);
 	lua_pushinteger(L, ((lua_Integer)b->generation << 16) | b->lists);
 	lua_rawseti(L, -2, 0);
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &list_key);
@@ -260,6 +260,10 @@ static void fill_list(lua_State *L)
 	if (!unread_list(L, 1, &set))
 		return;
 	sonde_sandbox_charge(L, set.n / 4);
+	lua_rawgeti(L, 1, 0);
+	struct sonde_binding *b = binding_of(L);
+	b->reads_set |= !(lua_tointeger(L, -1) & 0xffff);
+	lua_pop(L, 1);
 	lua_pushnil(L);
 	lua_rawseti(L, 1, 0);
 	lua_pushnil(L);
@@ -381,6 +385,8 @@ int sonde_binding_init(struct sonde_binding *b, size_t memory_max,
 void sonde_binding_move(struct sonde_binding *b, struct sonde_past *past,
                         struct sonde_scratch *scratch, struct sonde_turns *turns)
 {
+	for (unsigned i = 0; i < SONDE_COL_ALL; i++)
+		past->mirrored[i] |= b->mirrored[i];
 	b->past = past;
 	b->choice.columns = past->columns;
 	b->choice.scratch = scratch;

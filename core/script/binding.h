@@ -16,13 +16,14 @@
 
 enum { SONDE_BINDING_LISTS = 8192 };
 
-/* The past columns of the decision that is being made: filled when something first reads one, so that
- * they cost nothing elsewhere. Shared by the programs of one sonde_policies. */
+/* What the programs of one sonde_policies share. The past columns of the decision that is being made are filled when
+ * something first reads one, so that they cost nothing elsewhere. */
 struct sonde_past {
 	struct sonde_history *history;
 	struct sonde_columns *columns;
 	const struct sonde_request *req; /* of the question that is being answered */
 	bool used; /* in this decision */
+	bool mirrored[SONDE_COL_ALL]; /* in a state, ever: then changes are told to all */
 };
 
 struct sonde_binding {
@@ -36,6 +37,7 @@ struct sonde_binding {
 	uint32_t generation;        /* of decisions */
 	unsigned lists, lists_cap;
 	struct sonde_set *list;     /* grows to SONDE_BINDING_LISTS */
+	bool reads_set;             /* Lua has read a decision's first list, the candidates: make room at once */
 	bool mirrored[SONDE_COL_ALL];
 	bool littered;              /* a decision left more garbage than one slice sweeps */
 	bool broken;                /* a change did not fit into the state: see it as full */

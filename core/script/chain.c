@@ -17,7 +17,9 @@ static int add_name(const struct sonde_policies *ps, const char *name, size_t le
 
 	if (c->n == SONDE_CHAIN)
 		return sonde_fail(err, SONDE_EINVAL, "policy", "more than %d in a chain", SONDE_CHAIN);
-	snprintf(one, sizeof(one), "%.*s", len < sizeof(one) ? (int)len : 0, name);
+	size_t n = len < sizeof(one) ? len : 0;
+	memcpy(one, name, n);
+	one[n] = '\0';
 	struct sonde_policy *p = sonde_policies_find(ps, one);
 	if (!p)
 		return sonde_fail(err, SONDE_ENOENT, "policy", "no policy is named %.*s",

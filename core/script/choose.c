@@ -10,6 +10,8 @@
 #include "base/rng.h"
 #include "base/status.h"
 
+enum { POOL_LEAST = 32 };
+
 struct contest {
 	const unsigned *rows;
 	const double *key;
@@ -129,13 +131,28 @@ static int by_keys(struct sonde_choice *ch, struct sonde_set set, const double *
 int sonde_choose_least(struct sonde_choice *ch, struct sonde_set set, const double *column, int sign,
                        const double *ties, unsigned want, unsigned *out)
 {
-	double *key = keys_for(ch, set);
+	const struct sonde_columns *c = ch->columns;
+	struct sonde_set pool;
+
+	want = least_of(want, set.n);
+	bool kept = want && want <= SONDE_KEEP_POOL / 4 &&
+		    sonde_keep_pool(c, &set, column, sign, want, &pool);
+	bool fill = want && want <= SONDE_KEEP_POOL / 4 && !kept &&
+		    sonde_keep_wanted(c, &set, column, sign);
+	unsigned best[SONDE_KEEP_POOL / 2], n = want < POOL_LEAST / 2 ? POOL_LEAST : 2 * want;
+	struct sonde_set from = kept ? pool : set;
+	double *key = keys_for(ch, from);
 
 	if (!key)
 		return SONDE_ENOMEM;
-	for (unsigned i = 0; i < set.n; i++)
-		key[i] = worst_if_nan(sign * column[set.rows[i]]);
-	return by_keys(ch, set, key, ties, want, out);
+	for (unsigned i = 0; i < from.n; i++)
+		key[i] = worst_if_nan(sign * column[from.rows[i]]);
+	if (fill) {
+		struct contest any = { .rows = from.rows, .key = key };
+		select_best(&any, from.n, n, best);
+		sonde_keep_fill(c, &set, column, sign, best, n);
+	}
+	return by_keys(ch, from, key, ties, want, out);
 }
 
 int sonde_choose_hash(struct sonde_choice *ch, struct sonde_set set, const char *text, size_t len,

@@ -15,6 +15,7 @@ struct sonde_set {
 	const unsigned *rows;
 	unsigned n;
 	bool sorted; /* ascending without duplicates, known for sure */
+	uint64_t id; /* the caller's name for these very rows; 0 = none */
 };
 
 enum { SONDE_TURNS = 256 };

@@ -64,6 +64,7 @@ void sonde_columns_init(struct sonde_columns *c)
 {
 	*c = (struct sonde_columns){ 0 };
 	sonde_intern_init(&c->intern);
+	c->keeps = calloc(1, sizeof(*c->keeps));
 }
 
 void sonde_columns_deinit(struct sonde_columns *c)
@@ -81,6 +82,7 @@ void sonde_columns_deinit(struct sonde_columns *c)
 		free(c->place[i]);
 	free(c->identity);
 	free(c->used);
+	free(c->keeps);
 	sonde_intern_deinit(&c->intern);
 	*c = (struct sonde_columns){ 0 };
 }
@@ -175,13 +177,21 @@ static double *cell(struct sonde_columns *c, unsigned column, unsigned at)
 	return &c->number[sonde_column_infos[column].slot][at];
 }
 
+static void set_cell(struct sonde_columns *c, unsigned column, unsigned at, double v)
+{
+	double *to = cell(c, column, at);
+
+	sonde_keep_changed(c->keeps, sonde_column_infos[column].slot, at, *to, v);
+	*to = v;
+}
+
 static void derive_pressure(struct sonde_columns *c, unsigned at)
 {
 	double capacity = *cell(c, SONDE_COL_CAPACITY, at);
 
-	*cell(c, SONDE_COL_PRESSURE, at) =
-		*cell(c, SONDE_COL_LOAD, at) +
-		*cell(c, SONDE_COL_ACTIVE, at) / (capacity >= 1 ? capacity : 1);
+	set_cell(c, SONDE_COL_PRESSURE, at,
+	         *cell(c, SONDE_COL_LOAD, at) +
+	         *cell(c, SONDE_COL_ACTIVE, at) / (capacity >= 1 ? capacity : 1));
 }
 
 static void derive_place(struct sonde_columns *c, unsigned at)
@@ -199,7 +209,7 @@ static int set_priority(struct sonde_columns *c, unsigned at, double v)
 	if (!(v >= 1 && v <= 100))
 		return SONDE_EINVAL;
 	c->priorities[priority_of(c, at)]--;
-	*cell(c, SONDE_COL_PRIORITY, at) = floor(v);
+	set_cell(c, SONDE_COL_PRIORITY, at, floor(v));
 	c->priorities[priority_of(c, at)]++;
 	c->version++;
 	return SONDE_OK;
@@ -220,7 +230,7 @@ int sonde_columns_number(struct sonde_columns *c, unsigned at, enum sonde_column
 		return rc;
 	if (column == SONDE_COL_PRIORITY)
 		return set_priority(c, at, v);
-	*cell(c, column, at) = rounded(v);
+	set_cell(c, column, at, rounded(v));
 	if (column == SONDE_COL_LOAD || column == SONDE_COL_ACTIVE || column == SONDE_COL_CAPACITY)
 		derive_pressure(c, at);
 	if (column == SONDE_COL_LATITUDE || column == SONDE_COL_LONGITUDE)
@@ -323,7 +333,7 @@ int sonde_columns_list(struct sonde_columns *c, unsigned at, unsigned column,
 	struct sonde_id_list *slot = &c->list[sonde_column_infos[column].slot][at];
 	drop_list(c, slot);
 	*slot = fresh;
-	*cell(c, SONDE_COL_CAPABILITIES, at) = c->list[0][at].n + c->list[1][at].n;
+	set_cell(c, SONDE_COL_CAPABILITIES, at, c->list[0][at].n + c->list[1][at].n);
 	return SONDE_OK;
 }
 
@@ -339,6 +349,7 @@ void sonde_columns_clear(struct sonde_columns *c, unsigned at)
 		sonde_intern_drop(&c->intern, c->text[i][at]);
 	for (unsigned i = 0; i < SONDE_LISTS; i++)
 		drop_list(c, &c->list[i][at]);
+	sonde_keep_clear(c->keeps);
 	blank(c, at);
 }
 

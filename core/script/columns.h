@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "script/intern.h"
+#include "script/keep.h"
 #include "script/policy.h"
 
 enum {
@@ -45,6 +46,7 @@ struct sonde_columns {
 	unsigned priorities[SONDE_PRIORITIES]; /* used rows with this priority */
 	uint64_t version;    /* counts up when the priority of any row changes */
 	struct sonde_intern intern;
+	struct sonde_keeps *keeps; /* NULL: out of memory, nothing is kept */
 };
 
 void sonde_columns_init(struct sonde_columns *);

@@ -65,8 +65,8 @@ static struct sonde_set look_at(struct sonde_policies *ps, uint64_t id, const un
 		}
 	}
 	if (ps->copied)
-		return (struct sonde_set){ ps->copy.rows, ps->copy.n, true };
-	return (struct sonde_set){ rows, n, true };
+		return (struct sonde_set){ ps->copy.rows, ps->copy.n, true, id };
+	return (struct sonde_set){ rows, n, true, id };
 }
 
 /* Faults */
@@ -119,6 +119,12 @@ static void say(struct deciding *d, const char *name, const char *text)
 {
 	size_t used = strlen(d->reason);
 
+	if (!used && d->chain.n == 1) { /* nearly always; printf would cost as much as the helpers */
+		size_t n = strnlen(text, SONDE_REASON - 1);
+		memcpy(d->reason, text, n);
+		d->reason[n] = '\0';
+		return;
+	}
 	snprintf(d->reason + used, SONDE_REASON - used, "%s%s%s%s", used ? "; " : "",
 	         d->chain.n > 1 ? name : "", d->chain.n > 1 ? ": " : "", text);
 }

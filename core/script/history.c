@@ -206,6 +206,7 @@ int sonde_history_note(struct sonde_history *h, const struct sonde_outcome *o)
 
 	if (!(o->ok >= 0 && o->ok <= 1))
 		return SONDE_EINVAL;
+	h->version++;
 	int rc = add(h, take(h, 'a', o->type, NULL, 0), o);
 	if (rc == SONDE_OK && network_of(o->address ? o->address : o->target, net))
 		rc = add(h, take(h, 'n', o->type, net, sizeof(net)), o);
@@ -237,6 +238,7 @@ static void forget_in(struct sonde_history_series *s, uint32_t row)
 
 void sonde_history_forget(struct sonde_history *h, unsigned row)
 {
+	h->version++;
 	for (struct sonde_history_series *s = h->newest; s; s = s->older)
 		forget_in(s, row + 1);
 }
@@ -253,11 +255,33 @@ static void put(struct sonde_columns *c, unsigned row, const struct sonde_histor
 	sonde_columns_past(c, row, SONDE_COL_PAST_SPREAD, timed ? sqrt((double)cell->variance) : NAN);
 }
 
-static void lay_over(struct sonde_columns *c, const struct sonde_history_series *s)
+/* Rows of which nothing is known yet. */
+static void lay_under(struct sonde_columns *c, const struct sonde_history_series *s)
 {
-	for (unsigned i = 0; s && i < s->cap; i++)
-		if (s->cells[i].row && s->cells[i].row <= c->rows && c->used[s->cells[i].row - 1])
-			put(c, s->cells[i].row - 1, &s->cells[i]);
+	const double *seen = sonde_columns_numbers(c, SONDE_COL_PAST_SEEN);
+
+	for (unsigned i = 0; s && i < s->cap; i++) {
+		uint32_t row = s->cells[i].row;
+		if (row && row <= c->rows && c->used[row - 1] && !(seen[row - 1] > 0))
+			put(c, row - 1, &s->cells[i]);
+	}
+}
+
+/* The columns show this very question already. */
+static bool is_filled(struct sonde_history *h, const char *type, const char *target,
+                      const struct sonde_columns *c)
+{
+	char key[KEY_MAX];
+	size_t n = make_key(key, target ? 't' : 'a', type, target, target ? strlen(target) : 0);
+
+	if (h->filled == h->version && h->filled_rows == c->rows && h->filled_len == n &&
+	    !memcmp(h->filled_for, key, n))
+		return true;
+	h->filled = h->version;
+	h->filled_rows = c->rows;
+	h->filled_len = n;
+	memcpy(h->filled_for, key, n);
+	return false;
 }
 
 void sonde_history_fill(struct sonde_history *h, const char *type, const char *target,
@@ -266,7 +290,9 @@ void sonde_history_fill(struct sonde_history *h, const char *type, const char *t
 	struct sonde_history_series *of_target = NULL;
 	uint8_t net[7] = { 0 };
 
-	if (!h->newest)
+	_Static_assert(sizeof(h->filled_for) >= KEY_MAX, "a key fits");
+
+	if (!h->newest || is_filled(h, type ? type : "", target, c))
 		return;
 	sonde_columns_blank_past(c);
 	if (!type)
@@ -275,8 +301,8 @@ void sonde_history_fill(struct sonde_history *h, const char *type, const char *t
 		of_target = find(h, 't', type, target, strlen(target));
 	if (!network_of(target, net) && of_target)
 		memcpy(net, of_target->net, sizeof(net));
-	lay_over(c, find(h, 'a', type, NULL, 0));
+	lay_under(c, of_target);
 	if (net[0])
-		lay_over(c, find(h, 'n', type, net, sizeof(net)));
-	lay_over(c, of_target);
+		lay_under(c, find(h, 'n', type, net, sizeof(net)));
+	lay_under(c, find(h, 'a', type, NULL, 0));
 }

@@ -34,6 +34,11 @@ struct sonde_history {
 	struct sonde_history_series *newest, *oldest;
 	size_t bytes;
 	uint64_t noted, evicted;
+	uint64_t version;            /* counts changes */
+	uint64_t filled;             /* version that the columns show, 0 = none */
+	unsigned filled_rows;
+	size_t filled_len;
+	char filled_for[330];        /* type and target */
 };
 
 /* How one result went, or several alike. Texts are borrowed for the call. */

@@ -392,7 +392,8 @@ static int lb_by_priority(lua_State *L)
 		lua_settop(L, 3);
 		lua_pushvalue(L, 3);
 		sonde_binding_push_list(
-			L, (struct sonde_set){ rows + start, ends[g] - start, set.sorted });
+			L, (struct sonde_set){ rows + start, ends[g] - start, set.sorted,
+			                       ends[g] - start == set.n ? set.id : 0 });
 		lua_pushinteger(L, want - got);
 		lua_call(L, 2, 1);
 		struct sonde_set part = sonde_binding_check_list(L, 4);

@@ -33,6 +33,7 @@ core_script_libscript_a_SOURCES = \
 	core/script/verdict.c core/script/verdict.h \
 	core/script/window.c core/script/window.h
 core_script_libscript_a_SOURCES += core/script/history.c core/script/history.h \
+	core/script/keep.c core/script/keep.h \
 	core/script/lines.c core/script/lines.h \
 	core/script/console.c core/script/console.h
 core_script_libscript_a_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS) $(JANSSON_CFLAGS)
@@ -60,6 +61,9 @@ t_script_replay_test_SOURCES = t/script/replay_test.c t/script/room.h
 t_script_replay_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_script_replay_test_LDADD = t/libtap.a $(SCRIPT_LINK)
 SCRIPT_TESTS += t/script/manual.t
+C_TESTS += t/script/keep_test
+t_script_keep_test_SOURCES = t/script/keep_test.c t/script/room.h
+t_script_keep_test_LDADD = t/libtap.a $(SCRIPT_LINK)
 C_TESTS += t/script/lines_test
 t_script_lines_test_SOURCES = t/script/lines_test.c t/script/room.h
 t_script_lines_test_LDADD = t/libtap.a $(SCRIPT_LINK)

@@ -162,6 +162,8 @@ struct sonde_request {
 	/* The caller's name for this very set of candidates: while it stays the same (and not 0) so
 	 * do the rows, and what was found out about them is used again. 0 = look at them. */
 	uint64_t set_id;
+	const char *const *near; /* regions by measured round trip from `region`, nearest first */
+	unsigned near_n;
 	const char *tier;        /* of who asks */
 	const char *schedule;    /* id; assign and peers */
 	const unsigned *current; /* rows that have the schedule now; assign and peers */

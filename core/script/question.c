@@ -27,6 +27,19 @@ static void push_region(lua_State *L, const struct sonde_question *q)
 	push_text(L, q->req->region);
 }
 
+static void push_near(lua_State *L, const struct sonde_question *q)
+{
+	if (!q->req->region) {
+		lua_pushnil(L);
+		return;
+	}
+	lua_createtable(L, (int)q->req->near_n, 0);
+	for (unsigned i = 0; i < q->req->near_n; i++) {
+		lua_pushstring(L, q->req->near[i]);
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+}
+
 static void push_tier(lua_State *L, const struct sonde_question *q)
 {
 	push_text(L, q->req->tier);
@@ -92,6 +105,8 @@ const struct sonde_request_row sonde_request_rows[] = {
 	{ "target", "string?", "what is probed, nil when it has none",
 	  ALL & ~SONDE_ASKS(ON_NODE), push_target },
 	{ "region", "string?", "the one asked for, nil = anywhere", PLACED, push_region },
+	{ "near", "string[]?", "regions by the round trip that nodes of meshes measured from req.region, nearest "
+	  "first; nil without a region", PLACED, push_near },
 	{ "tier", "string?", "tier of who asks, nil = none", PLACED, push_tier },
 	{ "want", "integer", "how many nodes; never more than there are candidates", PLACED, push_want },
 	{ "seed", "integer", "the only randomness; lb.random draws from it", ALL, push_seed },

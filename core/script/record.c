@@ -69,6 +69,12 @@ static void put_request(struct sonde_json *j, const struct sonde_request *req)
 	sonde_json_str(j, "target", req->target);
 	if (req->region)
 		sonde_json_str(j, "region", req->region);
+	if (req->near_n) {
+		sonde_json_open(j, "near", '[');
+		for (unsigned i = 0; i < req->near_n && i < SONDE_REPLAY_NEAR; i++)
+			sonde_json_str(j, NULL, req->near[i]);
+		sonde_json_close(j);
+	}
 	if (req->tier)
 		sonde_json_str(j, "tier", req->tier);
 	sonde_json_int(j, "want", req->want);
@@ -249,6 +255,11 @@ int sonde_replay_open(struct sonde_policies *ps, const json_t *record, struct so
 	};
 	if (r->request.want > SONDE_REPLAY_NODES)
 		return sonde_fail(err, SONDE_EINVAL, "want", "too many");
+	const json_t *near = json_object_get(req, "near");
+	r->request.near = r->near;
+	for (size_t i = 0; i < json_array_size(near) && r->request.near_n < SONDE_REPLAY_NEAR; i++)
+		if (json_is_string(json_array_get(near, i)))
+			r->near[r->request.near_n++] = json_string_value(json_array_get(near, i));
 	params = json_object_get(record, "params");
 	if (params)
 		r->params = json_dumps(params, JSON_COMPACT);

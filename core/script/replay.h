@@ -20,13 +20,14 @@ void sonde_decision_record(const struct sonde_policies *, struct sonde_json *j, 
                            const struct sonde_request *, const unsigned *set, unsigned n,
                            unsigned max_nodes, const struct sonde_decision *);
 
-enum { SONDE_REPLAY_NODES = 4096 };
+enum { SONDE_REPLAY_NODES = 4096, SONDE_REPLAY_NEAR = 16 };
 
 /* A recorded decision in a set of policies of its own. Owns everything but the JSON. */
 struct sonde_replay {
 	const char *policy, *params;  /* params: owned text, NULL = none */
 	struct sonde_request request; /* texts are the JSON's */
 	struct sonde_turns_tape turns;
+	const char *near[SONDE_REPLAY_NEAR];
 	unsigned rows[SONDE_REPLAY_NODES];     /* the candidates */
 	unsigned answer[SONDE_REPLAY_NODES];   /* the recorded one */
 	unsigned n, answered;

@@ -121,7 +121,9 @@ int sonde_rule_apply(const struct sonde_rule *r, struct sonde_choice *ch, struct
 		return r->choose(ch, set, target, want, out);
 	int groups = sonde_split_priority(ch, set, want, &rows, ends);
 	for (int g = 0; g < groups && got < want; start = ends[g++]) {
-		struct sonde_set group = { rows + start, ends[g] - start, set.sorted };
+		/* All of them are the set itself. */
+		uint64_t id = ends[g] - start == set.n ? set.id : 0;
+		struct sonde_set group = { rows + start, ends[g] - start, set.sorted, id };
 		int rc = r->choose(ch, group, target, want - got, out + got);
 		if (rc < 0)
 			return rc;

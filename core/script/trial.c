@@ -33,6 +33,7 @@ struct trial {
 	unsigned nodes;
 	unsigned all[NODES_MAX], rows[NODES_MAX], current[NODES_MAX];
 	struct sonde_peering pairs[PAIRS_MAX];
+	const char *near[WORDS_MAX]; /* the request table holds them */
 	struct sonde_buf params;
 	sonde_trial_fn *report;
 	void *arg;
@@ -192,12 +193,22 @@ static void read_current(lua_State *L, struct trial *t, struct sonde_request *re
 		req->failed = row_named(L, t) + 1;
 }
 
+static unsigned read_near(lua_State *L, struct trial *t)
+{
+	unsigned n = 0;
+
+	if (lua_getfield(L, 1, "near") == LUA_TTABLE)
+		n = read_words(L, t->near);
+	return n;
+}
+
 static struct sonde_request read_request(lua_State *L, struct trial *t)
 {
 	luaL_checktype(L, 1, LUA_TTABLE);
 	if (!t->policies)
 		luaL_error(L, "no nodes were given");
 	struct sonde_request req = {
+		.near = t->near, .near_n = read_near(L, t),
 		.type = text_field(L, "type"),
 		.target = text_field(L, "target"),
 		.region = text_field(L, "region"),

@@ -7,8 +7,13 @@ static void changed(struct sonde_policies *ps, unsigned column, unsigned at)
 {
 	struct sonde_policy *p;
 
-	for (size_t i = 0; (p = sonde_map_next(&ps->map, &i));)
+	if (!ps->past.mirrored[column])
+		return;
+	for (size_t i = 0; (p = sonde_map_next(&ps->map, &i));) {
 		sonde_binding_changed(&p->program->binding, column, at);
+		if (p->shadow)
+			sonde_binding_changed(&p->shadow->program->binding, column, at);
+	}
 }
 
 int sonde_column_number(struct sonde_policies *ps, unsigned at, enum sonde_column column, double v)

@@ -285,6 +285,15 @@ unsigned sonde_store_reap(struct sonde_store *s)
 	return n;
 }
 
+void sonde_store_readers(const struct sonde_store *s, unsigned *used, unsigned *slots)
+{
+	MDB_envinfo info = { .me_numreaders = 0 };
+
+	mdb_env_info(s->state.env, &info);
+	*used = info.me_numreaders;
+	*slots = info.me_maxreaders;
+}
+
 unsigned sonde_store_waiting(const struct sonde_store *s)
 {
 	struct sonde_store *m = (struct sonde_store *)s;

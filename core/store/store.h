@@ -92,6 +92,8 @@ struct sonde_job {
 int sonde_store_submit(struct sonde_store *, struct sonde_job *);
 /* Runs the done callbacks of committed jobs; returns how many. */
 unsigned sonde_store_reap(struct sonde_store *);
+/* Slots for readers of state.mdb: that were ever used since it was opened first, and that there are. */
+void sonde_store_readers(const struct sonde_store *, unsigned *used, unsigned *slots);
 /* Jobs submitted and not yet done. */
 unsigned sonde_store_waiting(const struct sonde_store *);
 /* Ask the writer to delete the segments of days that are over for more than `days` (> 0) days; the

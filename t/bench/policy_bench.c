@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Decisions a second: each shipped policy and some helpers, with all nodes as candidates. The set
- * is looked at anew each time ("set":"new") or named by set_id ("set":"same"). */
+ * is looked at anew each time ("set":"new") or named by set_id ("set":"same"); "live" is the latter with
+ * ten changes of load between two decisions. A first argument: only what has this name. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,11 +9,13 @@
 
 #include "base/rng.h"
 #include "base/status.h"
+#include "script/history.h"
 #include "script/policy.h"
 
 static const unsigned sizes[] = { 20, 200, 2000, 10000 };
 static const char *const shipped[] = { "round_robin", "least_load", "capability", "regional",
 	                               "hybrid", "priority", "tiers", "diverse", "sticky", "world",
+	                               "predictive",
 	                               "regional,least_load", NULL };
 static const struct {
 	const char *name, *pick;
@@ -69,15 +72,32 @@ static void fill(struct sonde_policies *ps, unsigned n)
 		sonde_column_number(ps, i, SONDE_COL_RTT, (double)sonde_rng_below(&rng, 200));
 		sonde_column_number(ps, i, SONDE_COL_CAPACITY, 100);
 		sonde_column_tags(ps, i, tags, 2);
+		for (unsigned k = 0; k < 4; k++) {
+			struct sonde_outcome o = { .row = i, .type = "ping", .target = "example.com",
+				                   .address = "192.0.2.1", .ok = k ? 1 : 0.9,
+				                   .ms = (double)sonde_rng_below(&rng, 200) };
+			sonde_policy_note(ps, &o);
+		}
+	}
+}
+
+enum mode { NEW, SAME, LIVE, MODES };
+static const char *const modes[] = { "new", "same", "live" };
+
+static void disturb(struct sonde_policies *ps, unsigned count, unsigned n)
+{
+	for (unsigned i = 0; i < 10; i++) {
+		unsigned k = count * 10 + i;
+		sonde_column_number(ps, k * 7919 % n, SONDE_COL_LOAD, (double)(k * 104729 % 1000) / 1e3);
 	}
 }
 
 static void measure(struct sonde_policies *ps, const char *name, const unsigned *all, unsigned n,
-                    bool same)
+                    enum mode mode)
 {
 	unsigned rows[3];
 	struct sonde_request req = { .type = "ping", .target = "example.com", .region = "europe",
-	                             .want = 1, .set_id = same ? n : 0 };
+	                             .want = 1, .set_id = mode == NEW ? 0 : n };
 	struct sonde_decision d = { .rows = rows };
 	unsigned count = 0;
 	double start = cpu_now(), spent;
@@ -85,6 +105,8 @@ static void measure(struct sonde_policies *ps, const char *name, const unsigned 
 	do {
 		for (unsigned i = 0; i < 64; i++, count++) {
 			req.seed = count;
+			if (mode == LIVE)
+				disturb(ps, count, n);
 			sonde_policy_pick(ps, name, &req, all, n, &d);
 			if (d.fallback || d.count != 1) {
 				fprintf(stderr, "%s: %s\n", name, d.reason);
@@ -95,7 +117,7 @@ static void measure(struct sonde_policies *ps, const char *name, const unsigned 
 	} while (spent < 0.05);
 	printf("{\"bench\":\"policy.%s\",\"nodes\":%u,\"set\":\"%s\",\"unit\":\"decisions/s\","
 	       "\"value\":%.0f,\"cpu_us_per\":%.3f}\n",
-	       name, n, same ? "same" : "new", count / spent, spent * 1e6 / count);
+	       name, n, modes[mode], count / spent, spent * 1e6 / count);
 	fflush(stdout);
 }
 
@@ -155,8 +177,10 @@ static int load_all(struct sonde_policies *ps)
 	return rc;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	const char *only = argc > 1 ? argv[1] : NULL;
+
 	for (unsigned s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
 		struct sonde_policy_limits limits = { .wall_ms = 10000 };
 		struct sonde_policies *ps;
@@ -166,11 +190,13 @@ int main(void)
 		fill(ps, n);
 		for (unsigned i = 0; i < n; i++)
 			all[i] = i;
-		for (int same = 0; same < 2; same++) {
+		for (enum mode m = NEW; m < MODES; m++) {
 			for (unsigned i = 0; shipped[i]; i++)
-				measure(ps, shipped[i], all, n, same);
+				if (!only || !strcmp(only, shipped[i]))
+					measure(ps, shipped[i], all, n, m);
 			for (unsigned i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++)
-				measure(ps, helpers[i].name, all, n, same);
+				if (!only || !strcmp(only, helpers[i].name))
+					measure(ps, helpers[i].name, all, n, m);
 		}
 		measure_updates(ps, n);
 		measure_memory(ps, n);

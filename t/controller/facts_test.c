@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "controller/histogram.h"
+#include "controller/nodes.h"
 #include "controller/places.h"
+#include "controller/regions.h"
 #include "controller/result_facts.h"
 #include "tap.h"
 
@@ -94,4 +96,56 @@ static void places(void)
 	EXPECT(place_distance(0, 0, 0, 180) > 20000);
 }
 
-TAP_MAIN(CASE(ping), CASE(nested), CASE(broken), CASE(steps), CASE(quantiles), CASE(places))
+/* Who is near whom: both ways, the last results weigh most, nearest first, within the bounds. */
+static void regions_by_round_trips(void)
+{
+	struct node all[4] = { { .facts = { .region = "eu", .address = "192.0.2.1" } },
+		               { .facts = { .region = "us", .address = "192.0.2.2" } },
+		               { .facts = { .region = "ap", .address = "192.0.2.3" } },
+		               { .facts = { .region = "eu", .address = "192.0.2.4" } } };
+	struct node *rows[5] = { &all[0], NULL, &all[1], &all[2], &all[3] };
+	struct nodes nodes = { .all = rows, .len = 5 };
+	static struct regions r;
+	const char *near[REGION_NEAR];
+
+	EXPECT_INT(regions_near(&r, "eu", near), 0);
+	regions_note(&r, &nodes, "eu", "192.0.2.3", 120);
+	regions_note(&r, &nodes, "us", "192.0.2.1", 80);
+	regions_note(&r, &nodes, "eu", "192.0.2.4", 1);   /* the region itself */
+	regions_note(&r, &nodes, "eu", "198.51.100.1", 1); /* no node */
+	regions_note(&r, &nodes, "eu", "192.0.2.2", NAN);
+	regions_note(&r, &nodes, NULL, "192.0.2.2", 1);
+	EXPECT_INT(regions_near(&r, "eu", near), 2);
+	EXPECT_STR(near[0], "us");
+	EXPECT_STR(near[1], "ap");
+	EXPECT_INT(regions_near(&r, "us", near), 1);
+	EXPECT_STR(near[0], "eu");
+	for (unsigned i = 0; i < 10; i++)
+		regions_note(&r, &nodes, "eu", "192.0.2.2", 400);
+	EXPECT_INT(regions_near(&r, "eu", near), 2);
+	EXPECT_STR(near[0], "ap");
+	EXPECT_INT(regions_near(&r, "moon", near), 0);
+}
+
+/* More regions than are shown, and more than there is room for. */
+static void many_regions(void)
+{
+	static struct regions r;
+	const char *near[REGION_NEAR];
+	char name[16];
+
+	for (unsigned i = 0; i < 100; i++) {
+		struct node target = { .facts = { .region = "home", .address = "192.0.2.1" } };
+		struct node *rows[1] = { &target };
+		struct nodes nodes = { .all = rows, .len = 1 };
+		snprintf(name, sizeof(name), "far%u", i);
+		r.in_second = 0;
+		regions_note(&r, &nodes, name, "192.0.2.1", 1000 - i);
+	}
+	EXPECT_INT(r.n, REGIONS);
+	EXPECT_INT(regions_near(&r, "home", near), REGION_NEAR);
+	EXPECT_STR(near[0], "far62");
+	EXPECT_STR(near[7], "far55");
+}
+
+TAP_MAIN(CASE(regions_by_round_trips), CASE(many_regions), CASE(ping), CASE(nested), CASE(broken), CASE(steps), CASE(quantiles), CASE(places))

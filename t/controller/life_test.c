@@ -47,6 +47,33 @@ static void light_is_not_outrun(void)
 	EXPECT(node_too_far_km(&n, &node) == 0);
 }
 
+static void two_nodes_are_compared(void)
+{
+	struct node frankfurt = { .facts = { .latitude = 50.11, .longitude = 8.68, .name = "f" } };
+	struct node sydney = { .facts = { .latitude = -33.87, .longitude = 151.21, .name = "s" } };
+	const struct node *peer;
+	struct nodes n = { 0 };
+
+	frankfurt.id.b[0] = 1;
+	sydney.id.b[0] = 2;
+	sonde_map_init(&n.by_id);
+	EXPECT_INT(sonde_map_put(&n.by_id, frankfurt.id.b, sizeof(frankfurt.id.b), &frankfurt), 0);
+	EXPECT_INT(sonde_map_put(&n.by_id, sydney.id.b, sizeof(sydney.id.b), &sydney), 0);
+	nodes_pair_seen(&frankfurt, &sydney, 250);
+	EXPECT(node_too_far_from_peer_km(&n, &frankfurt, &peer) == 0);
+	nodes_pair_seen(&frankfurt, &sydney, 4);
+	EXPECT(node_too_far_from_peer_km(&n, &frankfurt, &peer) > 15000);
+	EXPECT(peer == &sydney);
+	EXPECT(node_too_far_from_peer_km(&n, &sydney, &peer) > 15000);
+	frankfurt.facts.placed = 1; /* an operator says so */
+	EXPECT(node_too_far_from_peer_km(&n, &frankfurt, &peer) == 0);
+	EXPECT(node_too_far_from_peer_km(&n, &sydney, &peer) > 15000);
+	sydney.facts.latitude = 50.2; /* corrected */
+	sydney.facts.longitude = 8.7;
+	EXPECT(node_too_far_from_peer_km(&n, &sydney, &peer) == 0);
+	sonde_map_deinit(&n.by_id);
+}
+
 static void bans_end(void)
 {
 	struct node node = { .facts = { .banned = 1 } };
@@ -92,5 +119,5 @@ static void keys_overlap_for_a_day(void)
 	EXPECT_INT(life_key(&node, SONDE_TEXT("")), 0);
 }
 
-TAP_MAIN(CASE(versions_are_compared_by_number), CASE(light_is_not_outrun), CASE(bans_end),
+TAP_MAIN(CASE(versions_are_compared_by_number), CASE(light_is_not_outrun), CASE(two_nodes_are_compared), CASE(bans_end),
          CASE(keys_overlap_for_a_day))

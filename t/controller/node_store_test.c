@@ -4,8 +4,10 @@
 #include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "controller/nodes.h"
+#include "controller/change.h"
+#include "controller/controller.h"
 #include "tap.h"
 
 static const uint8_t key[SONDE_KEY_BYTES] = "0123456789abcdef0123456789abcde";
@@ -149,36 +151,70 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 	return remove(path);
 }
 
+static struct controller c;
+
+static void open_store(void)
+{
+	struct sonde_store_options o = { .dir = dir, .map_bytes = 1 << 24, .queue_max = 1 << 10 };
+	struct sonde_error e = { "", "" };
+
+	EXPECT_INT(sonde_store_open(&o, &c.store, &e), SONDE_OK);
+}
+
+static void wait_idle(void)
+{
+	while (sonde_store_waiting(c.store)) {
+		sonde_store_reap(c.store);
+		usleep(1000);
+	}
+}
+
+static int note_value(void *arg, struct sonde_slice k, struct sonde_slice value)
+{
+	struct sonde_buf *b = arg;
+
+	(void)k;
+	sonde_buf_add(b, value.data, value.len);
+	return 0;
+}
+
+/* Found at the start, and written anew with nothing in clear. */
 static void an_older_value(void)
 {
 	static const char old[] = "{\"name\":\"n1\",\"address\":\"10.1.2.3\",\"priority\":7}";
-	struct sonde_store_options o = { .dir = dir, .map_bytes = 1 << 24, .queue_max = 1 << 10 };
 	struct put put = { .job = { .apply = put_apply, .done = put_done },
 		           .value = { old, sizeof(old) - 1 }, .status = 1 };
-	struct sonde_policies *policies;
-	struct sonde_store *store;
-	struct nodes n;
-	struct bus bus = { 0 };
 	struct sonde_error e = { "", "" };
+	struct sonde_read *r;
+	struct sonde_buf b;
 
 	EXPECT(mkdtemp(dir));
-	EXPECT_INT(sonde_store_open(&o, &store, &e), SONDE_OK);
-	EXPECT_INT(sonde_policies_new(NULL, &policies), SONDE_OK);
-	EXPECT_INT(sonde_store_submit(store, &put.job), SONDE_OK);
-	sonde_store_close(store);
+	open_store();
+	EXPECT_INT(sonde_policies_new(NULL, &c.policies), SONDE_OK);
+	EXPECT_INT(sonde_store_submit(c.store, &put.job), SONDE_OK);
+	wait_idle();
 	EXPECT_INT(put.status, SONDE_OK);
-	EXPECT_INT(sonde_store_open(&o, &store, &e), SONDE_OK);
-	nodes_init(&n, policies, &bus);
-	n.seal = key;
-	EXPECT_INT(nodes_load(&n, store, &e), SONDE_OK);
-	const struct node *node = nodes_find(&n, "n1");
-	EXPECT(node);
-	EXPECT(node->unsealed);
+	nodes_init(&c.nodes, c.policies, &c.bus);
+	c.nodes.seal = key;
+	EXPECT_INT(nodes_load(&c.nodes, c.store, &e), SONDE_OK);
+	const struct node *node = nodes_find(&c.nodes, "n1");
+	EXPECT(node && node->unsealed);
 	EXPECT_STR(node->facts.address, "10.1.2.3");
-	EXPECT_INT(node->facts.priority, 7);
-	nodes_deinit(&n);
-	sonde_store_close(store);
-	sonde_policies_free(policies);
+	nodes_seal(&c);
+	wait_idle();
+	sonde_buf_init(&b, 1 << 17);
+	EXPECT_INT(sonde_read_begin(c.store, &r), SONDE_OK);
+	sonde_read_each(r, SONDE_TABLE_NODES, (struct sonde_slice){ NULL, 0 }, note_value, &b);
+	sonde_read_end(r);
+	EXPECT(!strstr(sonde_buf_cstr(&b), "10.1.2.3"));
+	json_t *doc = read_it(key, &b);
+	EXPECT_STR(member(doc, "address"), "10.1.2.3");
+	EXPECT_INT(json_integer_value(json_object_get(doc, "priority")), 7);
+	json_decref(doc);
+	sonde_buf_deinit(&b);
+	nodes_deinit(&c.nodes);
+	sonde_store_close(c.store);
+	sonde_policies_free(c.policies);
 	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 

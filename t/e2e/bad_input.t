@@ -18,7 +18,7 @@ my @bad = (
   ['{"type":"echo","type":"ping","target":"x"}', undef, 'a key twice'],
   ['[' x 40 . ']' x 40, undef, 'too deep'],
   ['"text"', undef, 'not an object'],
-  [{}, 'type', 'no type'],
+  [{}, 'target, type', 'nothing'],
   [{ type => 'echo' }, 'target', 'no target'],
   [{ type => 'pnig', target => 'x.example' }, 'type', 'unknown type'],
   [{ type => 'ping', target => 'x.example', colour => 1 }, 'colour', 'unknown field'],
@@ -45,7 +45,7 @@ for my $b (@bad) {
   my $r = $s->post('/v1/measurements', $body);
   is($r->{status}, 400, "$what: 400");
   if (defined $path) {
-    is((keys %{ $r->{json}{error}{params} || {} })[0], $path, "$what: names $path")
+    is(join(', ', sort keys %{ $r->{json}{error}{params} || {} }), $path, "$what: names $path")
       or diag $r->{content};
   } else {
     ok($r->{json}{error}{message}, "$what: says something");
@@ -68,6 +68,13 @@ is($s->post('/v1/measurements', '{"type":"echo","target":"' . 'x' x 110_000 . '"
   'over 100 kB: 413');
 is($s->post('/v1/measurements', { type => 'echo', target => 'x',
   locations => [ { country => 'AQ' } ] })->{json}{error}{type}, 'no_probes_found', 'no node: 422');
+my $many = $s->post('/v1/measurements', { type => 'ping', limit => 0, timeout => 'x', nonsense => 1,
+  locations => [ { country => 'Germany' } ], measurementOptions => { packets => 0 } });
+is($many->{status}, 400, 'several errors: 400');
+is_deeply([ sort keys %{ $many->{json}{error}{params} } ],
+  [ sort qw(target limit timeout nonsense), 'locations[0].country', 'measurementOptions.packets' ],
+  'all of them at once') or diag $many->{content};
+like($many->{json}{error}{params}{target}, qr/^"target" is required/, 'each a sentence');
 like($s->post('/v1/measurements', { type => 'pign', target => 'x.example' })
   ->{json}{error}{params}{type}, qr/did you mean "ping"/, 'a suggestion for the type');
 is($s->post('/v1/measurements', { type => 'echo', target => 'x' }, token => undef)->{status}, 401,

@@ -49,6 +49,15 @@ subtest cancel => sub {
   is($s->delete("/v1/measurements/$id", token => undef)->{status}, 401, 'nor by anybody');
 };
 
+subtest 'rerun of where not' => sub {
+  my $m = $s->measure({ type => 'echo', target => 'x', limit => 1, exclude => [ { node => 'node-eu' } ] });
+  is($m->{results}[0]{probe}{name}, 'node-us', 'where it is not excluded');
+  for (1 .. 4) {
+    my $r = $s->post("/v1/measurements/$m->{id}/rerun?wait=10", '');
+    is($r->{json}{results}[0]{probe}{name}, 'node-us', 'again') or diag $r->{content};
+  }
+};
+
 subtest rerun => sub {
   my $m = $s->measure({ type => 'echo', target => 'again', limit => 2, timeout => 20, priority => 70 });
   my $r = $s->post("/v1/measurements/$m->{id}/rerun?nodes=same&wait=10", '');

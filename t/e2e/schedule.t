@@ -212,6 +212,14 @@ is(scalar active('mesh'), 3, 'of three nodes');
 is(scalar @{ $_->{peers} }, 2, "$_->{name} probes the two others") for active('mesh');
 is((active('mesh'))[0]{peers}[0]{address}, '127.0.0.1', 'by the address they advertise');
 ok(received('mesh', 12), 'and they do') or diag encode_json(schedule('mesh'));
+my ($here, $there) = map { $_->{name} } active('mesh');
+$s->patch("/v1/nodes/$here", { latitude => 50.11, longitude => 8.68 });
+$s->patch("/v1/nodes/$there", { latitude => -33.87, longitude => 151.21 });
+ok($s->until(30, sub { ($s->node($there)->{locationProblem} // '') =~ /farther from \Q$here\E than light/ }),
+  'two that are too near for where they say they are') or diag encode_json($s->node($there));
+like($s->node($there)->{note}, qr/impossible location/, 'noted');
+$s->patch("/v1/nodes/$there", { latitude => 50.2, longitude => 8.7 });
+is($s->node($there)->{locationProblem}, undef, 'until the place is corrected');
 $s->patch('/v1/schedules/mesh', { targets => { nodes => { regions => [ 'eu', 'us' ] } } });
 is(scalar active('mesh'), 2, 'filtered by region');
 is(scalar @{ (active('mesh'))[0]{peers} }, 1, 'one peer each');

@@ -34,7 +34,6 @@ my ($olga, $otto, $uma) = map { login($_) } qw(olga otto uma);
 my %good = (name => 'mine', type => 'echo', target => 'x', interval => '30s');
 for my $case (
   [ { %good, interval => '29s' }, 'interval' ],
-  [ { %good, interval => undef, cron => '*/5 * * * * *' }, 'cron' ],
   [ { %good, type => 'ping', target => '127.0.0.1' }, 'type' ],
   [ { %good, limit => 2 }, 'limit' ],
   [ { %good, nodes => [ 'node-eu', 'node-us' ] }, 'nodes' ],
@@ -60,6 +59,13 @@ is($s->patch('/v1/schedules/mine', { interval => '5s' }, token => $otto)->{statu
 is($s->patch('/v1/schedules/mine', { description => 'x' }, token => $otto)->{json}{owner}, $id{olga},
   'and does not become its owner');
 is($s->put('/v1/tiers/small', { interval => '1h' })->{status}, 200, 'the tier gets tighter');
+for my $case ([ '*/30 * * * *', 400 ], [ '0,10 5 * * *', 400 ], [ '0 * * * *', 201 ], [ '30 4 * * 1', 201 ]) {
+  my ($cron, $status) = @$case;
+  my $answer = $s->post('/v1/schedules', { %good, name => "cron $cron", interval => undef, cron => $cron },
+    token => $olga);
+  is($answer->{status}, $status, "cron $cron in a tier of one hour: $status") or diag $answer->{content};
+  like($answer->{json}{error}{params}{cron}, qr/3600s/, 'and which') if $status == 400;
+}
 is($s->post('/v1/schedules/mine/pause', undef, token => $olga)->{status}, 200, 'what was made may be paused');
 is($s->post('/v1/schedules/mine/resume', undef, token => $olga)->{status}, 200, 'and resumed');
 is($s->patch('/v1/schedules/mine', { interval => '31s' }, token => $olga)->{status}, 400, 'not changed');

@@ -43,6 +43,17 @@ isnt((curl('--cacert', "$d/right.crt", '--tls-max', '1.1', "$url/ready"))[0], 0,
 like((curl('--cacert', "$d/right.crt", '-o', '/dev/null', '-w', '%{http_version}', '--http2',
   "$url/ready"))[1], qr/^1\.1/, 'no HTTP/2');
 
+sub handshake {
+  my (@how) = @_;
+  my ($rc, $text) = capture('sh', '-c', 'echo | exec timeout 10 openssl s_client -connect "$0" "$@" 2>&1',
+    "127.0.0.1:$s->{port}", '-CAfile', "$d/right.crt", @how);
+  return $text =~ /^\s*New, (TLSv1\.\d), Cipher is (\S+)/m ? "$1 $2" : 'none';
+}
+like(handshake(), qr/^TLSv1\.3 /, 'TLS 1.3 is preferred');
+like(handshake('-tls1_2'), qr/^TLSv1\.2 ECDHE-\S+(?:GCM|POLY1305)/, 'TLS 1.2 with forward secrecy');
+is(handshake('-tls1_2', '-cipher', $_), 'none', "not with $_")
+  for 'ECDHE-ECDSA-AES128-SHA', 'ECDHE-ECDSA-AES256-SHA384', 'AES128-GCM-SHA256', 'NULL:@SECLEVEL=0';
+
 $ENV{SONDE_TOKEN} = $token;
 my ($rc, $out) = capture(Sonde::program('sonde'), 'node', 'ls', '--url', $url, '--ca-file',
   "$d/wrong.crt");
@@ -75,4 +86,19 @@ $s->kill('n1', 'TERM');
 node('n1', "$d/wrong.crt");
 ok($s->until(10, sub { $s->log('n1') =~ /certificate|trust|verify|tls|ssl/i }),
   'a node that trusts another certificate says why it does not connect') or diag $s->log('n1');
+
+# A certificate that is trusted but of another host.
+$s->kill($_, 'TERM') for 'n1', 'controller';
+my ($made, $why) = capture('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
+  '-days', 2, '-subj', '/CN=elsewhere', '-addext', 'subjectAltName=DNS:elsewhere.example', '-keyout', "$d/elsewhere.key",
+  '-out', "$d/elsewhere.crt");
+is($made, 0, 'a certificate of another host') or diag $why;
+$s->spawn('controller', $s->controller_command('--cert', "$d/elsewhere.crt", '--key', "$d/elsewhere.key"));
+ok($s->until(20, sub { (curl('-k', "$url/ready"))[1] =~ /^ready/ }), 'is served');
+is((capture(Sonde::program('sonde'), 'node', 'ls', '--url', $url, '--ca-file', "$d/elsewhere.crt"))[0], 7,
+  'the client refuses it');
+my $seen = length $s->log('n1');
+node('n1', "$d/elsewhere.crt");
+ok($s->until(20, sub { substr($s->log('n1'), $seen) =~ /certificate|trust|verify|host|tls|ssl/i }), 'and so does a node');
+is((curl('-k', '-H', "Authorization: Bearer $token", "$url/v1/nodes"))[1] =~ /"status":"online"/, '', 'which stays away');
 done_testing;

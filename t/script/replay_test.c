@@ -122,6 +122,7 @@ static void every_shipped_policy_replays_byte_for_byte(void)
 		{ "regional,diverse,round_robin", "{\"diverse\":{\"by\":\"city\"}}" },
 		{ "round_robin", "{\"priority\":\"ignore\"}" },
 	};
+	static const char *const near[] = { "africa", "asia" };
 	struct sonde_policies *ps = shipped();
 	struct sonde_rng rng;
 
@@ -133,7 +134,7 @@ static void every_shipped_policy_replays_byte_for_byte(void)
 		for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 			struct sonde_request req = {
 				.type = "ping", .target = "example.com", .region = k % 2 ? "europe" : NULL,
-				.want = 1 + k, .seed = sonde_rng_next(&rng) >> 11,
+				.near = near, .near_n = k % 2 ? 2 : 0, .want = 1 + k, .seed = sonde_rng_next(&rng) >> 11,
 				.params_json = cases[i].params,
 			};
 			char *text = decide(ps, cases[i].names, &req);

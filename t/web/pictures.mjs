@@ -78,6 +78,7 @@ for (const colorScheme of themes)
     await page.goto(`${base}/ui/#/now?token=${token}`);
     await page.getByRole('button', { name: 'Log out' }).waitFor();
     await page.waitForTimeout(1500);
+    await page.getByText('reading back').waitFor({ state: 'detached' });
     for (const [name, view, then] of VIEWS) {
       if ((only.size && !only.has(name)) || (readme && !README[name])) continue;
       await page.goto(`${base}/ui/#/login`);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { distance, project } from '../../web/src/earth.ts';
 import { asCli, asCurl, fieldsOf, optionsOf, wrongWith } from '../../web/src/form.ts';
-import { bytes, count, csv, ms, percent, shellWord, span } from '../../web/src/format.ts';
+import { bytes, count, csv, mbit, ms, percent, shellWord, span } from '../../web/src/format.ts';
 import { Board, columnKey, type Filter, heat, verdict } from '../../web/src/grid.ts';
 import { observationOf, observations, outcomeOf, quantile } from '../../web/src/observe.ts';
 import { difference, pathGraph, pathsAt } from '../../web/src/path.ts';
@@ -388,6 +388,7 @@ test('matrix: only what changed is drawn again', () => {
 test('matrix: what was not seen for long goes', () => {
   const b = new Board([[seen('a', 'x', { at: 5 })], [seen('b', 'x', { at: 9 })]], [], ALL);
   b.expire(7);
+  b.update([seen('c', 'x', { at: 6 })]);
   b.sort();
   assert.deepEqual([b.size, b.rows.map((r) => r.name)], [1, ['b']]);
 });
@@ -505,4 +506,25 @@ test('map: places stand where the outlines are drawn', () => {
     assert.ok(Math.hypot(own[0] - x, own[1] - y) < 0.3, `${at}: ${own}, not ${x} ${y}`);
     assert.ok(Math.abs(distance(at, [8, 50]) - apart) < 1e-4, `${at}: ${distance(at, [8, 50])}`);
   }
+});
+
+test('bandwidth: megabits and the round trip under load', () => {
+  const row = {
+    ingest: 1,
+    receivedAt: '2026-01-01T00:00:00Z',
+    node: 'n',
+    nodeName: 'n',
+    measurement: 'm',
+    type: 'bandwidth',
+    target: 't',
+    late: false,
+    result: {
+      status: 'finished',
+      down: { bitsPerSecond: 94e6 },
+      rtt: { idle: { avg: 2 }, loaded: { avg: 30 } },
+    },
+  };
+  const o = observationOf(row)!;
+  assert.deepEqual([o.mbit, o.latency, o.loaded, mbit(o.mbit)], [94, 2, 30, '94 Mbit/s']);
+  assert.equal(mbit(2500), '2.50 Gbit/s');
 });

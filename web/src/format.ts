@@ -18,6 +18,11 @@ export function percent(v: number | null | undefined): string {
   return v < 1 ? `${v.toFixed(2)} %` : `${v.toFixed(v < 10 ? 1 : 0)} %`;
 }
 
+export function mbit(v: number | null | undefined): string {
+  if (v === null || v === undefined || !Number.isFinite(v)) return NONE;
+  return v < 1000 ? `${brief(v)} Mbit/s` : `${(v / 1000).toFixed(2)} Gbit/s`;
+}
+
 // Without a unit, for where there is little room.
 export function brief(v: number | null | undefined): string {
   if (v === null || v === undefined || !Number.isFinite(v)) return NONE;

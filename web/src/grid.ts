@@ -103,6 +103,7 @@ export class Board {
   #keep: Set<string> | null;
   #filter: Filter;
   #dirty = new Set<Cell>();
+  #from = -Infinity;
   #moved = false; // a row or a column came or went
 
   // Each list is of one pair, oldest first, and stays the same list. No nodes: they are not known.
@@ -141,8 +142,9 @@ export class Board {
     this.#dirty.add(next);
   }
 
-  // Pairs that were not seen since then are left out.
+  // Pairs that were not seen since then are left out, also later.
   expire(from: number): void {
+    this.#from = from;
     for (const [, own] of this.#cells)
       for (const [key, cell] of own)
         if (cell.last.at < from) {
@@ -175,7 +177,7 @@ export class Board {
 
   #shows(o: Observation): boolean {
     const f = this.#filter;
-    if (!wanted(o, f) || (this.#keep && !this.#keep.has(o.nodeId))) return false;
+    if (o.at < this.#from || !wanted(o, f) || (this.#keep && !this.#keep.has(o.nodeId))) return false;
     return (!f.badOnly || isBad(o)) && (!f.over || (o.latency ?? Infinity) >= f.over);
   }
 

@@ -120,6 +120,7 @@ function observation(
     loss: outcome === 'unmeasured' ? null : lossOf(r),
     spread: spread.length ? spread : null,
     mbit: mbitOf(r),
+    loaded: number(at(r, 'rtt.loaded.avg')),
     hops: hopsOf(r),
     why: whyOf(r),
   };

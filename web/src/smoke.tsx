@@ -92,6 +92,7 @@ interface Live {
   from: number;
   to: number;
   choose: (from: number, to: number) => void; // a time was drawn over the chart
+  show?: (v: number) => string; // of the values; ms where it is not given
 }
 
 // What is drawn over a chart becomes the range of all of them.
@@ -117,7 +118,7 @@ function options(width: number, live: { current: Live }): uPlot.Options {
     },
     axes: [
       { ...axis(26), values: (_, v) => v.map((n) => hour(n, v)) },
-      { ...axis(62), values: (_, v) => v.map((n) => (n ? ms(n) : '0')) },
+      { ...axis(74), values: (_, v) => v.map((n) => (n ? (live.current?.show ?? ms)(n) : '0')) },
     ],
     series: [
       {},
@@ -169,7 +170,7 @@ export function Smoke(p: Live): JSX.Element {
     <div
       ref={box}
       role="img"
-      aria-label={`${p.of.length} rounds; the last took ${ms(last?.latency)}`}
+      aria-label={`${p.of.length} rounds; the last: ${last?.latency == null ? 'none' : (p.show ?? ms)(last.latency)}`}
     />
   );
 }

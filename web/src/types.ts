@@ -171,6 +171,7 @@ export interface Observation {
   bands?: (number | null)[]; // of a rollup: least, low, high, most
   spread: number[] | null; // single round trips in ms, sorted
   mbit: number | null;
+  loaded?: number | null; // ms while a bandwidth was measured
   hops: Hop[] | null;
   why: string | null;
 }

@@ -78,9 +78,11 @@ void answer_later(struct controller *c, struct sonde_req *req, unsigned seconds)
 	answer_json(c, req, 429, &b, headers);
 }
 
-void answer_error(struct controller *c, struct sonde_req *req, unsigned status, const char *type,
-                 const char *message, const char *path, const char *text)
+static void answer_with(struct controller *c, struct sonde_req *req, unsigned status, const char *type,
+                        const char *message, const json_t *params)
 {
+	const char *path;
+	json_t *text;
 	struct sonde_buf b;
 	struct sonde_json j;
 
@@ -90,15 +92,19 @@ void answer_error(struct controller *c, struct sonde_req *req, unsigned status, 
 	sonde_json_open(&j, "error", '{');
 	sonde_json_str(&j, "type", type);
 	sonde_json_str(&j, "message", message);
-	if (path) {
+	if (params)
 		sonde_json_open(&j, "params", '{');
+	json_object_foreach((json_t *)params, path, text) {
 		/* The path may hold a key of the request: it is text like any other. */
-		sonde_json_quote(&b, *path ? path : "body", strlen(*path ? path : "body"));
+		if (j.comma)
+			sonde_buf_char(&b, ',');
+		sonde_json_quote(&b, path, strlen(path));
 		sonde_buf_char(&b, ':');
 		j.comma = false;
-		sonde_json_str(&j, NULL, text);
-		sonde_json_close(&j);
+		sonde_json_str(&j, NULL, json_string_value(text));
 	}
+	if (params)
+		sonde_json_close(&j);
 	const struct trace *t = sonde_req_room(req);
 	if (*t->id)
 		sonde_json_str(&j, "requestId", t->id);
@@ -110,13 +116,35 @@ void answer_error(struct controller *c, struct sonde_req *req, unsigned status, 
 	answer_json(c, req, status, &b, NULL);
 }
 
+void answer_error(struct controller *c, struct sonde_req *req, unsigned status, const char *type,
+                 const char *message, const char *path, const char *text)
+{
+	json_t *params = path ? json_object() : NULL;
+
+	/* Unchecked: a path that was cut may end inside a letter; it is escaped when it is written. */
+	if (path)
+		json_object_set_new_nocheck(params, *path ? path : "body", json_string_nocheck(text));
+	answer_with(c, req, status, type, message, params);
+	json_decref(params);
+}
+
+void answer_invalid_all(struct call *call, const json_t *wrong)
+{
+	answer_with(call->c, call->req, 400, "validation_error", "Parameter validation failed.", wrong);
+}
+
+/* Rows answer with what must hold. */
+void error_sentence(const struct sonde_error *e, char text[ERROR_SENTENCE])
+{
+	snprintf(text, ERROR_SENTENCE, *e->text == '"' || !*e->path ? "%.0s%s" : "\"%s\" %s", e->path,
+	         e->text);
+}
+
 void answer_invalid(struct call *call, const struct sonde_error *e)
 {
-	char text[sizeof(e->path) + sizeof(e->text) + 4];
+	char text[ERROR_SENTENCE];
 
-	/* Rows answer with what must hold; the sentence begins with the field, as Globalping's do. */
-	snprintf(text, sizeof(text), *e->text == '"' || !*e->path ? "%.0s%s" : "\"%s\" %s", e->path,
-	         e->text);
+	error_sentence(e, text);
 	answer_error(call->c, call->req, 400, "validation_error", "Parameter validation failed.",
 	            e->path, text);
 }
@@ -124,16 +152,21 @@ void answer_invalid(struct call *call, const struct sonde_error *e)
 void answer_busy(struct controller *c, struct sonde_req *req, int status)
 {
 	static const struct sonde_header headers[] = { { "Retry-After", "1" }, { NULL } };
-	bool full = sonde_store_full(c->store), busy = status == SONDE_EFULL && !full;
+	static const struct {
+		unsigned status;
+		const char *type, *message;
+	} answers[] = {
+		{ 507, "storage_error", "The store did not take it; try again." },
+		{ 503, "overloaded", "Too much waits already; try again." },
+		{ 507, "storage_full", "The store is full: reading and deleting work, nothing new is taken." },
+	};
+	int i = sonde_store_full(c->store) ? 2 : status == SONDE_EFULL ? 1 : 0;
 	struct sonde_buf b;
 
 	sonde_buf_init(&b, 1024);
-	sonde_buf_printf(&b, "{\"error\":{\"type\":\"%s\",\"message\":\"%s\"}}",
-	                 busy ? "overloaded" : full ? "storage_full" : "storage_error",
-	                 busy ? "Too much waits already; try again." :
-	                 full ? "The controller's disk or store is full." :
-	                        "The store did not take it; try again.");
-	answer_json(c, req, busy ? 503 : 507, &b, headers);
+	sonde_buf_printf(&b, "{\"error\":{\"type\":\"%s\",\"message\":\"%s\"}}", answers[i].type,
+	                 answers[i].message);
+	answer_json(c, req, answers[i].status, &b, headers);
 }
 
 void answer_not_found(struct call *call, const char *what)

@@ -48,6 +48,11 @@ void answer_empty(struct controller *, struct sonde_req *, unsigned status);
 void answer_error(struct controller *, struct sonde_req *, unsigned status, const char *type,
                  const char *message, const char *path, const char *text);
 void answer_invalid(struct call *, const struct sonde_error *); /* 400 validation_error */
+/* The same with several: path -> sentence. */
+void answer_invalid_all(struct call *, const json_t *wrong);
+enum { ERROR_SENTENCE = sizeof(struct sonde_error) + 4 };
+/* The error as one sentence that begins with the field, as Globalping's do. */
+void error_sentence(const struct sonde_error *, char out[ERROR_SENTENCE]);
 void answer_busy(struct controller *, struct sonde_req *, int status); /* 503 or 507 */
 void answer_not_found(struct call *, const char *what);
 /* 429 too_many_requests with Retry-After. */

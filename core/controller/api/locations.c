@@ -205,6 +205,7 @@ int request_nodes(struct reading *rd, const json_t *v)
 
 int request_exclude(struct reading *rd, const json_t *v)
 {
+	rd->r->exclude_json = json_array_size(v) ? v : NULL;
 	return read_array(rd, "exclude", v, rd->r->exclude, &rd->r->exclude_count, EXCLUDE_MAX);
 }
 

@@ -278,7 +278,11 @@ static json_t *request_of(const struct controller *c, const struct record *r, co
 	if (r->timeout_given)
 		json_object_set_new(body, "timeout", json_integer(r->timeout_ms / 1000));
 	json_object_set_new(body, "inProgressUpdates", json_boolean(r->progress));
+	if (r->exclude.len && !same)
+		json_object_set_new(body, "exclude", json_loadb(r->exclude.s, r->exclude.len, 0, NULL));
 	json_object_set_new(body, "policy", text_of(r->policy));
+	if (r->params.len)
+		json_object_set_new(body, "policyParams", json_loadb(r->params.s, r->params.len, 0, NULL));
 	json_object_set_new(body, "priority", json_integer(r->priority ? r->priority : 50));
 	return body;
 }

@@ -181,7 +181,7 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 	uint8_t nodes[2 * PLACE_MAX * 16];
 	struct sonde_buf bytes;
 	struct sonde_id id;
-	char *locations = NULL;
+	char *locations = NULL, *exclude = NULL;
 
 	for (unsigned i = 0; i < a->count; i++)
 		memcpy(nodes + i * 16, a->nodes[i]->id.b, 16);
@@ -189,11 +189,14 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 		memcpy(nodes + (a->count + i) * 16, r->peer->id.b, 16);
 	if (r->locations_json)
 		locations = json_dumps(r->locations_json, JSON_COMPACT);
+	if (r->exclude_json)
+		exclude = json_dumps(r->exclude_json, JSON_COMPACT);
 	struct record record = {
 		.type = { r->type->name, strlen(r->type->name) },
 		.target = { r->target, strlen(r->target) },
 		.options = { r->options.data, r->options.len },
 		.locations = { locations, locations ? strlen(locations) : 0 },
+		.exclude = { exclude, exclude ? strlen(exclude) : 0 },
 		.policy = { r->policy, strlen(r->policy) },
 		.reason = { a->reason, strlen(a->reason) },
 		.policy_version = a->version, .seed = seed, .decided_us = a->took_us,
@@ -209,6 +212,7 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 	sonde_buf_init(&bytes, 1 << 20);
 	record_write(&bytes, &record);
 	free(locations);
+	free(exclude);
 	free(sealed);
 	sonde_id_make(&c->ids, &id);
 	struct measurement *m = bytes.failed ? NULL : measurement_new(&id, bytes.data, bytes.len);
@@ -332,8 +336,9 @@ static void keep_trace(const struct sonde_buf *trace, struct made *out)
 	out->trace_len = trace->len;
 }
 
+/* *wrong, when it is not NULL, gets all errors of the request, for the caller to free. */
 static int create_one(struct controller *c, const json_t *body, struct quota *q,
-                      struct made *out, struct sonde_error *e)
+                      struct made *out, struct sonde_error *e, json_t **wrong)
 {
 	/* Large, and the loop has one thread: kept off the stack. */
 	static struct measurement_request r;
@@ -356,18 +361,24 @@ static int create_one(struct controller *c, const json_t *body, struct quota *q,
 		keep_trace(&c->trace, out);
 	if (rc == SONDE_ENOENT)
 		sonde_fail(e, rc, "", "No matching IPv%d probes available.", r.ip_version == 6 ? 6 : 4);
+	if (wrong && r.wrong)
+		*wrong = json_incref(r.wrong);
 	request_deinit(&r);
 	return rc;
 }
 
-static void refuse(struct call *call, struct quota *q, int rc, const struct sonde_error *e)
+/* wrong: NULL, or all errors where e is the first. */
+static void refuse(struct call *call, struct quota *q, int rc, const struct sonde_error *e,
+                   const json_t *wrong)
 {
 	if (rc == SONDE_EDENIED && q && q->why) {
 		quota_return(q);
 		quota_refuse(q, call->req, e);
 		return;
 	}
-	if (rc == SONDE_EINVAL)
+	if (rc == SONDE_EINVAL && wrong)
+		answer_invalid_all(call, wrong);
+	else if (rc == SONDE_EINVAL)
 		answer_invalid(call, e);
 	else if (rc == SONDE_ENOENT)
 		answer_error(call->c, call->req, 422, "no_probes_found", e->text, NULL, NULL);
@@ -388,6 +399,7 @@ void api_create_measurement(struct call *call)
 void measurements_submit(struct call *call, json_t *body)
 {
 	struct sonde_error e = { .path = "", .text = "" };
+	json_t *wrong = NULL;
 	int64_t wait;
 
 	if (!call_wait(call, &wait)) {
@@ -414,7 +426,7 @@ void measurements_submit(struct call *call, json_t *body)
 	}
 	for (size_t i = 0; rc == SONDE_OK && i < n; i++) {
 		rc = create_one(call->c, batch ? json_array_get(body, i) : body, &s->quota, &s->made[i],
-		                &e);
+		                &e, batch ? NULL : &wrong);
 		if (rc == SONDE_OK)
 			s->count++;
 		else if (batch)
@@ -433,10 +445,11 @@ void measurements_submit(struct call *call, json_t *body)
 		rc = sonde_store_submit(call->c->store, &s->job);
 	}
 	if (rc != SONDE_OK) {
-		refuse(call, s ? &s->quota : NULL, rc, &e);
+		refuse(call, s ? &s->quota : NULL, rc, &e, wrong);
 		if (s)
 			submission_free(s);
 	}
+	json_decref(wrong);
 }
 
 int measurements_start(struct controller *c, json_t *body, struct sonde_id *id, struct sonde_error *e)
@@ -447,7 +460,7 @@ int measurements_start(struct controller *c, json_t *body, struct sonde_id *id, 
 		s->quota = (struct quota){ .c = c, .unlimited = true };
 		sonde_buf_init(&s->entry, 0);
 	}
-	int rc = s ? create_one(c, body, &s->quota, &s->made[0], e) : SONDE_ENOMEM;
+	int rc = s ? create_one(c, body, &s->quota, &s->made[0], e, NULL) : SONDE_ENOMEM;
 	json_decref(body);
 	if (rc == SONDE_OK) {
 		s->count = 1;

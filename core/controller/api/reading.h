@@ -11,6 +11,7 @@ struct reading {
 	bool untargeted;
 	const void *args; /* of the type, once they were checked */
 	struct sonde_error *e;
+	struct sonde_error first; /* of several errors, once there is one */
 };
 
 /* The error with SONDE_EINVAL, as the return value. */

@@ -8,10 +8,11 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "controller/api/api.h"
 
 enum { REQUEST_POOL = 1 << 18, OPTIONS_MAX = 1 << 17 };
 enum { POLICY_NAMES_MAX = 512, POLICY_PARAMS_MAX = 4096 };
-enum { TIMEOUT_MAX_S = 300 };
+enum { TIMEOUT_MAX_S = 300, WRONG_MAX = 32 };
 
 int request_wrong(struct reading *rd, const char *path, const char *text)
 {
@@ -196,6 +197,24 @@ static int unknown_member(struct reading *rd, const char *key)
 	                  near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
+/* Notes what is wrong and goes on: a request is answered with all its errors at once. */
+static int note(struct reading *rd, int rc)
+{
+	char sentence[ERROR_SENTENCE];
+	const char *path = *rd->e->path ? rd->e->path : "body";
+
+	if (rc != SONDE_EINVAL)
+		return rc;
+	if (!rd->r->wrong) {
+		rd->r->wrong = json_object();
+		rd->first = *rd->e;
+	}
+	error_sentence(rd->e, sentence);
+	if (!json_object_get(rd->r->wrong, path) && json_object_size(rd->r->wrong) < WRONG_MAX)
+		json_object_set_new_nocheck(rd->r->wrong, path, json_string_nocheck(sentence));
+	return SONDE_OK;
+}
+
 static int read_members(struct reading *rd, const json_t *body)
 {
 	unsigned seen = 0;
@@ -206,19 +225,19 @@ static int read_members(struct reading *rd, const json_t *body)
 		unsigned i = 0;
 		while (i < MEMBERS && strcmp(members[i].name, key))
 			i++;
-		if (i == MEMBERS)
-			return unknown_member(rd, key);
-		int rc = members[i].read(rd, v);
+		int rc = note(rd, i == MEMBERS ? unknown_member(rd, key) : members[i].read(rd, v));
 		if (rc != SONDE_OK)
 			return rc;
+		if (i == MEMBERS)
+			continue;
 		seen |= 1u << i;
 		rd->policy_given |= members[i].read == read_policy;
 	}
 	for (unsigned i = 0; i < MEMBERS; i++)
 		if (members[i].required && !(seen & 1u << i) &&
 		    !(rd->untargeted && members[i].read == read_target))
-			return sonde_fail(rd->e, SONDE_EINVAL, members[i].name, "\"%s\" is required",
-			                  members[i].name);
+			note(rd, sonde_fail(rd->e, SONDE_EINVAL, members[i].name, "\"%s\" is required",
+			                    members[i].name));
 	return SONDE_OK;
 }
 
@@ -386,10 +405,15 @@ static int parse(struct controller *c, const json_t *body, struct measurement_re
 	if (!json_is_object(body))
 		return request_wrong(&rd, "", "a measurement must be an object");
 	int rc = read_members(&rd, body);
-	if (rc == SONDE_OK)
-		rc = check_options(&rd);
-	if (rc == SONDE_OK)
-		rc = check_target(&rd);
+	/* What depends on another member is looked at when that one is good. */
+	if (rc == SONDE_OK && r->type && (!rd.options || json_is_object(rd.options)))
+		rc = note(&rd, check_options(&rd));
+	if (rc == SONDE_OK && r->type && (r->target || untargeted))
+		rc = note(&rd, check_target(&rd));
+	if (rc == SONDE_OK && r->wrong) {
+		*e = rd.first;
+		return SONDE_EINVAL;
+	}
 	if (rc == SONDE_OK)
 		rc = check_limits(&rd);
 	/* What is the default anyway is not shown. */
@@ -430,6 +454,7 @@ int request_check_host(struct controller *c, const char *target, struct sonde_er
 void request_deinit(struct measurement_request *r)
 {
 	json_decref(r->locations_json);
+	json_decref(r->wrong);
 	sonde_buf_deinit(&r->options);
 	if (r->secrets.data)
 		sonde_secret_wipe(r->secrets.data, r->secrets.len);

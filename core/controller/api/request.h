@@ -16,6 +16,7 @@ struct measurement_request {
 	struct node *peer;   /* the target, where a type's target is a node */
 	unsigned location_count;
 	json_t *locations_json; /* as they will be shown; owned, NULL when none */
+	const json_t *exclude_json; /* as given, of the body; NULL when none */
 	unsigned exclude_count, reuse_count;
 	unsigned priority;   /* 1 to 100 */
 	unsigned limit;      /* nodes in all, 0 = by location */
@@ -24,6 +25,7 @@ struct measurement_request {
 	uint8_t ip_version;
 	struct sonde_buf options; /* normalised JSON object */
 	struct sonde_buf secrets; /* the same with its secrets; empty when it has none */
+	json_t *wrong; /* with SONDE_EINVAL: path -> sentence of all that is wrong; owned */
 	struct sonde_pool pool;
 	/* Last: only what is read is cleared. */
 	struct location locations[LOCATIONS_MAX];

@@ -25,15 +25,10 @@ void api_health(struct call *call)
 
 void api_ready(struct call *call)
 {
-	struct sonde_store_stats s;
-
-	sonde_store_stats(call->c->store, &s);
 	if (call->c->stopping)
 		reply_text(call, 503, "stopping");
 	else if (sonde_store_full(call->c->store))
 		reply_text(call, 503, "store is full");
-	else if (s.bytes_used > s.bytes_map / 100 * 85)
-		reply_text(call, 503, "store is nearly full");
 	else
 		reply_text(call, 200, "ready");
 }

@@ -143,6 +143,7 @@ function settingsOf(f: FormData): Record<string, unknown> {
   };
 }
 
+const FIGURES = new Set(['capacity', 'packetsPerSecond']);
 const SETTINGS: [string, string, string][] = [
   ['capacity', 'Tasks at once', 'Never more than its owner allows.'],
   ['packetsPerSecond', 'Packets a second', 'Of each task.'],
@@ -192,6 +193,7 @@ export function Configure({ node }: { node: Node }): JSX.Element {
               <input
                 id={`d-${name}`}
                 name={name}
+                pattern={FIGURES.has(name) ? '[0-9]+' : undefined}
                 placeholder="its own"
                 defaultValue={settings[name] === undefined ? '' : String(settings[name])}
               />

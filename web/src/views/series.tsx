@@ -4,7 +4,7 @@
 import { untracked } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { dateTime, ms, percent, place, plural } from '../format.ts';
+import { dateTime, mbit, ms, percent, place, plural } from '../format.ts';
 import { columnKey, isBad } from '../grid.ts';
 import { quantile } from '../observe.ts';
 import { Beats, Csv, Empty } from '../parts.tsx';
@@ -107,6 +107,20 @@ export function groupOf(n: Node | undefined, by: string): string {
   return n.location.asn ? `AS${n.location.asn} ${n.location.network}` : 'no AS number';
 }
 
+// A bandwidth is drawn as such; how far the round trip rose meanwhile is said beside it.
+function rates(of: Observation[]): Observation[] {
+  return of.map((o) => ({ ...o, latency: o.mbit, spread: null }));
+}
+
+function rateNumbers(of: Observation[]): string {
+  const middle = (v: (number | null | undefined)[]): number | null =>
+    quantile(
+      v.filter((n): n is number => typeof n === 'number').sort((a, b) => a - b),
+      0.5,
+    );
+  return `median ${mbit(middle(of.map((o) => o.mbit)))}, round trip ${ms(middle(of.map((o) => o.latency)))} idle, ${ms(middle(of.map((o) => o.loaded)))} under load`;
+}
+
 function numbers(of: Observation[]): string {
   if (of[0]?.bands) {
     const most = Math.max(...of.map((o) => o.bands?.[3] ?? 0));
@@ -126,6 +140,7 @@ function numbers(of: Observation[]): string {
 function One({ of, from, to }: { of: Observation[]; from: number; to: number }): JSX.Element {
   const last = of[of.length - 1] as Observation;
   const node = nodes.value.find((n) => n.id === last.nodeId);
+  const rated = last.type === 'bandwidth' && !last.bands;
   const marks = (events.value ?? [])
     .filter((e) => e.node === last.nodeId)
     .map((e) => ({ at: Date.parse(e.at), text: e.text }));
@@ -135,8 +150,15 @@ function One({ of, from, to }: { of: Observation[]; from: number; to: number }):
         <h3>{last.nodeName}</h3>
         <span class="muted small">{node ? place(node.location) : ''}</span>
       </div>
-      <p class="small muted">{numbers(of)}</p>
-      <Smoke of={of} from={from} to={to} events={marks} choose={setFixed} />
+      <p class="small muted">{rated ? rateNumbers(of) : numbers(of)}</p>
+      <Smoke
+        of={rated ? rates(of) : of}
+        from={from}
+        to={to}
+        events={marks}
+        choose={setFixed}
+        show={rated ? mbit : ms}
+      />
       <Beats of={of} />
     </section>
   );
