@@ -158,7 +158,8 @@ void answer_busy(struct controller *c, struct sonde_req *req, int status)
 	} answers[] = {
 		{ 507, "storage_error", "The store did not take it; try again." },
 		{ 503, "overloaded", "Too much waits already; try again." },
-		{ 507, "storage_full", "The store is full: reading and deleting work, nothing new is taken." },
+		{ 507, "storage_full", "The controller's disk or store is full: it "
+		  "reads and deletes, and takes nothing new." },
 	};
 	int i = sonde_store_full(c->store) ? 2 : status == SONDE_EFULL ? 1 : 0;
 	struct sonde_buf b;
