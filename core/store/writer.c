@@ -133,6 +133,13 @@ static void die(struct sonde_store *s, const char *why)
 		s->fatal(s->arg, why);
 }
 
+/* LMDB says EIO of a write that was cut short, too, which is what a disk without room does to it. The
+ * group is undone then, and nothing of it is in what was committed before. */
+static int status_of(const struct sonde_store *s, int rc)
+{
+	return rc == EIO && disk_full(s) ? SONDE_EFULL : sonde_mdb_status(rc);
+}
+
 static bool hard(int status)
 {
 	return status == SONDE_EIO || status == SONDE_ENOMEM || status == SONDE_EFULL;
@@ -147,7 +154,7 @@ static int apply_group(struct sonde_write *w, struct sonde_job *first, struct so
 	for (; j && n < GROUP_JOBS && w->bytes + w->seg_bytes < GROUP_BYTES; j = j->next, n++) {
 		j->status = j->apply(w, j);
 		if (w->failed || hard(j->status)) {
-			int status = w->failed ? sonde_mdb_status(w->failed) : j->status;
+			int status = w->failed ? status_of(w->store, w->failed) : j->status;
 			*end = j->next;
 			return status;
 		}
@@ -178,7 +185,7 @@ static int run_group(struct sonde_store *s, struct sonde_job *first, struct sond
 		sonde_write_begin(&w, s);
 		status = apply_group(&w, first, end);
 		if (status == SONDE_OK)
-			status = sonde_mdb_status(sonde_write_commit(&w));
+			status = status_of(s, sonde_write_commit(&w));
 		if (status == SONDE_OK)
 			break;
 		sonde_write_abort(&w);
