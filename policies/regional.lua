@@ -3,8 +3,9 @@
 -- from next door is better than none: the nodes of the region are taken while there are enough;
 -- what is missing comes from its neighbours in their order, and after those from whatever has the least
 -- round-trip time. Neighbours are first the regions that nodes have measured from there, nearest first
--- (req.near, of mesh schedules; `measured` = false leaves them out), then those of the table. With strict = true nothing but the region
--- itself is taken. A request without a region takes the least loaded.
+-- (req.near, of mesh schedules; `measured` = false leaves them out), then those of the table. With
+-- strict = true nothing but the region itself is taken. A request without a region takes the least
+-- loaded.
 --
 -- Within one region higher priority receives first, then less load. route() gives the
 -- neighbours to whoever has to look for candidates: edit the table for regions of your own.

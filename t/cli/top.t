@@ -170,6 +170,10 @@ subtest 'lost contact' => sub {
   shows($t, qr/Nodes 2 of 2 online.*Failing [1-9]/, 'up');
   isnt($t->styled(32), '', 'what is well is green');
   is($t->styled('30;43'), '', 'no bar');
+  CORE::kill('STOP', $s->{pids}{controller});
+  ok($t->until(60, sub { $_[0]->text =~ / no contact since .*says nothing/ }), 'a controller that hangs is noticed');
+  CORE::kill('CONT', $s->{pids}{controller});
+  ok($t->until(60, sub { $_[0]->text !~ /no contact/ }), 'and when it goes on') or diag $t->text;
   $s->kill('controller', 'KILL');
   shows($t, qr/ no contact since \d\d:\d\d:\d\dZ: .*old/, 'the loss is said');
   like($t->styled('30;43'), qr/ no contact/, 'in amber');

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
-# A store that is full: nothing new is taken (507), reading and administration go on, nodes keep what they
-# have, and all goes on where it stopped when there is space again. First the map, then the disk.
+# What a client of a full store sees: nothing new is taken (507), reading, administration and, over the
+# map, a backup go on, and all goes on where it stopped when there is space again. That nothing is lost
+# meanwhile is t/delivery/full.t's.
 use strict;
 use warnings;
 use FindBin;
@@ -80,13 +81,6 @@ subtest 'the disk' => sub {
     my $mib = "\0" x (1 << 20);
     for (1 .. $_[0]) { (syswrite($o, $mib) // 0) == length $mib or last }
   };
-  $fill->(70);
-  is_full($s, 'little space');
-  is($s->post('/v1/registration-tokens', {})->{status}, 201, 'administration is still taken');
-  unlink $filler or die $!;
-  ok($s->until(30, sub { $s->get('/ready')->{status} == 200 }), 'space again');
-  is($s->measure(\%echo)->{status}, 'finished', 'and measuring goes on');
-
   $fill->(200);
   is_full($s, 'no space');
   my $r;

@@ -95,7 +95,7 @@ sub serve_tls {
       '-key', "$dir/$name.key", '-www', @more)) or POSIX::_exit(127);
   }
   push @children, $pid;
-  for (1 .. 100) {
+  for (1 .. 1000) {
     return if IO::Socket::IP->new(PeerHost => '10.77.4.2', PeerPort => $port);
     select undef, undef, undef, 0.05;
   }

@@ -30,6 +30,7 @@ const VIEWS = [
   ['measure', 'measure'],
   ['measure-result', `measure?id=${MEASUREMENT}`],
   ['series', 'series?type=ping&target=lossy.lab.test&range=5m'],
+  ['series-bandwidth', 'series?type=bandwidth&range=5m'],
   ['series-region', 'series?type=ping&target=target.lab.test&by=region'],
   ['paths', 'paths?target=target.lab.test&range=5m'],
   ['schedules', 'schedules'],

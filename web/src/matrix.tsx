@@ -80,10 +80,10 @@ function fillOf(p: Paint, o: Observation | undefined, loss: boolean): string {
   return p[`heat${Math.min(4, Math.floor(level * 5))}`]!;
 }
 
-// A bandwidth has no latency, but megabits.
+// A bandwidth is told in megabits.
 function figureOf(o: Observation, loss: boolean): string {
   if (loss) return brief(o.loss);
-  return o.latency === null && o.mbit !== null ? `${brief(o.mbit)} M` : brief(o.latency);
+  return o.type === 'bandwidth' ? `${brief(o.mbit)} M` : brief(o.latency);
 }
 
 function drawCell(
