@@ -60,4 +60,40 @@ subtest 'the map' => sub {
   is($s->measure(\%echo)->{status}, 'finished', 'and measuring goes on');
 };
 
+subtest 'the disk' => sub {
+  plan skip_all => 'a mount namespace needs root' if $>;
+  plan skip_all => 'no mount namespaces here' if system('unshare -m true 2>/dev/null');
+  my $s = Sonde->new;
+  my $dir = "$s->{dir}/controller";
+  mkdir $dir or die $!;
+  $s->spawn('controller', 'unshare', '-m', 'sh', '-c',
+    "mount -t tmpfs -o size=120m,mode=700 none '$dir' && exec \"\$@\"", 'sh', $s->controller_command);
+  my $up = $s->until(30, sub { $s->get('/ready')->{status} == 200 && -s "$s->{dir}/admin.token" });
+  plan skip_all => 'no tmpfs here' if !$up && $s->log('controller') =~ /mount:/;
+  ok($up, 'a controller on a small disk') or diag($s->log('controller')), return;
+  open my $f, '<', "$s->{dir}/admin.token" or die $!;
+  chomp($s->{token} = <$f>);
+  $s->start_nodes('eu');
+  my $m = $s->measure(\%echo);
+  my $filler = "/proc/$s->{pids}{controller}/root$dir/filler";
+  my $fill = sub {
+    open my $o, '>>', $filler or die "$filler: $!";
+    my $mib = "\0" x (1 << 20);
+    for (1 .. $_[0]) { (syswrite($o, $mib) // 0) == length $mib or last }
+  };
+  $fill->(200);
+  is_full($s, 'no space');
+  my $r;
+  for (1 .. 40) { # pages that were free are used up first
+    $r = $s->post('/v1/registration-tokens', { description => 'x' x 250 });
+    last if $r->{status} != 201;
+  }
+  is($s->get("/v1/measurements/$m->{id}")->{json}{status}, 'finished', 'what was stored can be read');
+  is($s->post('/v1/backup')->{status}, 507, 'no backup on this disk');
+  is($s->get('/health')->{status}, 200, 'alive');
+  unlink $filler or die $!;
+  ok($s->until(30, sub { $s->get('/ready')->{status} == 200 }), 'space again');
+  is($s->measure(\%echo)->{status}, 'finished', 'and measuring goes on');
+  is($s->post('/v1/registration-tokens', {})->{status}, 201, 'as does administration');
+};
 done_testing;
