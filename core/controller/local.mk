@@ -71,6 +71,8 @@ core_controller_libcontroller_a_SOURCES += \
 	core/controller/api/account.h \
 	core/controller/api/audit.c \
 	core/controller/api/auth.c \
+	core/controller/api/register.c \
+	core/controller/api/sign.c core/controller/api/sign.h \
 	core/controller/api/credits.c \
 	core/controller/api/pats.c \
 	core/controller/api/quota.c core/controller/api/quota.h \

@@ -1,87 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Registering, logging in and out, refreshing, changing the password. Everything that hashes goes
- * through the queue of passwords.c; a refused log-in takes as long and says the same whether the
- * user exists or not. Each struct sign is one request in that queue and frees itself. */
+/* Logging in and out, refreshing, changing the password. A refused log-in takes as long and says the
+ * same whether the user exists or not. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "controller/api/account.h"
+#include "controller/api/sign.h"
 #include "controller/jwt.h"
 
-enum { BODY_POOL = 16384, LOGIN_WINDOW_S = 300, REGISTRATIONS_PER_HOUR = 20 };
-
-struct sign {
-	struct password_job job; /* first */
-	struct controller *c;
-	struct sonde_req *req;
-	void (*then)(struct sign *);
-	char name[USER_NAME_MAX + 1], from[64], try_key[LIMIT_KEY_MAX], address_key[LIMIT_KEY_MAX];
-	int64_t version; /* of the user when the request came */
-	struct user_facts facts; /* of the new one; texts in pool */
-	struct sonde_pool pool;
-	uint8_t invitation[SONDE_HASH_BYTES];
-	bool invited, sign_in;
-};
-
-static void sign_free(struct sign *s)
-{
-	sonde_pool_deinit(&s->pool);
-	sonde_secret_wipe(&s->job, sizeof(s->job));
-	free(s);
-}
-
-/* A use of an invitation that came to nothing. */
-static void uninvite(struct controller *c, const uint8_t hash[SONDE_HASH_BYTES])
-{
-	struct token *t = tokens_by_hash(&c->tokens, hash);
-
-	if (t && t->facts.used)
-		t->facts.used--;
-}
-
-static void on_hashed(struct password_job *job)
-{
-	struct sign *s = (struct sign *)job;
-
-	if (s->c->stopping)
-		answer_empty(s->c, s->req, 503);
-	else
-		s->then(s);
-	sign_free(s);
-}
-
-/* Takes the password's bytes; NULL after an answer. */
-static struct sign *sign_new(struct call *call, const char *password, void (*then)(struct sign *))
-{
-	struct sign *s = calloc(1, sizeof(*s));
-	size_t len = strlen(password);
-
-	if (!s) {
-		answer_busy(call->c, call->req, SONDE_ENOMEM);
-		return NULL;
-	}
-	s->job.len = len <= SONDE_PASSWORD_MAX ? len : SONDE_PASSWORD_MAX;
-	memcpy(s->job.password, password, s->job.len);
-	s->job.done = on_hashed;
-	s->c = call->c;
-	s->req = call->req;
-	s->then = then;
-	limit_address(call->view->peer, s->from);
-	sonde_pool_init(&s->pool, BODY_POOL);
-	return s;
-}
-
-static void sign_submit(struct sign *s)
-{
-	if (passwords_submit(&s->c->accounts.passwords, &s->job) == SONDE_OK)
-		return;
-	if (s->invited)
-		uninvite(s->c, s->invitation);
-	answer_busy(s->c, s->req, SONDE_EFULL);
-	sign_free(s);
-}
+enum { LOGIN_WINDOW_S = 300 };
 
 /* ---- sessions ---- */
 
@@ -144,11 +72,10 @@ static void opened_done(struct puts *p, int status)
 		             NULL, NULL);
 }
 
-/* A new session for the user, stored with a change of his record when there is one. */
-static void open_session(struct controller *c, struct sonde_req *req, struct user *user,
-                         const char *from, const struct user_facts *facts, unsigned status)
+void open_session(struct controller *c, struct sonde_req *req, struct user *user, const char *from,
+                  const struct user_facts *facts, unsigned status)
 {
-	struct puts *p = puts_new(c, req, opened_done, BODY_POOL);
+	struct puts *p = puts_new(c, req, opened_done, SIGN_POOL);
 	struct sessions *all = &c->accounts.sessions;
 
 	if (!p)
@@ -254,7 +181,7 @@ void api_login(struct call *call)
 	struct sonde_pool pool;
 	struct sign *s = NULL;
 
-	sonde_pool_init(&pool, BODY_POOL);
+	sonde_pool_init(&pool, SIGN_POOL);
 	if (account_body(call, SONDE_ROWS(login_rows), &asked, &pool))
 		s = sign_new(call, asked.password, login_then);
 	if (s) {
@@ -346,11 +273,11 @@ void api_refresh(struct call *call)
 	struct sonde_pool pool;
 	struct session *s = NULL;
 
-	sonde_pool_init(&pool, BODY_POOL);
+	sonde_pool_init(&pool, SIGN_POOL);
 	if (account_body(call, SONDE_ROWS(refresh_rows), &asked, &pool))
 		s = take_refresh(call, asked.token);
 	sonde_pool_deinit(&pool);
-	struct puts *p = s ? puts_new(call->c, call->req, opened_done, BODY_POOL) : NULL;
+	struct puts *p = s ? puts_new(call->c, call->req, opened_done, SIGN_POOL) : NULL;
 	if (!p)
 		return;
 	/* From now on, not from the commit on: a second use of the old token must not win a race. */
@@ -371,7 +298,7 @@ void api_logout(struct call *call)
 	struct user_change *ch;
 	struct session *s = NULL;
 
-	sonde_pool_init(&pool, BODY_POOL);
+	sonde_pool_init(&pool, SIGN_POOL);
 	if (account_body(call, SONDE_ROWS(refresh_rows), &asked, &pool))
 		s = call->who.session && !asked.token ? call->who.session :
 						        take_refresh(call, asked.token);
@@ -396,19 +323,6 @@ static const struct sonde_param password_rows[] = {
 	    .flags = SONDE_PARAM_REQUIRED | SONDE_PARAM_SECRET),
 	{ 0 },
 };
-
-static bool good_password(struct call *call, const char *field, const char *password,
-                          const char *name)
-{
-	const char *why = password_refusal(password, strlen(password), name);
-	struct sonde_error e;
-
-	if (!why)
-		return true;
-	sonde_fail(&e, SONDE_EINVAL, field, "%s", why);
-	answer_invalid(call, &e);
-	return false;
-}
 
 /* The user as he is now, when nothing changed since the request came; else NULL after an answer. */
 static struct user *unchanged(struct sign *s)
@@ -445,23 +359,11 @@ static void password_checked(struct sign *s)
 		return;
 	}
 	try_was_good(s);
-	struct sign *again = calloc(1, sizeof(*again));
-	if (!again) {
-		answer_busy(s->c, s->req, SONDE_ENOMEM);
+	struct sign *again = sign_next(s, s->facts.password, password_made);
+	if (!again)
 		return;
-	}
-	again->job.len = strlen(s->facts.password);
-	memcpy(again->job.password, s->facts.password, again->job.len);
-	again->job.make = again->job.always_make = true;
-	again->job.done = on_hashed;
-	again->c = s->c;
-	again->req = s->req;
-	again->then = password_made;
-	again->version = s->version;
-	memcpy(again->name, s->name, sizeof(again->name));
-	memcpy(again->from, s->from, sizeof(again->from));
-	sonde_pool_init(&again->pool, 0);
 	sonde_secret_wipe((char *)s->facts.password, again->job.len);
+	again->job.make = again->job.always_make = true;
 	sign_submit(again);
 }
 
@@ -472,7 +374,7 @@ void api_password(struct call *call)
 	struct sonde_pool pool;
 	struct sign *s = NULL;
 
-	sonde_pool_init(&pool, BODY_POOL);
+	sonde_pool_init(&pool, SIGN_POOL);
 	if (user && account_body(call, SONDE_ROWS(password_rows), &asked, &pool) &&
 	    good_password(call, "newPassword", asked.new_password, user->facts.name))
 		s = sign_new(call, asked.password, password_checked);
@@ -506,7 +408,7 @@ static void set_then(struct sign *s)
 {
 	struct user *user = users_by_name(&s->c->accounts.users, s->name);
 
-	struct puts *p = user && !user->busy ? puts_new(s->c, s->req, set_done, BODY_POOL) : NULL;
+	struct puts *p = user && !user->busy ? puts_new(s->c, s->req, set_done, SIGN_POOL) : NULL;
 	if (!user || user->busy)
 		answer_error(s->c, s->req, 409, "conflict", "Another change is being stored.", NULL,
 		             NULL);
@@ -531,202 +433,4 @@ void account_set_password(struct call *call, struct user *user, const char *pass
 	memcpy(s->name, user->facts.name, strlen(user->facts.name) + 1);
 	s->job.make = s->job.always_make = true;
 	sign_submit(s);
-}
-
-/* ---- new users ---- */
-
-struct created {
-	struct user_facts facts;
-	uint8_t invitation[SONDE_HASH_BYTES];
-	bool invited, sign_in;
-	char from[64];
-};
-
-static void answer_taken(struct controller *c, struct sonde_req *req)
-{
-	answer_error(c, req, 409, "conflict", "There is a user of this name.", "name",
-	             "\"name\" is taken");
-}
-
-static void created_done(struct puts *p, int status)
-{
-	struct created *cr = p->arg;
-	struct user *user = status == SONDE_OK ? users_put(&p->c->accounts.users, &cr->facts) : NULL;
-	struct sonde_buf b;
-	struct sonde_json j;
-
-	if (!user && cr->invited)
-		uninvite(p->c, cr->invitation);
-	if (status == SONDE_EEXIST) {
-		answer_taken(p->c, p->req);
-	} else if (!user) {
-		answer_busy(p->c, p->req, status == SONDE_OK ? SONDE_ENOMEM : status);
-	} else if (cr->sign_in) {
-		open_session(p->c, p->req, user, cr->from, NULL, 201);
-	} else {
-		sonde_buf_init(&b, 1 << 14);
-		sonde_json_init(&j, &b);
-		sonde_json_open(&j, NULL, '{');
-		user_describe(user, &j);
-		sonde_json_close(&j);
-		answer_json(p->c, p->req, 201, &b, NULL);
-	}
-}
-
-static void create_then(struct sign *s)
-{
-	struct puts *p = s->job.made ? puts_new(s->c, s->req, created_done, BODY_POOL) : NULL;
-
-	if (!p) {
-		if (!s->job.made)
-			answer_busy(s->c, s->req, SONDE_ENOMEM);
-		if (s->invited)
-			uninvite(s->c, s->invitation);
-		return;
-	}
-	struct created *cr = sonde_pool_alloc(&p->pool, sizeof(*cr));
-	struct user_facts *f = &cr->facts;
-	p->arg = cr;
-	*f = s->facts;
-	f->password = s->job.hash;
-	const char **texts[] = { &f->id, &f->name, &f->display, &f->email, &f->tier, &f->password,
-		                 &f->invited };
-	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		*texts[i] = puts_keep(p, *texts[i]);
-	cr->invited = s->invited;
-	cr->sign_in = s->sign_in;
-	memcpy(cr->invitation, s->invitation, sizeof(cr->invitation));
-	memcpy(cr->from, s->from, sizeof(cr->from));
-	user_write(f, puts_add(p, SONDE_TABLE_USERS, f->name, strlen(f->name), true));
-	const struct token *t = s->invited ? tokens_by_hash(&s->c->tokens, s->invitation) : NULL;
-	if (t)
-		token_write(&t->facts,
-		            puts_add(p, SONDE_TABLE_TOKENS, t->hash, sizeof(t->hash), false));
-	puts_submit(p);
-}
-
-void account_create(struct call *call, const struct new_user *asked)
-{
-	char name[USER_NAME_MAX + 1], id_text[SONDE_ID_TEXT];
-	const char *why = user_name_take(asked->name, name);
-	struct sonde_error e;
-	struct sonde_id id;
-
-	if (why) {
-		sonde_fail(&e, SONDE_EINVAL, "name", "%s", why);
-		answer_invalid(call, &e);
-		return;
-	}
-	if (!good_password(call, "password", asked->password, name))
-		return;
-	if (users_by_name(&call->c->accounts.users, name)) {
-		answer_taken(call->c, call->req);
-		return;
-	}
-	struct sign *s = sign_new(call, asked->password, create_then);
-	if (!s)
-		return;
-	sonde_id_make(&call->c->ids, &id);
-	sonde_id_format(&id, id_text);
-	s->facts = (struct user_facts){ .id = id_text, .name = name, .display = asked->display,
-		                        .email = asked->email, .tier = asked->tier,
-		                        .invited = asked->invited, .role = asked->role,
-		                        .version = 1, .created_ms = sonde_wall_ms() };
-	const char **texts[] = { &s->facts.id, &s->facts.name, &s->facts.display, &s->facts.email,
-		                 &s->facts.tier, &s->facts.invited };
-	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		*texts[i] = *texts[i] ?
-			sonde_pool_strndup(&s->pool, *texts[i], strlen(*texts[i])) : NULL;
-	s->sign_in = asked->sign_in;
-	s->job.make = s->job.always_make = true;
-	if (asked->invitation) {
-		/* Counted at once: two registrations must not share the last use. */
-		struct token *t = tokens_by_hash(&call->c->tokens, asked->invitation);
-		memcpy(s->invitation, asked->invitation, sizeof(s->invitation));
-		s->invited = true;
-		t->facts.used++;
-	}
-	audit_note(call, "name=%s role=%s", name, user_roles[asked->role]);
-	sign_submit(s);
-}
-
-struct application {
-	const char *name, *password, *display, *email, *invitation;
-};
-
-static const struct sonde_param register_rows[] = {
-	ROW(application, "name", STRING, name, "to log in with", .max = USER_NAME_MAX,
-	    .flags = SONDE_PARAM_REQUIRED),
-	ROW(application, "password", STRING, password, "8 to 1024 bytes", .max = SONDE_PASSWORD_MAX,
-	    .flags = SONDE_PARAM_REQUIRED | SONDE_PARAM_SECRET),
-	ROW(application, "display", STRING, display, "as shown", .max = 128),
-	ROW(application, "email", STRING, email, "to be reached at", .max = 254),
-	ROW(application, "invitation", STRING, invitation, "when only the invited may register",
-	    .max = 128, .flags = SONDE_PARAM_SECRET),
-	{ 0 },
-};
-
-/* The invitation that is good now, into *hash; the sentence why not, or NULL. */
-static const char *check_invitation(struct controller *c, const char *text, uint8_t *hash)
-{
-	sonde_secret_hash(text, strlen(text), hash);
-	const struct token *t = tokens_by_hash(&c->tokens, hash);
-
-	if (!t || t->facts.kind != TOKEN_INVITATION)
-		return "The invitation is not known.";
-	return token_refusal(&t->facts, sonde_wall_ms());
-}
-
-static void forbid(struct call *call, const char *why)
-{
-	answer_error(call->c, call->req, 403, "forbidden", why, NULL, NULL);
-}
-
-static void register_asked(struct call *call, const struct application *asked)
-{
-	struct controller *c = call->c;
-	struct new_user user = { .name = asked->name, .password = asked->password,
-		                 .display = asked->display, .email = asked->email, .role = 1,
-		                 .sign_in = true };
-	uint8_t hash[SONDE_HASH_BYTES];
-	char from[64], key[LIMIT_KEY_MAX];
-	int64_t now = sonde_boottime_ns();
-
-	const char *why = asked->invitation ? check_invitation(c, asked->invitation, hash) :
-			  c->options.registration == REGISTRATION_OPEN ? NULL :
-			  "Registration is by invitation.";
-	if (why) {
-		forbid(call, why);
-		return;
-	}
-	limit_address(call->view->peer, from);
-	snprintf(key, sizeof(key), "registered:%s", from);
-	if (!limits_use(&c->accounts.limits, key, 1, REGISTRATIONS_PER_HOUR, LIMIT_WINDOW_S, now)) {
-		answer_later(c, call->req, (unsigned)limits_look(&c->accounts.limits, key,
-		             REGISTRATIONS_PER_HOUR, now).reset_s);
-		return;
-	}
-	if (asked->invitation) {
-		const struct token *t = tokens_by_hash(&c->tokens, hash);
-		user.invitation = hash;
-		user.invited = t->facts.id;
-		user.role = t->facts.role;
-		user.tier = t->facts.tier;
-	}
-	account_create(call, &user);
-}
-
-void api_register(struct call *call)
-{
-	struct application asked = { 0 };
-	struct sonde_pool pool;
-
-	if (call->c->options.registration == REGISTRATION_OFF) {
-		forbid(call, "Registration is off; ask an administrator for an account.");
-		return;
-	}
-	sonde_pool_init(&pool, BODY_POOL);
-	if (account_body(call, SONDE_ROWS(register_rows), &asked, &pool))
-		register_asked(call, &asked);
-	sonde_pool_deinit(&pool);
 }
