@@ -19,7 +19,7 @@
 
 #include "base/clock.h"
 
-enum { KEEP_MESSAGE = 65536, CODE_NONE = 1005, CODE_BROKEN = 1006, CODE_TYPE = 1003,
+enum { KEEP_MESSAGE = 8192, CODE_NONE = 1005, CODE_BROKEN = 1006, CODE_TYPE = 1003,
        CODE_POLICY = 1008, CODE_SIZE = 1009 };
 
 struct sonde_conn *conn_new(struct sonde_net *net, const struct sonde_conn_events *events, void *arg)
