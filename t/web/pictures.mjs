@@ -49,13 +49,18 @@ const VIEWS = [
 ];
 
 const TYPE = { js: 'text/javascript', css: 'text/css', json: 'application/json' };
-// View => picture of README.md.
+// View => picture of README.md and doc/dashboard.md.
 const README = {
   'now-cell': 'now',
   series: 'series',
   paths: 'paths',
   'map-arcs': 'map',
   'nodes-drawer': 'node',
+  'measure-result': 'measure',
+  'schedules-one': 'schedule',
+  events: 'events',
+  'policies-one': 'policy',
+  'admin-users': 'users',
 };
 
 mkdirSync(OUT, { recursive: true });
