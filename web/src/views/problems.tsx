@@ -110,7 +110,8 @@ function Line({ p }: { p: Problem }): JSX.Element {
       <p class="row small muted">
         <span>since {dateTime(since)}</span>
         <span>
-          seen {p.count === 1 ? 'once' : `${count(p.count)} times`}, last {ago(Math.max(0, now.value - Date.parse(p.lastAt)))}
+          seen {p.count === 1 ? 'once' : `${count(p.count)} times`}, last{' '}
+          {ago(Math.max(0, now.value - Date.parse(p.lastAt)))}
         </span>
         <Cause text={p.cause} />
         {p.state === 'acked' ? <span class="tag">acknowledged</span> : null}
