@@ -172,16 +172,6 @@ const char *token_refusal(const struct token_facts *f, int64_t now_ms)
 	return NULL;
 }
 
-bool tokens_is_admin(const struct tokens *t, const char *secret, size_t len)
-{
-	uint8_t hash[SONDE_HASH_BYTES];
-
-	sonde_secret_hash(secret, len, hash);
-	struct token *token = tokens_by_hash(t, hash);
-	return token && token->facts.kind == TOKEN_ADMIN &&
-	       !token_refusal(&token->facts, sonde_wall_ms());
-}
-
 bool tokens_have_admin(const struct tokens *t)
 {
 	struct token *token;

@@ -45,7 +45,6 @@ struct token *tokens_by_id(const struct tokens *, const char *id);
 int tokens_put(struct tokens *, const uint8_t hash[SONDE_HASH_BYTES], const struct token_facts *);
 /* NULL when the token may be used now, else the sentence why not. */
 const char *token_refusal(const struct token_facts *, int64_t now_ms);
-bool tokens_is_admin(const struct tokens *, const char *secret, size_t len);
 bool tokens_have_admin(const struct tokens *);
 
 void token_write(const struct token_facts *, struct sonde_buf *);
