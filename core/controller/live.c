@@ -16,7 +16,6 @@ enum {
 	LATER_MS = 100,      /* somebody is behind, or wants figures */
 	QUEUE_HIGH = 256 << 10,
 	LAG_MAX = 10000,     /* results a reader may be behind */
-	MESSAGE_MAX = 16 << 10,
 	ID_MAX = 64,
 	ROUND_PIECES = 4,    /* pieces of results a subscription gets in a turn */
 	SEND_MAX = 8 << 20,
@@ -534,10 +533,6 @@ static void on_message(struct sonde_conn *conn, void *arg, char *text, size_t le
 	struct live_conn *lc = arg;
 	struct sonde_error e;
 
-	if (len > MESSAGE_MAX) {
-		sonde_conn_close(conn, 1009, "A message may have 16 KiB.");
-		return;
-	}
 	json_t *m = sonde_json_load(text, len, &e);
 	if (json_is_object(m))
 		on_object(lc, m);
