@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 # A controller that faces strangers: bodies made to break a parser, requests forged by a page elsewhere,
-# text made to forge log lines, frames with changed bits. Each is refused with a known error, nothing is
+# text made to forge log lines. Each is refused with a known error, nothing is
 # done, and the controller is as it was.
 use strict;
 use warnings;
