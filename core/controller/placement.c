@@ -18,20 +18,22 @@ enum { CACHE_MAX = 1024, SIGNATURE_MAX = 4096, REGIONS_MAX = 16 };
 enum { DROPPED_MAX = 64 };
 
 /* Why a node is not among the candidates. */
-enum drop { DROP_STATUS, DROP_TYPE, DROP_LOCATION, DROP_UPLINK, DROP_STORAGE,
+enum drop { DROP_STATUS, DROP_TYPE, DROP_LOCATION, DROP_FAMILY, DROP_NEED, DROP_UPLINK, DROP_STORAGE,
 	    DROP_TAKEN, DROP_COUNT };
-static const char *const drop_names[] = { "status", "type", "location", "uplink", "storage",
+static const char *const drop_names[] = { "status", "type", "location", "ipVersion",
+                                          "requirement", "uplink", "storage",
                                           "taken" };
 
 struct candidates {
 	uint64_t generation, id; /* id: for policies, another for each content */
 	unsigned count, cap;
 	unsigned *rows;
-	unsigned dropped[DROP_COUNT];
+	unsigned dropped[DROP_COUNT], unmet[NEEDS_MAX]; /* unmet: of DROP_NEED, by requirement */
 	unsigned named; /* of the first dropped ones */
 	struct {
 		unsigned row;
 		enum drop why;
+		unsigned need; /* DROP_NEED: which of the request's */
 	} drop[DROPPED_MAX];
 };
 
@@ -131,11 +133,14 @@ static size_t add_text(char *out, size_t n, const char *text)
 }
 
 /* What makes two filters the same; SIGNATURE_MAX when it does not fit. */
-static size_t signature(const struct type *type, const struct location *l, char *out)
+static size_t signature(const struct type *type, const struct location *l,
+                        const struct needs *needs, char *out)
 {
 	const char *const texts[] = { type->name, l->continent, l->region, l->country, l->state,
-		                      l->city, l->network, l->magic, l->node };
-	const double numbers[] = { (double)l->asn, l->latitude, l->longitude, l->radius_km };
+		                      l->city, l->network, l->magic, l->node,
+		                      needs ? needs->text : NULL };
+	const double numbers[] = { (double)l->asn, l->latitude, l->longitude, l->radius_km,
+		                   needs ? needs->family : 0 };
 	size_t n = sizeof(numbers);
 
 	memcpy(out, numbers, n);
@@ -160,17 +165,30 @@ static int add_row(struct candidates *c, unsigned row)
 	return SONDE_OK;
 }
 
-static void drop(struct candidates *c, unsigned row, enum drop why)
+static void drop(struct candidates *c, unsigned row, enum drop why, unsigned need)
 {
 	c->dropped[why]++;
 	if (c->named == DROPPED_MAX)
 		return;
 	c->drop[c->named].row = row;
+	c->drop[c->named].need = need;
 	c->drop[c->named++].why = why;
 }
 
+static bool lacks(struct candidates *c, const struct node *n, unsigned row, const struct needs *needs)
+{
+	int unmet = needs ? needs_unmet(needs, n) : 0;
+
+	if (!needs || unmet == (int)needs->count)
+		return false;
+	if (unmet != NEED_FAMILY)
+		c->unmet[unmet]++;
+	drop(c, row, unmet == NEED_FAMILY ? DROP_FAMILY : DROP_NEED, unmet > 0 ? (unsigned)unmet : 0);
+	return true;
+}
+
 static void collect(struct placement *p, const struct type *type, const struct location *l,
-                    struct candidates *c)
+                    const struct needs *needs, struct candidates *c)
 {
 	size_t len = strlen(type->name);
 	struct magic magic;
@@ -178,21 +196,24 @@ static void collect(struct placement *p, const struct type *type, const struct l
 	magic_read(&magic, l->magic, p->nodes);
 	c->count = c->named = 0;
 	memset(c->dropped, 0, sizeof(c->dropped));
+	memset(c->unmet, 0, sizeof(c->unmet));
 	for (unsigned i = 0; i < p->nodes->len; i++) {
 		struct node *n = p->nodes->all[i];
 		if (!n)
 			continue;
 		if (!node_is_ready(p->nodes, n) || node_status(p->nodes, n) != NODE_ONLINE)
-			drop(c, i, DROP_STATUS);
+			drop(c, i, DROP_STATUS, 0);
 		else if (!node_has_type(n, type->name, len))
-			drop(c, i, DROP_TYPE);
+			drop(c, i, DROP_TYPE, 0);
 		else if (!filter_matches(l, n) || !magic_matches(&magic, n))
-			drop(c, i, DROP_LOCATION);
+			drop(c, i, DROP_LOCATION, 0);
+		else if (lacks(c, n, i, needs))
+			continue;
 		/* Who names the node itself wants to see just that. */
 		else if (n->uplink == SONDE_UPLINK_DOWN && !l->node)
-			drop(c, i, DROP_UPLINK);
+			drop(c, i, DROP_UPLINK, 0);
 		else if (n->storage != SONDE_STORAGE_OK)
-			drop(c, i, DROP_STORAGE);
+			drop(c, i, DROP_STORAGE, 0);
 		else if (add_row(c, i) != SONDE_OK)
 			return;
 	}
@@ -200,13 +221,14 @@ static void collect(struct placement *p, const struct type *type, const struct l
 	c->id = ++p->last_set;
 }
 
-static const struct candidates *candidates_of(struct placement *p, const struct type *type,
+static const struct candidates *candidates_of(struct placement *p, const struct placement_request *r,
                                               const struct location *l)
 {
 	char key[SIGNATURE_MAX];
-	size_t len = signature(type, l, key);
-	/* A cut signature would mix up two filters; such a request is simply not cached. */
-	bool cached = len < sizeof(key);
+	size_t len = signature(r->type, l, r->needs, key);
+	/* A cut signature would mix up two filters; such a request is simply not cached. Nor is one
+	 * whose answer changes while the nodes stay as they are. */
+	bool cached = len < sizeof(key) && !(r->needs && r->needs->moves);
 	struct candidates *c = cached ? sonde_map_get(&p->cache, key, len) : p->uncached;
 
 	if (c && cached && c->generation == p->nodes->generation)
@@ -222,7 +244,7 @@ static const struct candidates *candidates_of(struct placement *p, const struct 
 		if (!cached)
 			p->uncached = c;
 	}
-	collect(p, type, l, c);
+	collect(p, r->type, l, r->needs, c);
 	return c;
 }
 
@@ -281,7 +303,7 @@ static void widen(struct placement *p, const struct placement_request *r, const 
 	if (!more)
 		return;
 	anywhere.region = NULL;
-	const struct candidates *all = candidates_of(p, r->type, &anywhere);
+	const struct candidates *all = candidates_of(p, r, &anywhere);
 	for (unsigned i = 0; all && i < all->count; i++) {
 		const char *region = p->nodes->all[all->rows[i]]->facts.region;
 		if (node_in_region(p->nodes->all[all->rows[i]], l->region) ||
@@ -312,7 +334,7 @@ static void put_id(struct sonde_json *j, const char *key, const struct node *n)
 }
 
 static void put_dropped(const struct placement *p, struct sonde_json *j, const struct candidates *c,
-                        unsigned taken)
+                        const struct needs *needs, unsigned taken)
 {
 	unsigned count[DROP_COUNT];
 
@@ -323,6 +345,13 @@ static void put_dropped(const struct placement *p, struct sonde_json *j, const s
 		if (count[i])
 			sonde_json_int(j, drop_names[i], count[i]);
 	sonde_json_close(j);
+	if (count[DROP_NEED]) {
+		sonde_json_open(j, "unmet", '{');
+		for (unsigned i = 0; i < needs->count; i++)
+			if (c->unmet[i])
+				sonde_json_int(j, need_name(&needs->items[i]), c->unmet[i]);
+		sonde_json_close(j);
+	}
 	sonde_json_open(j, "droppedNodes", '[');
 	for (unsigned i = 0; i < c->named && i < p->trace_nodes; i++) {
 		const struct node *n = p->nodes->all[c->drop[i].row];
@@ -332,6 +361,8 @@ static void put_dropped(const struct placement *p, struct sonde_json *j, const s
 		put_id(j, "id", n);
 		sonde_json_str(j, "name", n->facts.name);
 		sonde_json_str(j, "by", drop_names[c->drop[i].why]);
+		if (c->drop[i].why == DROP_NEED)
+			sonde_json_str(j, "requirement", need_name(&needs->items[c->drop[i].need]));
 		if (c->drop[i].why == DROP_STATUS)
 			sonde_json_str(j, "status", node_status_name(node_status(p->nodes, n)));
 		sonde_json_close(j);
@@ -354,7 +385,7 @@ static void put_step(const struct placement *p, const struct placement_request *
 	if (r->location_count)
 		sonde_json_int(&j, "location", l - r->locations);
 	sonde_json_int(&j, "candidates", set->count);
-	put_dropped(p, &j, c, taken);
+	put_dropped(p, &j, c, r->needs, taken);
 	sonde_json_open(&j, "decision", '{');
 	sonde_decision_record(p->policies, &j, r->policy, req, set->rows, set->count,
 	                      p->trace_nodes, d);
@@ -419,7 +450,7 @@ static void ask(struct placement *p, const struct placement_request *r, struct s
 static unsigned choose_from(struct placement *p, const struct placement_request *r,
                             const struct location *l, unsigned want, struct placement_answer *a)
 {
-	const struct candidates *c = candidates_of(p, r->type, l);
+	const struct candidates *c = candidates_of(p, r, l);
 	struct set set = { c ? c->rows : NULL, c ? c->count : 0, c ? c->id : 0 };
 	struct sonde_request req = question(p, r, l, want, a->count);
 	unsigned rows[PLACE_MAX];
@@ -429,7 +460,7 @@ static unsigned choose_from(struct placement *p, const struct placement_request 
 		widen(p, r, l, &req, &set);
 		/* Looking for the stand-ins may have cleared the cache. */
 		if (set.rows == p->scratch)
-			c = candidates_of(p, r->type, l);
+			c = candidates_of(p, r, l);
 	}
 	unsigned before = set.count;
 	/* By an earlier location, or before, or never to be chosen. */
@@ -566,7 +597,7 @@ void placement_admit(struct placement *p, const struct placement_request *r,
 int placement_retry(struct placement *p, const struct placement_request *r,
                     const struct placement_failure *f, struct placement_answer *a)
 {
-	const struct candidates *c = candidates_of(p, r->type, &anywhere);
+	const struct candidates *c = candidates_of(p, r, &anywhere);
 	struct sonde_request req = question(p, r, &anywhere, 1, 0);
 	unsigned row, left = 0;
 	struct sonde_decision d = { .rows = &row };

@@ -3,6 +3,7 @@
  * orders what is better. Candidate lists are cached by the filter's text until a node changes. */
 #pragma once
 #include "base/map.h"
+#include "controller/needs.h"
 #include "controller/nodes.h"
 #include "controller/regions.h"
 #include "controller/types.h"
@@ -32,6 +33,7 @@ struct placement_request {
 	const struct node *except; /* never chosen; NULL = none */
 	const struct location *exclude; /* nodes that match one of these are never chosen */
 	unsigned exclude_count;
+	const struct needs *needs; /* what each node must have; NULL = nothing */
 	/* Of a schedule: the policy is asked to assign, and sees which nodes have it. */
 	const char *schedule; /* id; NULL = a measurement */
 	struct node *const *current;

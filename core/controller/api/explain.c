@@ -20,6 +20,8 @@ static void put_head(const struct record *r, const struct sonde_id *id, struct s
 		sonde_json_raw(j, "locations", r->locations.s, r->locations.len);
 	if (r->limit)
 		sonde_json_int(j, "limit", r->limit);
+	if (r->needs.len)
+		sonde_json_raw(j, "requirements", r->needs.s, r->needs.len);
 	sonde_json_text(j, "policy", r->policy.s, r->policy.len);
 	sonde_json_int(j, "version", r->policy_version);
 	if (r->params.len)

@@ -268,6 +268,8 @@ static json_t *request_of(const struct controller *c, const struct record *r, co
 	if (r->ip_version && is_host_name(r->target))
 		json_object_set_new(options, "ipVersion", json_integer(r->ip_version));
 	json_object_set_new(body, "measurementOptions", options);
+	if (r->needs.len)
+		json_object_set_new(body, "requirements", json_loadb(r->needs.s, r->needs.len, 0, NULL));
 	if (same)
 		json_object_set_new(body, "locations", json_string(same));
 	else if (r->locations.len)

@@ -23,8 +23,7 @@ static void put_probe(const struct controller *c, const struct record *r, uint32
 		node_location(node, j);
 		node_put_tags(node, j);
 	}
-	sonde_json_open(j, "resolvers", '[');
-	sonde_json_close(j);
+	node_resolvers(node, j);
 	sonde_json_close(j);
 }
 
@@ -147,6 +146,8 @@ static void put_all(struct view *v, const char *key, struct sonde_json *j)
 		sonde_json_raw(j, "locations", r->locations.s, r->locations.len);
 	if (r->limit)
 		sonde_json_int(j, "limit", r->limit);
+	if (r->needs.len)
+		sonde_json_raw(j, "requirements", r->needs.s, r->needs.len);
 	if (r->timeout_given)
 		sonde_json_int(j, "timeout", r->timeout_ms / 1000);
 	put_options(r, j);

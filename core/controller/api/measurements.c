@@ -206,6 +206,8 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 		.priority = (uint8_t)r->priority, .reused = r->reuse_count > 0,
 		.owner = { owner, strlen(owner) },
 		.count = r->peer ? 2 * a->count : a->count, .nodes = nodes,
+		.family = r->needs.family,
+		.needs = { r->needs.text, r->needs.text ? strlen(r->needs.text) : 0 },
 		.params = { r->policy_params, r->policy_params ? strlen(r->policy_params) : 0 },
 	};
 	char *sealed = seal(c, &r->secrets, &record.sealed);
@@ -249,7 +251,8 @@ static int place_again(struct controller *c, const struct measurement_request *r
 	*a = (struct placement_answer){ .reason = "the nodes of an earlier measurement" };
 	for (unsigned i = 0; i < r->reuse_count && a->count < most; i++) {
 		struct node *n = nodes_by_id(&c->nodes, &r->reuse[i]);
-		if (!n || n == r->peer || is_left_out(pr, n))
+		if (!n || n == r->peer || is_left_out(pr, n) ||
+		    needs_unmet(&r->needs, n) < (int)r->needs.count)
 			continue;
 		ready += node_is_ready(&c->nodes, n) &&
 		         node_has_type(n, r->type->name, strlen(r->type->name));
@@ -303,7 +306,8 @@ static int place(struct controller *c, struct measurement_request *r, const stru
 		                        .location_count = r->location_count,
 		                        .limit = r->limit_given ? r->limit : 0,
 		                        .exclude = r->exclude,
-		                        .exclude_count = r->exclude_count, .trace = trace };
+		                        .exclude_count = r->exclude_count, .needs = &r->needs,
+		                        .trace = trace };
 	struct node_reach reach = accounts_reach(c, q->user, q->unlimited, r->secrets.len > 0);
 	struct node **far;
 
@@ -360,7 +364,7 @@ static int create_one(struct controller *c, const json_t *body, struct quota *q,
 	if (rc == SONDE_OK && explained)
 		keep_trace(&c->trace, out);
 	if (rc == SONDE_ENOENT)
-		sonde_fail(e, rc, "", "No matching IPv%d probes available.", r.ip_version == 6 ? 6 : 4);
+		sonde_fail(e, rc, "", "No matching IPv%d probes available.", r.ip_version == 6 || r.needs.family == 6 ? 6 : 4);
 	if (wrong && r.wrong)
 		*wrong = json_incref(r.wrong);
 	request_deinit(&r);
