@@ -56,3 +56,5 @@ EXTRA_DIST += t/e2e/spec.mjs
 SCRIPT_TESTS += t/e2e/backup.t
 SCRIPT_TESTS += t/e2e/full.t
 SCRIPT_TESTS += t/e2e/hostile.t
+# Families of addresses: nodes in namespaces of their own.
+SCRIPT_TESTS += t/e2e/families.t t/e2e/requirements.t
