@@ -71,39 +71,53 @@ static void put_created(struct sonde_json *j, const struct measurement *m)
 	sonde_json_close(j);
 }
 
-static void answer(struct submission *s)
+/* What a POST answers beside its body, whether at once or when it has waited. */
+struct told {
+	char location[64], cost[24];
+	struct sonde_header headers[QUOTA_HEADERS + 4];
+};
+
+_Static_assert(QUOTA_HEADERS + 2 <= WAIT_HEADERS, "an answer that waited has all of them");
+
+static void tell(struct submission *s, struct told *t)
 {
-	if (!s->req) /* nobody asked */
-		return;
-	char location[64] = "/v1/measurements/";
-	char cost[24] = "";
-	struct sonde_header headers[QUOTA_HEADERS + 4] = { { "Cache-Control", "private, no-store" },
-		                                           { "Location", location } };
 	const struct sonde_header *limits = quota_headers(&s->quota);
-	unsigned n = s->batch ? 1 : 2;
+	unsigned n = 0, tests = 0;
+	char id[SONDE_ID_TEXT];
+
+	for (unsigned i = 0; i < s->count; i++)
+		tests += record_probes(&s->made[i].m->record);
+	snprintf(t->cost, sizeof(t->cost), "%u", tests);
+	sonde_id_format(&s->made[0].m->id, id);
+	snprintf(t->location, sizeof(t->location), "/v1/measurements/%s", id);
+	if (!s->batch)
+		t->headers[n++] = (struct sonde_header){ "Location", t->location };
+	if (s->quota.unlimited)
+		t->headers[n++] = (struct sonde_header){ "X-Request-Cost", t->cost };
+	while (limits->name)
+		t->headers[n++] = *limits++;
+	t->headers[n].name = NULL;
+}
+
+static void answer(struct submission *s, struct told *t)
+{
 	struct sonde_buf b;
 	struct sonde_json j;
-	unsigned tests = 0;
+	unsigned n = 0;
 
+	while (t->headers[n].name)
+		n++;
+	t->headers[n++] = (struct sonde_header){ "Cache-Control", "private, no-store" };
+	t->headers[n].name = NULL;
 	sonde_buf_init(&b, BATCH_MAX * 80);
 	sonde_json_init(&j, &b);
 	if (s->batch)
 		sonde_json_open(&j, NULL, '[');
-	for (unsigned i = 0; i < s->count; i++) {
+	for (unsigned i = 0; i < s->count; i++)
 		put_created(&j, s->made[i].m);
-		tests += record_probes(&s->made[i].m->record);
-	}
-	snprintf(cost, sizeof(cost), "%u", tests);
 	if (s->batch)
 		sonde_json_close(&j);
-	else
-		sonde_id_format(&s->made[0].m->id, location + strlen(location));
-	if (s->quota.unlimited)
-		headers[n++] = (struct sonde_header){ "X-Request-Cost", cost };
-	while (limits->name)
-		headers[n++] = *limits++;
-	headers[n].name = NULL;
-	answer_json(s->c, s->req, 202, &b, headers);
+	answer_json(s->c, s->req, 202, &b, t->headers);
 }
 
 static void open_one(struct controller *c, struct measurement *m)
@@ -117,6 +131,7 @@ static void open_one(struct controller *c, struct measurement *m)
 static void done(struct sonde_job *job, int status)
 {
 	struct submission *s = (struct submission *)job;
+	struct told told;
 
 	if (status != SONDE_OK) {
 		if (s->req)
@@ -125,10 +140,12 @@ static void done(struct sonde_job *job, int status)
 		return;
 	}
 	SONDE_EDGE("measurement.stored");
-	bool waits = s->wait_ms && waits_add(&s->c->waits, s->req, &s->made[0].m->id,
-	                                     s->wait_ms, 202);
-	if (!waits)
-		answer(s);
+	if (s->req) { /* else nobody asked */
+		tell(s, &told);
+		if (!s->wait_ms || !waits_add(&s->c->waits, s->req, &s->made[0].m->id, s->wait_ms, 202,
+		                              told.headers))
+			answer(s, &told);
+	}
 	SONDE_EDGE("measurement.answered");
 	for (unsigned i = 0; i < s->count; i++) {
 		struct made *one = &s->made[i];
