@@ -60,3 +60,4 @@ SCRIPT_TESTS += t/e2e/hostile.t
 SCRIPT_TESTS += t/e2e/families.t t/e2e/requirements.t
 SCRIPT_TESTS += t/e2e/globalping_errors.t t/e2e/globalping_client.t t/e2e/globalping_traps.t
 EXTRA_DIST += t/e2e/globalping_client.mjs t/e2e/globalping_redirect.mjs
+SCRIPT_TESTS += t/e2e/retention.t

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "controller/api/api.h"
+#include "controller/retain.h"
 
 static void put_probe(const struct controller *c, const struct record *r, uint32_t task,
                       struct sonde_json *j)
@@ -200,11 +201,15 @@ static void reply(const struct view *v, struct sonde_req *req, unsigned status, 
 
 static int find(struct view *v)
 {
+	struct retention retention;
 	struct sonde_slice value;
 
 	int rc = sonde_read_get(v->read, SONDE_TABLE_MEASUREMENTS,
 	                        (struct sonde_slice){ v->id.b, sizeof(v->id.b) }, &value);
-	return rc == SONDE_OK ? record_read(&v->record, value.data, value.len) : rc;
+	if (rc == SONDE_OK)
+		rc = record_read(&v->record, value.data, value.len);
+	retention_init(&retention, v->c);
+	return rc != SONDE_OK || retention_keeps(&retention, &v->id, &v->record) ? rc : SONDE_ENOENT;
 }
 
 static bool put_measurement(struct view *v, const char *key, struct sonde_json *j)
