@@ -332,6 +332,20 @@ static void on_signal(uv_signal_t *handle, int number)
 	controller_stop(handle->data);
 }
 
+/* A new certificate is served without a pause; of a bad one nothing is taken. */
+static void on_hangup(uv_signal_t *handle, int number)
+{
+	struct controller *c = handle->data;
+	struct sonde_error e;
+
+	(void)number;
+	if (!c->options.cert)
+		sonde_log(SONDE_LOG_INFO, "controller", "SIGHUP: there is no certificate to read again");
+	else if (sonde_net_reload_certs(c->net, &e) != SONDE_OK)
+		sonde_log(SONDE_LOG_ERROR, "controller",
+		          "%s; the certificate that was served before stays", e.text);
+}
+
 static int open_store(struct controller *c, struct sonde_error *e)
 {
 	struct sonde_store_options o = { .dir = c->options.state,
@@ -448,13 +462,15 @@ static int listen_on(struct controller *c, struct sonde_error *e)
 static void start_handles(struct controller *c)
 {
 	uv_timer_init(&c->loop, &c->tick);
-	c->tick.data = c->sigterm.data = c->sigint.data = c;
+	c->tick.data = c->sigterm.data = c->sigint.data = c->sighup.data = c;
 	uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
 	schedules_start(&c->schedules);
 	uv_signal_init(&c->loop, &c->sigterm);
 	uv_signal_init(&c->loop, &c->sigint);
 	uv_signal_start(&c->sigterm, on_signal, SIGTERM);
 	uv_signal_start(&c->sigint, on_signal, SIGINT);
+	uv_signal_init(&c->loop, &c->sighup);
+	uv_signal_start(&c->sighup, on_hangup, SIGHUP);
 }
 
 int controller_start(struct controller *c, struct sonde_error *e)
@@ -538,6 +554,7 @@ static void net_closed(void *arg)
 	schedules_stop(&c->schedules);
 	uv_close((uv_handle_t *)&c->sigterm, NULL);
 	uv_close((uv_handle_t *)&c->sigint, NULL);
+	uv_close((uv_handle_t *)&c->sighup, NULL);
 }
 
 void controller_stop(struct controller *c)

@@ -51,7 +51,7 @@ struct controller {
 	uv_loop_t loop;
 	uv_async_t committed;   /* the store's writer has something to reap */
 	uv_timer_t tick;
-	uv_signal_t sigterm, sigint;
+	uv_signal_t sigterm, sigint, sighup;
 	struct sonde_net *net;
 	struct sonde_store *store;
 	struct sonde_guard *guard;
