@@ -134,3 +134,5 @@ core_controller_libcontroller_a_SOURCES += core/controller/regions.c core/contro
 core_controller_libcontroller_a_SOURCES += core/controller/api/backup.c core/controller/archive.c \
 	core/controller/archive.h
 core_controller_libcontroller_a_SOURCES += core/controller/doctor.c core/controller/doctor.h
+core_controller_libcontroller_a_SOURCES += core/controller/candidates.c core/controller/candidates.h \
+	core/controller/placement_trace.c core/controller/placement_private.h
