@@ -136,3 +136,5 @@ core_controller_libcontroller_a_SOURCES += core/controller/api/backup.c core/con
 core_controller_libcontroller_a_SOURCES += core/controller/doctor.c core/controller/doctor.h
 core_controller_libcontroller_a_SOURCES += core/controller/candidates.c core/controller/candidates.h \
 	core/controller/placement_trace.c core/controller/placement_private.h
+core_controller_libcontroller_a_SOURCES += core/controller/live_feed.c core/controller/live_private.h \
+	core/controller/live_topics.c
