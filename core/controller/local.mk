@@ -138,3 +138,5 @@ core_controller_libcontroller_a_SOURCES += core/controller/candidates.c core/con
 	core/controller/placement_trace.c core/controller/placement_private.h
 core_controller_libcontroller_a_SOURCES += core/controller/live_feed.c core/controller/live_private.h \
 	core/controller/live_topics.c
+core_controller_libcontroller_a_SOURCES += core/controller/first_token.c core/controller/first_token.h \
+	core/controller/resume.c core/controller/resume.h
