@@ -140,3 +140,6 @@ core_controller_libcontroller_a_SOURCES += core/controller/live_feed.c core/cont
 	core/controller/live_topics.c
 core_controller_libcontroller_a_SOURCES += core/controller/first_token.c core/controller/first_token.h \
 	core/controller/resume.c core/controller/resume.h
+core_controller_libcontroller_a_SOURCES += core/controller/policies_private.h \
+	core/controller/policy_files.c core/controller/policy_versions.c \
+	core/controller/api/policy.h core/controller/api/policy_simulate.c
