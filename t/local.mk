@@ -6,6 +6,7 @@ EXTRA_DIST += t/lsan.supp t/rules.yml t/lib/House.pm \
 
 # End to end, with the real programs.
 SCRIPT_TESTS += t/e2e/measure.t t/e2e/bad_input.t t/e2e/crash.t t/e2e/tls.t t/e2e/policy_author.t t/e2e/verdict.t t/e2e/shadow.t
+SCRIPT_TESTS += t/e2e/renew.t
 SCRIPT_TESTS += t/e2e/predictive.t
 SCRIPT_TESTS += t/e2e/bandwidth.t
 SCRIPT_TESTS += t/e2e/schedule.t t/e2e/schedule_policy.t

@@ -176,7 +176,7 @@ static bool by_session(struct controller *c, const char *text, size_t len, struc
 	struct jwt_claims claims;
 	int64_t now_ms = sonde_wall_ms();
 
-	if (!jwt_check(a->keys.access, text, len, now_ms / 1000, &claims))
+	if (!jwt_check_seen(&a->seen, a->keys.access, text, len, now_ms / 1000, &claims))
 		return false;
 	struct session *s = sessions_by_text(&a->sessions, claims.session);
 	if (!s || !session_is_good(s, now_ms) || strcmp(s->user->facts.id, claims.user) ||

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Everything about accounts that the controller holds, and who a credential is. */
 #pragma once
+#include "controller/jwt.h"
 #include "controller/keys.h"
 #include "controller/ledger.h"
 #include "controller/limits.h"
@@ -11,6 +12,7 @@
 
 struct accounts {
 	struct keys keys;
+	struct jwt_seen seen;
 	struct users users;
 	struct sessions sessions;
 	struct tiers tiers;
