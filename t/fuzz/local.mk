@@ -192,3 +192,4 @@ t_fuzz_frame_fuzz_SOURCES = t/fuzz/frame_fuzz.c
 t_fuzz_frame_fuzz_LDADD = core/net/libnet.a
 t_fuzz_frame_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
+EXTRA_DIST += t/fuzz/seeds/request/requirements.json
