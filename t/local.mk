@@ -58,3 +58,8 @@ SCRIPT_TESTS += t/e2e/backup.t
 SCRIPT_TESTS += t/e2e/full.t
 SCRIPT_TESTS += t/e2e/hostile.t
 EXTRA_DIST += t/e2e/ends.h
+# Families of addresses: nodes in namespaces of their own.
+SCRIPT_TESTS += t/e2e/families.t t/e2e/requirements.t
+SCRIPT_TESTS += t/e2e/globalping_errors.t t/e2e/globalping_client.t t/e2e/globalping_traps.t
+EXTRA_DIST += t/e2e/globalping_client.mjs t/e2e/globalping_redirect.mjs
+SCRIPT_TESTS += t/e2e/retention.t

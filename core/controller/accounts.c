@@ -55,6 +55,7 @@ int accounts_start(struct controller *c, struct sonde_error *e)
 	users_init(&a->users);
 	sessions_init(&a->sessions);
 	limits_init(&a->limits);
+	limits_init(&a->polls);
 	/* Half of the machine at most: the loop and the writer need the rest. */
 	passwords_init(&a->passwords, &c->loop, cpus > 2 ? (unsigned)cpus / 2 : 1);
 	if (tiers_init(&a->tiers) != SONDE_OK)
@@ -145,6 +146,7 @@ void accounts_deinit(struct controller *c)
 	struct accounts *a = &c->accounts;
 
 	limits_deinit(&a->limits);
+	limits_deinit(&a->polls);
 	tiers_deinit(&a->tiers);
 	sessions_deinit(&a->sessions);
 	users_deinit(&a->users);

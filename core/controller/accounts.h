@@ -16,7 +16,7 @@ struct accounts {
 	struct users users;
 	struct sessions sessions;
 	struct tiers tiers;
-	struct limits limits;
+	struct limits limits, polls; /* polls: readers of measurements */
 	struct passwords passwords;
 	char nobody[SONDE_PASSWORD_TEXT]; /* verified against when there is no such user */
 	int64_t flushed_ns, swept_ns;

@@ -116,11 +116,14 @@ static size_t add_text(char *out, size_t n, const char *text)
 }
 
 /* What makes two filters the same; SIGNATURE_MAX when it does not fit. */
-static size_t signature(const struct type *type, const struct location *l, char *out)
+static size_t signature(const struct type *type, const struct location *l,
+                        const struct needs *needs, char *out)
 {
 	const char *const texts[] = { type->name, l->continent, l->region, l->country, l->state,
-		                      l->city, l->network, l->magic, l->node };
-	const double numbers[] = { (double)l->asn, l->latitude, l->longitude, l->radius_km };
+		                      l->city, l->network, l->magic, l->node,
+		                      needs ? needs->text : NULL };
+	const double numbers[] = { (double)l->asn, l->latitude, l->longitude, l->radius_km,
+		                   needs ? needs->family : 0 };
 	size_t n = sizeof(numbers);
 
 	memcpy(out, numbers, n);
@@ -145,17 +148,31 @@ static int add_row(struct candidates *c, unsigned row)
 	return SONDE_OK;
 }
 
-static void drop(struct candidates *c, unsigned row, enum drop why)
+static void drop(struct candidates *c, unsigned row, enum drop why, unsigned need)
 {
 	c->dropped[why]++;
 	if (c->named == DROPPED_MAX)
 		return;
 	c->drop[c->named].row = row;
+	c->drop[c->named].need = need;
 	c->drop[c->named++].why = why;
 }
 
+static bool lacks(struct candidates *c, const struct node *n, unsigned row, const struct needs *needs)
+{
+	int unmet = needs ? needs_unmet(needs, n) : 0;
+
+	if (!needs || unmet == (int)needs->count)
+		return false;
+	if (unmet != NEED_FAMILY)
+		c->unmet[unmet]++;
+	drop(c, row, unmet == NEED_FAMILY ? DROP_FAMILY : DROP_NEED, unmet > 0 ? (unsigned)unmet : 0);
+	return true;
+}
+
 static void collect(struct candidate_lists *lists, const struct type *type,
-                    const struct location *l, struct candidates *c)
+                    const struct location *l, const struct needs *needs,
+                    struct candidates *c)
 {
 	size_t len = strlen(type->name);
 	struct magic magic;
@@ -163,21 +180,24 @@ static void collect(struct candidate_lists *lists, const struct type *type,
 	magic_read(&magic, l->magic, lists->nodes);
 	c->count = c->named = 0;
 	memset(c->dropped, 0, sizeof(c->dropped));
+	memset(c->unmet, 0, sizeof(c->unmet));
 	for (unsigned i = 0; i < lists->nodes->len; i++) {
 		struct node *n = lists->nodes->all[i];
 		if (!n)
 			continue;
 		if (!node_is_ready(lists->nodes, n) || node_status(lists->nodes, n) != NODE_ONLINE)
-			drop(c, i, DROP_STATUS);
+			drop(c, i, DROP_STATUS, 0);
 		else if (!node_has_type(n, type->name, len))
-			drop(c, i, DROP_TYPE);
+			drop(c, i, DROP_TYPE, 0);
 		else if (!location_fits(l, &magic, n))
-			drop(c, i, DROP_LOCATION);
+			drop(c, i, DROP_LOCATION, 0);
+		else if (lacks(c, n, i, needs))
+			continue;
 		/* Who names the node itself wants to see just that. */
 		else if (n->uplink == SONDE_UPLINK_DOWN && !l->node)
-			drop(c, i, DROP_UPLINK);
+			drop(c, i, DROP_UPLINK, 0);
 		else if (n->storage != SONDE_STORAGE_OK)
-			drop(c, i, DROP_STORAGE);
+			drop(c, i, DROP_STORAGE, 0);
 		else if (add_row(c, i) != SONDE_OK)
 			return;
 	}
@@ -186,12 +206,13 @@ static void collect(struct candidate_lists *lists, const struct type *type,
 }
 
 const struct candidates *candidates_of(struct candidate_lists *lists, const struct type *type,
-                                       const struct location *l)
+                                       const struct location *l, const struct needs *needs)
 {
 	char key[SIGNATURE_MAX];
-	size_t len = signature(type, l, key);
-	/* A cut signature would mix up two filters; such a request is simply not cached. */
-	bool cached = len < sizeof(key);
+	size_t len = signature(type, l, needs, key);
+	/* A cut signature would mix up two filters; such a request is simply not cached. Nor is one
+	 * whose answer changes while the nodes stay as they are. */
+	bool cached = len < sizeof(key) && !(needs && needs->moves);
 	struct candidates *c = cached ? sonde_map_get(&lists->cache, key, len) : lists->uncached;
 
 	if (c && cached && c->generation == lists->nodes->generation)
@@ -207,7 +228,7 @@ const struct candidates *candidates_of(struct candidate_lists *lists, const stru
 		if (!cached)
 			lists->uncached = c;
 	}
-	collect(lists, type, l, c);
+	collect(lists, type, l, needs, c);
 	return c;
 }
 

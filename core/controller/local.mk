@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LIBRARIES += core/controller/libcontroller.a
-core_controller_libcontroller_a_SOURCES = \
+core_controller_libcontroller_a_SOURCES = core/controller/machine.c \
+	core/controller/needs.c core/controller/needs.h \
 	core/controller/api/api.h \
 	core/controller/api/enrol.c \
 	core/controller/api/life.c \

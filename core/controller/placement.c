@@ -75,7 +75,7 @@ static void widen(struct placement *p, const struct placement_request *r, const 
 	if (!more)
 		return;
 	anywhere.region = NULL;
-	const struct candidates *all = candidates_of(&p->lists, r->type, &anywhere);
+	const struct candidates *all = candidates_of(&p->lists, r->type, &anywhere, r->needs);
 	for (unsigned i = 0; all && i < all->count; i++) {
 		const char *region = p->nodes->all[all->rows[i]]->facts.region;
 		if (node_in_region(p->nodes->all[all->rows[i]], l->region) ||
@@ -148,7 +148,7 @@ static void ask(struct placement *p, const struct placement_request *r, struct s
 static unsigned choose_from(struct placement *p, const struct placement_request *r,
                             const struct location *l, unsigned want, struct placement_answer *a)
 {
-	const struct candidates *c = candidates_of(&p->lists, r->type, l);
+	const struct candidates *c = candidates_of(&p->lists, r->type, l, r->needs);
 	struct candidate_set set = { c ? c->rows : NULL, c ? c->count : 0, c ? c->id : 0 };
 	struct sonde_request req = question(p, r, l, want, a->count);
 	unsigned rows[PLACE_MAX];
@@ -158,7 +158,7 @@ static unsigned choose_from(struct placement *p, const struct placement_request 
 		widen(p, r, l, &req, &set);
 		/* Looking for the stand-ins may have cleared the cache. */
 		if (set.rows == p->scratch)
-			c = candidates_of(&p->lists, r->type, l);
+			c = candidates_of(&p->lists, r->type, l, r->needs);
 	}
 	unsigned before = set.count;
 	/* By an earlier location, or before, or never to be chosen. */
@@ -295,7 +295,7 @@ void placement_admit(struct placement *p, const struct placement_request *r,
 int placement_retry(struct placement *p, const struct placement_request *r,
                     const struct placement_failure *f, struct placement_answer *a)
 {
-	const struct candidates *c = candidates_of(&p->lists, r->type, &anywhere);
+	const struct candidates *c = candidates_of(&p->lists, r->type, &anywhere, r->needs);
 	struct sonde_request req = question(p, r, &anywhere, 1, 0);
 	unsigned row, left = 0;
 	struct sonde_decision d = { .rows = &row };

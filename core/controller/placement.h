@@ -32,6 +32,7 @@ struct placement_request {
 	const struct node *except; /* never chosen; NULL = none */
 	const struct location *exclude; /* nodes that match one of these are never chosen */
 	unsigned exclude_count;
+	const struct needs *needs; /* what each node must have; NULL = nothing */
 	/* Of a schedule: the policy is asked to assign, and sees which nodes have it. */
 	const char *schedule; /* id; NULL = a measurement */
 	struct node *const *current;

@@ -8,8 +8,8 @@
 #include "base/json.h"
 #include "script/replay.h"
 
-static const char *const drop_names[] = { "status", "type", "location", "uplink", "storage",
-                                          "taken" };
+static const char *const drop_names[] = { "status", "type", "location", "ipVersion",
+                                          "requirement", "uplink", "storage", "taken" };
 
 static void put_id(struct sonde_json *j, const char *key, const struct node *n)
 {
@@ -20,7 +20,7 @@ static void put_id(struct sonde_json *j, const char *key, const struct node *n)
 }
 
 static void put_dropped(const struct placement *p, struct sonde_json *j, const struct candidates *c,
-                        unsigned taken)
+                        const struct needs *needs, unsigned taken)
 {
 	unsigned count[DROP_COUNT];
 
@@ -31,6 +31,13 @@ static void put_dropped(const struct placement *p, struct sonde_json *j, const s
 		if (count[i])
 			sonde_json_int(j, drop_names[i], count[i]);
 	sonde_json_close(j);
+	if (count[DROP_NEED]) {
+		sonde_json_open(j, "unmet", '{');
+		for (unsigned i = 0; i < needs->count; i++)
+			if (c->unmet[i])
+				sonde_json_int(j, need_name(&needs->items[i]), c->unmet[i]);
+		sonde_json_close(j);
+	}
 	sonde_json_open(j, "droppedNodes", '[');
 	for (unsigned i = 0; i < c->named && i < p->trace_nodes; i++) {
 		const struct node *n = p->nodes->all[c->drop[i].row];
@@ -40,6 +47,8 @@ static void put_dropped(const struct placement *p, struct sonde_json *j, const s
 		put_id(j, "id", n);
 		sonde_json_str(j, "name", n->facts.name);
 		sonde_json_str(j, "by", drop_names[c->drop[i].why]);
+		if (c->drop[i].why == DROP_NEED)
+			sonde_json_str(j, "requirement", need_name(&needs->items[c->drop[i].need]));
 		if (c->drop[i].why == DROP_STATUS)
 			sonde_json_str(j, "status", node_status_name(node_status(p->nodes, n)));
 		sonde_json_close(j);
@@ -61,7 +70,7 @@ void placement_put_step(const struct placement *p, const struct placement_reques
 	if (r->location_count)
 		sonde_json_int(&j, "location", l - r->locations);
 	sonde_json_int(&j, "candidates", set->count);
-	put_dropped(p, &j, c, taken);
+	put_dropped(p, &j, c, r->needs, taken);
 	sonde_json_open(&j, "decision", '{');
 	sonde_decision_record(p->policies, &j, r->policy, req, set->rows, set->count,
 	                      p->trace_nodes, d);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "controller/controller.h"
 
+enum { NEEDS_POOL = 64 << 10 };
 enum { OPEN_WINDOW_MS = 600000 }; /* a measurement lives at most 305 s; this is how far back a
                                      start looks for unfinished ones */
 
@@ -119,12 +120,26 @@ static struct node *same_again(struct controller *c, const struct task *t)
 	return t->node && node_is_ready(&c->nodes, t->node) ? t->node : NULL;
 }
 
+/* As they were stored, so that they are good. */
+static void needs_of(const struct record *r, struct needs *out, struct sonde_pool *pool)
+{
+	json_t *told = r->needs.len ? json_loadb(r->needs.s, r->needs.len, 0, NULL) : NULL;
+	struct sonde_error e;
+
+	*out = (struct needs){ .family = r->family };
+	if (told)
+		needs_read(out, told, pool, &e);
+	json_decref(told);
+}
+
 static struct node *replacement(struct controller *c, const struct task *t, unsigned failure,
                                 struct node **far, unsigned far_count)
 {
 	const struct record *r = &t->measurement->record;
 	struct placement_answer a;
 	char type[65], target[257], policy[513], params[4097];
+	struct sonde_pool pool;
+	struct needs needs;
 
 	snprintf(type, sizeof(type), "%.*s", (int)r->type.len, r->type.s);
 	snprintf(target, sizeof(target), "%.*s", (int)r->target.len, r->target.s);
@@ -135,11 +150,15 @@ static struct node *replacement(struct controller *c, const struct task *t, unsi
 		                        .target = target, .policy = policy,
 		                        .params = *params ? params : NULL,
 		                        .seed = r->seed + t->attempt, .limit = 1,
-		                        .leave_out = far, .leave_out_count = far_count };
+		                        .leave_out = far, .leave_out_count = far_count,
+		                        .needs = &needs };
 	/* Only where the user asked for no place: another region is not a replacement. */
 	if (!pr.type || r->locations.len)
 		return same_again(c, t);
+	sonde_pool_init(&pool, NEEDS_POOL);
+	needs_of(r, &needs, &pool);
 	int rc = placement_retry(&c->placement, &pr, &failed, &a);
+	sonde_pool_deinit(&pool);
 	if (rc == SONDE_EDENIED)
 		return NULL;
 	return rc == SONDE_OK ? a.nodes[0] : same_again(c, t);
