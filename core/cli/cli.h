@@ -94,6 +94,11 @@ int cli_main(int argc, char **argv, const struct cli_interrupt *);
  * unknown option is one sentence with a suggestion and EXIT_USAGE, as is text that is not UTF-8. */
 int cli_parse(struct cli_args *, int argc, char **argv, const struct cli_option *rows,
               bool known_only);
+/* Puts the global options at the front of argv behind its first word, where cli_parse takes them.
+ * Another option there is one sentence and EXIT_USAGE. */
+int cli_put_behind(int argc, char **argv);
+/* The global option that arg ("--name", "--name=value", "-x") names; NULL when it is none. */
+const struct cli_option *cli_global(const char *arg);
 /* The last value given, NULL when not given. */
 const char *cli_option(const struct cli_args *, const char *name);
 /* Fills everything of struct cli but `interrupt` from global options and the environment; flags win. */

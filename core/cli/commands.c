@@ -289,10 +289,24 @@ static int dispatch(struct cli *cli, int argc, char **argv, bool help)
 		return run_command(cli, c, argc - 1, argv + 1, help);
 	if (find(argv[0], NULL))
 		return run_group(argv[0], verb, help);
-	if (argv[0][0] == '-')
-		return cli_fail(EXIT_USAGE, "the command comes first: sonde ping TARGET, "
-		                            "sonde node ls; see sonde help");
 	return cli_measure(cli, argc, argv, help);
+}
+
+/* Options only. */
+static int no_command(int argc, char **argv, bool help)
+{
+	for (int i = 0; i < argc; i++)
+		help |= asks_help(argv[i]);
+	if (help)
+		return cli_help_all();
+	return cli_fail(EXIT_USAGE, "there is no command: sonde ping TARGET, sonde node ls; "
+	                            "see sonde help");
+}
+
+static int print_version(void)
+{
+	puts("sonde " SONDE_VERSION);
+	return EXIT_OK;
 }
 
 int cli_main(int argc, char **argv, const struct cli_interrupt *interrupt)
@@ -303,14 +317,24 @@ int cli_main(int argc, char **argv, const struct cli_interrupt *interrupt)
 		cli_help_all();
 		return EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "version") || !strcmp(argv[1], "--version")) {
-		puts("sonde " SONDE_VERSION);
-		return EXIT_OK;
-	}
-	bool help = asks_help(argv[1]);
-	if (help && argc == 2)
-		return cli_help_all();
-	int code = dispatch(&cli, argc - 1 - help, argv + 1 + help, help);
+	argc--, argv++;
+	if (!strcmp(argv[0], "--version"))
+		return print_version();
+	/* Options of every command may stand before it, and between its two words. */
+	int code = cli_put_behind(argc, argv);
+	bool help = !strcmp(argv[0], "help");
+	argc -= help, argv += help;
+	if (code == EXIT_OK)
+		code = cli_put_behind(argc, argv);
+	if (code == EXIT_OK && argc && find(argv[0], NULL) && !find(argv[0], ""))
+		code = cli_put_behind(argc - 1, argv + 1);
+	if (code != EXIT_OK)
+		return code;
+	if (!argc || argv[0][0] == '-')
+		return no_command(argc, argv, help);
+	if (!strcmp(argv[0], "version"))
+		return print_version();
+	code = dispatch(&cli, argc, argv, help);
 	sonde_fetcher_free(cli.fetcher);
 	return code;
 }
