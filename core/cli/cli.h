@@ -224,6 +224,11 @@ int cli_restore(struct cli *, const struct cli_args *);
 int cli_plugin_new(struct cli *, const struct cli_args *);
 int cli_plugin_check(struct cli *, const struct cli_args *);
 extern const struct cli_option cli_plugin_new_options[], cli_plugin_check_options[];
+/* The path of a file of this name that is kept between runs, only for the user; false when there is no
+ * place for one. make: its directory, too. */
+enum { CLI_PATH = 1024 };
+bool cli_own_file(char out[CLI_PATH], const char *name, bool make);
+
 /* ---- sessions between runs; a name of NULL is the current context ---- */
 /* The address of a context, NULL when there is none. */
 const char *cli_context_url(struct cli *, const char *name);

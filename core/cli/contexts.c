@@ -13,9 +13,9 @@
 
 #include "cli/cli.h"
 
-enum { PATH_ROOM = 1024, EARLY_S = 30, FILE_MAX = 1 << 20 };
+enum { PATH_ROOM = CLI_PATH, EARLY_S = 30, FILE_MAX = 1 << 20 };
 
-static bool file_path(char out[PATH_ROOM], const char *name, bool make)
+bool cli_own_file(char out[CLI_PATH], const char *name, bool make)
 {
 	const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	char dir[PATH_ROOM - 64];
@@ -40,7 +40,7 @@ static bool file_path(char out[PATH_ROOM], const char *name, bool make)
 static json_t *read_file(void)
 {
 	char path[PATH_ROOM];
-	json_t *doc = file_path(path, "contexts.json", false) ?
+	json_t *doc = cli_own_file(path, "contexts.json", false) ?
 		json_load_file(path, JSON_REJECT_DUPLICATES, NULL) : NULL;
 
 	if (json_is_object(doc))
@@ -53,7 +53,7 @@ static int write_file(const json_t *doc)
 {
 	char path[PATH_ROOM], fresh[PATH_ROOM];
 
-	if (!file_path(path, "contexts.json", true) || !file_path(fresh, "contexts.new", true))
+	if (!cli_own_file(path, "contexts.json", true) || !cli_own_file(fresh, "contexts.new", true))
 		return cli_fail(EXIT_FAILED, "there is no home directory for contexts");
 	unlink(fresh);
 	int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -69,7 +69,7 @@ static int write_file(const json_t *doc)
 static int lock(void)
 {
 	char path[PATH_ROOM];
-	int fd = file_path(path, "contexts.lock", true) ?
+	int fd = cli_own_file(path, "contexts.lock", true) ?
 		open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
 
 	if (fd >= 0)
