@@ -67,6 +67,7 @@ struct cli {
 	struct sonde_fetcher *fetcher;
 	const char *context; /* by its name; NULL = the current one */
 	bool session;        /* the token is that of the context */
+	char ended[128];     /* whose session has just ended, "" = nobody's */
 	char *why; /* of CLI_WHY bytes: the first sentence goes there, not to stderr; NULL = stderr */
 	const atomic_bool *stop; /* ends a request early when it becomes true; NULL = never */
 	const struct cli_interrupt *interrupt;
@@ -232,6 +233,8 @@ bool cli_own_file(char out[CLI_PATH], const char *name, bool make);
 /* ---- sessions between runs; a name of NULL is the current context ---- */
 /* The address of a context, NULL when there is none. */
 const char *cli_context_url(struct cli *, const char *name);
+/* EXIT_NOT_FOUND after a sentence when there is no context of this name. */
+int cli_context_check(const char *name);
 /* Its access token into cli->token, when cli->url is where it came from; refreshed when old. */
 void cli_context_token(struct cli *, const char *name);
 /* The answer to a log-in becomes the current context of this name. */

@@ -253,9 +253,8 @@ static int run_group(const char *group, const char *verb, bool help)
 	if (!verb || verb[0] == '-')
 		return cli_fail(EXIT_USAGE, "%s needs a command; see sonde help %s", group, group);
 	const char *near = sonde_nearest(verb, names);
-	return cli_fail(EXIT_USAGE, "there is no command '%s %s'%s%s%s; see sonde help %s", group,
-	                verb, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "",
-	                group);
+	return cli_fail(EXIT_USAGE, "there is no command '%s %s'%s%s%s sonde help %s", group, verb,
+	                near ? "; did you mean '" : "", near ? near : "", near ? "'? See" : "; see", group);
 }
 
 static int run_command(struct cli *cli, const struct cli_command *c, int argc, char **argv,
@@ -273,7 +272,11 @@ static int run_command(struct cli *cli, const struct cli_command *c, int argc, c
 		                c->verb, *c->arguments ? " " : "", c->arguments);
 	if (c->local)
 		return c->run(cli, &args);
-	rc = cli_set_up(cli, &args);
+	const char *context = cli_option(&args, "context");
+	if (context && c->run != cli_login)
+		rc = cli_context_check(context);
+	if (rc == EXIT_OK)
+		rc = cli_set_up(cli, &args);
 	return rc == EXIT_OK ? c->run(cli, &args) : rc;
 }
 
