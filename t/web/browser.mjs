@@ -359,9 +359,11 @@ await step('a node is drained, configured, given a new key; its log is read', as
   await drawer.getByRole('button', { name: 'Undrain' }).click();
   await drawer.getByText('drained').waitFor({ state: 'detached' });
   await drawer.getByText('Configure').click();
+  const now = await drawer.getByText(/^version \d+, the node has/).textContent();
+  const next = Number(now.match(/\d+/)[0]) + 1;
   await drawer.getByLabel('Tasks at once').fill('7');
   await drawer.getByRole('button', { name: 'Save' }).click();
-  await drawer.getByText('version 1, the node has 1').waitFor();
+  await drawer.getByText(`version ${next}, the node has ${next}`).waitFor();
   await drawer.getByRole('button', { name: 'Sync settings' }).click();
   await page.getByText('Send its settings again to fra1: done.').waitFor();
   await drawer.getByRole('button', { name: 'Rotate key' }).click();
