@@ -57,6 +57,9 @@ void users_deinit(struct users *);
 int users_load(struct users *, struct sonde_store *, struct sonde_error *);
 struct user *users_by_name(const struct users *, const char *name); /* lower case */
 struct user *users_by_id(const struct users *, const char *id);
+/* NULL when there is none of this id; an id of NULL or "" is nobody's, as
+ * is any where there are no users (NULL). */
+const char *users_name(const struct users *, const char *id);
 /* By name or id. */
 struct user *users_find(const struct users *, const char *text);
 /* Put or replace in memory after a commit; NULL when out of memory. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small parts that views share: status marks (colour and shape), strips, copying, downloads.
 import { signal } from '@preact/signals';
-import type { ComponentChildren, JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import type { ComponentChildren, JSX, Ref } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { message, refused, token } from './api.ts';
 import { csv } from './format.ts';
 import type { Observation } from './types.ts';
@@ -33,6 +33,13 @@ export function Mark({ status, text }: { status: string; text?: string }): JSX.E
       <span>{text ?? status}</span>
     </span>
   );
+}
+
+// What was chosen in a long table stands below it: it is scrolled to when it comes.
+export function useShown(): Ref<HTMLElement> {
+  const own = useRef<HTMLElement>(null);
+  useEffect(() => own.current?.scrollIntoView({ block: 'nearest' }), []);
+  return own;
 }
 
 const BEATS = 60;

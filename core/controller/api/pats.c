@@ -167,7 +167,7 @@ void api_create_invitation(struct call *call)
 			make(call, p, &asked, TOKEN_INVITATION, "inv", NULL);
 			return;
 		}
-		invalid(call, "tier", "is not the name of a tier");
+		invalid(call, "tier", "must be the name of a tier; GET /v1/tiers lists them");
 	}
 	puts_free(p);
 }
