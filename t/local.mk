@@ -57,6 +57,7 @@ EXTRA_DIST += t/e2e/spec.mjs
 SCRIPT_TESTS += t/e2e/backup.t
 SCRIPT_TESTS += t/e2e/full.t
 SCRIPT_TESTS += t/e2e/hostile.t
+EXTRA_DIST += t/e2e/ends.h
 # Changed frames and floods, and a websocket client that is not ours.
 check_PROGRAMS += t/e2e/storm
 t_e2e_storm_SOURCES = t/e2e/storm.c t/bench/load.c t/bench/load.h

@@ -258,6 +258,7 @@ static void make_rooms(struct controller *c)
 	c->nodes.latitude = c->options.latitude;
 	c->nodes.longitude = c->options.longitude;
 	c->nodes.seal = c->accounts.keys.seal;
+	c->nodes.users = &c->accounts.users;
 	c->nodes.newest = c->options.node_version_newest;
 	placement_init(&c->placement, &c->nodes, c->policies);
 	c->placement.regions = &c->regions;
