@@ -56,6 +56,10 @@ export interface Node {
   drained?: boolean;
   tier?: string | null;
   uplink?: string;
+  owner?: string | null; // who may see such things only
+  ownerName?: string | null;
+  contact?: string | null;
+  remarks?: string | null;
   refused?: string | null;
   updateAvailable?: string | null;
   locationProblem?: string | null;
@@ -232,6 +236,8 @@ export interface Schedule {
   cron?: string;
   paused: boolean;
   problem?: string;
+  owner?: string | null;
+  ownerName?: string | null;
   nodesCount: number;
   expected: number;
   received: number;

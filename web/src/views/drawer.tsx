@@ -27,6 +27,11 @@ function Facts({ node }: { node: Node }): JSX.Element {
   const own = (schedules.value ?? []).flatMap((x) =>
     (x.members ?? []).filter((m) => m.id === node.id),
   );
+  const facts = [
+    ['Owner', node.ownerName ?? node.owner],
+    ['Contact', node.contact],
+    ['Remarks', node.remarks],
+  ];
   const expected = own.reduce((n, m) => n + m.expected, 0);
   const received = own.reduce((n, m) => n + m.received, 0);
   return (
@@ -118,6 +123,14 @@ function Facts({ node }: { node: Node }): JSX.Element {
           </span>
         ))}
       </dd>
+      {facts.map(([name, text]) =>
+        text ? (
+          <>
+            <dt>{name}</dt>
+            <dd class="wrap">{text}</dd>
+          </>
+        ) : null,
+      )}
       <dt>Enrolled</dt>
       <dd>{node.createdAt ? dateTime(Date.parse(node.createdAt)) : '–'}</dd>
       <dt>Id</dt>

@@ -5,7 +5,7 @@ import { useState } from 'preact/hooks';
 import { call } from '../api.ts';
 import { count } from '../format.ts';
 import { useLoaded } from '../load.ts';
-import { act, Field, Needs } from '../parts.tsx';
+import { act, Field, Needs, SaveOrCancel } from '../parts.tsx';
 
 export interface Tier {
   name: string;
@@ -67,14 +67,7 @@ function Form({ t, done }: { t: Tier | null; done: () => void }): JSX.Element {
           <input id="t-policy" name="policy" defaultValue={t?.policy ?? ''} />
         </Field>
       </div>
-      <div class="row">
-        <button type="submit" class="primary">
-          Save
-        </button>
-        <button type="button" onClick={done}>
-          Cancel
-        </button>
-      </div>
+      <SaveOrCancel cancel={done} />
     </form>
   );
 }
