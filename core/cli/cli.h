@@ -102,6 +102,9 @@ int cli_put_behind(int argc, char **argv);
 const struct cli_option *cli_global(const char *arg);
 /* The last value given, NULL when not given. */
 const char *cli_option(const struct cli_args *, const char *name);
+/* Each KEY=VALUE of the option into the object body[member], which is made when there is one. Values go as
+ * text: the controller checks and converts them. EXIT_USAGE when one is no pair. */
+int cli_add_pairs(json_t *body, const char *member, const char *option, const struct cli_args *);
 /* Fills everything of struct cli but `interrupt` from global options and the environment; flags win. */
 int cli_set_up(struct cli *, const struct cli_args *);
 /* For a command that goes on for long: a new token where that of a session is about to end. */

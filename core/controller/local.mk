@@ -144,3 +144,7 @@ core_controller_libcontroller_a_SOURCES += core/controller/first_token.c core/co
 core_controller_libcontroller_a_SOURCES += core/controller/policies_private.h \
 	core/controller/policy_files.c core/controller/policy_versions.c \
 	core/controller/api/policy.h core/controller/api/policy_simulate.c
+C_TESTS += t/controller/needs_test
+t_controller_needs_test_SOURCES = t/controller/needs_test.c
+t_controller_needs_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_controller_needs_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
