@@ -21,7 +21,7 @@ struct apply {
 };
 
 /* Members that the controller adds. */
-static const char *const derived[] = { "id", "owner", "revision", "createdAt", "updatedAt",
+static const char *const derived[] = { "id", "owner", "ownerName", "revision", "createdAt", "updatedAt",
 	                               "nodesCount", "expected", "received", "missing", "problem",
 	                               "members", NULL };
 
