@@ -68,6 +68,7 @@ struct user *users_put(struct users *, const struct user_facts *);
 /* The name in lower case into out; the sentence why it is none, or NULL. */
 const char *user_name_take(const char *text, char out[USER_NAME_MAX + 1]);
 void user_write(const struct user_facts *, struct sonde_buf *);
+/* SONDE_EINVAL: not what user_write makes. Texts go into the pool. */
 int user_read(struct user_facts *, struct sonde_pool *, const void *data, size_t len);
 /* Members of an open object; never the password's hash. */
 void user_describe(const struct user *, struct sonde_json *);

@@ -190,3 +190,40 @@ export async function act(name: string, work: () => Promise<unknown>): Promise<b
     return false;
   }
 }
+
+export function Options({ of, first }: { of: string[]; first?: string }): JSX.Element {
+  return (
+    <>
+      {of.map((o) => (
+        <option key={o} value={o} selected={o === first || undefined}>
+          {o}
+        </option>
+      ))}
+    </>
+  );
+}
+
+// The end of a form that opens and closes.
+export function SaveOrCancel({ cancel }: { cancel: () => void }): JSX.Element {
+  return (
+    <div class="row">
+      <button type="submit" class="primary">
+        Save
+      </button>
+      <button type="button" onClick={cancel}>
+        Cancel
+      </button>
+    </div>
+  );
+}
+
+// A secret that the controller tells only now; nothing while there is none.
+export function ShownOnce({ text }: { text: string }): JSX.Element | null {
+  if (!text) return null;
+  return (
+    <p class="note row">
+      <code>{text}</code> <Copy text={text}>Copy</Copy>
+      <span class="small">It is shown once.</span>
+    </p>
+  );
+}

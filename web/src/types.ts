@@ -43,6 +43,11 @@ export interface Node {
   createdAt?: string;
   location: Location;
   tags: string[];
+  ipv4?: boolean | null;
+  ipv6?: boolean | null;
+  resolvers?: string[];
+  cpus?: number | null;
+  memoryMiB?: number | null;
   plugins?: { name: string; version: string | null }[];
   pluginsRefused?: { file: string; why: string }[];
   approved?: boolean;

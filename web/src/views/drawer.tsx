@@ -9,6 +9,18 @@ import type { Node } from '../types.ts';
 import { Actions, Configure, Log } from './node_actions.tsx';
 import { nextCheck, summary } from './nodes.tsx';
 
+// What the node tells of its machine; an older one tells nothing.
+function machine(node: Node): string {
+  const families = [node.ipv4 && 'IPv4', node.ipv6 && 'IPv6'].filter(Boolean).join(', ');
+  const told = [
+    typeof node.ipv4 === 'boolean' && (families || 'no addresses'),
+    node.cpus && `${count(node.cpus)} CPUs`,
+    node.memoryMiB && bytes(node.memoryMiB * 1048576),
+    node.resolvers?.length && `names by ${node.resolvers.join(', ')}`,
+  ].filter((t): t is string => typeof t === 'string' && t !== '');
+  return told.join('; ') || '–';
+}
+
 function Facts({ node }: { node: Node }): JSX.Element {
   const l = node.live;
   const s = summary(observedBy(node.id));
@@ -101,6 +113,8 @@ function Facts({ node }: { node: Node }): JSX.Element {
           <dd>a new one {node.key.kept ? 'is kept by the node' : 'is on its way'}</dd>
         </>
       ) : null}
+      <dt>Machine</dt>
+      <dd>{machine(node)}</dd>
       <dt>Types</dt>
       <dd class="row">
         {(node.plugins ?? []).map((p) => (
