@@ -93,6 +93,8 @@ like($help, qr/--wait duration .*\(from 1ms to 60s, default 2s\)/, 'durations wi
 like($help, qr/--source string .*\(at most 45 characters\)/, 'texts by their length');
 for my $case ([ [qw(event silence x --for 1x)], 2, qr/--for must be a duration such as 2h, not '1x'/ ],
   [ [qw(node set node-eu colour=red)], 2, qr/"colour" cannot be changed; what can: name region .* contact remarks/ ],
+  [ [qw(user add nell --tier gold --password-file), "$s->{dir}/admin.token"], 2,
+    qr/"tier" must be one of free, premium, pro$/ ],
   [ [qw(user credits)], 5, qr/no account: make one with sonde user add/ ],
   [ ['backup', "$s->{dir}/admin.token"], 1, qr/is there already; remove it, or name another file/ ],
   [ [qw(backup /nowhere/b)], 1, qr{cannot write /nowhere/b: No such file} ],
