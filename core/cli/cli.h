@@ -62,6 +62,7 @@ struct cli {
 	char context_url[1024];
 	enum cli_format format;
 	bool headers, colour;
+	unsigned columns; /* of the terminal that stdout is; 0 = it is none */
 	bool live;     /* stderr is a terminal that can redraw a line */
 	bool progress; /* a progress line stands there now */
 	struct sonde_fetcher *fetcher;
