@@ -174,6 +174,8 @@ struct cli_column {
 /* A list of objects as an aligned table ("-" where there is nothing), or as CSV (RFC 4180). */
 void cli_print_rows(const struct cli *, const struct cli_column *, unsigned columns,
                     const json_t *list);
+/* A list that the controller has at that path, in columns or as JSON; the exit code. */
+int cli_list(struct cli *, const char *path, const struct cli_column *, unsigned columns);
 
 /* ---- commands ---- */
 /* argv[0] is the type. */

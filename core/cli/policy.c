@@ -101,15 +101,8 @@ int cli_policy_ls(struct cli *cli, const struct cli_args *a)
 		{ "QUARANTINED", "quarantined", "stats.quarantined" },
 		{ "SUMMARY", "summary", "summary" },
 	};
-	int code;
 
-	json_t *doc = cli_get(cli, "/v1/policies", NULL, &code);
-	if (!doc)
-		return code;
-	if (!cli_print_json(cli, doc))
-		cli_print_rows(cli, columns, COUNT(columns), doc);
-	json_decref(doc);
-	return EXIT_OK;
+	return cli_list(cli, "/v1/policies", columns, COUNT(columns));
 }
 
 static void print_shadow(const json_t *shadow)
