@@ -27,7 +27,7 @@ enum node_status {
 
 const char *node_status_name(enum node_status);
 
-/* Stored, as JSON by node_rows: sensitive rows encrypted. tags is a comma list. */
+/* Stored, as JSON by node_fact_rows(): sensitive rows encrypted. tags is a comma list. */
 struct node_facts {
 	const char *name, *region, *country, *city, *state, *continent, *network, *tags;
 	const char *contact, *remarks;
@@ -134,7 +134,6 @@ struct nodes {
 	const char *newest;    /* version of the node software that there is */
 };
 
-extern const struct sonde_param node_rows[];
 struct sonde_rows node_fact_rows(void);
 /* Those an operator or the node itself may set: the first rows of the table. */
 struct sonde_rows node_public_rows(void);

@@ -43,5 +43,4 @@ struct controller_options {
 enum registration { REGISTRATION_OFF, REGISTRATION_INVITE, REGISTRATION_OPEN };
 
 extern const char *const controller_log_levels[];
-extern const struct sonde_param controller_rows[];
 struct sonde_rows controller_option_rows(void);
