@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Access tokens, refresh tokens, limits, passwords and sealed records without a controller. */
+#include <ctype.h>
 #include <jwt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "controller/common_passwords.h"
 #include "controller/jwt.h"
 #include "controller/limits.h"
 #include "controller/passwords.h"
@@ -257,6 +259,39 @@ static void hashes(void)
 	EXPECT(password_refusal("correct horse", 13, "me") == NULL);
 }
 
+static const char *refused(const char *password)
+{
+	return password_refusal(password, strlen(password), "me");
+}
+
+static void common(void)
+{
+	static const char *const bad[] = { "password", "Dragon123", "dragon123!", "iloveyou", "ILOVEYOU!!",
+		                           "12345678", "123456789!", "qwertyuiop", "Monkey2024!", "00000000",
+		                           "!@#$%^&*", "zxcvbnm,./", "baseball", "P@ssw0rd1" };
+	static const char *const good[] = { "correct horse", "dragon1234567890", "mydragon77", "dragonfruit",
+		                            "12345678abc", "Zx8-kk2;0pq", "-.-.-.-.-.", "q-1234567890" };
+	char upper[64];
+
+	EXPECT(common_password_count > 3000);
+	for (size_t i = 1; i < common_password_count; i++)
+		EXPECT(strcmp(common_passwords[i - 1], common_passwords[i]) < 0);
+	for (size_t i = 0; i < common_password_count; i++) {
+		size_t len = strlen(common_passwords[i]);
+		EXPECT(len >= 4 && len <= 32);
+		snprintf(upper, sizeof(upper), "%s", common_passwords[i]);
+		for (size_t k = 0; k < len; k++)
+			upper[k] = (char)toupper((unsigned char)upper[k]);
+		if (len < SONDE_PASSWORD_MIN)
+			snprintf(upper + len, sizeof(upper) - len, "12.4");
+		EXPECT(refused(upper) != NULL);
+	}
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		EXPECT(refused(bad[i]) != NULL);
+	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		EXPECT(refused(good[i]) == NULL);
+}
+
 static void sealed(void)
 {
 	uint8_t box[64 + SONDE_SEAL_EXTRA], out[64];
@@ -271,4 +306,4 @@ static void sealed(void)
 
 TAP_MAIN(CASE(jwt_round), CASE(jwt_time), CASE(jwt_bits), CASE(jwt_other_key),
          CASE(jwt_claims_checked), CASE(refresh_tokens), CASE(windows), CASE(delays),
-         CASE(many_keys), CASE(addresses), CASE(hashes), CASE(sealed))
+         CASE(many_keys), CASE(addresses), CASE(hashes), CASE(common), CASE(sealed))
