@@ -58,7 +58,7 @@ my @LIBRARIES = (
   [qr{^yaml\.h$},                       qw(config)],
   [qr{^seccomp\.h$},                    qw(jail)],
   [qr{^uv(\.h$|/)},                     qw(loop net node runner controller cli/top_loop.h)],
-  [qr{^openssl/},                       qw(net fetch controller)],
+  [qr{^openssl/},                       qw(net fetch controller base/pins.c)],
   [qr{^jansson\.h$}, qw(param config plug check script author controller node runner cli)],
 );
 

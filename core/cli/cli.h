@@ -58,6 +58,8 @@ struct cli_interrupt {
 
 struct cli {
 	const char *url, *ca_file; /* borrowed from argv or the environment; ca_file may be NULL */
+	const char *pins; /* as in fetch/fetch.h; may be NULL */
+	bool insecure;    /* clear text to another machine is wanted */
 	char token[1100];          /* "" = none */
 	char context_url[1024];
 	enum cli_format format;
@@ -220,6 +222,8 @@ int cli_plugin_new(struct cli *, const struct cli_args *);
 int cli_plugin_check(struct cli *, const struct cli_args *);
 extern const struct cli_option cli_plugin_new_options[], cli_plugin_check_options[];
 /* ---- sessions between runs; a name of NULL is the current context ---- */
+/* EXIT_FAILED after a sentence when others can read the file of sessions. */
+int cli_context_check(void);
 /* The address of a context, NULL when there is none. */
 const char *cli_context_url(struct cli *, const char *name);
 /* Its access token into cli->token, when cli->url is where it came from; refreshed when old. */

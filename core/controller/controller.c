@@ -16,6 +16,7 @@
 #include "controller/change.h"
 #include "controller/life.h"
 #include "controller/link.h"
+#include "controller/own_files.h"
 
 enum { STORE_QUEUE = 65536, MESSAGE_MAX = 4 << 20, SEND_QUEUE = 8 << 20, TICK_MS = 500,
        TRACE_MAX = 256 << 10 };
@@ -467,7 +468,9 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	sonde_buf_init(&c->trace, TRACE_MAX);
 	if (sonde_decoder_new(&c->decoder) != SONDE_OK)
 		return SONDE_ENOMEM;
-	int rc = make_guard(c, e);
+	int rc = own_files_check(&c->options, e);
+	if (rc == SONDE_OK)
+		rc = make_guard(c, e);
 	if (rc == SONDE_OK)
 		rc = load_policies(c, e);
 	if (rc == SONDE_OK)
@@ -516,6 +519,7 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	start_handles(c);
 	sonde_log(SONDE_LOG_INFO, "controller", "serving on %s, %zu types, %zu nodes known",
 	          c->options.listen, c->types.by_name.len, c->nodes.by_id.len);
+	own_pin_log(&c->options);
 	return SONDE_OK;
 }
 

@@ -174,6 +174,7 @@ static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde
 	l->node = node;
 	node->conn = conn;
 	node->beat_ns = sonde_boottime_ns();
+	node->insecure = h->insecure;
 	node->capacity = h->capacity < 1 ? 1 : h->capacity > 10000 ? 10000 : h->capacity;
 	memset(node->version, 0, sizeof(node->version));
 	memcpy(node->version, h->version.s, h->version.len);

@@ -148,3 +148,4 @@ core/controller/common_passwords.c: core/controller/common_passwords.txt
 	echo '};'; \
 	echo 'const size_t common_password_count ='; \
 	echo '	sizeof(common_passwords) / sizeof(common_passwords[0]);'; } >$@.tmp && mv $@.tmp $@
+core_controller_libcontroller_a_SOURCES += core/controller/own_files.c core/controller/own_files.h

@@ -52,6 +52,7 @@ int sonde_link_send_hello(struct sonde_link *l)
 			.schedules = l->schedules,
 			.address = { advertise && *advertise ? advertise : address },
 			.config = l->config,
+			.insecure = l->options.insecure,
 		},
 	};
 	m.hello.address.len = strlen(m.hello.address.s);
