@@ -56,3 +56,6 @@ EXTRA_DIST += t/e2e/spec.mjs
 SCRIPT_TESTS += t/e2e/backup.t
 SCRIPT_TESTS += t/e2e/full.t
 SCRIPT_TESTS += t/e2e/hostile.t
+# Whom programs talk to.
+SCRIPT_TESTS += t/e2e/pins.t
+EXTRA_DIST += t/lib/Certs.pm
