@@ -59,3 +59,6 @@ SCRIPT_TESTS += t/e2e/hostile.t
 # Whom programs talk to.
 SCRIPT_TESTS += t/e2e/pins.t
 EXTRA_DIST += t/lib/Certs.pm
+SCRIPT_TESTS += t/banned.t
+# Secrets at rest and in passing.
+SCRIPT_TESTS += t/e2e/secrets.t
