@@ -67,20 +67,38 @@ static void jwt_time(void)
 	sonde_buf_deinit(&b);
 }
 
-static void jwt_bits(void)
+/* Every single bit of several tokens; returns how many were tried. */
+static size_t flip(const char *text, size_t *good)
 {
-	struct sonde_buf b;
-	const char *text = make(&b, key, &claims);
-	size_t len = strlen(text), good = 0;
+	size_t len = strlen(text);
 	char *copy = strdup(text);
 
 	for (size_t i = 0; i < len * 8; i++) {
+		struct jwt_claims out;
 		copy[i / 8] ^= (char)(1 << i % 8);
-		if (copy[i / 8])
-			good += good_at(copy, NOW_S);
+		*good += jwt_check(key, copy, len, NOW_S, &out);
 		copy[i / 8] ^= (char)(1 << i % 8);
 	}
+	free(copy);
+	return len * 8;
+}
+
+static void jwt_bits(void)
+{
+	struct jwt_claims many = claims;
+	struct sonde_buf b;
+	size_t good = 0, tried = 0;
+
+	for (; tried < 10000; many.version++, many.issued_s--, many.expires_s -= 2) {
+		const char *one = make(&b, key, &many);
+		EXPECT(good_at(one, NOW_S));
+		tried += flip(one, &good);
+		sonde_buf_deinit(&b);
+	}
 	EXPECT_INT(good, 0);
+	const char *text = make(&b, key, &claims);
+	size_t len = strlen(text);
+	char *copy = strdup(text);
 	EXPECT(good_at(copy, NOW_S));
 	for (size_t i = 0; i < len; i++) {
 		struct jwt_claims out;
@@ -123,6 +141,54 @@ static bool signed_with(const char *grant, const char *value, jwt_alg_t alg)
 	free(text);
 	jwt_free(jwt);
 	return good;
+}
+
+/* A header of somebody else's over our claims, signed with our own key: whatever it asks for, a token has
+ * the header that we write. */
+static bool with_header(const char *header, const char *payload)
+{
+	uint8_t mac[SONDE_HASH_BYTES];
+	char text[JWT_TEXT_MAX] = "";
+
+	sonde_secret_text(header, strlen(header), text, 512);
+	size_t n = strlen(text);
+	n += (size_t)snprintf(text + n, sizeof(text) - n, ".%s", payload);
+	sonde_secret_sign(key, SONDE_KEY_BYTES, text, n, mac);
+	text[n++] = '.';
+	sonde_secret_text(mac, sizeof(mac), text + n, sizeof(text) - n);
+	return good_at(text, NOW_S);
+}
+
+static void jwt_headers(void)
+{
+	static const char *const bad[] = {
+		"{\"alg\":\"none\",\"typ\":\"JWT\"}", "{\"alg\":\"None\",\"typ\":\"JWT\"}",
+		"{\"alg\":\"nOnE\"}", "{\"alg\":\"\"}", "{\"typ\":\"JWT\"}", "{}", "",
+		"{\"alg\":\"RS256\",\"typ\":\"JWT\"}", "{\"alg\":\"ES256\",\"typ\":\"JWT\"}",
+		"{\"alg\":\"PS256\",\"typ\":\"JWT\"}", "{\"alg\":\"EdDSA\",\"typ\":\"JWT\"}",
+		"{\"alg\":\"HS384\",\"typ\":\"JWT\"}", "{\"alg\":\"HS512\",\"typ\":\"JWT\"}",
+		"{\"alg\":\"hs256\",\"typ\":\"JWT\"}", "{\"typ\":\"JWT\",\"alg\":\"HS256\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", "{\"alg\":\"HS256\",\"typ\":\"JWT\",\"zip\":\"DEF\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"../../../../dev/null\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"/proc/sys/kernel/randomize_va_space\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"x' UNION SELECT 'key\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"jku\":\"https://attacker.example/keys\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"x5u\":\"https://attacker.example/cert\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"jwk\":{\"kty\":\"oct\",\"k\":\"AAAA\"}}",
+		"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"crit\":[\"exp\"]}",
+		"{\"alg\":\"HS256\",\"alg\":\"none\",\"typ\":\"JWT\"}", "{\"alg\": \"HS256\",\"typ\":\"JWT\"}",
+	};
+	struct sonde_buf b;
+	char *payload = strdup(strchr(make(&b, key, &claims), '.') + 1);
+	unsigned good = 0;
+
+	*strchr(payload, '.') = '\0';
+	EXPECT(with_header("{\"alg\":\"HS256\",\"typ\":\"JWT\"}", payload));
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		good += with_header(bad[i], payload);
+	EXPECT_INT(good, 0);
+	free(payload);
+	sonde_buf_deinit(&b);
 }
 
 static void jwt_claims_checked(void)
@@ -304,6 +370,7 @@ static void sealed(void)
 	EXPECT(!sonde_secret_open(key, box, SONDE_SEAL_EXTRA - 1, out));
 }
 
-TAP_MAIN(CASE(jwt_round), CASE(jwt_time), CASE(jwt_bits), CASE(jwt_other_key),
+TAP_MAIN(CASE(jwt_round), CASE(jwt_time), CASE(jwt_bits), CASE(jwt_other_key), CASE(jwt_headers),
+        
          CASE(jwt_claims_checked), CASE(refresh_tokens), CASE(windows), CASE(delays),
          CASE(many_keys), CASE(addresses), CASE(hashes), CASE(common), CASE(sealed))
