@@ -113,9 +113,12 @@ static void on_hangup(uv_signal_t *handle, int number)
 	(void)number;
 	if (!c->options.cert)
 		sonde_log(SONDE_LOG_INFO, "controller", "SIGHUP: there is no certificate to read again");
-	else if (sonde_net_reload_certs(c->net, &e) != SONDE_OK)
+	else if (own_files_check(&c->options, &e) != SONDE_OK ||
+	         sonde_net_reload_certs(c->net, &e) != SONDE_OK)
 		sonde_log(SONDE_LOG_ERROR, "controller",
 		          "%s; the certificate that was served before stays", e.text);
+	else
+		own_pin_log(&c->options);
 }
 
 static int open_store(struct controller *c, struct sonde_error *e)
