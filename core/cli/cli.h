@@ -235,7 +235,7 @@ bool cli_own_file(char out[CLI_PATH], const char *name, bool make);
 
 /* ---- sessions between runs; a name of NULL is the current context ---- */
 /* EXIT_FAILED after a sentence when others can read the file of sessions. */
-int cli_context_check(void);
+int cli_context_private(void);
 /* The address of a context, NULL when there is none. */
 const char *cli_context_url(struct cli *, const char *name);
 /* EXIT_NOT_FOUND after a sentence when there is no context of this name. */

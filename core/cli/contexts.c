@@ -50,12 +50,12 @@ static json_t *read_file(void)
 	return json_pack("{s:{}}", "contexts");
 }
 
-int cli_context_check(void)
+int cli_context_private(void)
 {
 	struct sonde_error e;
 	char path[PATH_ROOM];
 
-	if (!file_path(path, "contexts.json", false) || sonde_private_check_path(path, &e) == SONDE_OK)
+	if (!cli_own_file(path, "contexts.json", false) || sonde_private_check_path(path, &e) == SONDE_OK)
 		return EXIT_OK;
 	return cli_fail(EXIT_FAILED, "%s", e.text);
 }

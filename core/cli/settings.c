@@ -127,7 +127,7 @@ int cli_set_up(struct cli *cli, const struct cli_args *a)
 
 	cli->url = setting(a, "url", NULL);
 	cli->session = false;
-	int rc = cli_context_check();
+	int rc = cli_context_private();
 	if (rc != EXIT_OK)
 		return rc;
 	if (!cli->url)

@@ -2,7 +2,6 @@
 noinst_LIBRARIES += core/net/libnet.a
 core_net_libnet_a_SOURCES = \
 	core/net/frame.h core/net/net.h core/net/private.h \
-	core/net/net.h core/net/private.h \
 	core/net/cert.c \
 	core/net/dial.c \
 	core/net/frame.c \
@@ -16,10 +15,7 @@ core_net_libnet_a_SOURCES = \
 	core/net/stream.c \
 	core/net/upgrade.c \
 	core/net/ws.c
-core_net_libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(LWS_CFLAGS) $(UV_CFLAGS) $(ZLIB_CFLAGS) $(CRYPTO_CFLAGS)
-core_net_libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(LWS_CFLAGS) $(SSL_CFLAGS) $(UV_CFLAGS) \
 core_net_libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(LWS_CFLAGS) $(UV_CFLAGS) $(ZLIB_CFLAGS) $(SSL_CFLAGS)
-	$(ZLIB_CFLAGS)
 
 noinst_PROGRAMS += t/net/http_bench
 BENCHES += t/net/http_bench
