@@ -45,11 +45,11 @@ int sonde_private_check(int fd, const char *path, struct sonde_error *e)
 		return sonde_fail(e, SONDE_EDENIED, NULL, "%s is no plain file", path);
 	if (!credential && st.st_uid != geteuid())
 		return sonde_fail(e, SONDE_EDENIED, NULL,
-		                  "%s belongs to user %u, and this runs as user %u: chown %u %s", path,
+		                  "%s belongs to user %u, and this runs as user %u; chown %u %s", path,
 		                  (unsigned)st.st_uid, (unsigned)geteuid(), (unsigned)geteuid(), path);
 	if (st.st_mode & (credential ? 07 : 077))
 		return sonde_fail(e, SONDE_EDENIED, NULL,
-		                  "%s can be read by others (mode %04o): chmod 600 %s", path,
+		                  "%s can be read by others (mode %04o); chmod 600 %s", path,
 		                  (unsigned)(st.st_mode & 07777), path);
 	return SONDE_OK;
 }

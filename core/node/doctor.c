@@ -119,7 +119,7 @@ static void look_at_key(struct doctor *d)
 	} else if (rc == SONDE_ENOENT) {
 		look_at_token(d);
 	} else {
-		say(d, BAD, "key", "%s; or remove it and enrol anew", e.text);
+		say(d, BAD, "key", "%s, or remove it and enrol anew", e.text);
 	}
 	sonde_secret_wipe(&identity, sizeof(identity));
 }
