@@ -57,6 +57,12 @@ EXTRA_DIST += t/e2e/spec.mjs
 SCRIPT_TESTS += t/e2e/backup.t
 SCRIPT_TESTS += t/e2e/full.t
 SCRIPT_TESTS += t/e2e/hostile.t
+# Whom programs talk to.
+SCRIPT_TESTS += t/e2e/pins.t
+EXTRA_DIST += t/lib/Certs.pm
+SCRIPT_TESTS += t/banned.t
+# Secrets at rest and in passing.
+SCRIPT_TESTS += t/e2e/secrets.t
 EXTRA_DIST += t/e2e/ends.h
 # Changed frames and floods, and a websocket client that is not ours.
 check_PROGRAMS += t/e2e/storm

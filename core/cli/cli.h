@@ -58,6 +58,8 @@ struct cli_interrupt {
 
 struct cli {
 	const char *url, *ca_file; /* borrowed from argv or the environment; ca_file may be NULL */
+	const char *pins; /* as in fetch/fetch.h; may be NULL */
+	bool insecure;    /* clear text to another machine is wanted */
 	char token[1100];          /* "" = none */
 	char context_url[1024];
 	enum cli_format format;
@@ -240,6 +242,8 @@ extern const struct cli_option cli_plugin_new_options[], cli_plugin_check_option
 bool cli_own_file(char out[CLI_PATH], const char *name, bool make);
 
 /* ---- sessions between runs; a name of NULL is the current context ---- */
+/* EXIT_FAILED after a sentence when others can read the file of sessions. */
+int cli_context_private(void);
 /* The address of a context, NULL when there is none. */
 const char *cli_context_url(struct cli *, const char *name);
 /* EXIT_NOT_FOUND after a sentence when there is no context of this name. */

@@ -113,6 +113,7 @@ struct node {
 	json_t *health;         /* what its self-test said; NULL = nothing yet */
 	uint64_t settings_have; /* version in force at the node */
 	char settings_problem[200]; /* why the last version is not in force, "" */
+	bool insecure;            /* its connection is clear text on a network */
 	char sent_away[128];      /* why its last connection was refused, "" */
 };
 
