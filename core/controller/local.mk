@@ -134,3 +134,4 @@ core_controller_libcontroller_a_SOURCES += core/controller/regions.c core/contro
 core_controller_libcontroller_a_SOURCES += core/controller/api/backup.c core/controller/archive.c \
 	core/controller/archive.h
 core_controller_libcontroller_a_SOURCES += core/controller/doctor.c core/controller/doctor.h
+core_controller_libcontroller_a_SOURCES += core/controller/result_body.c core/controller/result_body.h
