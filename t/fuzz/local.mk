@@ -170,6 +170,7 @@ t_fuzz_facts_fuzz_LDADD = core/controller/libcontroller.a core/base/libbase.a $(
 t_fuzz_facts_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/facts/ping
+EXTRA_DIST += t/fuzz/seeds/facts/twice
 EXTRA_DIST += t/fuzz/seeds/wire/answer t/fuzz/seeds/wire/beat t/fuzz/seeds/wire/command \
 	t/fuzz/seeds/wire/config t/fuzz/seeds/wire/configured t/fuzz/seeds/wire/health \
 	t/fuzz/seeds/wire/hello t/fuzz/seeds/wire/key t/fuzz/seeds/wire/keyed t/fuzz/seeds/wire/welcome
@@ -182,3 +183,23 @@ t_fuzz_observe_fuzz_LDADD = $(SCRIPT_LINK)
 t_fuzz_observe_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/observe/http t/fuzz/seeds/observe/mtr
+
+# A whole controller: the API, nodes and live readers
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/api_fuzz t/fuzz/link_fuzz t/fuzz/live_fuzz
+FUZZ_WORLD = t/fuzz/world.c t/fuzz/world.h t/fuzz/world_net.c t/fuzz/world_net.h
+FUZZ_WORLD_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_fuzz_api_fuzz_SOURCES = t/fuzz/api_fuzz.c $(FUZZ_WORLD)
+t_fuzz_api_fuzz_CPPFLAGS = $(FUZZ_WORLD_CPPFLAGS)
+t_fuzz_api_fuzz_LDADD = $(CONTROLLER_LIBS)
+t_fuzz_api_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_link_fuzz_SOURCES = t/fuzz/link_fuzz.c $(FUZZ_WORLD)
+t_fuzz_link_fuzz_CPPFLAGS = $(FUZZ_WORLD_CPPFLAGS)
+t_fuzz_link_fuzz_LDADD = $(CONTROLLER_LIBS)
+t_fuzz_link_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_live_fuzz_SOURCES = t/fuzz/live_fuzz.c $(FUZZ_WORLD)
+t_fuzz_live_fuzz_CPPFLAGS = $(FUZZ_WORLD_CPPFLAGS)
+t_fuzz_live_fuzz_LDADD = $(CONTROLLER_LIBS)
+t_fuzz_live_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/api t/fuzz/seeds/link t/fuzz/seeds/live
