@@ -203,3 +203,69 @@ t_fuzz_live_fuzz_LDADD = $(CONTROLLER_LIBS)
 t_fuzz_live_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/api t/fuzz/seeds/link t/fuzz/seeds/live
+EXTRA_DIST += t/fuzz/seeds/state t/fuzz/seeds/text t/fuzz/seeds/outcome t/fuzz/seeds/frame \
+	t/fuzz/seeds/agenda t/fuzz/seeds/replay t/fuzz/seeds/stored t/fuzz/seeds/restore t/fuzz/seeds/redo \
+	t/fuzz/seeds/nodefile t/fuzz/seeds/cli t/fuzz/seeds/params t/fuzz/seeds/asn
+if FUZZERS
+# What is stored, by the store's own files and by those of a node
+noinst_PROGRAMS += t/fuzz/state_fuzz t/fuzz/stored_fuzz t/fuzz/restore_fuzz t/fuzz/redo_fuzz \
+	t/fuzz/nodefile_fuzz
+t_fuzz_state_fuzz_SOURCES = t/fuzz/state_fuzz.c t/fuzz/world_store.c $(FUZZ_WORLD)
+t_fuzz_state_fuzz_CPPFLAGS = $(FUZZ_WORLD_CPPFLAGS)
+t_fuzz_state_fuzz_LDADD = $(CONTROLLER_LIBS)
+t_fuzz_state_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_stored_fuzz_SOURCES = t/fuzz/stored_fuzz.c
+t_fuzz_stored_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_fuzz_stored_fuzz_LDADD = $(CONTROLLER_LIBS)
+t_fuzz_stored_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+FUZZ_STORE_LIBS = core/store/libstore.a core/wire/libwire.a core/base/libbase.a $(LMDB_LIBS) \
+	$(SODIUM_LIBS) -lpthread
+t_fuzz_restore_fuzz_SOURCES = t/fuzz/restore_fuzz.c t/fuzz/fuzz_dir.h
+t_fuzz_restore_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz -D_GNU_SOURCE
+t_fuzz_restore_fuzz_LDADD = $(FUZZ_STORE_LIBS)
+t_fuzz_restore_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_redo_fuzz_SOURCES = t/fuzz/redo_fuzz.c t/fuzz/fuzz_dir.h
+t_fuzz_redo_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz -D_GNU_SOURCE
+t_fuzz_redo_fuzz_LDADD = $(FUZZ_STORE_LIBS)
+t_fuzz_redo_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_nodefile_fuzz_SOURCES = t/fuzz/nodefile_fuzz.c t/fuzz/fuzz_dir.h
+t_fuzz_nodefile_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz -D_GNU_SOURCE $(JANSSON_CFLAGS)
+t_fuzz_nodefile_fuzz_LDADD = core/node/libnode.a core/wire/libwire.a core/param/libparam.a \
+	core/base/libbase.a $(JANSSON_LIBS) $(SODIUM_LIBS) -lpthread -lm
+t_fuzz_nodefile_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+# Small texts, and what programs say to each other
+noinst_PROGRAMS += t/fuzz/text_fuzz t/fuzz/outcome_fuzz t/fuzz/frame_fuzz t/fuzz/agenda_fuzz \
+	t/fuzz/replay_fuzz t/fuzz/cli_fuzz t/fuzz/params_fuzz t/fuzz/asn_fuzz
+t_fuzz_text_fuzz_SOURCES = t/fuzz/text_fuzz.c
+t_fuzz_text_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_fuzz_text_fuzz_LDADD = core/wire/libwire.a core/param/libparam.a core/base/libbase.a $(JANSSON_LIBS) \
+	$(SODIUM_LIBS)
+t_fuzz_text_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_outcome_fuzz_SOURCES = t/fuzz/outcome_fuzz.c
+t_fuzz_outcome_fuzz_LDADD = core/plug/libplug.a core/base/libbase.a
+t_fuzz_outcome_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_frame_fuzz_SOURCES = t/fuzz/frame_fuzz.c
+t_fuzz_frame_fuzz_LDADD = core/wire/libwire.a core/base/libbase.a
+t_fuzz_frame_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_agenda_fuzz_SOURCES = t/fuzz/agenda_fuzz.c
+t_fuzz_agenda_fuzz_LDADD = core/node/libnode.a core/wire/libwire.a core/base/libbase.a $(SODIUM_LIBS)
+t_fuzz_agenda_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_replay_fuzz_SOURCES = t/fuzz/replay_fuzz.c t/fuzz/fuzz_dir.h
+t_fuzz_replay_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz -D_GNU_SOURCE $(JANSSON_CFLAGS)
+t_fuzz_replay_fuzz_LDADD = $(SCRIPT_LINK)
+t_fuzz_replay_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_cli_fuzz_SOURCES = t/fuzz/cli_fuzz.c t/fuzz/fuzz_dir.h
+t_fuzz_cli_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz -D_GNU_SOURCE $(JANSSON_CFLAGS)
+t_fuzz_cli_fuzz_LDADD = $(sonde_LDADD)
+t_fuzz_cli_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_params_fuzz_SOURCES = t/fuzz/params_fuzz.c
+t_fuzz_params_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
+t_fuzz_params_fuzz_LDADD = core/plug/libplug.a core/param/libparam.a core/base/libbase.a \
+	$(JANSSON_LIBS) -ldl
+t_fuzz_params_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS) -rdynamic
+t_fuzz_asn_fuzz_SOURCES = t/fuzz/asn_fuzz.c plugins/mtr/asn.c
+t_fuzz_asn_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz -I$(top_srcdir)/plugins -D_GNU_SOURCE \
+	$(MAXMINDDB_CFLAGS)
+t_fuzz_asn_fuzz_LDADD = $(MAXMINDDB_LIBS)
+t_fuzz_asn_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif

@@ -322,18 +322,6 @@ void world_hello(struct sonde_conn *conn)
 
 /* ---- the world ---- */
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-
-/* The controller makes a backup with a second process of its own program. */
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	int code = archive_command(*argc - 1, *argv + 1);
-
-	if (code >= 0)
-		_exit(code);
-	return 0;
-}
-
 char *world_expand(const void *data, size_t size, size_t *len)
 {
 	struct sonde_buf b;
@@ -464,4 +452,18 @@ struct controller *world_begin(void)
 	if (world.inputs % 128 == 127)
 		world_hello(fuzz_net_connect(&link_events, &world.c));
 	return &world.c;
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+/* The controller makes a backup with a second process of its own program. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	int code = archive_command(*argc - 1, *argv + 1);
+
+	if (code >= 0)
+		_exit(code);
+	/* The first world is not on the clock of an input. */
+	world_begin();
+	return 0;
 }

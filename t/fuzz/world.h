@@ -29,3 +29,7 @@ bool world_say(struct sonde_conn *, const char *text, size_t len);
 void world_hang_up(struct sonde_conn *);
 /* hello of the node that is enrolled. */
 void world_hello(struct sonde_conn *);
+
+/* Puts a record into the store, lets another controller load it all, asks for what shows it, and takes
+ * it out again. */
+void world_reload(enum sonde_table, struct sonde_slice key, struct sonde_slice value);

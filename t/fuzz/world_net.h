@@ -29,6 +29,8 @@ struct sonde_conn {
 	char reason[124];
 };
 
+/* Set where the store holds what no controller wrote: its bytes go out as they are. */
+extern bool fuzz_net_any_json;
 /* Requests that were not answered yet. */
 unsigned fuzz_net_waiting(void);
 void fuzz_net_add(struct sonde_req *);
