@@ -56,3 +56,6 @@ EXTRA_DIST += t/e2e/spec.mjs
 SCRIPT_TESTS += t/e2e/backup.t
 SCRIPT_TESTS += t/e2e/full.t
 SCRIPT_TESTS += t/e2e/hostile.t
+# Every parser has a fuzz target.
+SCRIPT_TESTS += t/parsers.t
+EXTRA_DIST += t/stage/coverage

@@ -37,6 +37,11 @@ static void contexts(const char *text, size_t len)
 	if (url && strlen(url) >= sizeof(cli.context_url))
 		abort();
 	cli_context_token(&cli, "c");
+	cli_context_ls(&cli, &(struct cli_args){ 0 });
+	json_t *answer = sonde_json_load(text, len, NULL);
+	if (answer)
+		cli_context_save(&cli, "n", answer);
+	json_decref(answer);
 }
 
 static void show(struct top_model *m, unsigned size)
@@ -90,7 +95,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const readers[])(const char *, size_t) = { address, contexts, top };
 
-	if (!size)
+	static bool quiet;
+	if (!size || (!quiet && !(quiet = freopen("/dev/null", "w", stdout) != NULL)))
 		return 0;
 	char *text = malloc(size);
 	memcpy(text, data + 1, size - 1);

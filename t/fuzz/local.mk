@@ -203,6 +203,7 @@ t_fuzz_live_fuzz_LDADD = $(CONTROLLER_LIBS)
 t_fuzz_live_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/api t/fuzz/seeds/link t/fuzz/seeds/live
+EXTRA_DIST += t/fuzz/seeds/wire/reload
 EXTRA_DIST += t/fuzz/seeds/state t/fuzz/seeds/text t/fuzz/seeds/outcome t/fuzz/seeds/frame \
 	t/fuzz/seeds/agenda t/fuzz/seeds/replay t/fuzz/seeds/stored t/fuzz/seeds/restore t/fuzz/seeds/redo \
 	t/fuzz/seeds/nodefile t/fuzz/seeds/cli t/fuzz/seeds/params t/fuzz/seeds/asn
@@ -268,4 +269,21 @@ t_fuzz_asn_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz -I$(top_srcdir)
 	$(MAXMINDDB_CFLAGS)
 t_fuzz_asn_fuzz_LDADD = $(MAXMINDDB_LIBS)
 t_fuzz_asn_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+# Parts of plugins that need a host
+EXTRA_DIST += t/fuzz/seeds/dnspage t/fuzz/seeds/place t/fuzz/seeds/sweep
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/dnspage_fuzz t/fuzz/place_fuzz t/fuzz/sweep_fuzz
+t_fuzz_dnspage_fuzz_SOURCES = t/fuzz/dnspage_fuzz.c t/fuzz/fuzz_host.h $(DNS_PARSERS) \
+	plugins/dns/edns.c plugins/dns/rows.c
+t_fuzz_dnspage_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz $(DNS_CPPFLAGS)
+t_fuzz_dnspage_fuzz_LDADD = core/plug/libplug.a core/base/libbase.a $(LDNS_LIBS)
+t_fuzz_dnspage_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_place_fuzz_SOURCES = t/fuzz/place_fuzz.c t/fuzz/fuzz_host.h plugins/http/place.c
+t_fuzz_place_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz $(HTTP_CPPFLAGS)
+t_fuzz_place_fuzz_LDADD = core/plug/libplug.a core/base/libbase.a $(CURL_LIBS)
+t_fuzz_place_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_sweep_fuzz_SOURCES = t/fuzz/sweep_fuzz.c plugins/sweep/set.c
+t_fuzz_sweep_fuzz_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/core/include -I$(top_srcdir)/plugins
+t_fuzz_sweep_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif

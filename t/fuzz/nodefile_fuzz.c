@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "node/allowance.h"
 #include "node/identity.h"
 #include "node/journal.h"
 #include "node/settings.h"
@@ -37,8 +38,8 @@ static void key(const uint8_t *p, size_t n)
 }
 
 static const char described[] =
-	"{\"plugins\":[{\"name\":\"ping\",\"params\":[{\"name\":\"packets\",\"type\":\"int\",\"default\":"
-	"\"3\"},{\"name\":\"interval\",\"type\":\"duration\",\"default\":\"500ms\"}]},{\"name\":\"sweep\","
+	"{\"plugins\":[{\"name\":\"ping\",\"needs\":[\"icmp\"],\"params\":[{\"name\":\"packets\",\"type\":\"int\",\"default\":"
+	"\"3\"},{\"name\":\"interval\",\"type\":\"duration\",\"default\":\"500ms\"},{\"name\":\"maxHops\",\"default\":\"3\"}]},{\"name\":\"echo\",\"needs\":[]},{\"name\":\"sweep\","
 	"\"params\":[{\"name\":\"rate\",\"type\":\"int\",\"unit\":\"packets/s\",\"default\":\"1000\"}]}]}";
 
 static void adjust(const struct sonde_node_settings *s, struct sonde_text type,
@@ -72,8 +73,16 @@ static void settings(const uint8_t *p, size_t n)
 	adjust(&s, SONDE_TEXT("ping"), (struct sonde_text){ NULL, 0 });
 	if (sonde_json_valid(text.s, text.len, true)) {
 		adjust(&s, SONDE_TEXT("ping"), text);
+		adjust(&s, SONDE_TEXT("echo"), text);
 		adjust(&s, SONDE_TEXT("sweep"), text);
 	}
+	sonde_settings_log_level(&s.settings, 6);
+	struct sonde_allowance a = { 0 };
+	for (int64_t now = 0; now < 4; now++)
+		sonde_allowance_take(&a, sonde_narrower(s.settings.packets_per_second, 10),
+		                     (double)(n % 40), now * 500000000);
+	if (!(a.owed >= 0))
+		abort();
 	sonde_node_settings_deinit(&s);
 }
 
@@ -91,6 +100,9 @@ static void journal(const uint8_t *p, size_t n)
 	while (sonde_journal_next(j, &at, &line))
 		if (sonde_journal_find(j, &line.key) != SONDE_JOURNAL_TAKEN)
 			abort();
+	at = 0;
+	for (int i = 0; sonde_journal_next(j, &at, &line) && i < 3; i++)
+		sonde_journal_finish(j, &line.key, 9);
 	line = (struct sonde_journal_line){ .key = { .task = 3, .attempt = 1 } };
 	sonde_journal_take(j, &line.key, 5);
 	while ((g = sonde_journal_stage(j))) {
@@ -129,7 +141,18 @@ static void drain(struct sonde_spool *s)
 		if (sonde_spool_commit(s, g))
 			abort();
 	}
+	/* A controller that has part of it, one that has more than there is, and one put back. */
 	sonde_spool_confirm(s, 1, last / 2, last / 2);
+	sonde_spool_seek(s, SONDE_LANE_LIVE, last / 2);
+	if (!sonde_spool_peek(s, SONDE_LANE_LIVE, &r))
+		sonde_spool_pass(s, SONDE_LANE_LIVE);
+	struct sonde_spool_state now = sonde_spool_state(s);
+	if (last & 1)
+		sonde_spool_confirm(s, now.epoch, now.last + 9, now.last + 9);
+	else if (last & 2)
+		sonde_spool_confirm(s, now.epoch + 2, 1, 1);
+	sonde_spool_confirm(s, sonde_spool_state(s).epoch, 0, 0);
+	sonde_spool_full(s);
 }
 
 static void spool(const uint8_t *p, size_t n)

@@ -24,6 +24,19 @@ static const char runner[] =
 	"{\"plugins\":[{\"name\":\"ping\",\"version\":\"1\",\"summary\":\"s\",\"params\":["
 	"{\"name\":\"packets\",\"type\":\"int\",\"default\":\"3\",\"min\":1,\"max\":1000},"
 	"{\"name\":\"protocol\",\"type\":\"enum\",\"default\":\"ICMP\",\"enum\":[\"ICMP\",\"TCP\"]}]},"
+	"{\"name\":\"dns\",\"version\":\"1\",\"params\":["
+	"{\"name\":\"tries\",\"type\":\"int\",\"default\":\"2\",\"min\":1,\"max\":9},"
+	"{\"name\":\"wait\",\"type\":\"duration\",\"default\":\"3s\"},"
+	"{\"name\":\"trace\",\"type\":\"bool\"}]},"
+	"{\"name\":\"http\",\"version\":\"1\",\"params\":["
+	"{\"name\":\"request.headers\",\"type\":\"pairs\",\"max\":8},"
+	"{\"name\":\"wait\",\"type\":\"duration\",\"default\":\"10s\"}]},"
+	"{\"name\":\"mtr\",\"version\":\"1\",\"params\":["
+	"{\"name\":\"packets\",\"type\":\"int\",\"default\":\"3\",\"min\":1,\"max\":16}]},"
+	"{\"name\":\"traceroute\",\"version\":\"1\",\"params\":[]},"
+	"{\"name\":\"sweep\",\"version\":\"1\",\"target\":\"list\",\"params\":[]},"
+	"{\"name\":\"bandwidth\",\"version\":\"1\",\"target\":\"node\",\"params\":["
+	"{\"name\":\"duration\",\"type\":\"duration\",\"default\":\"5s\"}]},"
 	"{\"name\":\"echo\",\"version\":\"1\",\"target\":\"text\",\"params\":["
 	"{\"name\":\"text\",\"type\":\"string\",\"max\":64,\"secret\":true}]}],\"refused\":[]}\n"
 	"END\n";
@@ -31,6 +44,13 @@ static const char runner[] =
 static const char policy[] =
 	"return { api = 1, summary = \"s\", params = { n = { type = \"int\", default = 1 } },\n"
 	"  pick = function(req, nodes) return lb.sample(nodes, req.want) end }\n";
+
+/* Raises and clears by what the result says. */
+static const char verdict[] =
+	"return { api = 1, summary = \"s\", on_result = function(req, result)\n"
+	"  if (result.rtt or 0) > 100 then lb.raise(\"slow\", \"warning\", \"slow\")\n"
+	"  else lb.clear(\"slow\") end\n"
+	"end }\n";
 
 struct name {
 	const char *name;
@@ -82,6 +102,7 @@ static void make_dir(void)
 		abort();
 	write_file("runner", runner, 0700);
 	write_file("plain.lua", policy, 0600);
+	write_file("watch.lua", verdict, 0600);
 }
 
 /* ---- requests ---- */
@@ -402,7 +423,7 @@ static void start(void)
 	snprintf(state, sizeof(state), "%s/state", world.dir);
 	snprintf(run, sizeof(run), "%s/runner", world.dir);
 	snprintf(admin, sizeof(admin), "%s/admin", world.dir);
-	char *argv[] = { "--state", state, "--runner", run, "--policies", world.dir, "--policy", "plain",
+	char *argv[] = { "--state", state, "--runner", run, "--policies", world.dir, "--policy", "plain", "--verdicts", "watch",
 		         "--admin-token-file", admin, "--registration", "open", "--anonymous",
 		         "--store-map", "67108864", "--queue-max", "2000", "--limit-logins", "1000000",
 		         "--limit-anonymous", "1000000000", "--limit-target", "0", "--plugins", world.dir,
