@@ -288,3 +288,4 @@ t_fuzz_sweep_fuzz_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/core/include -I$(top_
 t_fuzz_sweep_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/request/requirements.json
+EXTRA_DIST += t/fuzz/seeds/cert
