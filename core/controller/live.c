@@ -8,10 +8,7 @@
 
 #include "controller/api/api.h"
 
-enum {
-	MESSAGE_MAX = 16 << 10,
-	CODE_AUTH = 4401, CODE_BAD = 4400, CODE_MANY = 1013,
-};
+enum { CODE_AUTH = 4401, CODE_BAD = 4400, CODE_MANY = 1013 };
 
 static struct subscription *find(struct live_conn *lc, const char *id, unsigned *at)
 {
@@ -127,10 +124,6 @@ static void on_message(struct sonde_conn *conn, void *arg, char *text, size_t le
 	struct live_conn *lc = arg;
 	struct sonde_error e;
 
-	if (len > MESSAGE_MAX) {
-		sonde_conn_close(conn, 1009, "A message may have 16 KiB.");
-		return;
-	}
 	json_t *m = sonde_json_load(text, len, &e);
 	if (json_is_object(m))
 		on_object(lc, m);

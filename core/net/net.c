@@ -47,6 +47,7 @@ static void free_net(struct sonde_net *net)
 	sonde_buf_deinit(&net->out);
 	sonde_buf_deinit(&net->packed);
 	gzip_free(net->gzip);
+	free(net->frames);
 	free(net);
 	if (done)
 		done(arg);

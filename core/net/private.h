@@ -5,10 +5,12 @@
 #include <uv.h>
 
 #include "base/map.h"
+#include "net/frame.h"
 #include "net/net.h"
 
 enum {
-	RX_BYTES = 16384,       /* read at once from a socket; websocket receive buffer */
+	RX_BYTES = 16384,       /* read at once from a socket; a websocket client's receive buffer */
+	EARLY_BYTES = 128,      /* the same of a server, which reads by itself; see reader.c */
 	TX_BYTES = 1 << 20,     /* given to the kernel at once */
 	HEADER_BYTES = 8192,    /* all headers of a request */
 	KEEP_BODY = 16384,      /* a connection keeps this much body memory between requests */
@@ -98,6 +100,7 @@ struct sonde_net {
 	struct link settle;          /* sessions whose reply went out in this turn */
 	struct sonde_buf out;        /* a reply is put together here */
 	struct sonde_buf packed;     /* and its body as gzip here */
+	char *frames;                /* what a websocket of a server is read into */
 	struct gzip *gzip;           /* NULL until first used */
 	uv_check_t check;
 	uv_timer_t tick, closer;
@@ -145,6 +148,7 @@ struct sonde_req {
 
 struct packet {
 	struct packet *next;
+	enum lws_write_protocol kind;
 	size_t len;
 	unsigned char room[LWS_PRE]; /* lws writes the frame header here */
 	unsigned char text[];
@@ -162,9 +166,10 @@ struct sonde_conn {
 	size_t queued, in_lws; /* bytes in our queue; bytes lws could not write at once */
 	int64_t progress_ns;   /* last time the queue moved, or closing began */
 	bool open, refused, closing, close_sent;
-	unsigned code;
+	unsigned code, answer; /* answer: code for the peer where it is another one; else 0 */
 	char reason[REASON_TEXT], peer[PEER_TEXT];
 	struct dialer *dialer; /* client only, until connected or failed */
+	struct reader *reader; /* server only */
 };
 
 /* net.c */
@@ -227,11 +232,28 @@ void conn_gone(struct sonde_conn *);
 void conn_set_reason(struct sonde_conn *, unsigned code, const char *reason, size_t len);
 void conn_opened(struct sonde_conn *, struct lws *);
 int conn_receive(struct sonde_conn *, char *in, size_t len);
+/* A piece of a message; false when there is no memory for it. */
+bool conn_piece(struct sonde_conn *, char *in, size_t len, bool last);
+/* Nothing of the peer is wanted any more: what waits goes out, then the close frame. */
+void conn_begin_close(struct sonde_conn *);
+/* Now, or after what waits. len is at most 127. */
+int conn_send_control(struct sonde_conn *, enum lws_write_protocol, const void *, size_t len);
 int conn_writable(struct sonde_conn *);
 void conn_peer_closes(struct sonde_conn *, const unsigned char *in, size_t len);
 /* Ends the connection soon, not inside this call. */
 void conn_kill(struct sonde_conn *);
 void conns_tick(struct sonde_net *, int64_t now_ns);
+
+/* reader.c */
+/* From now on the websocket is read here and not by lws. */
+int reader_open(struct sonde_conn *, const struct sonde_ws_route *, struct lws *);
+void reader_close(struct reader *); /* NULL is fine */
+/* Writes the close frame; what the writable callback must return. */
+int reader_say_goodbye(struct sonde_conn *);
+/* The close frame may have left the process meanwhile. */
+void reader_half_close(struct sonde_conn *);
+/* Bytes came before the answer to the upgrade. */
+int reader_too_early(struct sonde_conn *);
 
 /* dial.c */
 int client_callback(struct lws *, enum lws_callback_reasons, void *user, void *in, size_t len);

@@ -286,6 +286,14 @@ t_fuzz_place_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 t_fuzz_sweep_fuzz_SOURCES = t/fuzz/sweep_fuzz.c plugins/sweep/set.c
 t_fuzz_sweep_fuzz_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/core/include -I$(top_srcdir)/plugins
 t_fuzz_sweep_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+# Frames of websocket clients
+EXTRA_DIST += t/fuzz/seeds/frame/long t/fuzz/seeds/frame/pieces t/fuzz/seeds/frame/text \
+	t/fuzz/seeds/frame/wrong
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/frame_fuzz
+t_fuzz_frame_fuzz_SOURCES = t/fuzz/frame_fuzz.c
+t_fuzz_frame_fuzz_LDADD = core/net/libnet.a
+t_fuzz_frame_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/request/requirements.json
 EXTRA_DIST += t/fuzz/seeds/cert
