@@ -51,7 +51,7 @@ for my $route ($routes =~ /\{ SONDE_([A-Z]+, "[^"]+"), ROLE_/g) {
   my $pattern = quotemeta($path) =~ s/\\\{id\\\}/[^\/ ?]+/r;
   like($asked, qr/^$method $pattern(?:\?|$)/m, "$method $path has a seed");
 }
-my $said = join '', map { slurp("$src/$_") } map { files($src, "t/fuzz/seeds/$_", qr/./) } qw(wire link frame);
+my $said = join '', map { slurp("$src/$_") } map { files($src, "t/fuzz/seeds/$_", qr/./) } qw(wire link pipe);
 for my $kind (slurp("$src/core/wire/msg.c") =~ /^\t\[SONDE_MSG_\w+\] = \{ "(\w+)"/mg) {
   like($said, qr/"t":"$kind"/, "the message $kind has a seed");
 }

@@ -204,7 +204,7 @@ t_fuzz_live_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/api t/fuzz/seeds/link t/fuzz/seeds/live
 EXTRA_DIST += t/fuzz/seeds/wire/reload
-EXTRA_DIST += t/fuzz/seeds/state t/fuzz/seeds/text t/fuzz/seeds/outcome t/fuzz/seeds/frame \
+EXTRA_DIST += t/fuzz/seeds/state t/fuzz/seeds/text t/fuzz/seeds/outcome t/fuzz/seeds/pipe \
 	t/fuzz/seeds/agenda t/fuzz/seeds/replay t/fuzz/seeds/stored t/fuzz/seeds/restore t/fuzz/seeds/redo \
 	t/fuzz/seeds/nodefile t/fuzz/seeds/cli t/fuzz/seeds/params t/fuzz/seeds/asn
 if FUZZERS
@@ -235,7 +235,7 @@ t_fuzz_nodefile_fuzz_LDADD = core/node/libnode.a core/wire/libwire.a core/param/
 	core/base/libbase.a $(JANSSON_LIBS) $(SODIUM_LIBS) -lpthread -lm
 t_fuzz_nodefile_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 # Small texts, and what programs say to each other
-noinst_PROGRAMS += t/fuzz/text_fuzz t/fuzz/outcome_fuzz t/fuzz/frame_fuzz t/fuzz/agenda_fuzz \
+noinst_PROGRAMS += t/fuzz/text_fuzz t/fuzz/outcome_fuzz t/fuzz/pipe_fuzz t/fuzz/agenda_fuzz \
 	t/fuzz/replay_fuzz t/fuzz/cli_fuzz t/fuzz/params_fuzz t/fuzz/asn_fuzz
 t_fuzz_text_fuzz_SOURCES = t/fuzz/text_fuzz.c
 t_fuzz_text_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
@@ -245,9 +245,9 @@ t_fuzz_text_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 t_fuzz_outcome_fuzz_SOURCES = t/fuzz/outcome_fuzz.c
 t_fuzz_outcome_fuzz_LDADD = core/plug/libplug.a core/base/libbase.a
 t_fuzz_outcome_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-t_fuzz_frame_fuzz_SOURCES = t/fuzz/frame_fuzz.c
-t_fuzz_frame_fuzz_LDADD = core/wire/libwire.a core/base/libbase.a
-t_fuzz_frame_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_pipe_fuzz_SOURCES = t/fuzz/pipe_fuzz.c
+t_fuzz_pipe_fuzz_LDADD = core/wire/libwire.a core/base/libbase.a
+t_fuzz_pipe_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 t_fuzz_agenda_fuzz_SOURCES = t/fuzz/agenda_fuzz.c
 t_fuzz_agenda_fuzz_LDADD = core/node/libnode.a core/wire/libwire.a core/base/libbase.a $(SODIUM_LIBS)
 t_fuzz_agenda_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
@@ -286,6 +286,8 @@ t_fuzz_place_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 t_fuzz_sweep_fuzz_SOURCES = t/fuzz/sweep_fuzz.c plugins/sweep/set.c
 t_fuzz_sweep_fuzz_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/core/include -I$(top_srcdir)/plugins
 t_fuzz_sweep_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+
 # Frames of websocket clients
 EXTRA_DIST += t/fuzz/seeds/frame/long t/fuzz/seeds/frame/pieces t/fuzz/seeds/frame/text \
 	t/fuzz/seeds/frame/wrong
