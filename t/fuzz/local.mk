@@ -299,3 +299,4 @@ t_fuzz_frame_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/request/requirements.json
 EXTRA_DIST += t/fuzz/seeds/cert
+EXTRA_DIST += t/fuzz/seeds/config
