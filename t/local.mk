@@ -63,6 +63,9 @@ EXTRA_DIST += t/lib/Certs.pm
 SCRIPT_TESTS += t/banned.t
 # Secrets at rest and in passing.
 SCRIPT_TESTS += t/e2e/secrets.t
+# Every parser has a fuzz target.
+SCRIPT_TESTS += t/parsers.t
+EXTRA_DIST += t/stage/coverage
 EXTRA_DIST += t/e2e/ends.h
 # Changed frames and floods, and a websocket client that is not ours.
 check_PROGRAMS += t/e2e/storm

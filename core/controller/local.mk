@@ -150,6 +150,7 @@ core/controller/common_passwords.c: core/controller/common_passwords.txt
 	echo 'const size_t common_password_count ='; \
 	echo '	sizeof(common_passwords) / sizeof(common_passwords[0]);'; } >$@.tmp && mv $@.tmp $@
 core_controller_libcontroller_a_SOURCES += core/controller/own_files.c core/controller/own_files.h
+core_controller_libcontroller_a_SOURCES += core/controller/result_body.c core/controller/result_body.h
 core_controller_libcontroller_a_SOURCES += core/controller/candidates.c core/controller/candidates.h \
 	core/controller/placement_trace.c core/controller/placement_private.h
 core_controller_libcontroller_a_SOURCES += core/controller/live_feed.c core/controller/live_private.h \
