@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,6 +20,7 @@
 
 enum { STORE_QUEUE = 65536, MESSAGE_MAX = 4 << 20, SEND_QUEUE = 8 << 20, TICK_MS = 500,
        TRACE_MAX = 256 << 10 };
+enum { FILES_KEPT = 512, UNREAD_MAX = 64 << 20 };
 enum { RETAIN_EVERY_S = 3600 };
 enum { OPEN_WINDOW_MS = 600000 }; /* a measurement lives at most 305 s; this is how far back a
                                      start looks for unfinished ones */
@@ -414,6 +416,22 @@ static int make_guard(struct controller *c, struct sonde_error *e)
 	return rc == SONDE_OK ? sonde_guard_refuse_own(c->guard, own, e) : rc;
 }
 
+/* The rest of the descriptors is for the store's files, the runner and what the loop needs. */
+static void limit_connections(const struct controller_options *o, struct sonde_net_options *n)
+{
+	struct rlimit r;
+	int64_t most = getrlimit(RLIMIT_NOFILE, &r) ? 1024 : (int64_t)r.rlim_cur;
+
+	most = most > 2 * FILES_KEPT ? most - FILES_KEPT : most / 2;
+	if (o->connections_max && o->connections_max < most)
+		most = o->connections_max;
+	n->max_conns = (unsigned)most;
+	n->spare_loopback = !o->connections_address;
+	n->max_per_address = (unsigned)(o->connections_address ? o->connections_address :
+					most > 4 ? most / 4 : 1);
+	n->max_unread = UNREAD_MAX;
+}
+
 static int listen_on(struct controller *c, struct sonde_error *e)
 {
 	static struct sonde_ws_route routes[3];
@@ -427,8 +445,10 @@ static int listen_on(struct controller *c, struct sonde_error *e)
 		return sonde_fail(e, SONDE_EINVAL, "listen", "must be ADDRESS:PORT, not %s",
 		                  c->options.listen);
 	snprintf(host, sizeof(host), "%.*s", (int)(colon - c->options.listen), c->options.listen);
-	routes[0] = (struct sonde_ws_route){ "/v1/nodes/connect", "sonde.node.v1", &link_events, c };
-	routes[1] = (struct sonde_ws_route){ "/v1/live", "sonde.live.v1", &live_events, c };
+	routes[0] = (struct sonde_ws_route){ "/v1/nodes/connect", "sonde.node.v1", &link_events, c,
+		                             LINK_HELLO_MAX };
+	routes[1] = (struct sonde_ws_route){ "/v1/live", "sonde.live.v1", &live_events, c,
+		                             LIVE_MESSAGE_MAX };
 	struct sonde_listen l = {
 		.host = host[0] && strcmp(host, "*") ? host : NULL, .port = (uint16_t)port,
 		.cert = c->options.cert, .key = c->options.key, .http = api_handle, .http_arg = c,
@@ -441,6 +461,7 @@ static int listen_on(struct controller *c, struct sonde_error *e)
 	}
 	struct sonde_net_options o = { .max_body = BODY_MAX, .max_message = MESSAGE_MAX,
 		                       .max_send_queue = SEND_QUEUE, .idle_timeout_s = 30 };
+	limit_connections(&c->options, &o);
 	int rc = sonde_net_new(&c->loop, &o, &c->net, e);
 	return rc == SONDE_OK ? sonde_net_listen(c->net, &l, e) : rc;
 }

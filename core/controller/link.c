@@ -22,7 +22,7 @@ enum {
 	CLOSE_SILENT = 4408,
 	CLOSE_REPLACED = 4409,
 	CLOSE_LATER = 1013,
-	HELLO_S = 5,
+	HELLO_S = 3,
 };
 
 struct link {
@@ -171,6 +171,7 @@ static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde
 		tasks_node_gone(&c->tasks, node);
 	}
 	leave_silent(l);
+	sonde_conn_set_max_message(conn, SONDE_MSG_MAX);
 	l->node = node;
 	node->conn = conn;
 	node->beat_ns = sonde_boottime_ns();

@@ -9,6 +9,7 @@
 
 struct controller;
 
+enum { LINK_HELLO_MAX = 320 << 10 }; /* bytes of a first message; later ones SONDE_MSG_MAX */
 extern const struct sonde_conn_events link_events;
 
 bool link_send_tasks(void *controller, struct node *, const struct sonde_msg *);

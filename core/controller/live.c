@@ -16,11 +16,12 @@ enum {
 	LATER_MS = 100,      /* somebody is behind, or wants figures */
 	QUEUE_HIGH = 256 << 10,
 	LAG_MAX = 10000,     /* results a reader may be behind */
-	MESSAGE_MAX = 16 << 10,
+	SILENT_S = 3,        /* until the first message */
+	IDLE_S = 60,         /* later, without a token and a subscription */
 	ID_MAX = 64,
 	ROUND_PIECES = 4,    /* pieces of results a subscription gets in a turn */
 	SEND_MAX = 8 << 20,
-	CODE_AUTH = 4401, CODE_BAD = 4400, CODE_MANY = 1013,
+	CODE_AUTH = 4401, CODE_BAD = 4400, CODE_SILENT = 4408, CODE_MANY = 1013,
 };
 
 enum topic_kind { LIVE_NONE, LIVE_RESULTS, LIVE_NODES, LIVE_EVENTS, LIVE_STATS, LIVE_MEASUREMENT };
@@ -55,6 +56,8 @@ struct live_conn {
 	enum role role; /* as the credential was at the last look */
 	bool reads;     /* its scopes let it */
 	bool ended;     /* the credential does not hold any more */
+	bool spoke;     /* logged in or subscribed, and so counted */
+	int64_t quiet_ns; /* since when it has neither */
 	unsigned count;
 	struct subscription *subs[LIVE_SUBSCRIPTIONS];
 };
@@ -202,6 +205,7 @@ static void drop(struct live_conn *lc, unsigned i)
 {
 	free(lc->subs[i]);
 	lc->subs[i] = lc->subs[--lc->count];
+	lc->quiet_ns = sonde_boottime_ns();
 }
 
 /* Whether it wants to be looked at again though nothing happens. */
@@ -443,6 +447,20 @@ static void start(struct live_conn *lc, struct subscription *s)
 	arm(l, SOON_MS);
 }
 
+/* Those that say nothing have no part in the number. */
+static bool count_in(struct live_conn *lc)
+{
+	struct live *l = lc->live;
+
+	if (!lc->spoke && l->connections >= LIVE_CONNECTIONS) {
+		sonde_conn_close(lc->conn, CODE_MANY, "Too many connections; try again later.");
+		return false;
+	}
+	l->connections += !lc->spoke;
+	lc->spoke = true;
+	return true;
+}
+
 static void subscribe(struct live_conn *lc, const json_t *m, const char *id)
 {
 	const char *topic = json_string_value(json_object_get(m, "topic"));
@@ -468,12 +486,13 @@ static void subscribe(struct live_conn *lc, const json_t *m, const char *id)
 	} else if (!wrong) {
 		wrong = "Out of memory.";
 	}
-	if (!wrong) {
+	if (!wrong && count_in(lc)) {
 		start(lc, s);
 		return;
 	}
 	free(s);
-	say(lc, id, "error", wrong);
+	if (wrong)
+		say(lc, id, "error", wrong);
 }
 
 static void authenticate(struct live_conn *lc, const json_t *m)
@@ -489,14 +508,25 @@ static void authenticate(struct live_conn *lc, const json_t *m)
 	}
 	lc->role = w.role;
 	lc->reads = w.scopes & SCOPE_READ;
-	say(lc, NULL, "ok", "auth");
+	if (count_in(lc))
+		say(lc, NULL, "ok", "auth");
+}
+
+static void check_silence(struct live_conn *lc, int64_t now)
+{
+	int64_t limit = (lc->spoke ? IDLE_S : SILENT_S) * SONDE_NS_PER_S;
+
+	if (!lc->credential.given && !lc->count && now - lc->quiet_ns > limit)
+		sonde_conn_close(lc->conn, CODE_SILENT, "No token and no subscription came in time.");
 }
 
 void live_check(struct live *l)
 {
+	int64_t now = sonde_boottime_ns();
 	struct who w;
 
-	for (struct live_conn *lc = l->first; lc; lc = lc->next)
+	for (struct live_conn *lc = l->first; lc; lc = lc->next) {
+		check_silence(lc, now);
 		if (lc->credential.given && !lc->ended &&
 		    (!accounts_again(l->c, &lc->credential, &w) || w.role != lc->role)) {
 			lc->ended = true;
@@ -504,6 +534,7 @@ void live_check(struct live *l)
 				drop(lc, 0);
 			sonde_conn_close(lc->conn, CODE_AUTH, "The session or token has ended, or its rights changed.");
 		}
+	}
 }
 
 static void on_object(struct live_conn *lc, const json_t *m)
@@ -534,10 +565,6 @@ static void on_message(struct sonde_conn *conn, void *arg, char *text, size_t le
 	struct live_conn *lc = arg;
 	struct sonde_error e;
 
-	if (len > MESSAGE_MAX) {
-		sonde_conn_close(conn, 1009, "A message may have 16 KiB.");
-		return;
-	}
 	json_t *m = sonde_json_load(text, len, &e);
 	if (json_is_object(m))
 		on_object(lc, m);
@@ -550,20 +577,20 @@ static void on_open(struct sonde_conn *conn, void *arg)
 {
 	struct controller *c = arg;
 	struct live *l = &c->live;
-	struct live_conn *lc = l->connections < LIVE_CONNECTIONS ? calloc(1, sizeof(*lc)) : NULL;
+	struct live_conn *lc = calloc(1, sizeof(*lc));
 
 	sonde_conn_set_arg(conn, lc);
 	if (!lc) {
-		sonde_conn_close(conn, CODE_MANY, "Too many connections; try again later.");
+		sonde_conn_close(conn, CODE_MANY, "Out of memory.");
 		return;
 	}
+	lc->quiet_ns = sonde_boottime_ns();
 	lc->live = l;
 	lc->conn = conn;
 	lc->next = l->first;
 	if (l->first)
 		l->first->prev = lc;
 	l->first = lc;
-	l->connections++;
 }
 
 static void on_drain(struct sonde_conn *conn, void *arg)
@@ -590,7 +617,7 @@ static void on_close(struct sonde_conn *conn, void *arg, unsigned code, const ch
 		lc->prev->next = lc->next;
 	else
 		lc->live->first = lc->next;
-	lc->live->connections--;
+	lc->live->connections -= lc->spoke;
 	while (lc->count)
 		drop(lc, 0);
 	free(lc);

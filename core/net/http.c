@@ -54,6 +54,7 @@ struct sonde_req *session_of(struct lws *wsi, struct listener *l)
 	s->listener = l;
 	s->wsi = wsi;
 	link_init(&s->settle);
+	link_init(&s->unread);
 	sonde_buf_init(&s->target, 2 * HEADER_BYTES);
 	sonde_buf_init(&s->body, l->net->options.max_body);
 	net_peer_text(wsi, s->peer);
@@ -76,6 +77,8 @@ static void connection_gone(struct lws *wsi)
 	if (!s)
 		return;
 	lws_set_opaque_user_data(wsi, NULL);
+	unread_done(s);
+	admit_gone(s, s->net);
 	if (s->conn)
 		conn_gone(s->conn);
 	s->conn = NULL;
@@ -266,8 +269,9 @@ static int expect_body(struct sonde_req *s, int64_t length)
 	} else {
 		s->state = SESSION_BODY;
 	}
+	unsigned idle = s->net->options.idle_timeout_s;
 	s->body_until_ns = sonde_boottime_ns() +
-		(int64_t)s->net->options.idle_timeout_s * SONDE_NS_PER_S;
+		(int64_t)(idle < BODY_S ? idle : BODY_S) * SONDE_NS_PER_S;
 	if (lws_hdr_copy(s->wsi, expect, sizeof(expect), WSI_TOKEN_HTTP_EXPECT) > 0 &&
 	    !strcasecmp(expect, "100-continue")) {
 		static const char go[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -398,6 +402,8 @@ static int upgraded(struct sonde_req *s, struct lws *wsi)
 	s->conn = conn_new(s->net, s->route->events, s->route->arg);
 	if (!s->conn)
 		return -1;
+	if (s->route->max_message)
+		sonde_conn_set_max_message(s->conn, s->route->max_message);
 	memcpy(s->conn->peer, s->peer, sizeof(s->peer));
 	conn_opened(s->conn, wsi);
 	return 0;
@@ -442,6 +448,14 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		if (!s)
 			return -1;
 		return reason == LWS_CALLBACK_HTTP_BODY ? on_body(s, in, len) : on_body_end(s);
+	case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
+		return admit_arrival(lws_get_vhost_user(lws_get_vhost(wsi)), user);
+	case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
+		s = session_of(wsi, lws_get_protocol(wsi)->user);
+		if (!s)
+			return -1;
+		admit_made(s);
+		return 0;
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
 		s = session_of(wsi, NULL);
 		return s ? check_protocol(s, wsi) : -1;

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += core/net/libnet.a
 core_net_libnet_a_SOURCES = \
 	core/net/net.h core/net/private.h \
+	core/net/admit.c \
 	core/net/dial.c \
 	core/net/gzip.c \
 	core/net/http.c \
@@ -10,6 +11,7 @@ core_net_libnet_a_SOURCES = \
 	core/net/reply.c \
 	core/net/static.c \
 	core/net/stream.c \
+	core/net/unread.c \
 	core/net/upgrade.c \
 	core/net/ws.c
 core_net_libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(LWS_CFLAGS) $(UV_CFLAGS) $(ZLIB_CFLAGS)

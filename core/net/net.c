@@ -46,6 +46,7 @@ static void free_net(struct sonde_net *net)
 
 	sonde_buf_deinit(&net->out);
 	sonde_buf_deinit(&net->packed);
+	admit_deinit(net);
 	gzip_free(net->gzip);
 	free(net);
 	if (done)
@@ -93,6 +94,7 @@ static void on_tick(uv_timer_t *tick)
 	struct sonde_net *net = tick->data;
 
 	conns_tick(net, sonde_boottime_ns());
+	unread_tick(net);
 	if (net->kick) {
 		net->kick = false;
 		net_wake(net);
@@ -150,10 +152,13 @@ int sonde_net_new(uv_loop_t *loop, const struct sonde_net_options *options, stru
 	link_init(&net->conns);
 	link_init(&net->busy);
 	link_init(&net->settle);
+	link_init(&net->unread);
+	sonde_map_init(&net->addresses);
 	sonde_buf_init_head(&net->out, SIZE_MAX / 4, SONDE_NET_HEAD);
 	sonde_buf_init(&net->packed, SIZE_MAX / 4);
 	int rc = make_context(net, e);
 	if (rc != SONDE_OK) {
+		admit_deinit(net);
 		free(net);
 		return rc;
 	}

@@ -9,12 +9,14 @@
 
 enum {
 	RX_BYTES = 16384,       /* read at once from a socket; websocket receive buffer */
+	UNSENT_BYTES = 256 << 10, /* the kernel keeps of a connection, beside what is on its way */
 	TX_BYTES = 1 << 20,     /* given to the kernel at once */
 	HEADER_BYTES = 8192,    /* all headers of a request */
 	KEEP_BODY = 16384,      /* a connection keeps this much body memory between requests */
 	HANDSHAKE_S = 5,        /* TLS, headers, gaps in a body, what is queued before a close */
 	CLOSE_ACK_MS = 750,     /* a peer may take to answer a close; the tick adds up to a second */
-	STALL_S = 30,           /* a peer that reads nothing for so long is dropped */
+	BODY_S = 20,            /* a whole body */
+	STALL_S = 25,           /* a peer that reads nothing for so long is dropped */
 	GOODBYE_MS = 500,       /* how long close frames may take when the net closes */
 	MAX_FRAGMENTS = 4096,   /* pieces of one message */
 	PEER_TEXT = 48,
@@ -93,6 +95,12 @@ struct sonde_net {
 	struct link conns;           /* all websockets, also those dialling */
 	struct link busy;            /* websockets that queue or close */
 	struct link settle;          /* sessions whose reply went out in this turn */
+	struct link unread;          /* sessions whose answer lws still holds, the oldest first */
+	size_t unread_bytes;
+	struct sonde_map addresses;  /* 16 bytes -> struct address */
+	struct address *arriving;    /* counted, its connection is not made yet */
+	struct sonde_net_counts counts;
+	int64_t refusal_told_ns;
 	struct sonde_buf out;        /* a reply is put together here */
 	struct sonde_buf packed;     /* and its body as gzip here */
 	struct gzip *gzip;           /* NULL until first used */
@@ -126,7 +134,9 @@ struct sonde_req {
 	struct sonde_buf target; /* path NUL query NUL */
 	struct sonde_buf body;
 	int64_t body_until_ns;
-	struct link settle;
+	struct link settle, unread;
+	size_t unread_bytes;
+	struct address *from;               /* where it is counted; NULL = nowhere */
 	const struct sonde_ws_route *route; /* chosen by the upgrade request */
 	struct sonde_conn *conn;            /* after the upgrade */
 	bool keep, inside, head_only;
@@ -154,6 +164,7 @@ struct sonde_conn {
 	void *arg;
 	struct link all, busy;
 	struct sonde_buf message; /* pieces so far */
+	size_t max_message;
 	unsigned pieces;
 	struct packet *head, **tail;
 	size_t queued, in_lws; /* bytes in our queue; bytes lws could not write at once */
@@ -179,6 +190,22 @@ void net_peer_text(struct lws *, char out[PEER_TEXT]);
 void listener_free(struct listener *);
 void listener_calibrated(struct listener *, const char *rx_base);
 const struct sonde_ws_route *listener_route(const struct listener *, const char *path);
+
+/* admit.c */
+struct lws_filter_network_conn_args;
+/* A connection comes: 0 and it is counted, or -1 and it was told to go. */
+int admit_arrival(struct listener *, const struct lws_filter_network_conn_args *);
+/* It is made: what was counted is the session's. */
+void admit_made(struct sonde_req *);
+void admit_gone(struct sonde_req *, struct sonde_net *);
+void admit_deinit(struct sonde_net *);
+
+/* unread.c */
+/* lws holds up to `len` bytes of an answer because the peer does not read. */
+void unread_add(struct sonde_req *, size_t len);
+void unread_done(struct sonde_req *);
+/* Forget those that were read meanwhile. */
+void unread_tick(struct sonde_net *);
 
 /* http.c */
 int http_callback(struct lws *, enum lws_callback_reasons, void *user, void *in, size_t len);

@@ -36,7 +36,8 @@ struct sonde_conn *conn_new(struct sonde_net *net, const struct sonde_conn_event
 	link_init(&c->all);
 	link_init(&c->busy);
 	link_append(&net->conns, &c->all);
-	sonde_buf_init(&c->message, net->options.max_message);
+	c->max_message = net->options.max_message;
+	sonde_buf_init(&c->message, c->max_message);
 	return c;
 }
 
@@ -167,7 +168,7 @@ int conn_receive(struct sonde_conn *c, char *in, size_t len)
 		return 0;
 	if (lws_frame_is_binary(wsi))
 		return refuse(c, CODE_TYPE, "only text messages are understood");
-	if (c->message.len + len > c->net->options.max_message)
+	if (c->message.len + len > c->max_message)
 		return refuse(c, CODE_SIZE, "the message is too long");
 	if (last && c->pieces == 0) {
 		deliver(c, in, len);
@@ -295,6 +296,13 @@ void sonde_conn_close(struct sonde_conn *c, unsigned code, const char *reason)
 void sonde_conn_set_arg(struct sonde_conn *c, void *arg)
 {
 	c->arg = arg;
+}
+
+void sonde_conn_set_max_message(struct sonde_conn *c, size_t max)
+{
+	size_t most = c->net->options.max_message;
+
+	c->max_message = max < most ? max : most;
 }
 
 void *sonde_conn_arg(struct sonde_conn *c)
