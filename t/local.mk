@@ -56,3 +56,10 @@ EXTRA_DIST += t/e2e/spec.mjs
 SCRIPT_TESTS += t/e2e/backup.t
 SCRIPT_TESTS += t/e2e/full.t
 SCRIPT_TESTS += t/e2e/hostile.t
+
+# What strangers may do to a controller: slow, malformed, without number.
+check_PROGRAMS += t/net/strangers
+t_net_strangers_SOURCES = t/net/strangers.c t/bench/load.c t/bench/load.h
+t_net_strangers_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+t_net_strangers_LDADD = core/base/libbase.a
+SCRIPT_TESTS += t/e2e/slow_clients.t

@@ -68,7 +68,7 @@ static void release(struct sonde_net *net, struct address *a)
 }
 
 /* What the peer sent already is read away: closing over it would reset the answer away too. */
-static int send_away(struct listener *l, int fd, const char *why)
+static int send_away(struct listener *l, int fd, int64_t *told_ns, const char *why)
 {
 	static const char text[] =
 		"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nConnection: close\r\n"
@@ -82,9 +82,8 @@ static int send_away(struct listener *l, int fd, const char *why)
 		while (recv(fd, bin, sizeof(bin), MSG_DONTWAIT) == (ssize_t)sizeof(bin))
 			;
 	}
-	if (!l->net->refusal_told_ns ||
-	    now - l->net->refusal_told_ns > TELL_EVERY_S * SONDE_NS_PER_S) {
-		l->net->refusal_told_ns = now;
+	if (!*told_ns || now - *told_ns > TELL_EVERY_S * SONDE_NS_PER_S) {
+		*told_ns = now;
 		sonde_log(SONDE_LOG_WARN, "net", "connections are refused: %s", why);
 	}
 	return -1;
@@ -102,7 +101,7 @@ int admit_arrival(struct listener *l, const struct lws_filter_network_conn_args 
 	}
 	if (o->max_conns && net->counts.open >= o->max_conns) {
 		net->counts.refused_full++;
-		return send_away(l, came->accept_fd, "as many as are allowed are open");
+		return send_away(l, came->accept_fd, &net->full_told_ns, "as many as are allowed are open");
 	}
 	key_of(&came->cli_addr, key);
 	struct address *a = address_of(net, key);
@@ -111,7 +110,7 @@ int admit_arrival(struct listener *l, const struct lws_filter_network_conn_args 
 	if (o->max_per_address && a->count >= o->max_per_address &&
 	    !(o->spare_loopback && is_loopback(key))) {
 		net->counts.refused_address++;
-		return send_away(l, came->accept_fd, "one address has as many as it may have");
+		return send_away(l, came->accept_fd, &net->address_told_ns, "one address has as many as it may have");
 	}
 	a->count++;
 	net->counts.open++;

@@ -77,6 +77,8 @@ static void connection_gone(struct lws *wsi)
 	if (!s)
 		return;
 	lws_set_opaque_user_data(wsi, NULL);
+	if (s->stream.more || (s->unread_bytes && lws_partial_buffered(wsi)))
+		net_reset(wsi);
 	unread_done(s);
 	admit_gone(s, s->net);
 	if (s->conn)

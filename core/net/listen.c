@@ -106,6 +106,7 @@ static struct lws_vhost *make_vhost(struct listener *l, const struct sonde_liste
 		.user = l,
 		.keepalive_timeout = (int)net->options.idle_timeout_s,
 		.timeout_secs = HANDSHAKE_S,
+		.timeout_secs_ah_idle = HANDSHAKE_S,
 		.retry_and_idle_policy = &net_no_validity,
 		.alpn = "http/1.1",
 		.gid = (gid_t)-1,

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -79,6 +80,15 @@ void net_peer_text(struct lws *wsi, char out[PEER_TEXT])
 	if (!strncmp(text, "::ffff:", 7) && strchr(text, '.'))
 		from += 7;
 	snprintf(out, PEER_TEXT, "%s", from);
+}
+
+void net_reset(struct lws *wsi)
+{
+	struct linger now = { .l_onoff = 1 };
+	int fd = lws_get_socket_fd(wsi);
+
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
 static void on_check(uv_check_t *check)

@@ -100,7 +100,7 @@ struct sonde_net {
 	struct sonde_map addresses;  /* 16 bytes -> struct address */
 	struct address *arriving;    /* counted, its connection is not made yet */
 	struct sonde_net_counts counts;
-	int64_t refusal_told_ns;
+	int64_t full_told_ns, address_told_ns; /* when the log last said so */
 	struct sonde_buf out;        /* a reply is put together here */
 	struct sonde_buf packed;     /* and its body as gzip here */
 	struct gzip *gzip;           /* NULL until first used */
@@ -184,6 +184,8 @@ void net_handle_closed(struct sonde_net *);
 void net_log_loud(bool);
 /* lws arms its timers only after one of its own callbacks; make one happen. */
 void net_wake(struct sonde_net *);
+/* When it is closed the kernel drops what the peer did not read, instead of keeping it for minutes. */
+void net_reset(struct lws *);
 void net_peer_text(struct lws *, char out[PEER_TEXT]);
 
 /* listen.c */

@@ -121,6 +121,8 @@ void conns_tick(struct sonde_net *net, int64_t now)
 		link_remove(&c->busy);
 		if (!c->closing)
 			conn_set_reason(c, CODE_BROKEN, "the peer reads nothing", 22);
+		if (c->wsi && !c->close_sent)
+			net_reset(c->wsi);
 		conn_kill(c);
 	}
 }
