@@ -55,6 +55,8 @@ struct sonde_req *session_of(struct lws *wsi, struct listener *l)
 	s->wsi = wsi;
 	link_init(&s->settle);
 	link_init(&s->unread);
+	link_init(&s->wait);
+	link_init(&s->fresh);
 	sonde_buf_init(&s->target, 2 * HEADER_BYTES);
 	sonde_buf_init(&s->body, l->net->options.max_body);
 	net_peer_text(wsi, s->peer);
@@ -80,6 +82,7 @@ static void connection_gone(struct lws *wsi)
 	if (s->stream.more || (s->unread_bytes && lws_partial_buffered(wsi)))
 		net_reset(wsi);
 	unread_done(s);
+	patience_stop(s);
 	admit_gone(s, s->net);
 	if (s->conn)
 		conn_gone(s->conn);
@@ -271,9 +274,7 @@ static int expect_body(struct sonde_req *s, int64_t length)
 	} else {
 		s->state = SESSION_BODY;
 	}
-	unsigned idle = s->net->options.idle_timeout_s;
-	s->body_until_ns = sonde_boottime_ns() +
-		(int64_t)(idle < BODY_S ? idle : BODY_S) * SONDE_NS_PER_S;
+	patience_start(s, WAIT_BODY);
 	if (lws_hdr_copy(s->wsi, expect, sizeof(expect), WSI_TOKEN_HTTP_EXPECT) > 0 &&
 	    !strcasecmp(expect, "100-continue")) {
 		static const char go[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -304,6 +305,7 @@ static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
 	int64_t length;
 	int rc;
 
+	patience_stop(s);
 	s->view = (struct sonde_req_view){ .method = method_of(wsi), .peer = s->peer,
 					   .tls = s->listener->tls, .body = "" };
 	s->keep = version == VERSION_1_1 && !asks_to_close(wsi);
@@ -353,14 +355,12 @@ static int on_body(struct sonde_req *s, const void *in, size_t len)
 		return reply_refuse(s, 400, "a request with a body cannot be pipelined");
 	if (s->state == SESSION_BODY)
 		sonde_buf_add(&s->body, in, len);
-	if (s->body.failed)
-		return -1;
-	/* Drips keep the gap timer of lws alive; the whole body has a limit too. */
-	return sonde_boottime_ns() > s->body_until_ns ? -1 : 0;
+	return s->body.failed ? -1 : 0;
 }
 
 static int on_body_end(struct sonde_req *s)
 {
+	patience_stop(s);
 	if (s->state == SESSION_DRAIN)
 		return reply_error(s, 413, too_long);
 	return s->state == SESSION_BODY ? run_handler(s) : 0;
@@ -377,6 +377,8 @@ void http_settle(struct sonde_net *net)
 					.events = LWS_POLLIN | LWS_POLLOUT,
 					.revents = LWS_POLLOUT };
 		link_remove(&s->settle);
+		lws_set_timeout(s->wsi, NO_PENDING_TIMEOUT, 0);
+		patience_start(s, WAIT_NEXT);
 		if (p.fd >= 0)
 			lws_service_fd(net->context, &p);
 	}
@@ -406,6 +408,7 @@ static int upgraded(struct sonde_req *s, struct lws *wsi)
 		return -1;
 	if (s->route->max_message)
 		sonde_conn_set_max_message(s->conn, s->route->max_message);
+	patience_stop(s);
 	memcpy(s->conn->peer, s->peer, sizeof(s->peer));
 	conn_opened(s->conn, wsi);
 	return 0;
@@ -457,6 +460,7 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		if (!s)
 			return -1;
 		admit_made(s);
+		patience_made(s);
 		return 0;
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
 		s = session_of(wsi, NULL);

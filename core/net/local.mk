@@ -8,6 +8,7 @@ core_net_libnet_a_SOURCES = \
 	core/net/http.c \
 	core/net/listen.c \
 	core/net/net.c \
+	core/net/patience.c \
 	core/net/reply.c \
 	core/net/static.c \
 	core/net/stream.c \

@@ -18,7 +18,7 @@
  * every request walks. */
 const lws_retry_bo_t net_no_validity;
 
-enum { TICK_MS = 1000, CLOSER_MS = 2, QUIET_TURNS = 3 };
+enum { TICK_MS = 250, SOON_MS = 5, CLOSER_MS = 2, QUIET_TURNS = 3 };
 
 static void emit_warning(int level, const char *line)
 {
@@ -97,14 +97,21 @@ static void on_check(uv_check_t *check)
 
 	if (!link_alone(&net->settle))
 		http_settle(net);
+	if (!link_alone(&net->fresh) && net->state != NET_DESTROYING)
+		patience_settle(net);
 }
 
 static void on_tick(uv_timer_t *tick)
 {
 	struct sonde_net *net = tick->data;
+	int64_t now = sonde_boottime_ns();
 
-	conns_tick(net, sonde_boottime_ns());
+	if (net->state == NET_DESTROYING)
+		return;
+	conns_tick(net, now);
 	unread_tick(net);
+	if (patience_tick(net, now))
+		uv_timer_start(tick, on_tick, SOON_MS, TICK_MS);
 	if (net->kick) {
 		net->kick = false;
 		net_wake(net);
@@ -163,6 +170,7 @@ int sonde_net_new(uv_loop_t *loop, const struct sonde_net_options *options, stru
 	link_init(&net->busy);
 	link_init(&net->settle);
 	link_init(&net->unread);
+	patience_init(net);
 	sonde_map_init(&net->addresses);
 	sonde_buf_init_head(&net->out, SIZE_MAX / 4, SONDE_NET_HEAD);
 	sonde_buf_init(&net->packed, SIZE_MAX / 4);

@@ -59,6 +59,9 @@ static inline void link_append(struct link *list, struct link *l)
 
 #define LINK_OWNER(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
+/* What a client is waited for. */
+enum wait { WAIT_HEADERS, WAIT_BODY, WAIT_NEXT, WAITS };
+
 struct static_files;
 struct gzip;
 
@@ -95,6 +98,8 @@ struct sonde_net {
 	struct link conns;           /* all websockets, also those dialling */
 	struct link busy;            /* websockets that queue or close */
 	struct link settle;          /* sessions whose reply went out in this turn */
+	struct link waits[WAITS];    /* sessions, the first due first */
+	struct link fresh;           /* sessions made in this turn */
 	struct link unread;          /* sessions whose answer lws still holds, the oldest first */
 	size_t unread_bytes;
 	struct sonde_map addresses;  /* 16 bytes -> struct address */
@@ -133,8 +138,8 @@ struct sonde_req {
 	struct sonde_req_view view;
 	struct sonde_buf target; /* path NUL query NUL */
 	struct sonde_buf body;
-	int64_t body_until_ns;
-	struct link settle, unread;
+	int64_t wait_ns;         /* until when it is waited for */
+	struct link settle, unread, wait, fresh;
 	size_t unread_bytes;
 	struct address *from;               /* where it is counted; NULL = nowhere */
 	const struct sonde_ws_route *route; /* chosen by the upgrade request */
@@ -201,6 +206,18 @@ int admit_arrival(struct listener *, const struct lws_filter_network_conn_args *
 void admit_made(struct sonde_req *);
 void admit_gone(struct sonde_req *, struct sonde_net *);
 void admit_deinit(struct sonde_net *);
+
+/* patience.c */
+void patience_init(struct sonde_net *);
+/* A connection that has said nothing yet. */
+void patience_made(struct sonde_req *);
+/* From now on it is waited for this, and no longer for what it was before. */
+void patience_start(struct sonde_req *, enum wait);
+void patience_stop(struct sonde_req *);
+/* After the callbacks of a turn. */
+void patience_settle(struct sonde_net *);
+/* Close whose time is over; true when there may be more of them. */
+bool patience_tick(struct sonde_net *, int64_t now_ns);
 
 /* unread.c */
 /* lws holds up to `len` bytes of an answer because the peer does not read. */
