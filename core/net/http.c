@@ -19,14 +19,18 @@ enum { LENGTH_DIGITS = 12, DRAIN_FACTOR = 16 };
 
 static const char too_long[] = "the body is too long";
 
-static const struct {
+static const struct method {
 	enum lws_token_indexes token;
 	enum sonde_method method;
+	const char *name;
 } methods[] = {
-	{ WSI_TOKEN_POST_URI, SONDE_POST },       { WSI_TOKEN_GET_URI, SONDE_GET },
-	{ WSI_TOKEN_PUT_URI, SONDE_PUT },         { WSI_TOKEN_PATCH_URI, SONDE_PATCH },
-	{ WSI_TOKEN_DELETE_URI, SONDE_DELETE },   { WSI_TOKEN_OPTIONS_URI, SONDE_OPTIONS },
-	{ WSI_TOKEN_HEAD_URI, SONDE_HEAD },
+	{ WSI_TOKEN_POST_URI, SONDE_POST, "POST" },
+	{ WSI_TOKEN_GET_URI, SONDE_GET, "GET" },
+	{ WSI_TOKEN_PUT_URI, SONDE_PUT, "PUT" },
+	{ WSI_TOKEN_PATCH_URI, SONDE_PATCH, "PATCH" },
+	{ WSI_TOKEN_DELETE_URI, SONDE_DELETE, "DELETE" },
+	{ WSI_TOKEN_OPTIONS_URI, SONDE_OPTIONS, "OPTIONS" },
+	{ WSI_TOKEN_HEAD_URI, SONDE_HEAD, "HEAD" },
 };
 
 static const struct {
@@ -176,13 +180,34 @@ static bool take_target(struct sonde_req *s, const char *uri, size_t len)
 	return true;
 }
 
-static enum sonde_method method_of(struct lws *wsi)
+static const struct method *method_of(struct lws *wsi)
 {
+	static const struct method none = { .name = "" };
+
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
 		if (lws_hdr_total_length(wsi, methods[i].token))
-			return methods[i].method;
+			return &methods[i];
 	}
-	return 0;
+	return &none;
+}
+
+/* A name or an address, and a port. */
+static bool good_host(struct lws *wsi)
+{
+	char text[256];
+	int n = lws_hdr_total_length(wsi, WSI_TOKEN_HOST);
+
+	if (n <= 0)
+		return n == 0;
+	if (lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HOST) != n)
+		return false;
+	for (int i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)text[i];
+		if (!((c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c >= 0x80 ||
+		      (c && strchr(".:-_[]%", c))))
+			return false;
+	}
+	return true;
 }
 
 /* HTTP/1.0 is always closed: a keep-alive answer would need a header of its own. */
@@ -302,17 +327,23 @@ static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
 {
 	struct lws *wsi = s->wsi;
 	enum version version = version_of(wsi);
+	const struct method *method = method_of(wsi);
+	enum raw_head raw = raw_check(s->net, method->name);
 	int64_t length;
 	int rc;
 
 	patience_stop(s);
-	s->view = (struct sonde_req_view){ .method = method_of(wsi), .peer = s->peer,
+	s->view = (struct sonde_req_view){ .method = method->method, .peer = s->peer,
 					   .tls = s->listener->tls, .body = "" };
-	s->keep = version == VERSION_1_1 && !asks_to_close(wsi);
+	/* What nobody has read to the letter is the last that is read. */
+	s->keep = version == VERSION_1_1 && !asks_to_close(wsi) && (raw == RAW_GOOD || s->known);
+	s->known = true;
 	s->head_only = s->view.method == SONDE_HEAD;
 	s->came_ns = sonde_boottime_ns();
 	s->gzip = takes_gzip(wsi);
 	sonde_buf_reset(&s->body);
+	if (raw == RAW_BAD && version != VERSION_OTHER)
+		return reply_refuse(s, 400, "the head of the request is malformed");
 	if (!take_target(s, uri, uri_len))
 		return reply_refuse(s, 400, "the URL is malformed");
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING))
@@ -321,7 +352,8 @@ static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
 	if (length == LENGTH_BAD || disguised_length(wsi))
 		return reply_refuse(s, 400, "the Content-Length is malformed");
 	if (lws_hdr_fragment_length(wsi, WSI_TOKEN_HOST, 1) > 0 ||
-	    (version != VERSION_1_0 && lws_hdr_total_length(wsi, WSI_TOKEN_HOST) <= 0))
+	    (version != VERSION_1_0 && lws_hdr_total_length(wsi, WSI_TOKEN_HOST) <= 0) ||
+	    !good_host(wsi))
 		return reply_refuse(s, 400, "there must be one Host header");
 	if (version == VERSION_OTHER)
 		return reply_refuse(s, 400, "only HTTP/1.1 is spoken");

@@ -9,6 +9,7 @@ core_net_libnet_a_SOURCES = \
 	core/net/listen.c \
 	core/net/net.c \
 	core/net/patience.c \
+	core/net/raw.c \
 	core/net/reply.c \
 	core/net/static.c \
 	core/net/stream.c \
@@ -29,7 +30,7 @@ t_net_libworld_a_SOURCES = t/net/world.c t/net/world.h
 t_net_libworld_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 
 C_TESTS += t/net/http_test
-t_net_http_test_SOURCES = t/net/http_test.c
+t_net_http_test_SOURCES = t/net/http_test.c t/net/malformed.h
 t_net_http_test_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 t_net_http_test_LDADD = t/net/libworld.a t/libtap.a core/net/libnet.a core/base/libbase.a \
 	$(LWS_LIBS) $(UV_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS)

@@ -146,6 +146,7 @@ struct sonde_req {
 	struct sonde_conn *conn;            /* after the upgrade */
 	bool keep, inside, head_only;
 	bool gzip; /* the peer takes it */
+	bool known; /* had a request before */
 	bool chunked;
 	struct sonde_stream stream; /* more is NULL when there is none */
 	int64_t came_ns;
@@ -206,6 +207,12 @@ int admit_arrival(struct listener *, const struct lws_filter_network_conn_args *
 void admit_made(struct sonde_req *);
 void admit_gone(struct sonde_req *, struct sonde_net *);
 void admit_deinit(struct sonde_net *);
+
+/* raw.c */
+enum raw_head { RAW_GOOD, RAW_BAD, RAW_UNKNOWN };
+/* The head of the request of this method that lws has just told of; UNKNOWN when it is not to be
+ * seen in one piece. Once a request. */
+enum raw_head raw_check(struct sonde_net *, const char *method);
 
 /* patience.c */
 void patience_init(struct sonde_net *);
