@@ -68,3 +68,5 @@ t_net_smuggler_SOURCES = t/net/smuggler.c t/net/malformed.h t/bench/load.c t/ben
 t_net_smuggler_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(CRYPTO_CFLAGS)
 t_net_smuggler_LDADD = core/base/libbase.a $(SSL_LIBS) $(CRYPTO_LIBS)
 SCRIPT_TESTS += t/e2e/smuggle.t
+SCRIPT_TESTS += t/e2e/cardinality.t
+EXTRA_DIST += t/lib/FakeNode.pm
