@@ -31,6 +31,10 @@
 ---@field spool numbers results that wait on it for the controller
 ---@field uplink numbers 1 = its uplink check passes, 0 = it fails
 ---@field draining numbers 1 = it takes no new tasks
+---@field ipv4 numbers 1 = it has IPv4, 0 = it has not
+---@field ipv6 numbers 1 = it has IPv6, 0 = it has not
+---@field cpus numbers processors it may use
+---@field memory numbers of its machine, MiB
 ---@field past_ok numbers share of answers in the node's results for req.target (or its network, or all targets) of req.type, 0..1; new results weigh most
 ---@field past_rtt numbers their mean time, ms
 ---@field past_spread numbers standard deviation of that time, ms

@@ -6,6 +6,7 @@ EXTRA_DIST += t/lsan.supp t/rules.yml t/lib/House.pm \
 
 # End to end, with the real programs.
 SCRIPT_TESTS += t/e2e/measure.t t/e2e/bad_input.t t/e2e/crash.t t/e2e/tls.t t/e2e/policy_author.t t/e2e/verdict.t t/e2e/shadow.t
+SCRIPT_TESTS += t/e2e/renew.t
 SCRIPT_TESTS += t/e2e/predictive.t
 SCRIPT_TESTS += t/e2e/bandwidth.t
 SCRIPT_TESTS += t/e2e/schedule.t t/e2e/schedule_policy.t
@@ -70,3 +71,8 @@ t_net_smuggler_LDADD = core/base/libbase.a $(SSL_LIBS) $(CRYPTO_LIBS)
 SCRIPT_TESTS += t/e2e/smuggle.t
 SCRIPT_TESTS += t/e2e/cardinality.t
 EXTRA_DIST += t/lib/FakeNode.pm
+# Families of addresses: nodes in namespaces of their own.
+SCRIPT_TESTS += t/e2e/families.t t/e2e/requirements.t
+SCRIPT_TESTS += t/e2e/globalping_errors.t t/e2e/globalping_client.t t/e2e/globalping_traps.t
+EXTRA_DIST += t/e2e/globalping_client.mjs t/e2e/globalping_redirect.mjs
+SCRIPT_TESTS += t/e2e/retention.t

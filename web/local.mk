@@ -13,7 +13,7 @@ EXTRA_DIST += $(DASHBOARD)
 else
 web_DATA = $(PLAIN_PAGE)
 endif
-EXTRA_DIST += web/package.json web/package-lock.json web/build.mjs web/tsconfig.json web/src
+EXTRA_DIST += web/package.json web/package-lock.json web/.npmrc web/build.mjs web/tsconfig.json web/src
 SCRIPT_TESTS += t/web/pure.t t/web/browser.t
 EXTRA_DIST += t/web/pure.test.ts t/web/browser.mjs
 EXTRA_DIST += t/web/pictures t/web/pictures.mjs t/web/png.mjs t/web/load.mjs

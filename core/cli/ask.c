@@ -16,6 +16,7 @@ struct question {
 	const json_t *body;
 	char *etag;
 	FILE *file; /* for the body of a good answer; NULL = it is JSON */
+	const char *query; /* ours, as it stands in a URL; NULL = none */
 };
 
 static int fail(const struct cli *, int code, const char *fmt, ...)
@@ -158,6 +159,8 @@ static int make_url(const struct cli *cli, const struct question *q, struct sond
 		else
 			sonde_buf_printf(url, "%%%02X", *p);
 	}
+	if (q->query)
+		sonde_buf_printf(url, "?%s", q->query);
 	return url->failed ? fail(cli, EXIT_USAGE, "the address is longer than %d bytes", URL_MAX) :
 			     EXIT_OK;
 }
@@ -244,9 +247,11 @@ json_t *cli_send(struct cli *cli, const char *method, const char *path, const ch
 	return ask(cli, &(struct question){ method, path, name, body }, code);
 }
 
-json_t *cli_get_changed(struct cli *cli, const char *path, const char *name, char *etag, int *code)
+json_t *cli_get_changed(struct cli *cli, const char *path, const char *name, const char *query,
+                        char *etag, int *code)
 {
-	return ask(cli, &(struct question){ "GET", path, name, NULL, etag }, code);
+	return ask(cli, &(struct question){ .method = "GET", .path = path, .name = name,
+	                                    .query = query, .etag = etag }, code);
 }
 
 int cli_download(struct cli *cli, const char *method, const char *path, FILE *file)

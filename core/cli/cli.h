@@ -121,7 +121,8 @@ json_t *cli_send(struct cli *, const char *method, const char *path, const char 
                  const json_t *body, int *code);
 /* As cli_get with a buffer of SONDE_FETCH_ETAG bytes, first "", that is sent and updated; NULL
  * with *code EXIT_OK when nothing changed. */
-json_t *cli_get_changed(struct cli *, const char *path, const char *name, char *etag, int *code);
+json_t *cli_get_changed(struct cli *, const char *path, const char *name, const char *query,
+                        char *etag, int *code);
 
 /* The body of a good answer into a file. The exit code, after a sentence when it is not EXIT_OK. */
 int cli_download(struct cli *, const char *method, const char *path, FILE *);

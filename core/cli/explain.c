@@ -18,6 +18,7 @@ static const struct cli_column candidate_columns[] = {
 static const struct cli_column dropped_columns[] = {
 	{ "LEFT OUT", "node", "name" },
 	{ "BY", "by", "by" },
+	{ "REQUIREMENT", "requirement", "requirement" },
 	{ "STATUS", "status", "status" },
 };
 

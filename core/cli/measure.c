@@ -17,6 +17,7 @@ const struct cli_option cli_measure_options[] = {
 	{ "ipv6", '6', NULL, "IPv6 only" },
 	{ "policy", 0, "NAME", "placement policy, or several: regional,least_load" },
 	{ "policy-params", 0, "JSON", "its parameters" },
+	{ "require", 0, "KEY=VALUE", "what each node must have, such as cpus=2; may be given again" },
 	{ "latency", 0, NULL, "only the average latency of each node" },
 	{ "no-wait", 0, NULL, "print the id and leave" },
 	{ "max-wait", 0, "SECONDS", "print what arrived by then (default 320), exit code 124" },
@@ -222,6 +223,28 @@ static int add_params(const struct measure *m, json_t *request)
 	return EXIT_OK;
 }
 
+/* Values go as text: the controller's table checks and converts them. */
+static int add_requirements(const struct measure *m, json_t *request)
+{
+	json_t *needs = json_object();
+	int code = EXIT_OK;
+
+	for (unsigned i = 0; i < m->args.option_count && code == EXIT_OK; i++) {
+		const char *text = m->args.options[i].value, *sign;
+		if (strcmp(m->args.options[i].name, "require"))
+			continue;
+		sign = strchr(text, '=');
+		if (!sign || sign == text || !sign[1])
+			code = cli_fail(EXIT_USAGE, "--require wants KEY=VALUE, such as memoryMiB=512");
+		else
+			json_object_setn_new(needs, text, (size_t)(sign - text), json_string(sign + 1));
+	}
+	if (json_object_size(needs))
+		json_object_set(request, "requirements", needs);
+	json_decref(needs);
+	return code;
+}
+
 static void fill(const struct measure *m, const char *from, json_t *request)
 {
 	static const char *const texts[][2] = { { "limit", "limit" }, { "deadline", "timeout" },
@@ -259,6 +282,8 @@ static json_t *create(struct measure *m, int *code)
 	if (*code == EXIT_OK) {
 		fill(m, sonde_buf_cstr(&from), request);
 		*code = add_params(m, request);
+		if (*code == EXIT_OK)
+			*code = add_requirements(m, request);
 	}
 	if (*code == EXIT_OK) {
 		created = cli_send(m->cli, "POST", "/v1/measurements", NULL, request, code);

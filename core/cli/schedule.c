@@ -83,7 +83,7 @@ static void print_head(const json_t *s)
 {
 	static const char *const shown[] = { "description", "target", "targets", "interval", "cron",
 		"zone", "start", "until", "spread", "windows", "timeout", "retries", "priority", "grace",
-		"locations", "limit", "nodes", "policy", "policyParams", "peers", "measurementOptions", "problem", "updatedAt" };
+		"locations", "limit", "nodes", "policy", "policyParams", "requirements", "peers", "measurementOptions", "problem", "updatedAt" };
 	struct sonde_buf b;
 
 	sonde_buf_init(&b, 1 << 16);

@@ -9,7 +9,7 @@
 #include "cli/cli.h"
 
 /* The longest a node may be given is 300 s. */
-enum { WAIT_DEFAULT = 320, WAIT_MAX = 3600 };
+enum { WAIT_DEFAULT = 320, WAIT_MAX = 3600, POLL_MS = 500 };
 
 int cli_read_max_wait(const struct cli_args *a, unsigned *seconds)
 {
@@ -65,8 +65,10 @@ static json_t *wait_for(struct cli *cli, const char *id, unsigned max_wait, int 
 	json_t *measurement = NULL;
 
 	cli->interrupt->watch();
-	for (unsigned pause = 50;; pause = pause < 500 ? pause * 3 / 2 : 500) {
-		json_t *now = cli_get_changed(cli, "/v1/measurements", id, etag, code);
+	/* The controller answers at the end, or after this time; more often it does not want to be asked. */
+	for (;;) {
+		int64_t asked = sonde_boottime_ns();
+		json_t *now = cli_get_changed(cli, "/v1/measurements", id, "wait=500ms", etag, code);
 		if (now) {
 			json_decref(measurement);
 			measurement = now;
@@ -74,7 +76,9 @@ static json_t *wait_for(struct cli *cli, const char *id, unsigned max_wait, int 
 		if (is_over(cli, measurement, started, max_wait, code))
 			break;
 		show_progress(cli, measurement, started);
-		cli_nap(pause);
+		int64_t took = (sonde_boottime_ns() - asked) / SONDE_NS_PER_MS;
+		if (took < POLL_MS)
+			cli_nap((unsigned)(POLL_MS - took));
 	}
 	cli_progress_end(cli);
 	return measurement;

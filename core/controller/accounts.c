@@ -55,6 +55,7 @@ int accounts_start(struct controller *c, struct sonde_error *e)
 	users_init(&a->users);
 	sessions_init(&a->sessions);
 	limits_init(&a->limits);
+	limits_init(&a->polls);
 	/* Half of the machine at most: the loop and the writer need the rest. */
 	passwords_init(&a->passwords, &c->loop, cpus > 2 ? (unsigned)cpus / 2 : 1);
 	if (tiers_init(&a->tiers) != SONDE_OK)
@@ -145,6 +146,7 @@ void accounts_deinit(struct controller *c)
 	struct accounts *a = &c->accounts;
 
 	limits_deinit(&a->limits);
+	limits_deinit(&a->polls);
 	tiers_deinit(&a->tiers);
 	sessions_deinit(&a->sessions);
 	users_deinit(&a->users);
@@ -174,7 +176,7 @@ static bool by_session(struct controller *c, const char *text, size_t len, struc
 	struct jwt_claims claims;
 	int64_t now_ms = sonde_wall_ms();
 
-	if (!jwt_check(a->keys.access, text, len, now_ms / 1000, &claims))
+	if (!jwt_check_seen(&a->seen, a->keys.access, text, len, now_ms / 1000, &claims))
 		return false;
 	struct session *s = sessions_by_text(&a->sessions, claims.session);
 	if (!s || !session_is_good(s, now_ms) || strcmp(s->user->facts.id, claims.user) ||

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Everything about accounts that the controller holds, and who a credential is. */
 #pragma once
+#include "controller/jwt.h"
 #include "controller/keys.h"
 #include "controller/ledger.h"
 #include "controller/limits.h"
@@ -11,10 +12,11 @@
 
 struct accounts {
 	struct keys keys;
+	struct jwt_seen seen;
 	struct users users;
 	struct sessions sessions;
 	struct tiers tiers;
-	struct limits limits;
+	struct limits limits, polls; /* polls: readers of measurements */
 	struct passwords passwords;
 	char nobody[SONDE_PASSWORD_TEXT]; /* verified against when there is no such user */
 	int64_t flushed_ns, swept_ns;

@@ -3,9 +3,7 @@
  * from the store, then the listener, so that the first request finds everything. Stop order is the
  * reverse: no new connection, answers out, store committed, loop closed. */
 #include "controller/controller.h"
-#include "controller/retain.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -15,15 +13,16 @@
 #include "base/log.h"
 #include "controller/api/api.h"
 #include "controller/change.h"
+#include "controller/first_token.h"
 #include "controller/life.h"
 #include "controller/link.h"
+#include "controller/resume.h"
+#include "controller/retain.h"
 
 enum { STORE_QUEUE = 65536, MESSAGE_MAX = 4 << 20, SEND_QUEUE = 8 << 20, TICK_MS = 500,
        TRACE_MAX = 256 << 10 };
 enum { FILES_KEPT = 512, UNREAD_MAX = 64 << 20 };
 enum { RETAIN_EVERY_S = 3600 };
-enum { OPEN_WINDOW_MS = 600000 }; /* a measurement lives at most 305 s; this is how far back a
-                                     start looks for unfinished ones */
 
 /* ---- the store's two callbacks, on the writer thread ---- */
 
@@ -50,235 +49,7 @@ static void on_committed(uv_async_t *handle)
 	tasks_flush(&c->tasks);
 }
 
-/* ---- state from the store ---- */
-
-struct reopening {
-	struct controller *c;
-	struct sonde_read *read;
-	unsigned count;
-};
-
-/* Without its key a measurement goes on without its secrets, and its nodes say what they lack. */
-static void unseal(struct controller *c, struct measurement *m)
-{
-	const struct sonde_text *sealed = &m->record.sealed;
-	size_t len = sealed->len > SONDE_SEAL_EXTRA ? sealed->len - SONDE_SEAL_EXTRA : 0;
-	char *text = len ? malloc(len) : NULL;
-
-	if (text && sonde_secret_open(c->accounts.keys.seal, sealed->s, sealed->len, (uint8_t *)text))
-		measurement_secrets(m, text, len);
-	else
-		free(text);
-}
-
-static struct user *measurement_owner(struct controller *c, const struct measurement *m)
-{
-	char id[SONDE_ID_TEXT];
-
-	if (m->record.owner.len != SONDE_ID_TEXT - 1)
-		return NULL;
-	memcpy(id, m->record.owner.s, SONDE_ID_TEXT - 1);
-	id[SONDE_ID_TEXT - 1] = '\0';
-	return users_by_id(&c->accounts.users, id);
-}
-
-static int reopen_one(void *arg, struct sonde_slice key, struct sonde_slice value)
-{
-	struct reopening *ro = arg;
-	struct sonde_result result;
-	struct sonde_id id;
-
-	if (key.len != sizeof(id.b))
-		return 0;
-	memcpy(id.b, key.data, sizeof(id.b));
-	char *bytes = malloc(value.len ? value.len : 1);
-	if (!bytes)
-		return SONDE_ENOMEM;
-	memcpy(bytes, value.data, value.len);
-	struct measurement *m = measurement_new(&id, bytes, value.len);
-	if (!m) {
-		free(bytes);
-		return 0;
-	}
-	unseal(ro->c, m);
-	struct user *owner = measurement_owner(ro->c, m);
-	if (owner)
-		measurement_count(m, &owner->running);
-	if (m->record.schedule.len && !m->record.pairs) { /* a run of a node's own: it came with its result */
-		measurement_free(m);
-		return 0;
-	}
-	for (uint32_t i = 0; i < m->record.count; i++) {
-		if (sonde_read_result(ro->read, &id, i, &result) != SONDE_OK)
-			continue;
-		m->tasks[i].state = TASK_DONE;
-		m->done++;
-	}
-	if (m->done == m->record.count || tasks_open(&ro->c->tasks, m) != SONDE_OK)
-		measurement_free(m);
-	else
-		ro->count++;
-	return 0;
-}
-
-/* Tasks without a result are handed out again, same attempt: a node that has the result already,
- * or the task in its journal, answers from there. */
-static int reopen(struct controller *c)
-{
-	struct reopening ro = { .c = c };
-	struct sonde_id from = { { 0 } };
-	int64_t since = sonde_wall_ms() - OPEN_WINDOW_MS;
-
-	for (int i = 0; i < 6; i++)
-		from.b[i] = (uint8_t)(since >> (40 - 8 * i));
-	int rc = sonde_read_begin(c->store, &ro.read);
-	if (rc != SONDE_OK)
-		return rc;
-	rc = sonde_read_each(ro.read, SONDE_TABLE_MEASUREMENTS,
-	                     (struct sonde_slice){ from.b, sizeof(from.b) }, reopen_one, &ro);
-	sonde_read_end(ro.read);
-	if (ro.count)
-		sonde_log(SONDE_LOG_INFO, "controller", "%u measurements go on", ro.count);
-	return rc;
-}
-
-/* ---- the first admin token ---- */
-
-struct first_token {
-	struct sonde_job job;
-	struct controller *c;
-	uint8_t hash[SONDE_HASH_BYTES];
-	struct token_facts facts;
-	char id[SONDE_ID_TEXT], secret[SONDE_SECRET_TEXT];
-};
-
-static int first_apply(struct sonde_write *w, struct sonde_job *job)
-{
-	struct first_token *t = (struct first_token *)job;
-	struct sonde_buf value;
-
-	sonde_buf_init(&value, 4096);
-	token_write(&t->facts, &value);
-	int rc = sonde_write_put(w, SONDE_TABLE_TOKENS,
-	                         (struct sonde_slice){ t->hash, sizeof(t->hash) },
-	                         (struct sonde_slice){ value.data, value.len });
-	sonde_buf_deinit(&value);
-	return rc;
-}
-
-static void write_token_file(const char *path, const char *secret)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	if (fd < 0 || write(fd, secret, strlen(secret)) < 0 || write(fd, "\n", 1) < 0)
-		sonde_log(SONDE_LOG_ERROR, "controller", "cannot write %s: %m", path);
-	if (fd >= 0)
-		close(fd);
-}
-
-static void first_done(struct sonde_job *job, int status)
-{
-	struct first_token *t = (struct first_token *)job;
-
-	if (status == SONDE_OK) {
-		tokens_put(&t->c->tokens, t->hash, &t->facts);
-		printf("admin token: %s\n", t->secret);
-		fflush(stdout);
-		if (t->c->options.admin_token_file)
-			write_token_file(t->c->options.admin_token_file, t->secret);
-	} else {
-		sonde_log(SONDE_LOG_ERROR, "controller", "no admin token could be stored: %s",
-		          sonde_strstatus(status));
-	}
-	sonde_secret_wipe(t->secret, sizeof(t->secret));
-	free(t);
-}
-
-static int make_admin_token(struct controller *c)
-{
-	struct first_token *t = calloc(1, sizeof(*t));
-	struct sonde_id id;
-
-	if (!t)
-		return SONDE_ENOMEM;
-	sonde_id_make(&c->ids, &id);
-	sonde_id_format(&id, t->id);
-	sonde_secret_make("sonde", t->secret);
-	sonde_secret_hash(t->secret, strlen(t->secret), t->hash);
-	t->c = c;
-	t->job.apply = first_apply;
-	t->job.done = first_done;
-	t->facts = (struct token_facts){ .kind = TOKEN_ADMIN, .id = t->id,
-		                         .description = "made at first start",
-		                         .created_ms = sonde_wall_ms() };
-	int rc = sonde_store_submit(c->store, &t->job);
-	if (rc != SONDE_OK)
-		free(t);
-	return rc;
-}
-
 /* ---- start ---- */
-
-static const char *failure_text(unsigned failure)
-{
-	const char *name = sonde_failure_name((enum sonde_failure)failure);
-
-	return name ? name : "";
-}
-
-static struct node *same_again(struct controller *c, const struct task *t)
-{
-	return t->node && node_is_ready(&c->nodes, t->node) ? t->node : NULL;
-}
-
-static struct node *replacement(struct controller *c, const struct task *t, unsigned failure,
-                                struct node **far, unsigned far_count)
-{
-	const struct record *r = &t->measurement->record;
-	static struct placement_answer a;
-	char type[65], target[257], policy[513], params[4097];
-
-	snprintf(type, sizeof(type), "%.*s", (int)r->type.len, r->type.s);
-	snprintf(target, sizeof(target), "%.*s", (int)r->target.len, r->target.s);
-	snprintf(policy, sizeof(policy), "%.*s", (int)r->policy.len, r->policy.s);
-	snprintf(params, sizeof(params), "%.*s", (int)r->params.len, r->params.s);
-	struct placement_failure failed = { t->node, failure_text(failure), t->attempt };
-	struct placement_request pr = { .type = types_find(&c->types, type, strlen(type)),
-		                        .target = target, .policy = policy,
-		                        .params = *params ? params : NULL,
-		                        .seed = r->seed + t->attempt, .limit = 1,
-		                        .leave_out = far, .leave_out_count = far_count };
-	/* Only where the user asked for no place: another region is not a replacement. */
-	if (!pr.type || r->locations.len)
-		return same_again(c, t);
-	int rc = placement_retry(&c->placement, &pr, &failed, &a);
-	if (rc == SONDE_EDENIED)
-		return NULL;
-	return rc == SONDE_OK ? a.nodes[0] : same_again(c, t);
-}
-
-/* As at the first placement. */
-static struct node_reach reach_of(struct controller *c, const struct measurement *m)
-{
-	const struct user *user = measurement_owner(c, m);
-	bool all = user ? role_of_index(user->facts.role) == ROLE_ADMIN : !m->record.owner.len;
-
-	return accounts_reach(c, user, all, m->record.sealed.len > 0);
-}
-
-static struct node *replace(void *arg, const struct task *t, unsigned failure)
-{
-	struct controller *c = arg;
-	struct node_reach reach = reach_of(c, t->measurement);
-	struct node **far;
-	unsigned n;
-
-	if (nodes_out_of_reach(&c->nodes, &reach, &far, &n) != SONDE_OK)
-		return NULL;
-	struct node *node = replacement(c, t, failure, far, n);
-	free(far);
-	return node && reach.trusted && !node->facts.trusted ? NULL : node;
-}
 
 /* A day later than results, whose segments go by the day they came on. */
 static int64_t forget_before(const struct controller *c)
@@ -332,6 +103,20 @@ static void on_signal(uv_signal_t *handle, int number)
 {
 	sonde_log(SONDE_LOG_INFO, "controller", "signal %d, stopping", number);
 	controller_stop(handle->data);
+}
+
+/* A new certificate is served without a pause; of a bad one nothing is taken. */
+static void on_hangup(uv_signal_t *handle, int number)
+{
+	struct controller *c = handle->data;
+	struct sonde_error e;
+
+	(void)number;
+	if (!c->options.cert)
+		sonde_log(SONDE_LOG_INFO, "controller", "SIGHUP: there is no certificate to read again");
+	else if (sonde_net_reload_certs(c->net, &e) != SONDE_OK)
+		sonde_log(SONDE_LOG_ERROR, "controller",
+		          "%s; the certificate that was served before stays", e.text);
 }
 
 static int open_store(struct controller *c, struct sonde_error *e)
@@ -402,7 +187,7 @@ static int load_state(struct controller *c, struct sonde_error *e)
 		rc = problems_load(&c->problems, c, e);
 	if (rc == SONDE_OK && ingest_init(&c->ingest, c) != SONDE_OK)
 		rc = sonde_fail(e, SONDE_EIO, "state", "cannot read the store");
-	if (rc == SONDE_OK && reopen(c) != SONDE_OK)
+	if (rc == SONDE_OK && resume_measurements(c) != SONDE_OK)
 		rc = sonde_fail(e, SONDE_EIO, "state", "cannot read the measurements");
 	return rc;
 }
@@ -434,7 +219,7 @@ static void limit_connections(const struct controller_options *o, struct sonde_n
 
 static int listen_on(struct controller *c, struct sonde_error *e)
 {
-	static struct sonde_ws_route routes[3];
+	struct sonde_ws_route *routes = c->routes;
 	char host[256];
 	const char *colon = strrchr(c->options.listen, ':');
 	char *end;
@@ -469,13 +254,40 @@ static int listen_on(struct controller *c, struct sonde_error *e)
 static void start_handles(struct controller *c)
 {
 	uv_timer_init(&c->loop, &c->tick);
-	c->tick.data = c->sigterm.data = c->sigint.data = c;
+	c->tick.data = c->sigterm.data = c->sigint.data = c->sighup.data = c;
 	uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
 	schedules_start(&c->schedules);
 	uv_signal_init(&c->loop, &c->sigterm);
 	uv_signal_init(&c->loop, &c->sigint);
 	uv_signal_start(&c->sigterm, on_signal, SIGTERM);
 	uv_signal_start(&c->sigint, on_signal, SIGINT);
+	uv_signal_init(&c->loop, &c->sighup);
+	uv_signal_start(&c->sighup, on_hangup, SIGHUP);
+}
+
+/* What works on the store and the policies; nothing is read yet. */
+static void make_rooms(struct controller *c)
+{
+	ageing_start(&c->ageing, c->store);
+	nodes_init(&c->nodes, c->policies, &c->bus);
+	c->nodes.beat_ns = c->options.beat_s * SONDE_NS_PER_S;
+	c->nodes.deregistered_ms = c->options.deregistered_ns / SONDE_NS_PER_MS;
+	c->nodes.latitude = c->options.latitude;
+	c->nodes.longitude = c->options.longitude;
+	c->nodes.seal = c->accounts.keys.seal;
+	c->nodes.newest = c->options.node_version_newest;
+	placement_init(&c->placement, &c->nodes, c->policies);
+	c->placement.regions = &c->regions;
+	c->placement.trace_nodes = (unsigned)c->options.explain_nodes;
+	c->decisions.store = c->store;
+	tasks_init(&c->tasks, &c->nodes);
+	c->tasks.send = link_send_tasks;
+	c->tasks.close = ingest_close_task;
+	c->tasks.replace = resume_elsewhere;
+	c->tasks.arg = c;
+	waits_init(&c->waits, c);
+	live_init(&c->live, c);
+	rollups_init(&c->rollups, c);
 }
 
 int controller_start(struct controller *c, struct sonde_error *e)
@@ -499,33 +311,14 @@ int controller_start(struct controller *c, struct sonde_error *e)
 		rc = start_changes(c, e);
 	if (rc != SONDE_OK)
 		return rc;
-	ageing_start(&c->ageing, c->store);
-	nodes_init(&c->nodes, c->policies, &c->bus);
-	c->nodes.beat_ns = c->options.beat_s * SONDE_NS_PER_S;
-	c->nodes.deregistered_ms = c->options.deregistered_ns / SONDE_NS_PER_MS;
-	c->nodes.latitude = c->options.latitude;
-	c->nodes.longitude = c->options.longitude;
-	c->nodes.seal = c->accounts.keys.seal;
-	c->nodes.newest = c->options.node_version_newest;
-	placement_init(&c->placement, &c->nodes, c->policies);
-	c->placement.regions = &c->regions;
-	c->placement.trace_nodes = (unsigned)c->options.explain_nodes;
-	c->decisions.store = c->store;
-	tasks_init(&c->tasks, &c->nodes);
-	c->tasks.send = link_send_tasks;
-	c->tasks.close = ingest_close_task;
-	c->tasks.replace = replace;
-	c->tasks.arg = c;
-	waits_init(&c->waits, c);
-	live_init(&c->live, c);
-	rollups_init(&c->rollups, c);
+	make_rooms(c);
 	rc = load_state(c, e);
 	if (rc == SONDE_OK) {
 		past_load(c);
 		nodes_seal(c);
 	}
 	if (rc == SONDE_OK && !tokens_have_admin(&c->tokens))
-		rc = make_admin_token(c);
+		rc = first_token_make(c);
 	if (rc == SONDE_OK)
 		rc = notify_start(&c->notify, c, c->options.notify, e);
 	if (rc == SONDE_OK)
@@ -559,6 +352,7 @@ static void net_closed(void *arg)
 	schedules_stop(&c->schedules);
 	uv_close((uv_handle_t *)&c->sigterm, NULL);
 	uv_close((uv_handle_t *)&c->sigint, NULL);
+	uv_close((uv_handle_t *)&c->sighup, NULL);
 }
 
 void controller_stop(struct controller *c)

@@ -51,8 +51,9 @@ struct controller {
 	uv_loop_t loop;
 	uv_async_t committed;   /* the store's writer has something to reap */
 	uv_timer_t tick;
-	uv_signal_t sigterm, sigint;
+	uv_signal_t sigterm, sigint, sighup;
 	struct sonde_net *net;
+	struct sonde_ws_route routes[3]; /* the net reads them as long as it listens */
 	struct sonde_store *store;
 	struct sonde_guard *guard;
 	struct sonde_policies *policies;

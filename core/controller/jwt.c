@@ -60,6 +60,12 @@ static bool take_id(jwt_t *jwt, const char *grant, char out[SONDE_ID_TEXT])
 	return true;
 }
 
+static bool is_time(const struct jwt_claims *c, int64_t now_s)
+{
+	return c->issued_s > 0 && c->issued_s <= now_s + SKEW_S && c->expires_s > now_s &&
+	       c->expires_s - c->issued_s <= JWT_LIFE_S;
+}
+
 static bool take_claims(jwt_t *jwt, int64_t now_s, struct jwt_claims *c)
 {
 	if (jwt_get_alg(jwt) != JWT_ALG_HS256 || !is(jwt, "aud", AUDIENCE) || !is(jwt, "use", USE) ||
@@ -68,8 +74,7 @@ static bool take_claims(jwt_t *jwt, int64_t now_s, struct jwt_claims *c)
 	c->version = jwt_get_grant_int(jwt, "ver");
 	c->issued_s = jwt_get_grant_int(jwt, "iat");
 	c->expires_s = jwt_get_grant_int(jwt, "exp");
-	return c->issued_s > 0 && c->issued_s <= now_s + SKEW_S && c->expires_s > now_s &&
-	       c->expires_s - c->issued_s <= JWT_LIFE_S;
+	return is_time(c, now_s);
 }
 
 /* base64 leaves bits of a last letter unused: another spelling of the same signature is no token
@@ -108,4 +113,24 @@ bool jwt_check(const uint8_t key[SONDE_KEY_BYTES], const char *text, size_t len,
 	bool good = take_claims(jwt, now_s, c);
 	jwt_free(jwt);
 	return good;
+}
+
+bool jwt_check_seen(struct jwt_seen *seen, const uint8_t key[SONDE_KEY_BYTES], const char *text,
+                    size_t len, int64_t now_s, struct jwt_claims *c)
+{
+	uint8_t hash[SONDE_HASH_BYTES];
+
+	if (len >= JWT_TEXT_MAX)
+		return false;
+	sonde_secret_hash(text, len, hash);
+	struct jwt_kept *k = &seen->kept[hash[0] % JWT_SEEN];
+	if (k->claims.expires_s && sonde_secret_equal(k->hash, hash)) {
+		*c = k->claims;
+		return is_time(c, now_s);
+	}
+	if (!jwt_check(key, text, len, now_s, c))
+		return false;
+	memcpy(k->hash, hash, sizeof(k->hash));
+	k->claims = *c;
+	return true;
 }

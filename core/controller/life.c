@@ -144,12 +144,14 @@ static void on_keyed(struct controller *c, struct node *node, const struct sonde
 
 /* ---- what comes from the node ---- */
 
-static void on_health(struct node *node, struct sonde_text report)
+static void on_health(struct nodes *nodes, struct node *node, struct sonde_text report)
 {
 	json_t *doc = sonde_json_load(report.s, report.len, NULL);
 
 	if (!doc)
 		return;
+	node_set_machine(nodes, node, json_object_get(doc, "machine"));
+	json_object_del(doc, "machine");
 	json_decref(node->health);
 	node->health = doc;
 }
@@ -167,7 +169,7 @@ bool life_message(struct controller *c, struct node *node, const struct sonde_ms
 		commands_answer(c, node, &m->answer);
 		return true;
 	case SONDE_MSG_HEALTH:
-		on_health(node, m->report);
+		on_health(&c->nodes, node, m->report);
 		return true;
 	default:
 		return false;

@@ -147,6 +147,18 @@ unsigned limits_wait(const struct limits *l, const char *key, int64_t now)
 	return (unsigned)((have->not_before_ns - now + SONDE_NS_PER_S - 1) / SONDE_NS_PER_S);
 }
 
+unsigned limits_pace(struct limits *l, const char *key, int64_t limit, int window_s, int pause_s,
+                     int64_t now)
+{
+	unsigned wait = limits_wait(l, key, now);
+	struct limit *have = wait ? NULL : get(l, key, window_s, now);
+
+	if (!have || have->used++ < limit)
+		return wait;
+	have->not_before_ns = have->ends_ns = now + pause_s * SONDE_NS_PER_S;
+	return (unsigned)pause_s;
+}
+
 void limits_failed(struct limits *l, const char *key, int64_t now)
 {
 	struct limit *have = get(l, key, FAILURE_LIFE_S, now);

@@ -36,6 +36,11 @@ bool limits_use(struct limits *, const char *key, int64_t n, int64_t limit, int 
 /* Give back what was used. */
 void limits_return(struct limits *, const char *key, int64_t n, int64_t now_ns);
 
+/* One use of `limit` in each window; one more, and nothing goes for `pause_s`. Seconds to wait, 0 = go.
+ * When the table is full of live keys, 0 too: what is only slowed down must not stop. */
+unsigned limits_pace(struct limits *, const char *key, int64_t limit, int window_s, int pause_s,
+                     int64_t now_ns);
+
 /* ---- failures with growing delay: 1 s, 2 s, ... 15 min from the third on, at most ten in five
  * minutes ---- */
 /* Seconds to wait before the next try, 0 = now. */

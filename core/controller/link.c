@@ -79,6 +79,7 @@ void link_forget(struct node *node)
 
 	l->node = NULL;
 	node->conn = NULL;
+	node->up_ns += sonde_boottime_ns() - node->up_since_ns;
 }
 
 bool link_send(struct node *node, const struct sonde_msg *m)
@@ -186,7 +187,10 @@ static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde
 	sonde_conn_set_max_message(conn, SONDE_MSG_MAX);
 	l->node = node;
 	node->conn = conn;
-	node->beat_ns = sonde_boottime_ns();
+	node->beat_ns = node->up_since_ns = sonde_boottime_ns();
+	json_t *facts = h->facts.len ? sonde_json_load(h->facts.s, h->facts.len, NULL) : NULL;
+	node_set_machine(&c->nodes, node, facts);
+	json_decref(facts);
 	node->capacity = h->capacity < 1 ? 1 : h->capacity > 10000 ? 10000 : h->capacity;
 	memset(node->version, 0, sizeof(node->version));
 	memcpy(node->version, h->version.s, h->version.len);
@@ -374,6 +378,7 @@ static void on_close(struct sonde_conn *conn, void *arg, unsigned code, const ch
 	if (l->node) {
 		struct node *node = l->node;
 		node->conn = NULL;
+		node->up_ns += sonde_boottime_ns() - node->up_since_ns;
 		node->lost_ns = sonde_boottime_ns();
 		sonde_log(SONDE_LOG_INFO, "link", "%s left (%u %s)", node->facts.name, code, reason);
 		l->c->nodes.generation++;

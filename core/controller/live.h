@@ -9,12 +9,14 @@
  * Topics: results (filter: type, target, node, region, measurement, status, failure; cursor: an
  * ingest number, for a backlog), nodes, events, stats (every: seconds), measurement (measurement: its
  * id; no token needed; ends by itself). Roles: nodes and stats viewer, results and events operator;
- * a credential that ends, or whose role changes, closes its connection with 4401 within a second. Results are read from the store when the connection has
- * room, so that a slow reader costs one cursor: one that was up to date and falls LAG_MAX behind
- * is moved to the end and told {"id":"a","missed":N,"from":...,"next":...}: all of it can be had
- * from /v1/results. Of nodes and events only the number that was missed is told. What is wrong is
- * answered {"id":"a","error":"..."}. A connection that says nothing is closed with 4408 after 3 s, one
- * without a token and a subscription after a minute. */
+ * a credential that ends, or whose role changes, closes its connection with 4401 within a second.
+ *
+ * Results are read from the store when the connection has room, so that a slow reader costs one
+ * cursor: one that was up to date and falls LAG_MAX behind is moved to the end and told
+ * {"id":"a","missed":N,"from":...,"next":...}: all of it can be had from /v1/results. Of nodes and
+ * events only the number that was missed is told. What is wrong is answered
+ * {"id":"a","error":"..."}. A connection that says nothing is closed with 4408 after 3 s, one without
+ * a token and a subscription after a minute. */
 #pragma once
 #include <uv.h>
 

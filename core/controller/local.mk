@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LIBRARIES += core/controller/libcontroller.a
-core_controller_libcontroller_a_SOURCES = \
+core_controller_libcontroller_a_SOURCES = core/controller/machine.c \
+	core/controller/needs.c core/controller/needs.h \
 	core/controller/api/api.h \
 	core/controller/api/enrol.c \
 	core/controller/api/life.c \
@@ -134,3 +135,12 @@ core_controller_libcontroller_a_SOURCES += core/controller/regions.c core/contro
 core_controller_libcontroller_a_SOURCES += core/controller/api/backup.c core/controller/archive.c \
 	core/controller/archive.h
 core_controller_libcontroller_a_SOURCES += core/controller/doctor.c core/controller/doctor.h
+core_controller_libcontroller_a_SOURCES += core/controller/candidates.c core/controller/candidates.h \
+	core/controller/placement_trace.c core/controller/placement_private.h
+core_controller_libcontroller_a_SOURCES += core/controller/live_feed.c core/controller/live_private.h \
+	core/controller/live_topics.c
+core_controller_libcontroller_a_SOURCES += core/controller/first_token.c core/controller/first_token.h \
+	core/controller/resume.c core/controller/resume.h
+core_controller_libcontroller_a_SOURCES += core/controller/policies_private.h \
+	core/controller/policy_files.c core/controller/policy_versions.c \
+	core/controller/api/policy.h core/controller/api/policy_simulate.c

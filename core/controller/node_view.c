@@ -2,6 +2,7 @@
 /* Nodes as the API shows them: Globalping's public facts, and all that an administrator sees. */
 #include "controller/nodes.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +192,23 @@ static void describe_life(const struct nodes *n, const struct node *node, struct
 	free(health);
 }
 
+static void put_known(struct sonde_json *j, const char *key, bool known, bool value)
+{
+	if (known)
+		sonde_json_bool(j, key, value);
+	else
+		sonde_json_null(j, key);
+}
+
+static void describe_machine(const struct node *node, struct sonde_json *j)
+{
+	const struct node_machine *m = &node->machine;
+
+	sonde_json_number(j, "cpus", m->cpus ? (double)m->cpus : NAN, 0);
+	sonde_json_number(j, "memoryMiB", m->memory_mib ? (double)m->memory_mib : NAN, 0);
+	sonde_json_number(j, "uptime", node_uptime(node), 4);
+}
+
 static void describe_reload(const struct node *node, struct sonde_json *j)
 {
 	static const char *const states[] = { NULL, "asked", "done", "failed" };
@@ -232,7 +250,11 @@ void node_describe(const struct nodes *n, const struct node *node, struct sonde_
 	sonde_json_close(j);
 	node_put_tags(node, j);
 	describe_plugins(node, j);
+	put_known(j, "ipv4", node->machine.known, node->machine.ipv4);
+	put_known(j, "ipv6", node->machine.known, node->machine.ipv6);
+	node_resolvers(node, j);
 	if (full) {
+		describe_machine(node, j);
 		sonde_json_bool(j, "approved", node->facts.approved);
 		sonde_json_bool(j, "disabled", node->facts.disabled);
 		sonde_json_bool(j, "trusted", node->facts.trusted);

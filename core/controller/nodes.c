@@ -412,6 +412,25 @@ void node_refresh(struct nodes *n, struct node *node)
 	                    node->uplink == SONDE_UPLINK_UNKNOWN ? NAN : node->uplink == SONDE_UPLINK_UP);
 }
 
+void node_machine_columns(struct nodes *n, struct node *node)
+{
+	const struct node_machine *m = &node->machine;
+	const struct {
+		enum sonde_column column;
+		double value;
+		bool known;
+	} cells[] = {
+		{ SONDE_COL_IPV4, m->ipv4, m->known },
+		{ SONDE_COL_IPV6, m->ipv6, m->known },
+		{ SONDE_COL_CPUS, (double)m->cpus, m->cpus > 0 },
+		{ SONDE_COL_MEMORY, (double)m->memory_mib, m->memory_mib > 0 },
+	};
+
+	for (unsigned i = 0; i < sizeof(cells) / sizeof(cells[0]); i++)
+		sonde_column_number(n->policies, node->row, cells[i].column,
+		                    cells[i].known ? cells[i].value : NAN);
+}
+
 static int free_row(struct nodes *n)
 {
 	for (unsigned i = n->len; i-- > 0;)
@@ -445,6 +464,8 @@ struct node *nodes_add(struct nodes *n, const struct sonde_id *id, const struct 
 	copy_facts(&node->facts, &node->pool, facts);
 	read_settings(node);
 	node->shown = node_status(n, node);
+	node->known_ns = sonde_boottime_ns();
+	node_machine_columns(n, node);
 	refresh_facts(n, node);
 	node_refresh(n, node);
 	return node;

@@ -70,6 +70,16 @@ struct task_list {
 enum { NODE_PLUGINS_MAX = 128, NODE_PLUGIN_NAME = 64, NODE_PLUGIN_VERSION = 64,
        NODE_PLUGIN_BYTES = 16 << 10, NODE_EVENTS_A_MINUTE = 10 };
 
+enum { NODE_RESOLVERS = 8, NODE_RESOLVER_TEXT = 46 };
+
+/* As node/machine.h says; not known: an older node, which counts as having both families. */
+struct node_machine {
+	bool known, ipv4, ipv6;
+	int64_t cpus, memory_mib; /* 0 = not known */
+	char resolvers[NODE_RESOLVERS][NODE_RESOLVER_TEXT]; /* addresses, or "private" */
+	unsigned resolver_count;
+};
+
 struct node {
 	struct sonde_id id;
 	struct node_facts facts;
@@ -83,6 +93,8 @@ struct node {
 	struct sonde_msg_beat beat;
 	double rtt_ms, offset_ms; /* estimated by heartbeats */
 	uint32_t capacity;
+	struct node_machine machine;
+	int64_t known_ns, up_since_ns, up_ns; /* boottime: here since; connected since, and before that */
 	char version[33];
 	char peer[64];
 	json_t *plugins; /* array of { name, version }; NULL before hello */
@@ -166,6 +178,15 @@ double node_too_far_from_peer_km(const struct nodes *, const struct node *, cons
 int version_compare(const char *a, const char *b);
 /* True when the node may be given tasks now. */
 bool node_is_ready(const struct nodes *, const struct node *);
+/* What the node told of its machine, from hello or its self-test: into memory and the columns. */
+void node_set_machine(struct nodes *, struct node *, const json_t *told);
+void node_machine_columns(struct nodes *, struct node *);
+/* Of addresses: 4 or 6, see node/machine.h; 0 asks for none. */
+bool node_has_family(const struct node *, unsigned family);
+/* Share of the time that it was connected, 0..1, since the controller started or the node enrolled,
+ * whichever was later. */
+double node_uptime(const struct node *);
+void node_resolvers(const struct node *, struct sonde_json *); /* "resolvers": [...]; NULL: none */
 bool node_has_type(const struct node *, const char *type, size_t len);
 bool node_has_tag(const struct node *, const char *tag, size_t len);
 

@@ -31,6 +31,7 @@ struct controller_options {
 	const char *origins;     /* of pages elsewhere that may open websockets, comma list */
 	uint32_t registration;   /* enum registration */
 	int64_t anonymous_per_hour; /* tests an address may ask for without an account */
+	int64_t polls;              /* reads of one measurement in 2 s by one caller; 0 = no limit */
 	int64_t target_per_minute;  /* tests of one target, of all users together; 0 = no limit */
 	int64_t logins_per_address; /* tries in five minutes */
 	int64_t connections_max, connections_address; /* 0 = by the limit of open files */

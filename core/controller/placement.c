@@ -1,229 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Filters, the candidate cache and the share of each location. */
-#include "controller/placement.h"
+/* The share of each location, the regions that stand in for one, and the questions to the policy:
+ * pick or assign, admit, retry, peers. No node is chosen twice for one request, whatever the policy
+ * answers. Owns the marks of who is taken and the room to make a set in. */
+#include "controller/placement_private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/json.h"
 #include "base/status.h"
 #include "controller/magic.h"
-#include "controller/places.h"
-#include "script/replay.h"
 
-enum { CACHE_MAX = 1024, SIGNATURE_MAX = 4096, REGIONS_MAX = 16 };
-
-enum { DROPPED_MAX = 64 };
-
-/* Why a node is not among the candidates. */
-enum drop { DROP_STATUS, DROP_TYPE, DROP_LOCATION, DROP_UPLINK, DROP_STORAGE,
-	    DROP_TAKEN, DROP_COUNT };
-static const char *const drop_names[] = { "status", "type", "location", "uplink", "storage",
-                                          "taken" };
-
-struct candidates {
-	uint64_t generation, id; /* id: for policies, another for each content */
-	unsigned count, cap;
-	unsigned *rows;
-	unsigned dropped[DROP_COUNT];
-	unsigned named; /* of the first dropped ones */
-	struct {
-		unsigned row;
-		enum drop why;
-	} drop[DROPPED_MAX];
-};
+enum { REGIONS_MAX = 16 };
 
 void placement_init(struct placement *p, struct nodes *nodes, struct sonde_policies *policies)
 {
 	*p = (struct placement){ .nodes = nodes, .policies = policies };
-	sonde_map_init(&p->cache);
-}
-
-static void cache_clear(struct placement *p)
-{
-	struct candidates *c;
-	size_t at = 0;
-
-	while ((c = sonde_map_next(&p->cache, &at))) {
-		free(c->rows);
-		free(c);
-	}
-	sonde_map_deinit(&p->cache);
-	sonde_map_init(&p->cache);
+	candidates_init(&p->lists, nodes);
 }
 
 void placement_deinit(struct placement *p)
 {
-	cache_clear(p);
-	sonde_map_deinit(&p->cache);
-	if (p->uncached)
-		free(p->uncached->rows);
-	free(p->uncached);
+	candidates_deinit(&p->lists);
 	free(p->taken);
 	free(p->scratch);
-}
-
-/* ---- filters ---- */
-
-static bool same(const char *want, const char *have)
-{
-	return !want || (have && !strcasecmp(want, have));
-}
-
-static bool contains(const char *hay, const char *needle)
-{
-	return hay && *needle && strcasestr(hay, needle);
-}
-
-static bool is_node(const char *want, const struct node *n)
-{
-	char id[SONDE_ID_TEXT];
-
-	sonde_id_format(&n->id, id);
-	return !strcasecmp(want, id) || (n->facts.name && !strcmp(want, n->facts.name));
-}
-
-static bool is_near(const struct location *l, const struct node_facts *f)
-{
-	return (f->latitude != 0 || f->longitude != 0) &&
-	       place_distance(l->latitude, l->longitude, f->latitude, f->longitude) <= l->radius_km;
-}
-
-/* All but the free text. */
-static bool filter_matches(const struct location *l, const struct node *n)
-{
-	const struct node_facts *f = &n->facts;
-
-	if (!same(l->continent, node_continent(n)) || !same(l->country, f->country) ||
-	    !same(l->state, f->state) || (l->region && !node_in_region(n, l->region)) ||
-	    !same(l->city, f->city) || (l->radius_km > 0 && !is_near(l, f)) ||
-	    (l->asn && l->asn != f->asn) || (l->network && !contains(f->network, l->network)) ||
-	    (l->node && !is_node(l->node, n)))
-		return false;
-	for (unsigned i = 0; i < l->tag_count; i++)
-		if (!node_has_tag(n, l->tags[i], strlen(l->tags[i])))
-			return false;
-	return true;
-}
-
-bool location_matches(const struct nodes *nodes, const struct location *l, const struct node *n)
-{
-	struct magic magic;
-
-	if (!filter_matches(l, n))
-		return false;
-	magic_read(&magic, l->magic, nodes);
-	return magic_matches(&magic, n);
-}
-
-/* ---- candidates ---- */
-
-static size_t add_text(char *out, size_t n, const char *text)
-{
-	size_t len = strlen(text) + 1; /* with its NUL, which no text holds */
-
-	if (len > SIGNATURE_MAX - n)
-		return SIGNATURE_MAX;
-	memcpy(out + n, text, len);
-	return n + len;
-}
-
-/* What makes two filters the same; SIGNATURE_MAX when it does not fit. */
-static size_t signature(const struct type *type, const struct location *l, char *out)
-{
-	const char *const texts[] = { type->name, l->continent, l->region, l->country, l->state,
-		                      l->city, l->network, l->magic, l->node };
-	const double numbers[] = { (double)l->asn, l->latitude, l->longitude, l->radius_km };
-	size_t n = sizeof(numbers);
-
-	memcpy(out, numbers, n);
-	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		n = add_text(out, n, texts[i] ? texts[i] : "");
-	for (unsigned i = 0; i < l->tag_count; i++)
-		n = add_text(out, n, l->tags[i]);
-	return n;
-}
-
-static int add_row(struct candidates *c, unsigned row)
-{
-	if (c->count == c->cap) {
-		unsigned cap = c->cap ? c->cap * 2 : 16;
-		void *rows = realloc(c->rows, cap * sizeof(*c->rows));
-		if (!rows)
-			return SONDE_ENOMEM;
-		c->rows = rows;
-		c->cap = cap;
-	}
-	c->rows[c->count++] = row;
-	return SONDE_OK;
-}
-
-static void drop(struct candidates *c, unsigned row, enum drop why)
-{
-	c->dropped[why]++;
-	if (c->named == DROPPED_MAX)
-		return;
-	c->drop[c->named].row = row;
-	c->drop[c->named++].why = why;
-}
-
-static void collect(struct placement *p, const struct type *type, const struct location *l,
-                    struct candidates *c)
-{
-	size_t len = strlen(type->name);
-	struct magic magic;
-
-	magic_read(&magic, l->magic, p->nodes);
-	c->count = c->named = 0;
-	memset(c->dropped, 0, sizeof(c->dropped));
-	for (unsigned i = 0; i < p->nodes->len; i++) {
-		struct node *n = p->nodes->all[i];
-		if (!n)
-			continue;
-		if (!node_is_ready(p->nodes, n) || node_status(p->nodes, n) != NODE_ONLINE)
-			drop(c, i, DROP_STATUS);
-		else if (!node_has_type(n, type->name, len))
-			drop(c, i, DROP_TYPE);
-		else if (!filter_matches(l, n) || !magic_matches(&magic, n))
-			drop(c, i, DROP_LOCATION);
-		/* Who names the node itself wants to see just that. */
-		else if (n->uplink == SONDE_UPLINK_DOWN && !l->node)
-			drop(c, i, DROP_UPLINK);
-		else if (n->storage != SONDE_STORAGE_OK)
-			drop(c, i, DROP_STORAGE);
-		else if (add_row(c, i) != SONDE_OK)
-			return;
-	}
-	c->generation = p->nodes->generation;
-	c->id = ++p->last_set;
-}
-
-static const struct candidates *candidates_of(struct placement *p, const struct type *type,
-                                              const struct location *l)
-{
-	char key[SIGNATURE_MAX];
-	size_t len = signature(type, l, key);
-	/* A cut signature would mix up two filters; such a request is simply not cached. */
-	bool cached = len < sizeof(key);
-	struct candidates *c = cached ? sonde_map_get(&p->cache, key, len) : p->uncached;
-
-	if (c && cached && c->generation == p->nodes->generation)
-		return c;
-	if (!c) {
-		if (p->cache.len >= CACHE_MAX)
-			cache_clear(p);
-		c = calloc(1, sizeof(*c));
-		if (!c || (cached && sonde_map_put(&p->cache, key, len, c) != SONDE_OK)) {
-			free(c);
-			return NULL;
-		}
-		if (!cached)
-			p->uncached = c;
-	}
-	collect(p, type, l, c);
-	return c;
 }
 
 /* ---- choosing ---- */
@@ -255,12 +55,6 @@ static int make_room(struct placement *p)
 	return SONDE_OK;
 }
 
-struct set {
-	const unsigned *rows;
-	unsigned count;
-	uint64_t id; /* 0 = made for this request only */
-};
-
 static bool is_in(const char *region, char (*regions)[SONDE_REGION_TEXT], unsigned n)
 {
 	for (unsigned i = 0; region && i < n; i++)
@@ -271,7 +65,7 @@ static bool is_in(const char *region, char (*regions)[SONDE_REGION_TEXT], unsign
 
 /* A region with too few nodes is widened by the regions that the policy lets stand in for it. */
 static void widen(struct placement *p, const struct placement_request *r, const struct location *l,
-                  const struct sonde_request *req, struct set *set)
+                  const struct sonde_request *req, struct candidate_set *set)
 {
 	char regions[REGIONS_MAX][SONDE_REGION_TEXT];
 	struct location anywhere = *l;
@@ -281,89 +75,24 @@ static void widen(struct placement *p, const struct placement_request *r, const 
 	if (!more)
 		return;
 	anywhere.region = NULL;
-	const struct candidates *all = candidates_of(p, r->type, &anywhere);
+	const struct candidates *all = candidates_of(&p->lists, r->type, &anywhere, r->needs);
 	for (unsigned i = 0; all && i < all->count; i++) {
 		const char *region = p->nodes->all[all->rows[i]]->facts.region;
 		if (node_in_region(p->nodes->all[all->rows[i]], l->region) ||
 		    is_in(region, regions, more))
 			p->scratch[n++] = all->rows[i];
 	}
-	*set = (struct set){ p->scratch, n, 0 };
+	*set = (struct candidate_set){ p->scratch, n, 0 };
 }
 
-static void leave_out_taken(struct placement *p, struct set *set)
+static void leave_out_taken(struct placement *p, struct candidate_set *set)
 {
 	unsigned left = 0;
 
 	for (unsigned i = 0; i < set->count; i++)
 		if (!is_taken(p, set->rows[i]))
 			p->scratch[left++] = set->rows[i];
-	*set = (struct set){ p->scratch, left, 0 };
-}
-
-/* ---- traces ---- */
-
-static void put_id(struct sonde_json *j, const char *key, const struct node *n)
-{
-	char id[SONDE_ID_TEXT];
-
-	sonde_id_format(&n->id, id);
-	sonde_json_text(j, key, id, SONDE_ID_TEXT - 1);
-}
-
-static void put_dropped(const struct placement *p, struct sonde_json *j, const struct candidates *c,
-                        unsigned taken)
-{
-	unsigned count[DROP_COUNT];
-
-	memcpy(count, c->dropped, sizeof(count));
-	count[DROP_TAKEN] = taken;
-	sonde_json_open(j, "dropped", '{');
-	for (unsigned i = 0; i < DROP_COUNT; i++)
-		if (count[i])
-			sonde_json_int(j, drop_names[i], count[i]);
-	sonde_json_close(j);
-	sonde_json_open(j, "droppedNodes", '[');
-	for (unsigned i = 0; i < c->named && i < p->trace_nodes; i++) {
-		const struct node *n = p->nodes->all[c->drop[i].row];
-		if (!n)
-			continue;
-		sonde_json_open(j, NULL, '{');
-		put_id(j, "id", n);
-		sonde_json_str(j, "name", n->facts.name);
-		sonde_json_str(j, "by", drop_names[c->drop[i].why]);
-		if (c->drop[i].why == DROP_STATUS)
-			sonde_json_str(j, "status", node_status_name(node_status(p->nodes, n)));
-		sonde_json_close(j);
-	}
-	sonde_json_close(j);
-}
-
-/* One question to the policy: what it was, what was left out before, what it answered. */
-static void put_step(const struct placement *p, const struct placement_request *r,
-                     const struct location *l, const struct candidates *c, const struct set *set,
-                     unsigned taken, const struct sonde_request *req,
-                     const struct sonde_decision *d)
-{
-	struct sonde_json j;
-
-	if (r->trace->len)
-		sonde_buf_char(r->trace, ',');
-	sonde_json_init(&j, r->trace);
-	sonde_json_open(&j, NULL, '{');
-	if (r->location_count)
-		sonde_json_int(&j, "location", l - r->locations);
-	sonde_json_int(&j, "candidates", set->count);
-	put_dropped(p, &j, c, taken);
-	sonde_json_open(&j, "decision", '{');
-	sonde_decision_record(p->policies, &j, r->policy, req, set->rows, set->count,
-	                      p->trace_nodes, d);
-	sonde_json_close(&j);
-	sonde_json_open(&j, "chosen", '[');
-	for (unsigned i = 0; i < d->count; i++)
-		put_id(&j, NULL, p->nodes->all[d->rows[i]]);
-	sonde_json_close(&j);
-	sonde_json_close(&j);
+	*set = (struct candidate_set){ p->scratch, left, 0 };
 }
 
 /* ---- asking the policy ---- */
@@ -400,7 +129,7 @@ static unsigned current_rows(const struct placement_request *r, unsigned rows[CU
 }
 
 static void ask(struct placement *p, const struct placement_request *r, struct sonde_request *req,
-                const struct set *set, struct sonde_decision *d)
+                const struct candidate_set *set, struct sonde_decision *d)
 {
 	unsigned current[CURRENT_MAX];
 
@@ -419,8 +148,8 @@ static void ask(struct placement *p, const struct placement_request *r, struct s
 static unsigned choose_from(struct placement *p, const struct placement_request *r,
                             const struct location *l, unsigned want, struct placement_answer *a)
 {
-	const struct candidates *c = candidates_of(p, r->type, l);
-	struct set set = { c ? c->rows : NULL, c ? c->count : 0, c ? c->id : 0 };
+	const struct candidates *c = candidates_of(&p->lists, r->type, l, r->needs);
+	struct candidate_set set = { c ? c->rows : NULL, c ? c->count : 0, c ? c->id : 0 };
 	struct sonde_request req = question(p, r, l, want, a->count);
 	unsigned rows[PLACE_MAX];
 	struct sonde_decision d = { .rows = rows };
@@ -429,7 +158,7 @@ static unsigned choose_from(struct placement *p, const struct placement_request 
 		widen(p, r, l, &req, &set);
 		/* Looking for the stand-ins may have cleared the cache. */
 		if (set.rows == p->scratch)
-			c = candidates_of(p, r->type, l);
+			c = candidates_of(&p->lists, r->type, l, r->needs);
 	}
 	unsigned before = set.count;
 	/* By an earlier location, or before, or never to be chosen. */
@@ -443,7 +172,7 @@ static unsigned choose_from(struct placement *p, const struct placement_request 
 		note(p, &d, a);
 	}
 	if (r->trace)
-		put_step(p, r, l, c, &set, before - set.count, &req, &d);
+		placement_put_step(p, r, l, c, &set, before - set.count, &req, &d);
 	for (unsigned i = 0; i < d.count; i++) {
 		p->taken[rows[i] / 64] |= UINT64_C(1) << (rows[i] % 64);
 		a->nodes[a->count++] = p->nodes->all[rows[i]];
@@ -468,8 +197,8 @@ static void take_out(struct placement *p, const struct placement_request *r)
 	for (unsigned i = 0; i < r->exclude_count; i++) {
 		magic_read(&magic, r->exclude[i].magic, p->nodes);
 		for (unsigned row = 0; row < p->nodes->len; row++)
-			if (p->nodes->all[row] && filter_matches(&r->exclude[i], p->nodes->all[row]) &&
-			    magic_matches(&magic, p->nodes->all[row]))
+			if (p->nodes->all[row] &&
+			    location_fits(&r->exclude[i], &magic, p->nodes->all[row]))
 				take(p, p->nodes->all[row]);
 	}
 }
@@ -566,7 +295,7 @@ void placement_admit(struct placement *p, const struct placement_request *r,
 int placement_retry(struct placement *p, const struct placement_request *r,
                     const struct placement_failure *f, struct placement_answer *a)
 {
-	const struct candidates *c = candidates_of(p, r->type, &anywhere);
+	const struct candidates *c = candidates_of(&p->lists, r->type, &anywhere, r->needs);
 	struct sonde_request req = question(p, r, &anywhere, 1, 0);
 	unsigned row, left = 0;
 	struct sonde_decision d = { .rows = &row };

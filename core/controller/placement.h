@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which nodes: C filters what must hold (ready, has the type, fits the location), the policy
- * orders what is better. Candidate lists are cached by the filter's text until a node changes. */
+/* Which nodes: of those that may (candidates.h) the policy chooses who is better, location by
+ * location. */
 #pragma once
-#include "base/map.h"
+#include "controller/candidates.h"
 #include "controller/nodes.h"
 #include "controller/regions.h"
 #include "controller/types.h"
@@ -32,6 +32,7 @@ struct placement_request {
 	const struct node *except; /* never chosen; NULL = none */
 	const struct location *exclude; /* nodes that match one of these are never chosen */
 	unsigned exclude_count;
+	const struct needs *needs; /* what each node must have; NULL = nothing */
 	/* Of a schedule: the policy is asked to assign, and sees which nodes have it. */
 	const char *schedule; /* id; NULL = a measurement */
 	struct node *const *current;
@@ -62,14 +63,12 @@ struct placement {
 	const struct regions *regions; /* NULL = nothing is measured */
 	const char *near[REGION_NEAR]; /* of the request that is being answered */
 	struct sonde_policies *policies;
-	struct sonde_map cache;
-	struct candidates *uncached; /* of the last filter too long to be remembered */
+	struct candidate_lists lists;
 	uint64_t *taken; /* bitset over rows, all zero between calls */
 	unsigned taken_words;
 	unsigned *scratch;
 	unsigned scratch_cap;
 	uint64_t decisions, fallbacks;
-	uint64_t last_set; /* id of the newest candidate list */
 	unsigned trace_nodes; /* candidates and others a trace names, each; 0 = none */
 };
 
@@ -90,4 +89,3 @@ int placement_retry(struct placement *, const struct placement_request *,
 unsigned placement_peers(struct placement *, const struct placement_request *,
                          struct node *const *nodes, unsigned n, struct sonde_peering *out, unsigned max,
                          struct sonde_decision *);
-bool location_matches(const struct nodes *, const struct location *, const struct node *);

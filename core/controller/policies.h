@@ -25,6 +25,8 @@ struct policies {
 
 enum { POLICY_SOURCE_MAX = 256 << 10, VERSIONS_KEPT = 20 };
 
+/* 1 to 63 of a-z, 0-9, '_' and '-'; only `len` bytes are looked at. */
+bool policy_name_is_good(const char *name, size_t len);
 /* Load the directory and the stored versions. SONDE_OK also when some files are bad (logged). */
 int policies_start(struct policies *);
 void policies_deinit(struct policies *);

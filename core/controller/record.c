@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 
-enum { VERSION = 6, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
+enum { VERSION = 7, U8 = 1, U32 = 4, U64 = 8, TEXT = 100 };
 
 static const struct {
 	size_t offset;
@@ -38,6 +38,8 @@ static const struct {
 	{ offsetof(struct record, owner), TEXT, 5 },
 	{ offsetof(struct record, sealed), TEXT, 5 },
 	{ offsetof(struct record, exclude), TEXT, 6 },
+	{ offsetof(struct record, family), U8, 7 },
+	{ offsetof(struct record, needs), TEXT, 7 },
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };

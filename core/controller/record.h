@@ -29,6 +29,8 @@ struct record {
 	struct sonde_text owner;     /* id of the user who asked; empty: the controller's or an operator's */
 	struct sonde_text params;    /* JSON of the policy's params, empty when none */
 	struct sonde_text exclude;   /* JSON as given, empty when none */
+	uint8_t family;              /* of addresses that its nodes must have; 0 = none in particular */
+	struct sonde_text needs;     /* JSON of the requirements, empty when none */
 	const uint8_t *nodes;        /* count ids of 16 bytes */
 };
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "controller/api/api.h"
 
@@ -51,6 +52,13 @@ static int64_t days_of(const struct controller *c, const struct record *r)
 	return user ? tiers_get(&c->accounts.tiers, user->facts.tier)->facts.retain_days : 0;
 }
 
+static bool is_over(const struct controller *c, const struct record *r, int64_t age_ms)
+{
+	int64_t days = days_of(c, r);
+
+	return days && age_ms > days * day_ms;
+}
+
 static int note_owned(void *arg, struct sonde_slice key, struct sonde_slice value)
 {
 	struct forget *f = arg;
@@ -66,8 +74,8 @@ static int note_owned(void *arg, struct sonde_slice key, struct sonde_slice valu
 	}
 	if (f->count == BATCH || f->looked++ == SLICE)
 		return 1;
-	int64_t days = record_read(&r, value.data, value.len) == SONDE_OK ? days_of(f->c, &r) : 0;
-	if (days && age > days * day_ms && !tasks_find(&f->c->tasks, &f->from))
+	if (record_read(&r, value.data, value.len) == SONDE_OK && is_over(f->c, &r, age) &&
+	    !tasks_find(&f->c->tasks, &f->from))
 		f->ids[f->count++] = f->from;
 	return 0;
 }
@@ -83,6 +91,22 @@ static int64_t shortest_before(const struct controller *c, int64_t now_ms)
 		if (t->facts.retain_days && (!days || t->facts.retain_days < days))
 			days = t->facts.retain_days;
 	return days ? now_ms - days * day_ms : INT64_MIN;
+}
+
+void retention_init(struct retention *t, const struct controller *c)
+{
+	t->c = c;
+	t->now_ms = sonde_wall_ms();
+	t->before_ms = shortest_before(c, t->now_ms);
+}
+
+bool retention_keeps(const struct retention *t, const struct sonde_id *id, const struct record *r)
+{
+	int64_t at = sonde_id_wall_ms(id);
+
+	if (at >= t->before_ms)
+		return true;
+	return r && (!is_over(t->c, r, t->now_ms - at) || tasks_find(&t->c->tasks, id));
 }
 
 static int apply(struct sonde_write *w, struct sonde_job *job)

@@ -39,7 +39,7 @@ static const struct sonde_param rows[] = {
 
 static const char *const measurement_members[] = { "type", "target", "measurementOptions",
 	                                           "locations", "limit", "timeout", "policy",
-	                                           "policyParams" };
+	                                           "policyParams", "requirements" };
 static const char *const list_members[] = { "nodes", "targets", "windows", "peers" };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

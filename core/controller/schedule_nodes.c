@@ -97,7 +97,7 @@ static int search(struct schedules *ss, struct schedule *s, const struct node *o
 			.params = f->r.policy_params, .schedule = id, .current = have,
 			.current_count = count, .seed = schedule_seed(s),
 			.locations = f->r.locations, .location_count = f->r.location_count,
-			.limit = want, .leave_out = out, .leave_out_count = outs,
+			.needs = &f->r.needs, .limit = want, .leave_out = out, .leave_out_count = outs,
 		};
 		for (unsigned i = 0; only && i < f->r.location_count; i++) {
 			if (!location_matches(&ss->c->nodes, &f->r.locations[i], only))

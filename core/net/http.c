@@ -508,6 +508,9 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 		s = session_of(wsi, NULL);
 		return s ? ws_event(s, reason, in, len) : -1;
+	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+		((struct listener *)lws_vhost_user(in))->ctx = user;
+		return 0;
 	case LWS_CALLBACK_RAW_RX:
 		listener_calibrated(lws_get_protocol(wsi)->user, in);
 		return -1;

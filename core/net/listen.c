@@ -17,6 +17,9 @@ void listener_free(struct listener *l)
 	if (!l)
 		return;
 	free(l->extra);
+	free(l->cert);
+	free(l->key);
+	SSL_CTX_free(l->fresh);
 	for (unsigned i = 0; i < l->route_count; i++) {
 		free((char *)l->routes[i].path);
 		free((char *)l->routes[i].subprotocol);
@@ -117,8 +120,8 @@ static struct lws_vhost *make_vhost(struct listener *l, const struct sonde_liste
 		info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
 	if (l->tls) {
 		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
-		info.ssl_cert_filepath = o->cert;
-		info.ssl_private_key_filepath = o->key;
+		info.ssl_cert_filepath = l->cert;
+		info.ssl_private_key_filepath = l->key;
 		info.ssl_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_RENEGOTIATION |
 				       SSL_OP_NO_COMPRESSION;
 		/* Of TLS 1.2; all of 1.3 are like that. */
@@ -219,6 +222,8 @@ int sonde_net_listen(struct sonde_net *net, const struct sonde_listen *o, struct
 	l->tls = o->cert != NULL;
 	l->origins = o->origins ? strdup(o->origins) : NULL;
 	rc = o->origins && !l->origins ? SONDE_ENOMEM : copy_routes(l, o->routes);
+	if (l->tls && (!(l->cert = strdup(o->cert)) || !(l->key = strdup(o->key))))
+		rc = SONDE_ENOMEM;
 	if (rc == SONDE_OK && o->headers && !(l->extra = strdup(o->headers)))
 		rc = SONDE_ENOMEM;
 	if (rc != SONDE_OK)

@@ -3,6 +3,7 @@ noinst_LIBRARIES += core/net/libnet.a
 core_net_libnet_a_SOURCES = \
 	core/net/net.h core/net/private.h \
 	core/net/admit.c \
+	core/net/cert.c \
 	core/net/dial.c \
 	core/net/gzip.c \
 	core/net/http.c \
@@ -16,7 +17,8 @@ core_net_libnet_a_SOURCES = \
 	core/net/unread.c \
 	core/net/upgrade.c \
 	core/net/ws.c
-core_net_libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(LWS_CFLAGS) $(UV_CFLAGS) $(ZLIB_CFLAGS)
+core_net_libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(LWS_CFLAGS) $(SSL_CFLAGS) $(UV_CFLAGS) \
+	$(ZLIB_CFLAGS)
 
 noinst_PROGRAMS += t/net/http_bench
 BENCHES += t/net/http_bench

@@ -179,6 +179,9 @@ struct sonde_listen {
 };
 
 int sonde_net_listen(struct sonde_net *, const struct sonde_listen *, struct sonde_error *);
+/* Read the certificate and key of every listener that has one again, from the same files. Handshakes
+ * from now on get them; open connections stay. On an error the old ones go on being served. */
+int sonde_net_reload_certs(struct sonde_net *, struct sonde_error *);
 uint16_t sonde_net_port(struct sonde_net *); /* of the listener made last, 0 when none */
 
 struct sonde_dial {

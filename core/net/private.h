@@ -78,6 +78,9 @@ struct listener {
 	char *origins;
 	char *extra;                /* header lines of each answer; NULL = none */
 	bool tls;
+	char *cert, *key;           /* with tls: where they are read from */
+	struct ssl_ctx_st *ctx;     /* of the vhost, which owns it; NULL without tls */
+	struct ssl_ctx_st *fresh;   /* what was read last; NULL until it was read again */
 };
 
 struct client_vhost {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the controller orders (settings, a new key, commands) and what the node tells of itself (the
  * self-test). An order is carried out, made durable where it must be, and only then confirmed. What
- * the node's owner has set is never widened here. Owns the self-test; the rest lies in the node. */
+ * the node's owner has set is never widened here. Owns the self-test and
+ * the watch over addresses; the rest lies in the node. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +38,13 @@ static void send_report(struct sonde_node *node)
 static void on_tested(void *arg)
 {
 	send_report(arg);
+}
+
+static void on_net_changed(void *arg)
+{
+	struct sonde_node *node = arg;
+
+	sonde_selftest_changed(node->selftest);
 }
 
 void sonde_life_up(struct sonde_node *node)
@@ -190,6 +198,9 @@ int sonde_life_start(struct sonde_node *node, struct sonde_error *e)
 
 	if (sonde_selftest_new(&node->loop, &test, on_tested, node, &node->selftest))
 		return sonde_fail(e, SONDE_ENOMEM, NULL, "out of memory");
+	if (sonde_netwatch_new(&node->loop, on_net_changed, node, &node->netwatch))
+		sonde_log(SONDE_LOG_WARN, "selftest", "the kernel does not tell of changed addresses: they "
+		          "are looked at with each self-test");
 	sonde_node_settings_describe(&node->settings, node->plugins.data, node->plugins.len);
 	snprintf(path, sizeof(path), "%s/config.json", o->state);
 	/* Settings that cannot be read are no reason to be silent: the controller sends them again. */
@@ -201,6 +212,8 @@ int sonde_life_start(struct sonde_node *node, struct sonde_error *e)
 
 void sonde_life_stop(struct sonde_node *node)
 {
+	sonde_netwatch_close(node->netwatch);
+	node->netwatch = NULL;
 	if (node->selftest)
 		sonde_selftest_close(node->selftest);
 	node->selftest = NULL;

@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "node/link_private.h"
+#include "node/machine.h"
 
 enum {
 	FRAME_RESULTS = 100,
@@ -16,6 +17,7 @@ enum {
 	WINDOW = 512,
 	PROGRESS_QUEUE = 64 << 10,
 	PROGRESS_TEXT = 10 << 10,
+	FACTS_BYTES = 4 << 10,
 };
 
 int sonde_link_send(struct sonde_link *l, const struct sonde_msg *m)
@@ -35,8 +37,15 @@ int sonde_link_send_hello(struct sonde_link *l)
 	const char *key = l->options.identity->key;
 	const char *advertise = l->options.advertise;
 	char address[SONDE_NET_ADDRESS] = "";
+	struct sonde_machine machine;
+	struct sonde_buf facts;
+	struct sonde_json j;
 	if (!advertise || !*advertise)
 		sonde_conn_local(l->conn, address);
+	sonde_machine_look(&machine);
+	sonde_buf_init(&facts, FACTS_BYTES);
+	sonde_json_init(&j, &facts);
+	sonde_machine_write(&machine, NULL, &j);
 	struct sonde_msg m = {
 		.kind = SONDE_MSG_HELLO,
 		.hello = {
@@ -52,11 +61,13 @@ int sonde_link_send_hello(struct sonde_link *l)
 			.schedules = l->schedules,
 			.address = { advertise && *advertise ? advertise : address },
 			.config = l->config,
+			.facts = { facts.data, facts.failed ? 0 : facts.len },
 		},
 	};
 	m.hello.address.len = strlen(m.hello.address.s);
 	int rc = sonde_link_send(l, &m);
 
+	sonde_buf_deinit(&facts);
 	sonde_secret_wipe(l->out.data, l->out.len);
 	return rc;
 }

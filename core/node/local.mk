@@ -35,6 +35,8 @@ core_node_libnode_a_SOURCES = \
 	core/node/sync.c core/node/sync.h \
 	core/node/types.c core/node/types.h \
 	core/node/work.c
+core_node_libnode_a_SOURCES += core/node/machine.c core/node/machine.h \
+	core/node/netwatch.c core/node/netwatch.h
 core_node_libnode_a_SOURCES += core/node/allowance.c core/node/allowance.h
 core_node_libnode_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE \
 	$(UV_CFLAGS) $(JANSSON_CFLAGS)

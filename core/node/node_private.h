@@ -8,6 +8,7 @@
 #include "node/recent.h"
 #include "node/ring.h"
 #include "node/schedule.h"
+#include "node/netwatch.h"
 #include "node/selftest.h"
 #include "node/settings.h"
 #include "node/stats.h"
@@ -50,6 +51,7 @@ struct sonde_node {
 	struct sonde_allowance allowance; /* of packets */
 	struct sonde_node_settings settings;
 	struct sonde_selftest *selftest;
+	struct sonde_netwatch *netwatch; /* NULL: the kernel has no news */
 	struct sonde_ring *ring;
 	struct sonde_recent recent;
 	struct sonde_buf adjusted; /* options of the task that is being taken */

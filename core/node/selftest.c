@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "node/checks.h"
+#include "node/machine.h"
 
 enum { REPORT_MAX = 8 << 10, HOST_MAX = 256 };
 
@@ -20,11 +21,12 @@ struct sonde_selftest {
 	uv_timer_t timer;
 	uv_work_t work;
 	char host[HOST_MAX];
-	bool running, closing, closed;
+	bool running, again, closing, closed;
 	bool clock_known, clock_known_now; /* _now: the worker's copy */
 	int64_t offset_ms, offset_now_ms;
 	/* of the worker */
 	struct sonde_check icmp, ipv6, dns, clock;
+	struct sonde_machine machine;
 	unsigned asked, reached, needed;
 	int64_t took_ms, at_ms;
 	/* of the loop */
@@ -39,6 +41,7 @@ static void on_work(uv_work_t *work)
 	struct sonde_selftest *t = work->data;
 	int64_t start = sonde_boottime_ns();
 
+	sonde_machine_look(&t->machine);
 	sonde_check_icmp(&t->icmp);
 	sonde_check_ipv6(&t->ipv6);
 	sonde_check_dns(&t->dns, t->options.name && *t->options.name ? t->options.name : t->host);
@@ -79,6 +82,7 @@ static void write_report(struct sonde_selftest *t)
 	put_check(&j, "dns", &t->dns);
 	put_check(&j, "clock", &t->clock);
 	put_check(&j, "uplink", &uplink);
+	sonde_machine_write(&t->machine, "machine", &j);
 	sonde_json_int(&j, "atMs", t->at_ms);
 	sonde_json_int(&j, "tookMs", t->took_ms);
 	sonde_json_close(&j);
@@ -113,6 +117,10 @@ static void on_done(uv_work_t *work, int status)
 		          "uplink: %u of %u targets answer, %u are needed", t->reached, t->asked,
 		          t->needed);
 	t->done(t->arg);
+	if (!t->again)
+		return;
+	t->again = false;
+	sonde_selftest_run(t);
 }
 
 void sonde_selftest_run(struct sonde_selftest *t)
@@ -122,6 +130,12 @@ void sonde_selftest_run(struct sonde_selftest *t)
 	t->clock_known_now = t->clock_known;
 	t->offset_now_ms = t->offset_ms;
 	t->running = !uv_queue_work(t->timer.loop, &t->work, on_work, on_done);
+}
+
+void sonde_selftest_changed(struct sonde_selftest *t)
+{
+	t->again = t->running;
+	sonde_selftest_run(t);
 }
 
 static void on_timer(uv_timer_t *timer)

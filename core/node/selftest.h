@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What this node can do, with reasons: ICMP, IPv6, names, its clock, its uplink. The checks run on a
+/* What this node can do, with reasons: ICMP, IPv6, names, its clock, its uplink; and its machine. The checks run on a
  * worker, one round at a time, at the start, regularly and on demand. A node whose uplink is down
  * knows that what it measures says nothing about a target. */
 #pragma once
@@ -28,6 +28,8 @@ void sonde_selftest_every(struct sonde_selftest *, int64_t every_ns);
 /* The node's clock against the controller's, as far as the link can tell. */
 void sonde_selftest_clock(struct sonde_selftest *, int64_t offset_ms);
 void sonde_selftest_run(struct sonde_selftest *);
+/* Addresses or routes are others now: a round that began before is followed by one more. */
+void sonde_selftest_changed(struct sonde_selftest *);
 /* A JSON object, "" before the first round has ended. */
 struct sonde_text sonde_selftest_report(const struct sonde_selftest *);
 enum sonde_uplink sonde_selftest_uplink(const struct sonde_selftest *);

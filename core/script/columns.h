@@ -28,7 +28,7 @@ struct sonde_column_info {
 };
 extern const struct sonde_column_info sonde_column_infos[SONDE_COL_ALL];
 
-enum { SONDE_NUMBERS = 19, SONDE_TEXTS = 5, SONDE_LISTS = 2, SONDE_PRIORITIES = 101 };
+enum { SONDE_NUMBERS = 23, SONDE_TEXTS = 5, SONDE_LISTS = 2, SONDE_PRIORITIES = 101 };
 
 struct sonde_id_list {
 	uint32_t n, joined; /* joined: interned "a,b" */

@@ -74,3 +74,5 @@ C_TESTS += t/script/verdict_test
 t_script_verdict_test_SOURCES = t/script/verdict_test.c t/script/room.h
 t_script_verdict_test_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS) $(JANSSON_CFLAGS)
 t_script_verdict_test_LDADD = t/libtap.a $(SCRIPT_LINK)
+core_script_libscript_a_SOURCES += core/script/lb.h core/script/lb_sets.c core/script/lb_texts.c
+core_script_libscript_a_SOURCES += core/script/trial_bench.c core/script/trial_case.c core/script/trial_private.h

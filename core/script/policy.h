@@ -37,6 +37,10 @@ enum sonde_column {
 	SONDE_COL_SPOOL,      /* results that wait on it */
 	SONDE_COL_UPLINK,     /* 1 works, 0 does not, NaN not checked */
 	SONDE_COL_DRAINING,   /* 1: it takes no new tasks */
+	SONDE_COL_IPV4,       /* 1 has the family, 0 has not, NaN not told */
+	SONDE_COL_IPV6,
+	SONDE_COL_CPUS,       /* NaN not told */
+	SONDE_COL_MEMORY,     /* MiB; NaN not told */
 	/* Of the request, see sonde_policy_note: they differ with its type and target. */
 	SONDE_COL_PAST_OK,     /* 0..1 */
 	SONDE_COL_PAST_RTT,    /* ms */

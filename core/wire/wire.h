@@ -66,6 +66,7 @@ struct sonde_msg_hello {
 	uint64_t schedules;        /* version of the schedules it runs, 0 = none */
 	struct sonde_text address; /* that other nodes should use for it, "" = not known */
 	uint64_t config;       /* version of the settings in force, 0 = none */
+	struct sonde_text facts;   /* raw JSON of its machine: families, resolvers, ...; "" = not told */
 };
 
 struct sonde_msg_welcome {
@@ -227,7 +228,7 @@ struct sonde_msg {
 		struct sonde_msg_key key;
 		struct sonde_msg_command command;
 		struct sonde_msg_answer answer;
-		struct sonde_text report; /* health: raw JSON */
+		struct sonde_text report; /* health: raw JSON; its "machine" is as in hello.facts */
 	};
 };
 

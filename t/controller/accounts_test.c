@@ -88,6 +88,37 @@ static void jwt_bits(void)
 	sonde_buf_deinit(&b);
 }
 
+/* The second look at a token is the first one's, but for the time and every bit. */
+static void jwt_seen_again(void)
+{
+	struct jwt_seen *seen = calloc(1, sizeof(*seen));
+	struct jwt_claims out;
+	struct sonde_buf b;
+	const char *text = make(&b, key, &claims);
+	size_t len = strlen(text), good = 0;
+	char *copy = strdup(text);
+
+	for (int round = 0; round < 3; round++) {
+		memset(&out, 0, sizeof(out));
+		EXPECT(jwt_check_seen(seen, key, text, len, NOW_S + round, &out));
+		EXPECT_STR(out.session, claims.session);
+		EXPECT_INT(out.version, 3);
+	}
+	for (size_t i = 0; i < len * 8; i++) {
+		copy[i / 8] ^= (char)(1 << i % 8);
+		good += jwt_check_seen(seen, key, copy, len, NOW_S, &out);
+		copy[i / 8] ^= (char)(1 << i % 8);
+	}
+	EXPECT_INT(good, 0);
+	EXPECT(!jwt_check_seen(seen, key, text, len - 1, NOW_S, &out));
+	EXPECT(!jwt_check_seen(seen, key, text, len, NOW_S + JWT_LIFE_S, &out));
+	EXPECT(!jwt_check_seen(seen, key, text, len, NOW_S - 60, &out));
+	EXPECT(jwt_check_seen(seen, key, text, len, NOW_S, &out));
+	free(copy);
+	free(seen);
+	sonde_buf_deinit(&b);
+}
+
 static void jwt_other_key(void)
 {
 	uint8_t other[SONDE_KEY_BYTES] = "x";
@@ -277,6 +308,6 @@ static void sealed(void)
 	EXPECT(!sonde_secret_open(key, box, SONDE_SEAL_EXTRA - 1, out));
 }
 
-TAP_MAIN(CASE(jwt_round), CASE(jwt_time), CASE(jwt_bits), CASE(jwt_other_key),
+TAP_MAIN(CASE(jwt_round), CASE(jwt_time), CASE(jwt_bits), CASE(jwt_seen_again), CASE(jwt_other_key),
          CASE(jwt_claims_checked), CASE(refresh_tokens), CASE(windows), CASE(delays),
          CASE(many_keys), CASE(addresses), CASE(hashes), CASE(sealed))

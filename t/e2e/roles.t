@@ -144,6 +144,20 @@ for my $role (qw(viewer user operator admin)) {
       ->{json}{token};
   }
 }
+# Sessions that were good: one that was ended, one of another controller; and what is no access token.
+{
+  my %who = (name => 'the.admin', password => 'secret of admin');
+  my $in = $s->post('/v1/auth/login', \%who, token => undef)->{json};
+  is($s->post('/v1/auth/logout', {}, token => $in->{token})->{status}, 204, 'a session is ended');
+  $token{ended} = $in->{token};
+  $token{refresh} = $s->post('/v1/auth/login', \%who, token => undef)->{json}{refreshToken};
+  my $other = Sonde->new;
+  $other->start_controller;
+  $other->post('/v1/users', { %who, role => 'admin' });
+  $token{elsewhere} = $other->post('/v1/auth/login', \%who, token => undef)->{json}{token};
+  $other->kill('controller', 'TERM');
+}
+my $useless = qr/^(?:expired|nonsense|node_key|ended|elsewhere|refresh)$/;
 sleep 2;
 ok($token{$_}, "there is a $_ to ask with") for grep { $_ ne 'none' } sort keys %token;
 
@@ -172,9 +186,9 @@ for my $row (@order) {
   my ($method, $path, $least) = @$row;
   my @wrong;
   my @callers = $path eq '/v1/auth/logout' || "$method $path" eq 'DELETE /v1/auth/me' ?
-    qw(none expired nonsense node_key) : sort keys %token;
+    ('none', grep { /$useless/ } sort keys %token) : sort keys %token;
   for my $caller (@callers) {
-    my $want = $caller =~ /^(expired|nonsense|node_key)$/ ? 401 :
+    my $want = $caller =~ $useless ? 401 :
       $caller eq 'reader' ?
         ($method eq 'GET' && ($path !~ m{^/v1/auth/} || $least eq 'public') ||
           ($method eq 'GET' && $least eq 'public') ? 'in' : 403) :
@@ -248,7 +262,7 @@ for my $caller (sort keys %token) {
   if (defined $token{$caller}) {
     $l->say({ op => 'auth', token => $token{$caller} });
     my $said = $l->next(20);
-    if ($caller =~ /^(expired|nonsense|node_key)$/) {
+    if ($caller =~ $useless) {
       is($said->{closed}, 4401, "$caller gets no live session");
       next;
     }

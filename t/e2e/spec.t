@@ -168,7 +168,7 @@ is($catalog->{json}{linkset}[0]{'service-desc'}[0]{href}, '/v1/spec.yaml', 'that
 my $dir = tempdir(CLEANUP => 1);
 sub modules {
   return "$src/web/node_modules" if -x "$src/web/node_modules/.bin/redocly";
-  copy("$src/web/$_", "$dir/$_") or die "copy $_: $!" for qw(package.json package-lock.json);
+  copy("$src/web/$_", "$dir/$_") or die "copy $_: $!" for qw(package.json package-lock.json .npmrc);
   system("cd $dir && npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1");
   return -x "$dir/node_modules/.bin/redocly" ? "$dir/node_modules" : undef;
 }

@@ -182,3 +182,4 @@ t_fuzz_observe_fuzz_LDADD = $(SCRIPT_LINK)
 t_fuzz_observe_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/observe/http t/fuzz/seeds/observe/mtr
+EXTRA_DIST += t/fuzz/seeds/request/requirements.json

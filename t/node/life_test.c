@@ -11,6 +11,7 @@
 
 #include "node/checks.h"
 #include "node/local.h"
+#include "node/machine.h"
 #include "node/recent.h"
 #include "node/ring.h"
 #include "node/settings.h"
@@ -207,6 +208,55 @@ static void checks_give_reasons(void)
 	EXPECT(c.ok || *c.why);
 }
 
+static const char *resolvers(const char *text)
+{
+	static char out[512];
+	struct sonde_machine m;
+
+	memset(&m, 0, sizeof(m));
+	sonde_machine_resolvers(&m, text);
+	*out = '\0';
+	for (unsigned i = 0; i < m.resolver_count; i++)
+		snprintf(out + strlen(out), sizeof(out) - strlen(out), "%s%s", i ? " " : "",
+		         m.resolvers[i]);
+	return out;
+}
+
+static void resolvers_are_read(void)
+{
+	EXPECT_STR(resolvers(""), "private");
+	EXPECT_STR(resolvers("nameserver 8.8.8.8\nnameserver 2001:4860:4860::8888\n"),
+	           "8.8.8.8 2001:4860:4860::8888");
+	EXPECT_STR(resolvers("search example.com\n# nameserver 9.9.9.9\n\tnameserver\t10.0.0.1\r\n"
+	                     "nameserver 127.0.0.53\nnameserver 1.1.1.1"),
+	           "private 1.1.1.1");
+	EXPECT_STR(resolvers("nameserver fe80::1%eth0\nnameserver 8.8.8.8\nnameserver 8.8.8.8\n"),
+	           "private 8.8.8.8");
+	EXPECT_STR(resolvers("nameserver\nnameserver resolver.example\nnameservers 1.1.1.1\n"), "private");
+	EXPECT_STR(resolvers("nameserver 1.0.0.1\nnameserver 1.0.0.2\nnameserver 1.0.0.3\n"
+	                     "nameserver 1.0.0.4\nnameserver 1.0.0.5\nnameserver 1.0.0.6\n"
+	                     "nameserver 1.0.0.7\nnameserver 1.0.0.8\nnameserver 1.0.0.9\n"),
+	           "1.0.0.1 1.0.0.2 1.0.0.3 1.0.0.4 1.0.0.5 1.0.0.6 1.0.0.7 1.0.0.8");
+}
+
+static void the_machine_is_described(void)
+{
+	struct sonde_machine m;
+	struct sonde_buf b;
+	struct sonde_json j;
+
+	sonde_machine_look(&m);
+	EXPECT(m.cpus >= 1);
+	EXPECT(m.memory_mib > 0);
+	EXPECT(m.ipv4 || m.ipv6);
+	EXPECT(m.resolver_count >= 1);
+	sonde_buf_init(&b, 4096);
+	sonde_json_init(&j, &b);
+	sonde_machine_write(&m, NULL, &j);
+	EXPECT(!b.failed && sonde_json_valid(b.data, b.len, true));
+	sonde_buf_deinit(&b);
+}
+
 static void only_loopback_is_served(void)
 {
 	static const char *const good[] = { "", "127.0.0.1:8757", "[::1]:0" };
@@ -222,4 +272,5 @@ static void only_loopback_is_served(void)
 
 TAP_MAIN(CASE(settings_are_kept), CASE(packets_are_limited), CASE(the_narrower_limit_holds),
          CASE(the_ring_gives_what_is_new), CASE(recent_results_are_bounded),
-         CASE(uplinks_are_counted), CASE(checks_give_reasons), CASE(only_loopback_is_served))
+         CASE(uplinks_are_counted), CASE(checks_give_reasons), CASE(resolvers_are_read),
+         CASE(the_machine_is_described), CASE(only_loopback_is_served))

@@ -48,9 +48,15 @@ void answer_json(struct controller *c, struct sonde_req *req, unsigned status, s
 {
 	static const struct sonde_header no_store[] = { { "Cache-Control", "private, no-store" },
 		                                        { NULL } };
+	/* Made here, so that it needs no memory: an answer that fails is out of that. */
+	static const char broken[] =
+		"{\"error\":{\"type\":\"api_error\",\"message\":\"Internal Server Error.\"},"
+		"\"links\":{\"documentation\":\"/v1/spec.yaml\"}}";
 
 	if (body->failed)
-		answer_reply(c, req, &(struct sonde_reply){ .status = 500 });
+		answer_reply(c, req, &(struct sonde_reply){
+			.status = 500, .type = "application/json; charset=utf-8", .body = broken,
+			.len = sizeof(broken) - 1, .headers = no_store });
 	else
 		answer_reply(c, req, &(struct sonde_reply){
 			.status = status, .type = "application/json; charset=utf-8",
@@ -64,22 +70,9 @@ void answer_empty(struct controller *c, struct sonde_req *req, unsigned status)
 	answer_reply(c, req, &(struct sonde_reply){ .status = status });
 }
 
-void answer_later(struct controller *c, struct sonde_req *req, unsigned seconds)
-{
-	char text[16];
-	const struct sonde_header headers[] = { { "Retry-After", text },
-		                                { "Cache-Control", "private, no-store" }, { NULL } };
-	struct sonde_buf b;
-
-	snprintf(text, sizeof(text), "%u", seconds);
-	sonde_buf_init(&b, 1024);
-	sonde_buf_printf(&b, "{\"error\":{\"type\":\"too_many_requests\",\"message\":\"Too many "
-	                 "requests. Please retry in %u second%s.\"}}", seconds, seconds == 1 ? "" : "s");
-	answer_json(c, req, 429, &b, headers);
-}
-
 static void answer_with(struct controller *c, struct sonde_req *req, unsigned status, const char *type,
-                        const char *message, const json_t *params)
+                        const char *message, const json_t *params,
+                        const struct sonde_header *headers)
 {
 	const char *path;
 	json_t *text;
@@ -110,10 +103,28 @@ static void answer_with(struct controller *c, struct sonde_req *req, unsigned st
 		sonde_json_str(&j, "requestId", t->id);
 	sonde_json_close(&j);
 	sonde_json_open(&j, "links", '{');
-	sonde_json_str(&j, "documentation", "/v1/plugins");
+	sonde_json_str(&j, "documentation", "/v1/spec.yaml");
 	sonde_json_close(&j);
 	sonde_json_close(&j);
-	answer_json(c, req, status, &b, NULL);
+	answer_json(c, req, status, &b, headers);
+}
+
+void answer_refused(struct controller *c, struct sonde_req *req, unsigned status, const char *type,
+                    const char *message, const struct sonde_header *headers)
+{
+	answer_with(c, req, status, type, message, NULL, headers);
+}
+
+void answer_later(struct controller *c, struct sonde_req *req, unsigned seconds)
+{
+	char text[16], message[80];
+	const struct sonde_header headers[] = { { "Retry-After", text },
+		                                { "Cache-Control", "private, no-store" }, { NULL } };
+
+	snprintf(text, sizeof(text), "%u", seconds);
+	snprintf(message, sizeof(message), "Too many requests. Please retry in %u second%s.", seconds,
+	         seconds == 1 ? "" : "s");
+	answer_with(c, req, 429, "too_many_requests", message, NULL, headers);
 }
 
 void answer_error(struct controller *c, struct sonde_req *req, unsigned status, const char *type,
@@ -124,13 +135,14 @@ void answer_error(struct controller *c, struct sonde_req *req, unsigned status, 
 	/* Unchecked: a path that was cut may end inside a letter; it is escaped when it is written. */
 	if (path)
 		json_object_set_new_nocheck(params, *path ? path : "body", json_string_nocheck(text));
-	answer_with(c, req, status, type, message, params);
+	answer_with(c, req, status, type, message, params, NULL);
 	json_decref(params);
 }
 
 void answer_invalid_all(struct call *call, const json_t *wrong)
 {
-	answer_with(call->c, call->req, 400, "validation_error", "Parameter validation failed.", wrong);
+	answer_with(call->c, call->req, 400, "validation_error", "Parameter validation failed.", wrong,
+	            NULL);
 }
 
 /* Rows answer with what must hold. */
@@ -162,12 +174,8 @@ void answer_busy(struct controller *c, struct sonde_req *req, int status)
 		  "reads and deletes, and takes nothing new." },
 	};
 	int i = sonde_store_full(c->store) ? 2 : status == SONDE_EFULL ? 1 : 0;
-	struct sonde_buf b;
 
-	sonde_buf_init(&b, 1024);
-	sonde_buf_printf(&b, "{\"error\":{\"type\":\"%s\",\"message\":\"%s\"}}", answers[i].type,
-	                 answers[i].message);
-	answer_json(c, req, answers[i].status, &b, headers);
+	answer_with(c, req, answers[i].status, answers[i].type, answers[i].message, NULL, headers);
 }
 
 void answer_not_found(struct call *call, const char *what)

@@ -55,6 +55,9 @@ enum { ERROR_SENTENCE = sizeof(struct sonde_error) + 4 };
 void error_sentence(const struct sonde_error *, char out[ERROR_SENTENCE]);
 void answer_busy(struct controller *, struct sonde_req *, int status); /* 503 or 507 */
 void answer_not_found(struct call *, const char *what);
+/* An error with headers of its own. */
+void answer_refused(struct controller *, struct sonde_req *, unsigned status, const char *type,
+                    const char *message, const struct sonde_header *);
 /* 429 too_many_requests with Retry-After. */
 void answer_later(struct controller *, struct sonde_req *, unsigned seconds);
 /* The answer itself: counted, recorded where its route asks for it, with the request's id. All
@@ -82,9 +85,9 @@ bool call_time(struct call *, const char *name, int64_t fallback, int64_t *ms);
 bool call_number(struct call *, const char *name, int64_t min, int64_t max, int64_t fallback,
                  int64_t *out);
 
-/* Answers with a measurement as it is, or 404. */
+/* Answers with a measurement as it is, or 404. also: headers besides its own, NULL = none. */
 void measurement_answer(struct controller *, struct sonde_req *, const struct sonde_id *,
-                        unsigned status);
+                        unsigned status, const struct sonde_header *also);
 /* The same object as the value of key; false when there is none. */
 bool measurement_put(struct controller *, const struct sonde_id *, const char *key,
                      struct sonde_json *);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "controller/api/api.h"
+#include "controller/retain.h"
 
 static void put_head(const struct record *r, const struct sonde_id *id, struct sonde_json *j)
 {
@@ -20,6 +21,8 @@ static void put_head(const struct record *r, const struct sonde_id *id, struct s
 		sonde_json_raw(j, "locations", r->locations.s, r->locations.len);
 	if (r->limit)
 		sonde_json_int(j, "limit", r->limit);
+	if (r->needs.len)
+		sonde_json_raw(j, "requirements", r->needs.s, r->needs.len);
 	sonde_json_text(j, "policy", r->policy.s, r->policy.len);
 	sonde_json_int(j, "version", r->policy_version);
 	if (r->params.len)
@@ -55,6 +58,7 @@ void api_explain_measurement(struct call *call)
 	struct controller *c = call->c;
 	struct sonde_read *read = NULL;
 	struct sonde_slice value, steps = { "", 0 };
+	struct retention retention;
 	struct record record;
 	struct sonde_buf b;
 	struct sonde_json j;
@@ -67,7 +71,9 @@ void api_explain_measurement(struct call *call)
 	}
 	int rc = sonde_read_get(read, SONDE_TABLE_MEASUREMENTS,
 	                        (struct sonde_slice){ id.b, sizeof(id.b) }, &value);
-	if (rc != SONDE_OK || record_read(&record, value.data, value.len) != SONDE_OK) {
+	retention_init(&retention, c);
+	if (rc != SONDE_OK || record_read(&record, value.data, value.len) != SONDE_OK ||
+	    !retention_keeps(&retention, &id, &record)) {
 		sonde_read_end(read);
 		answer_not_found(call, "measurement");
 		return;

@@ -4,6 +4,7 @@
 
 #include "controller/api/reading.h"
 #include "controller/magic.h"
+#include "controller/retain.h"
 
 enum { TEXT_MAX = 128, EARTH_KM = 20038 };
 
@@ -219,6 +220,7 @@ static const char *id_text(struct measurement_request *r, const struct sonde_id 
 
 int request_reuse(struct controller *c, struct measurement_request *r, const char *text)
 {
+	struct retention retention;
 	struct sonde_slice value;
 	struct sonde_read *read;
 	struct record record;
@@ -230,6 +232,9 @@ int request_reuse(struct controller *c, struct measurement_request *r, const cha
 	                        (struct sonde_slice){ id.b, sizeof(id.b) }, &value);
 	if (rc == SONDE_OK)
 		rc = record_read(&record, value.data, value.len);
+	retention_init(&retention, c);
+	if (rc == SONDE_OK && !retention_keeps(&retention, &id, &record))
+		rc = SONDE_ENOENT;
 	if (rc == SONDE_OK) {
 		r->reuse_count = record_probes(&record);
 		r->reuse_count = r->reuse_count < PLACE_MAX ? r->reuse_count : PLACE_MAX;

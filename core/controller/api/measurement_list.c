@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "controller/api/api.h"
+#include "controller/retain.h"
 
 enum { PAGE = 50, PAGE_MAX = 1000, SCAN_MAX = 20000 };
 
@@ -22,6 +23,7 @@ struct page {
 	int64_t since_ms, limit;
 	unsigned shown, scanned;
 	struct sonde_id last;
+	struct retention retention;
 	bool more;
 };
 
@@ -75,6 +77,8 @@ static int on_record(void *arg, struct sonde_slice key, struct sonde_slice value
 	if (p->status && open != (p->status == STATUS_OPEN))
 		return 0;
 	if (p->owner && record_owner(p->c, &r) != p->owner)
+		return 0;
+	if (!retention_keeps(&p->retention, &id, &r))
 		return 0;
 	if (!is_text(p->type, r.type) || !is_text(p->target, r.target))
 		return 0;
@@ -158,6 +162,7 @@ void api_list_measurements(struct call *call)
 	sonde_json_init(&j, &b);
 	p.j = &j;
 	sonde_json_open(&j, NULL, '{');
+	retention_init(&p.retention, call->c);
 	sonde_json_open(&j, "measurements", '[');
 	sonde_read_each_back(read, SONDE_TABLE_MEASUREMENTS,
 	                     (struct sonde_slice){ from.b, has_from ? sizeof(from.b) : 0 }, on_record,
@@ -174,13 +179,17 @@ void api_list_measurements(struct call *call)
 /* ---- cancel ---- */
 
 /* Its texts are the store's, valid while it is read. */
-static bool find_record(struct sonde_read *read, const struct sonde_id *id, struct record *r)
+static bool find_record(const struct controller *c, struct sonde_read *read,
+                        const struct sonde_id *id, struct record *r)
 {
+	struct retention retention;
 	struct sonde_slice value;
 
+	retention_init(&retention, c);
 	return sonde_read_get(read, SONDE_TABLE_MEASUREMENTS,
 	                      (struct sonde_slice){ id->b, sizeof(id->b) }, &value) == SONDE_OK &&
-	       record_read(r, value.data, value.len) == SONDE_OK;
+	       record_read(r, value.data, value.len) == SONDE_OK &&
+	       retention_keeps(&retention, id, r);
 }
 
 void api_cancel_measurement(struct call *call)
@@ -196,7 +205,7 @@ void api_cancel_measurement(struct call *call)
 		answer_not_found(call, "measurement");
 		return;
 	}
-	bool stored = find_record(read, &id, &record), own = stored && call_owns(call, &record);
+	bool stored = find_record(call->c, read, &id, &record), own = stored && call_owns(call, &record);
 	sonde_read_end(read);
 	if (!own) {
 		if (stored)
@@ -268,6 +277,8 @@ static json_t *request_of(const struct controller *c, const struct record *r, co
 	if (r->ip_version && is_host_name(r->target))
 		json_object_set_new(options, "ipVersion", json_integer(r->ip_version));
 	json_object_set_new(body, "measurementOptions", options);
+	if (r->needs.len)
+		json_object_set_new(body, "requirements", json_loadb(r->needs.s, r->needs.len, 0, NULL));
 	if (same)
 		json_object_set_new(body, "locations", json_string(same));
 	else if (r->locations.len)
@@ -303,7 +314,7 @@ void api_rerun_measurement(struct call *call)
 		answer_not_found(call, "measurement");
 		return;
 	}
-	bool found = find_record(read, &id, &record);
+	bool found = find_record(call->c, read, &id, &record);
 	if (found) {
 		own = call_owns(call, &record);
 		if (own)

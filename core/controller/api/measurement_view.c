@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "controller/api/api.h"
+#include "controller/retain.h"
 
 static void put_probe(const struct controller *c, const struct record *r, uint32_t task,
                       struct sonde_json *j)
@@ -23,8 +24,7 @@ static void put_probe(const struct controller *c, const struct record *r, uint32
 		node_location(node, j);
 		node_put_tags(node, j);
 	}
-	sonde_json_open(j, "resolvers", '[');
-	sonde_json_close(j);
+	node_resolvers(node, j);
 	sonde_json_close(j);
 }
 
@@ -147,6 +147,8 @@ static void put_all(struct view *v, const char *key, struct sonde_json *j)
 		sonde_json_raw(j, "locations", r->locations.s, r->locations.len);
 	if (r->limit)
 		sonde_json_int(j, "limit", r->limit);
+	if (r->needs.len)
+		sonde_json_raw(j, "requirements", r->needs.s, r->needs.len);
 	if (r->timeout_given)
 		sonde_json_int(j, "timeout", r->timeout_ms / 1000);
 	put_options(r, j);
@@ -163,6 +165,8 @@ static void put_all(struct view *v, const char *key, struct sonde_json *j)
 	sonde_json_close(j);
 }
 
+enum { POLL_WINDOW_S = 2, POLL_PAUSE_S = 5 };
+
 static uint64_t fnv(const char *p, size_t n)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -172,16 +176,19 @@ static uint64_t fnv(const char *p, size_t n)
 	return h;
 }
 
-static void reply(const struct view *v, struct sonde_req *req, unsigned status, struct sonde_buf *b)
+static void reply(const struct view *v, struct sonde_req *req, unsigned status, struct sonde_buf *b,
+                  const struct sonde_header *also)
 {
 	char etag[48], seen[512];
 	bool old = !v->open && sonde_wall_ms() - v->updated_ms > 180000;
-	const struct sonde_header headers[] = {
+	struct sonde_header headers[WAIT_HEADERS + 3] = {
 		{ "ETag", etag },
 		{ "Cache-Control",
 		  old ? "public, max-age=31536000, immutable" : "public, max-age=0" },
-		{ NULL },
 	};
+
+	for (unsigned i = 0; also && also[i].name && i < WAIT_HEADERS; i++)
+		headers[2 + i] = also[i];
 
 	snprintf(etag, sizeof(etag), "W/\"%zx-%016" PRIx64 "\"", b->len, fnv(b->data, b->len));
 	if (sonde_req_header(req, "if-none-match", seen, sizeof(seen)) > 0 && strstr(seen, etag)) {
@@ -194,11 +201,15 @@ static void reply(const struct view *v, struct sonde_req *req, unsigned status, 
 
 static int find(struct view *v)
 {
+	struct retention retention;
 	struct sonde_slice value;
 
 	int rc = sonde_read_get(v->read, SONDE_TABLE_MEASUREMENTS,
 	                        (struct sonde_slice){ v->id.b, sizeof(v->id.b) }, &value);
-	return rc == SONDE_OK ? record_read(&v->record, value.data, value.len) : rc;
+	if (rc == SONDE_OK)
+		rc = record_read(&v->record, value.data, value.len);
+	retention_init(&retention, v->c);
+	return rc != SONDE_OK || retention_keeps(&retention, &v->id, &v->record) ? rc : SONDE_ENOENT;
 }
 
 static bool put_measurement(struct view *v, const char *key, struct sonde_json *j)
@@ -224,7 +235,7 @@ bool measurement_put(struct controller *c, const struct sonde_id *id, const char
 }
 
 void measurement_answer(struct controller *c, struct sonde_req *req, const struct sonde_id *id,
-                        unsigned status)
+                        unsigned status, const struct sonde_header *also)
 {
 	struct view v = { .c = c, .id = *id };
 	struct sonde_buf b;
@@ -233,23 +244,41 @@ void measurement_answer(struct controller *c, struct sonde_req *req, const struc
 	sonde_buf_init(&b, REPLY_MAX);
 	sonde_json_init(&j, &b);
 	if (put_measurement(&v, NULL, &j)) {
-		reply(&v, req, status, &b);
+		reply(&v, req, status, &b, also);
 		return;
 	}
 	sonde_buf_deinit(&b);
 	answer_error(c, req, 404, "not_found", "Couldn't find the requested measurement.", NULL, NULL);
 }
 
+/* Of one measurement, by one caller: seconds until the next may come, 0 = now. */
+static unsigned too_often(const struct call *call)
+{
+	struct accounts *a = &call->c->accounts;
+	int64_t most = call->c->options.polls;
+	char key[LIMIT_KEY_MAX], from[64];
+
+	if (!most || call->who.role == ROLE_ADMIN)
+		return 0;
+	limit_address(call->view->peer, from);
+	snprintf(key, sizeof(key), "%s %s", call->who.user ? call->who.user->facts.id : from,
+	         call->param);
+	return limits_pace(&a->polls, key, most, POLL_WINDOW_S, POLL_PAUSE_S, sonde_boottime_ns());
+}
+
 void api_get_measurement(struct call *call)
 {
 	struct sonde_id id;
+	unsigned again;
 	int64_t wait;
 
 	if (!call_wait(call, &wait))
 		return;
 	if (!sonde_id_parse(call->param, strlen(call->param), &id))
 		answer_not_found(call, "measurement");
+	else if ((again = too_often(call)) > 0)
+		answer_later(call->c, call->req, again);
 	else if (!wait || !tasks_find(&call->c->tasks, &id) ||
-	         !waits_add(&call->c->waits, call->req, &id, wait, 200))
-		measurement_answer(call->c, call->req, &id, 200);
+	         !waits_add(&call->c->waits, call->req, &id, wait, 200, NULL))
+		measurement_answer(call->c, call->req, &id, 200, NULL);
 }

@@ -71,39 +71,53 @@ static void put_created(struct sonde_json *j, const struct measurement *m)
 	sonde_json_close(j);
 }
 
-static void answer(struct submission *s)
+/* What a POST answers beside its body, whether at once or when it has waited. */
+struct told {
+	char location[64], cost[24];
+	struct sonde_header headers[QUOTA_HEADERS + 4];
+};
+
+_Static_assert(QUOTA_HEADERS + 2 <= WAIT_HEADERS, "an answer that waited has all of them");
+
+static void tell(struct submission *s, struct told *t)
 {
-	if (!s->req) /* nobody asked */
-		return;
-	char location[64] = "/v1/measurements/";
-	char cost[24] = "";
-	struct sonde_header headers[QUOTA_HEADERS + 4] = { { "Cache-Control", "private, no-store" },
-		                                           { "Location", location } };
 	const struct sonde_header *limits = quota_headers(&s->quota);
-	unsigned n = s->batch ? 1 : 2;
+	unsigned n = 0, tests = 0;
+	char id[SONDE_ID_TEXT];
+
+	for (unsigned i = 0; i < s->count; i++)
+		tests += record_probes(&s->made[i].m->record);
+	snprintf(t->cost, sizeof(t->cost), "%u", tests);
+	sonde_id_format(&s->made[0].m->id, id);
+	snprintf(t->location, sizeof(t->location), "/v1/measurements/%s", id);
+	if (!s->batch)
+		t->headers[n++] = (struct sonde_header){ "Location", t->location };
+	if (s->quota.unlimited)
+		t->headers[n++] = (struct sonde_header){ "X-Request-Cost", t->cost };
+	while (limits->name)
+		t->headers[n++] = *limits++;
+	t->headers[n].name = NULL;
+}
+
+static void answer(struct submission *s, struct told *t)
+{
 	struct sonde_buf b;
 	struct sonde_json j;
-	unsigned tests = 0;
+	unsigned n = 0;
 
+	while (t->headers[n].name)
+		n++;
+	t->headers[n++] = (struct sonde_header){ "Cache-Control", "private, no-store" };
+	t->headers[n].name = NULL;
 	sonde_buf_init(&b, BATCH_MAX * 80);
 	sonde_json_init(&j, &b);
 	if (s->batch)
 		sonde_json_open(&j, NULL, '[');
-	for (unsigned i = 0; i < s->count; i++) {
+	for (unsigned i = 0; i < s->count; i++)
 		put_created(&j, s->made[i].m);
-		tests += record_probes(&s->made[i].m->record);
-	}
-	snprintf(cost, sizeof(cost), "%u", tests);
 	if (s->batch)
 		sonde_json_close(&j);
-	else
-		sonde_id_format(&s->made[0].m->id, location + strlen(location));
-	if (s->quota.unlimited)
-		headers[n++] = (struct sonde_header){ "X-Request-Cost", cost };
-	while (limits->name)
-		headers[n++] = *limits++;
-	headers[n].name = NULL;
-	answer_json(s->c, s->req, 202, &b, headers);
+	answer_json(s->c, s->req, 202, &b, t->headers);
 }
 
 static void open_one(struct controller *c, struct measurement *m)
@@ -117,6 +131,7 @@ static void open_one(struct controller *c, struct measurement *m)
 static void done(struct sonde_job *job, int status)
 {
 	struct submission *s = (struct submission *)job;
+	struct told told;
 
 	if (status != SONDE_OK) {
 		if (s->req)
@@ -125,10 +140,12 @@ static void done(struct sonde_job *job, int status)
 		return;
 	}
 	SONDE_EDGE("measurement.stored");
-	bool waits = s->wait_ms && waits_add(&s->c->waits, s->req, &s->made[0].m->id,
-	                                     s->wait_ms, 202);
-	if (!waits)
-		answer(s);
+	if (s->req) { /* else nobody asked */
+		tell(s, &told);
+		if (!s->wait_ms || !waits_add(&s->c->waits, s->req, &s->made[0].m->id, s->wait_ms, 202,
+		                              told.headers))
+			answer(s, &told);
+	}
 	SONDE_EDGE("measurement.answered");
 	for (unsigned i = 0; i < s->count; i++) {
 		struct made *one = &s->made[i];
@@ -206,6 +223,8 @@ static struct measurement *make(struct controller *c, const struct measurement_r
 		.priority = (uint8_t)r->priority, .reused = r->reuse_count > 0,
 		.owner = { owner, strlen(owner) },
 		.count = r->peer ? 2 * a->count : a->count, .nodes = nodes,
+		.family = r->needs.family,
+		.needs = { r->needs.text, r->needs.text ? strlen(r->needs.text) : 0 },
 		.params = { r->policy_params, r->policy_params ? strlen(r->policy_params) : 0 },
 	};
 	char *sealed = seal(c, &r->secrets, &record.sealed);
@@ -249,7 +268,8 @@ static int place_again(struct controller *c, const struct measurement_request *r
 	*a = (struct placement_answer){ .reason = "the nodes of an earlier measurement" };
 	for (unsigned i = 0; i < r->reuse_count && a->count < most; i++) {
 		struct node *n = nodes_by_id(&c->nodes, &r->reuse[i]);
-		if (!n || n == r->peer || is_left_out(pr, n))
+		if (!n || n == r->peer || is_left_out(pr, n) ||
+		    needs_unmet(&r->needs, n) < (int)r->needs.count)
 			continue;
 		ready += node_is_ready(&c->nodes, n) &&
 		         node_has_type(n, r->type->name, strlen(r->type->name));
@@ -303,7 +323,8 @@ static int place(struct controller *c, struct measurement_request *r, const stru
 		                        .location_count = r->location_count,
 		                        .limit = r->limit_given ? r->limit : 0,
 		                        .exclude = r->exclude,
-		                        .exclude_count = r->exclude_count, .trace = trace };
+		                        .exclude_count = r->exclude_count, .needs = &r->needs,
+		                        .trace = trace };
 	struct node_reach reach = accounts_reach(c, q->user, q->unlimited, r->secrets.len > 0);
 	struct node **far;
 
@@ -360,7 +381,7 @@ static int create_one(struct controller *c, const json_t *body, struct quota *q,
 	if (rc == SONDE_OK && explained)
 		keep_trace(&c->trace, out);
 	if (rc == SONDE_ENOENT)
-		sonde_fail(e, rc, "", "No matching IPv%d probes available.", r.ip_version == 6 ? 6 : 4);
+		sonde_fail(e, rc, "", "No matching IPv%d probes available.", r.ip_version == 6 || r.needs.family == 6 ? 6 : 4);
 	if (wrong && r.wrong)
 		*wrong = json_incref(r.wrong);
 	request_deinit(&r);

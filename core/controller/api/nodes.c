@@ -206,8 +206,7 @@ void api_list_probes(struct call *call)
 		node_location(n, &j);
 		sonde_json_close(&j);
 		node_put_tags(n, &j);
-		sonde_json_open(&j, "resolvers", '[');
-		sonde_json_close(&j);
+		node_resolvers(n, &j);
 		sonde_json_close(&j);
 	}
 	sonde_json_close(&j);

@@ -71,9 +71,11 @@ static int take_points(struct quota *q, unsigned tests, struct sonde_error *e)
 	if (over && !q->user)
 		return refuse(q, "rate_limit_exceeded", e, "This measurement exceeds the remaining "
 		              "hourly rate limit for your IP address.");
+	/* Of several measurements at once, earlier ones may have taken the credits. */
+	bool paying = q->user && q->user->credits + q->credits > 0;
 	if (over > 0 && over > q->user->credits)
-		return refuse(q, q->user->credits > 0 ? "insufficient_credits" : "rate_limit_exceeded", e,
-		              q->user->credits > 0 ? "Not enough credits to run this measurement." :
+		return refuse(q, paying ? "insufficient_credits" : "rate_limit_exceeded", e,
+		              paying ? "Not enough credits to run this measurement." :
 		              "This measurement exceeds the remaining hourly rate limit for your account.");
 	if (points && !limits_use(l, q->key, points, q->limit, LIMIT_WINDOW_S, now))
 		return refuse(q, "rate_limit_exceeded", e, "The table of limits is full; try again.");
@@ -172,18 +174,7 @@ void quota_describe(const struct quota *q, struct sonde_json *j)
 
 void quota_refuse(struct quota *q, struct sonde_req *req, const struct sonde_error *e)
 {
-	struct sonde_buf b;
-	struct sonde_json j;
-
-	sonde_buf_init(&b, 4096);
-	sonde_json_init(&j, &b);
-	sonde_json_open(&j, NULL, '{');
-	sonde_json_open(&j, "error", '{');
-	sonde_json_str(&j, "type", q->why);
-	sonde_json_str(&j, "message", e->text);
-	sonde_json_close(&j);
-	sonde_json_close(&j);
-	answer_json(q->c, req, 429, &b, quota_headers(q));
+	answer_refused(q->c, req, 429, q->why, e->text, quota_headers(q));
 }
 
 /* ---- schedules ---- */

@@ -3,6 +3,7 @@
  * Texts live in the request's pool. */
 #include "controller/api/reading.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -165,6 +166,11 @@ static int read_priority(struct reading *rd, const json_t *v)
 	return rc;
 }
 
+static int read_requirements(struct reading *rd, const json_t *v)
+{
+	return needs_read(&rd->r->needs, v, &rd->r->pool, rd->e);
+}
+
 static const struct {
 	const char *name;
 	int (*read)(struct reading *, const json_t *);
@@ -182,6 +188,7 @@ static const struct {
 	{ "nodes", request_nodes },
 	{ "priority", read_priority },
 	{ "policyParams", read_policy_params },
+	{ "requirements", read_requirements },
 };
 
 enum { MEMBERS = sizeof(members) / sizeof(members[0]) };
@@ -314,6 +321,36 @@ static int check_target(struct reading *rd)
 	}
 }
 
+/* An address on loopback is on every node, whatever its network is. */
+static uint8_t literal_family(const struct sonde_target *t)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&t->sa;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&t->sa;
+
+	if (t->kind == SONDE_TARGET_IPV6)
+		return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ? 0 : 6;
+	return ntohl(v4->sin_addr.s_addr) >> 24 == 127 ? 0 : 4;
+}
+
+/* What Globalping filters by: the family of an address, else of ipVersion, else 4. What a dns
+ * measurement connects to is its resolver, not its target. */
+static void find_family(struct reading *rd)
+{
+	struct measurement_request *r = rd->r;
+	bool dns = !strcmp(r->type->name, "dns");
+	const char *resolver = json_string_value(json_object_get(rd->options, "resolver"));
+	const char *at = dns ? resolver : r->target;
+	struct sonde_target t;
+	struct sonde_error e;
+
+	if (!dns && (r->type->target != TYPE_TARGET_HOST || !at))
+		return;
+	if (at && sonde_target_parse(at, strlen(at), &t, &e) == SONDE_OK && t.kind != SONDE_TARGET_NAME)
+		r->needs.family = literal_family(&t);
+	else
+		r->needs.family = r->ip_version == 6 ? 6 : 4;
+}
+
 /* What the controller fills a user may not. */
 static int refuse_internal(struct reading *rd, const json_t *options)
 {
@@ -416,6 +453,8 @@ static int parse(struct controller *c, const json_t *body, struct measurement_re
 	}
 	if (rc == SONDE_OK)
 		rc = check_limits(&rd);
+	if (rc == SONDE_OK)
+		find_family(&rd);
 	/* What is the default anyway is not shown. */
 	if (rc == SONDE_OK && r->timeout_ms == request_default_timeout_ms(&rd))
 		r->timeout_given = false;

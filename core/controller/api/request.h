@@ -27,6 +27,7 @@ struct measurement_request {
 	struct sonde_buf secrets; /* the same with its secrets; empty when it has none */
 	json_t *wrong; /* with SONDE_EINVAL: path -> sentence of all that is wrong; owned */
 	struct sonde_pool pool;
+	struct needs needs;
 	/* Last: only what is read is cleared. */
 	struct location locations[LOCATIONS_MAX];
 	struct location exclude[EXCLUDE_MAX];

@@ -60,6 +60,9 @@ static bool fits(struct result_reader *rd, struct row *row)
 	    (*f->failure && strcmp(f->failure, sonde_failure_name(r->failure))))
 		return false;
 	row->record = record_of(rd, &r->measurement);
+	if (!sonde_id_is_zero(&r->measurement) &&
+	    !retention_keeps(&rd->retention, &r->measurement, row->record))
+		return false;
 	row->node = nodes_by_id(&rd->c->nodes, &r->node);
 	if (!fits_record(f, row->record) ||
 	    (*f->region && (!row->node || !row->node->facts.region ||
@@ -212,6 +215,7 @@ int result_reader_next(struct result_reader *rd)
 {
 	rd->shown = rd->scanned = 0;
 	rd->has_record = false;
+	retention_init(&rd->retention, rd->c);
 	int rc = sonde_read_begin(rd->c->store, &rd->read);
 	if (rc != SONDE_OK)
 		return rc;

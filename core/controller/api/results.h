@@ -4,6 +4,7 @@
 #pragma once
 #include "base/json.h"
 #include "controller/controller.h"
+#include "controller/retain.h"
 
 enum result_format { RESULTS_JSON, RESULTS_JSONL, RESULTS_CSV };
 
@@ -25,6 +26,7 @@ struct result_reader {
 	unsigned limit, shown, scanned; /* rows of a piece at most; rows it has; results looked at */
 	struct sonde_id known; /* whose record this is */
 	struct record record;
+	struct retention retention;
 	bool has_record, header_due;
 };
 

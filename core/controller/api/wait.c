@@ -3,6 +3,7 @@
  * left is found at its answer only; its waiter is small and its time bounded. */
 #include "controller/api/wait.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -13,7 +14,11 @@ struct waiter {
 	struct waiter *prev, *next;
 	struct sonde_req *req;
 	struct sonde_id measurement;
-	unsigned status;
+	unsigned status, header_count;
+	struct {
+		const char *name;
+		char value[64];
+	} headers[];
 };
 
 static void unlink_one(struct waits *w, struct waiter *one)
@@ -32,8 +37,13 @@ static void unlink_one(struct waits *w, struct waiter *one)
 
 static void answer(struct waits *w, struct waiter *one, unsigned status)
 {
+	struct sonde_header headers[WAIT_HEADERS + 1];
+
 	unlink_one(w, one);
-	measurement_answer(w->c, one->req, &one->measurement, status);
+	for (unsigned i = 0; i < one->header_count; i++)
+		headers[i] = (struct sonde_header){ one->headers[i].name, one->headers[i].value };
+	headers[one->header_count].name = NULL;
+	measurement_answer(w->c, one->req, &one->measurement, status, headers);
 	free(one);
 }
 
@@ -86,13 +96,24 @@ int waits_init(struct waits *w, struct controller *c)
 }
 
 bool waits_add(struct waits *w, struct sonde_req *req, const struct sonde_id *measurement,
-               int64_t ms, unsigned status)
+               int64_t ms, unsigned status, const struct sonde_header *also)
 {
-	struct waiter *one = w->count < WAITERS_MAX ? calloc(1, sizeof(*one)) : NULL;
+	unsigned n = 0;
 
+	while (also && also[n].name && n < WAIT_HEADERS)
+		n++;
+	struct waiter *one = w->count < WAITERS_MAX ?
+		calloc(1, sizeof(*one) + n * sizeof(one->headers[0])) : NULL;
 	if (!one)
 		return false;
-	*one = (struct waiter){ .req = req, .measurement = *measurement, .status = status };
+	one->req = req;
+	one->measurement = *measurement;
+	one->status = status;
+	for (; one->header_count < n; one->header_count++) {
+		one->headers[one->header_count].name = also[one->header_count].name;
+		snprintf(one->headers[one->header_count].value, sizeof(one->headers[0].value), "%s",
+		         also[one->header_count].value);
+	}
 	one->next = sonde_map_get(&w->by_measurement, measurement->b, sizeof(measurement->b));
 	if (sonde_heap_set(&w->due, &one->due, sonde_boottime_ns() + ms * SONDE_NS_PER_MS) != SONDE_OK) {
 		free(one);

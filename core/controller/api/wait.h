@@ -12,7 +12,7 @@
 struct controller;
 struct measurement;
 
-enum { WAIT_MAX_MS = 300000, WAITERS_MAX = 10000 };
+enum { WAIT_MAX_MS = 300000, WAITERS_MAX = 10000, WAIT_HEADERS = 12 };
 
 struct waits {
 	struct controller *c;
@@ -27,6 +27,7 @@ int waits_init(struct waits *, struct controller *);
 void waits_stop(struct waits *);
 void waits_deinit(struct waits *);
 /* False when too many wait or there is no memory: the caller answers now. status: of the answer
- * when the time is over before the measurement. */
+ * when the time is over before the measurement. also: headers of the answer besides its own, at most
+ * WAIT_HEADERS, or NULL; their names must last, their values are copied. */
 bool waits_add(struct waits *, struct sonde_req *, const struct sonde_id *measurement, int64_t ms,
-               unsigned status);
+               unsigned status, const struct sonde_header *also);

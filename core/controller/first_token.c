@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The admin token of a first start: stored, then told on standard output and in the file that the
+ * options name. The job owns the secret, which is wiped when it was told. */
+#include "controller/first_token.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "controller/controller.h"
+
+struct first_token {
+	struct sonde_job job;
+	struct controller *c;
+	uint8_t hash[SONDE_HASH_BYTES];
+	struct token_facts facts;
+	char id[SONDE_ID_TEXT], secret[SONDE_SECRET_TEXT];
+};
+
+static int first_apply(struct sonde_write *w, struct sonde_job *job)
+{
+	struct first_token *t = (struct first_token *)job;
+	struct sonde_buf value;
+
+	sonde_buf_init(&value, 4096);
+	token_write(&t->facts, &value);
+	int rc = sonde_write_put(w, SONDE_TABLE_TOKENS,
+	                         (struct sonde_slice){ t->hash, sizeof(t->hash) },
+	                         (struct sonde_slice){ value.data, value.len });
+	sonde_buf_deinit(&value);
+	return rc;
+}
+
+static void write_token_file(const char *path, const char *secret)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd < 0 || write(fd, secret, strlen(secret)) < 0 || write(fd, "\n", 1) < 0)
+		sonde_log(SONDE_LOG_ERROR, "controller", "cannot write %s: %m", path);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void first_done(struct sonde_job *job, int status)
+{
+	struct first_token *t = (struct first_token *)job;
+
+	if (status == SONDE_OK) {
+		tokens_put(&t->c->tokens, t->hash, &t->facts);
+		printf("admin token: %s\n", t->secret);
+		fflush(stdout);
+		if (t->c->options.admin_token_file)
+			write_token_file(t->c->options.admin_token_file, t->secret);
+	} else {
+		sonde_log(SONDE_LOG_ERROR, "controller", "no admin token could be stored: %s",
+		          sonde_strstatus(status));
+	}
+	sonde_secret_wipe(t->secret, sizeof(t->secret));
+	free(t);
+}
+
+int first_token_make(struct controller *c)
+{
+	struct first_token *t = calloc(1, sizeof(*t));
+	struct sonde_id id;
+
+	if (!t)
+		return SONDE_ENOMEM;
+	sonde_id_make(&c->ids, &id);
+	sonde_id_format(&id, t->id);
+	sonde_secret_make("sonde", t->secret);
+	sonde_secret_hash(t->secret, strlen(t->secret), t->hash);
+	t->c = c;
+	t->job.apply = first_apply;
+	t->job.done = first_done;
+	t->facts = (struct token_facts){ .kind = TOKEN_ADMIN, .id = t->id,
+		                         .description = "made at first start",
+		                         .created_ms = sonde_wall_ms() };
+	int rc = sonde_store_submit(c->store, &t->job);
+	if (rc != SONDE_OK)
+		free(t);
+	return rc;
+}
