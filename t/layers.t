@@ -57,6 +57,7 @@ my @LIBRARIES = (
   [qr{^jwt\.h$},                        qw(controller/jwt.c)],
   [qr{^yaml\.h$},                       qw(config)],
   [qr{^seccomp\.h$},                    qw(jail)],
+  [qr{^histedit\.h$},                   qw(author/prompt.c)],
   [qr{^uv(\.h$|/)},                     qw(loop net node runner controller cli/top_loop.h)],
   [qr{^openssl/},                       qw(net fetch controller)],
   [qr{^jansson\.h$}, qw(param config plug check script author controller node runner cli)],

@@ -71,6 +71,13 @@ t_net_smuggler_LDADD = core/base/libbase.a $(SSL_LIBS) $(CRYPTO_LIBS)
 SCRIPT_TESTS += t/e2e/smuggle.t
 SCRIPT_TESTS += t/e2e/cardinality.t
 EXTRA_DIST += t/lib/FakeNode.pm
+EXTRA_DIST += t/e2e/ends.h
+# Changed frames and floods, and a websocket client that is not ours.
+check_PROGRAMS += t/e2e/storm
+t_e2e_storm_SOURCES = t/e2e/storm.c t/bench/load.c t/bench/load.h
+t_e2e_storm_LDADD = core/wire/libwire.a core/base/libbase.a $(SODIUM_LIBS)
+SCRIPT_TESTS += t/e2e/frames.t t/e2e/foreign_ws.t
+EXTRA_DIST += t/e2e/foreign_ws.py
 # Families of addresses: nodes in namespaces of their own.
 SCRIPT_TESTS += t/e2e/families.t t/e2e/requirements.t
 SCRIPT_TESTS += t/e2e/globalping_errors.t t/e2e/globalping_client.t t/e2e/globalping_traps.t

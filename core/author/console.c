@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* console: a prompt in a policy's sandbox. Lines from stdin, answers to stdout, errors to stderr. Owns
- * the texts it reads. */
+/* console: a prompt in a policy's sandbox. Lines from stdin (prompt.c), answers to stdout, errors to
+ * stderr. Owns the texts it reads. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "author/author.h"
+#include "author/prompt.h"
 #include "param/param.h"
 #include "script/console.h"
 #include "script/replay.h"
@@ -15,7 +15,7 @@
 enum { OUT_MAX = 1 << 20 };
 
 struct options {
-	const char *file, *snapshot, *name;
+	const char *file, *snapshot, *name, *history;
 	struct sonde_request request;
 };
 
@@ -25,7 +25,11 @@ static const char help[] =
 	"  req     the request           lb.HELPER    as in a policy\n"
 	"  policy  the policy's functions: policy.pick(req, set, view)\n"
 	"  :pick   the decision that the controller would make\n"
-	"  :help   this    :quit or ctrl-D  the end\n";
+	"  :help   this    :quit or ctrl-D  the end\n"
+#ifdef SONDE_LIBEDIT
+	"  arrows  earlier lines, to be changed; ctrl-R finds one, ctrl-C takes the line away\n"
+#endif
+	;
 
 static int read_one(int argc, char **argv, int *i, struct options *o)
 {
@@ -34,7 +38,7 @@ static int read_one(int argc, char **argv, int *i, struct options *o)
 	} texts[] = {
 		{ "snapshot", &o->snapshot }, { "name", &o->name }, { "type", &o->request.type },
 		{ "target", &o->request.target }, { "region", &o->request.region },
-		{ "params", &o->request.params_json },
+		{ "params", &o->request.params_json }, { "history", &o->history },
 	};
 	const char *v = author_option(argc, argv, i, "want");
 	char *end = NULL;
@@ -81,31 +85,22 @@ static bool answer(struct sonde_console *c, const char *line, size_t len)
 	return true;
 }
 
-static void converse(struct sonde_console *c, const char *name)
+static int converse(struct sonde_console *c, const char *name, const char *history)
 {
-	bool person = isatty(STDIN_FILENO);
-	size_t cap = 0;
-	char *line = NULL;
-	ssize_t n;
+	struct author_prompt *prompt = author_prompt_new(history);
+	const char *line = "";
+	size_t len;
 
-	if (person)
+	if (!prompt)
+		return author_fail(AUTHOR_FAILED, "out of memory");
+	if (author_prompt_person(prompt))
 		printf("%s on %u nodes; :help says what there is\n", name, sonde_console_nodes(c));
-	for (;;) {
-		if (person) {
-			fputs("> ", stdout);
-			fflush(stdout);
-		}
-		n = getline(&line, &cap, stdin);
-		if (n < 0)
-			break;
-		while (n && strchr("\r\n", line[n - 1]))
-			line[--n] = '\0';
-		if (!answer(c, line, (size_t)n))
-			break;
-	}
-	if (person && n < 0)
+	while ((line = author_prompt_line(prompt, &len)) && answer(c, line, len))
+		;
+	if (author_prompt_person(prompt) && !line)
 		putchar('\n');
-	free(line);
+	author_prompt_free(prompt);
+	return AUTHOR_OK;
 }
 
 static int open_console(const struct options *o, const char *name, const json_t *snapshot)
@@ -121,9 +116,9 @@ static int open_console(const struct options *o, const char *name, const json_t 
 	free(text);
 	if (rc != SONDE_OK)
 		return author_fail(AUTHOR_FAILED, "%s%s%s", err.path, *err.path ? ": " : "", err.text);
-	converse(c, name);
+	int code = converse(c, name, o->history);
 	sonde_console_free(c);
-	return AUTHOR_OK;
+	return code;
 }
 
 int author_console(int argc, char **argv)

@@ -33,3 +33,4 @@ t_base_plan_test_LDADD = t/libtap.a core/base/libbase.a $(SODIUM_LIBS)
 C_TESTS += t/base/spans_test
 t_base_spans_test_SOURCES = t/base/spans_test.c
 t_base_spans_test_LDADD = t/libtap.a core/base/libbase.a $(SODIUM_LIBS)
+core_base_libbase_a_SOURCES += core/base/finding.c core/base/finding.h

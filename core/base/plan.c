@@ -78,14 +78,6 @@ uint64_t sonde_plan_count(const struct sonde_plan *p, int64_t from, int64_t to, 
 	return n;
 }
 
-int64_t sonde_plan_gap(const struct sonde_plan *p, int64_t due)
-{
-	if (p->every_ms)
-		return p->every_ms;
-	int64_t next = sonde_plan_next(p, due);
-	return next == SONDE_PLAN_NEVER ? INT64_C(3600000) : next - due;
-}
-
 /* ---- hashes ---- */
 
 static uint64_t mix(uint64_t h)

@@ -35,8 +35,6 @@ int64_t sonde_plan_next(const struct sonde_plan *, int64_t after_ms);
 bool sonde_plan_is_due(const struct sonde_plan *, int64_t at_ms);
 /* How many due times lie in (from_ms, to_ms]; at most `max` are counted. */
 uint64_t sonde_plan_count(const struct sonde_plan *, int64_t from_ms, int64_t to_ms, uint64_t max);
-/* The shortest time from one due time to the next, for deciding how long a run may wait. */
-int64_t sonde_plan_gap(const struct sonde_plan *, int64_t due_ms);
 
 /* 0 <= phase < spread_ms, the same for the same two ids; 0 for a spread of 0. */
 int64_t sonde_plan_phase(const struct sonde_id *schedule, const struct sonde_id *node,

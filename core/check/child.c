@@ -38,7 +38,10 @@ void check_say(struct check *c, enum check_kind kind, const char *fmt, ...)
 	va_end(ap);
 }
 
-void check_step(struct check *c, const char *fmt, ...)
+static void check_step(struct check *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* What comes until the next one is about this step. */
+static void check_step(struct check *c, const char *fmt, ...)
 {
 	va_list ap;
 

@@ -31,8 +31,6 @@ struct check {
 
 void check_say(struct check *, enum check_kind, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Names a step for the reader: what comes until the next one is about it. */
-void check_step(struct check *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* child.c: all steps from number `from` on. */
 void check_child(struct check *, uint32_t from);

@@ -122,12 +122,14 @@ int cli_node_ls(struct cli *cli, const struct cli_args *a)
 	return list(cli, "/v1/nodes", node_columns, COUNT(node_columns));
 }
 
+/* What is not there is not shown; the head of an object is. */
 static void print_member(const char *indent, const char *key, const json_t *value,
                          struct sonde_buf *b)
 {
 	sonde_buf_reset(b);
 	cli_add_value(b, value);
-	cli_printf("%s%s:%s%s\n", indent, key, b->len ? " " : "", sonde_buf_cstr(b));
+	if (b->len || json_object_size(value))
+		cli_printf("%s%s:%s%s\n", indent, key, b->len ? " " : "", sonde_buf_cstr(b));
 }
 
 /* Three levels are all that a node has; deeper ones stand in -o json. */

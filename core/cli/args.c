@@ -25,7 +25,7 @@ int cli_fail(int code, const char *fmt, ...)
 struct parser {
 	struct cli_args *args;
 	const struct cli_option *rows; /* may be NULL */
-	bool known_only;
+	bool known_only, front;
 	int argc, at;
 	char **argv;
 };
@@ -51,16 +51,25 @@ static bool same_name(const char *name, const char *word, size_t len)
 	}
 }
 
-/* arg is "--name..." or "-x..."; len is that of the name without dashes. */
-static const struct cli_option *find(const struct parser *p, const char *arg, size_t len)
+/* arg is "--name..." or "-x...". */
+static size_t name_len(const char *arg)
 {
-	const struct cli_option *lists[] = { p->rows, cli_global_options };
+	return arg[1] == '-' ? strcspn(arg + 2, "=") : 1;
+}
 
-	for (unsigned i = 0; i < 2; i++)
-		for (const struct cli_option *o = lists[i]; o && o->name; o++)
-			if (arg[1] == '-' ? same_name(o->name, arg + 2, len) : o->letter == arg[1])
-				return o;
+static const struct cli_option *find_in(const struct cli_option *rows, const char *arg)
+{
+	for (const struct cli_option *o = rows; o && o->name; o++)
+		if (arg[1] == '-' ? same_name(o->name, arg + 2, name_len(arg)) : o->letter == arg[1])
+			return o;
 	return NULL;
+}
+
+static const struct cli_option *find(const struct parser *p, const char *arg)
+{
+	const struct cli_option *o = find_in(p->rows, arg);
+
+	return o ? o : find_in(cli_global_options, arg);
 }
 
 static int unknown(const struct parser *p, const char *arg, size_t len)
@@ -79,8 +88,8 @@ static int unknown(const struct parser *p, const char *arg, size_t len)
 			names[n] = cli_kebab(o->name, kebabs[n], NAME);
 	snprintf(word, sizeof(word), "%.*s", (int)(len < NAME ? len : NAME - 1), arg + 2);
 	const char *near = sonde_nearest(word, names);
-	return cli_fail(EXIT_USAGE, "unknown option --%s%s%s%s", word, near ? "; did you mean --" : "",
-	                near ? near : "", near ? "?" : "");
+	return cli_fail(EXIT_USAGE, "unknown option --%s%s%s%s%s", word, p->front ? " before the command" : "",
+	                near ? "; did you mean --" : "", near ? near : "", near ? "?" : "");
 }
 
 static int add(struct parser *p, const struct cli_option *o, const char *value)
@@ -100,11 +109,11 @@ static int option(struct parser *p)
 	const char *arg = p->argv[p->at];
 	char name[64];
 	bool is_long = arg[1] == '-';
-	size_t len = is_long ? strcspn(arg + 2, "=") : 1;
+	size_t len = name_len(arg);
 	const char *rest = is_long ? arg + 2 + len : arg + 2;
 	const char *value = *rest ? rest + is_long : NULL; /* --name=value, -xvalue */
 
-	const struct cli_option *o = find(p, arg, len);
+	const struct cli_option *o = find(p, arg);
 	if (!o)
 		return p->known_only ? EXIT_OK : unknown(p, arg, len);
 	cli_kebab(o->name, name, sizeof(name));
@@ -139,7 +148,7 @@ static int check_text(int argc, char **argv)
 int cli_parse(struct cli_args *a, int argc, char **argv, const struct cli_option *rows,
               bool known_only)
 {
-	struct parser p = { a, rows, known_only, argc, 0, argv };
+	struct parser p = { .args = a, .rows = rows, .known_only = known_only, .argc = argc, .argv = argv };
 	bool ended = false;
 
 	*a = (struct cli_args){ 0 };
@@ -154,6 +163,34 @@ int cli_parse(struct cli_args *a, int argc, char **argv, const struct cli_option
 			rc = word(&p);
 	}
 	return rc;
+}
+
+static bool is_option(const char *arg)
+{
+	return arg[0] == '-' && arg[1] && strcmp(arg, "--") != 0;
+}
+
+int cli_put_behind(int argc, char **argv)
+{
+	struct cli_args args = { 0 };
+	struct parser p = { .args = &args, .front = true, .argc = argc, .argv = argv };
+
+	for (; p.at < argc && is_option(argv[p.at]); p.at++) {
+		int rc = option(&p);
+		if (rc != EXIT_OK)
+			return rc;
+	}
+	if (p.at < argc) {
+		char *word = argv[p.at];
+		memmove(argv + 1, argv, (size_t)p.at * sizeof(*argv));
+		argv[0] = word;
+	}
+	return EXIT_OK;
+}
+
+const struct cli_option *cli_global(const char *arg)
+{
+	return is_option(arg) ? find_in(cli_global_options, arg) : NULL;
 }
 
 const char *cli_option(const struct cli_args *a, const char *name)

@@ -97,6 +97,8 @@ static const char *advice(const struct cli *cli, const json_t *error, int status
 {
 	bool bare = !strcmp(cli_str(error, "message"), "Unauthorized.");
 
+	if (status == 401 && bare && cli->ended[0])
+		return " The session has ended: log in again with sonde login ";
 	if (status == 401 && bare)
 		return cli->token[0] ? " The token, from sonde login, SONDE_TOKEN or --token-file, is not good." :
 				       " It needs a token: sonde login, SONDE_TOKEN or --token-file.";
@@ -133,7 +135,8 @@ static int refused(const struct cli *cli, const struct question *q,
 	else if (!json_object_size(params) && code == EXIT_NOT_FOUND)
 		not_found(cli, q, message);
 	else if (!json_object_size(params))
-		fail(cli, code, "%s%s", message, advice(cli, error, reply->status));
+		fail(cli, code, "%s%s%s", message, advice(cli, error, reply->status),
+		     code == EXIT_AUTH && reply->status == 401 ? cli->ended : "");
 	if (reply->retry_after)
 		fail(cli, code, "try again in %u s", reply->retry_after);
 	json_decref(doc);
@@ -215,7 +218,8 @@ static int send_question(struct cli *cli, const struct question *q, const char *
 		return fail(cli, EXIT_USAGE, "cannot ask %s: %s", cli->url, e.text);
 	if (rc == SONDE_ENOMEM)
 		return fail(cli, EXIT_FAILED, "no answer from %s: %s", cli->url, e.text);
-	return fail(cli, EXIT_UNREACHABLE, "no answer from %s (--url, SONDE_URL): %s", cli->url, e.text);
+	return fail(cli, EXIT_UNREACHABLE, "no answer from %s (--url, SONDE_URL): %s%s", cli->url, e.text,
+	            strstr(e.text, "wrong version number") ? "; that port speaks no TLS: http://?" : "");
 }
 
 static json_t *ask(struct cli *cli, const struct question *q, int *code)

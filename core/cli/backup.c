@@ -37,11 +37,12 @@ int cli_backup(struct cli *cli, const struct cli_args *a)
 	if (n < 0 || (size_t)n >= sizeof(part))
 		return cli_fail(EXIT_USAGE, "the name is too long");
 	if (!access(path, F_OK))
-		return cli_fail(EXIT_FAILED, "%s: %s", path, strerror(EEXIST));
+		return cli_fail(EXIT_FAILED, "%s is there already; remove it, or name another file", path);
 	int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	FILE *f = fd >= 0 ? fdopen(fd, "wb") : NULL;
 	if (!f)
-		return cli_fail(EXIT_FAILED, "%s: %s", part, strerror(errno));
+		return cli_fail(EXIT_FAILED, "cannot write %s: %s", errno == EEXIST ? part : path,
+		                strerror(errno));
 	int code = cli_download(cli, "POST", "/v1/backup", f);
 	if (code == EXIT_OK)
 		return keep(f, part, path);

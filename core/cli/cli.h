@@ -67,6 +67,7 @@ struct cli {
 	struct sonde_fetcher *fetcher;
 	const char *context; /* by its name; NULL = the current one */
 	bool session;        /* the token is that of the context */
+	char ended[128];     /* whose session has just ended, "" = nobody's */
 	char *why; /* of CLI_WHY bytes: the first sentence goes there, not to stderr; NULL = stderr */
 	const atomic_bool *stop; /* ends a request early when it becomes true; NULL = never */
 	const struct cli_interrupt *interrupt;
@@ -94,6 +95,11 @@ int cli_main(int argc, char **argv, const struct cli_interrupt *);
  * unknown option is one sentence with a suggestion and EXIT_USAGE, as is text that is not UTF-8. */
 int cli_parse(struct cli_args *, int argc, char **argv, const struct cli_option *rows,
               bool known_only);
+/* Puts the global options at the front of argv behind its first word, where cli_parse takes them.
+ * Another option there is one sentence and EXIT_USAGE. */
+int cli_put_behind(int argc, char **argv);
+/* The global option that arg ("--name", "--name=value", "-x") names; NULL when it is none. */
+const struct cli_option *cli_global(const char *arg);
 /* The last value given, NULL when not given. */
 const char *cli_option(const struct cli_args *, const char *name);
 /* Fills everything of struct cli but `interrupt` from global options and the environment; flags win. */
@@ -220,9 +226,16 @@ int cli_restore(struct cli *, const struct cli_args *);
 int cli_plugin_new(struct cli *, const struct cli_args *);
 int cli_plugin_check(struct cli *, const struct cli_args *);
 extern const struct cli_option cli_plugin_new_options[], cli_plugin_check_options[];
+/* The path of a file of this name that is kept between runs, only for the user; false when there is no
+ * place for one. make: its directory, too. */
+enum { CLI_PATH = 1024 };
+bool cli_own_file(char out[CLI_PATH], const char *name, bool make);
+
 /* ---- sessions between runs; a name of NULL is the current context ---- */
 /* The address of a context, NULL when there is none. */
 const char *cli_context_url(struct cli *, const char *name);
+/* EXIT_NOT_FOUND after a sentence when there is no context of this name. */
+int cli_context_check(const char *name);
 /* Its access token into cli->token, when cli->url is where it came from; refreshed when old. */
 void cli_context_token(struct cli *, const char *name);
 /* The answer to a log-in becomes the current context of this name. */

@@ -253,9 +253,8 @@ static int run_group(const char *group, const char *verb, bool help)
 	if (!verb || verb[0] == '-')
 		return cli_fail(EXIT_USAGE, "%s needs a command; see sonde help %s", group, group);
 	const char *near = sonde_nearest(verb, names);
-	return cli_fail(EXIT_USAGE, "there is no command '%s %s'%s%s%s; see sonde help %s", group,
-	                verb, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "",
-	                group);
+	return cli_fail(EXIT_USAGE, "there is no command '%s %s'%s%s%s sonde help %s", group, verb,
+	                near ? "; did you mean '" : "", near ? near : "", near ? "'? See" : "; see", group);
 }
 
 static int run_command(struct cli *cli, const struct cli_command *c, int argc, char **argv,
@@ -273,7 +272,11 @@ static int run_command(struct cli *cli, const struct cli_command *c, int argc, c
 		                c->verb, *c->arguments ? " " : "", c->arguments);
 	if (c->local)
 		return c->run(cli, &args);
-	rc = cli_set_up(cli, &args);
+	const char *context = cli_option(&args, "context");
+	if (context && c->run != cli_login)
+		rc = cli_context_check(context);
+	if (rc == EXIT_OK)
+		rc = cli_set_up(cli, &args);
 	return rc == EXIT_OK ? c->run(cli, &args) : rc;
 }
 
@@ -289,10 +292,24 @@ static int dispatch(struct cli *cli, int argc, char **argv, bool help)
 		return run_command(cli, c, argc - 1, argv + 1, help);
 	if (find(argv[0], NULL))
 		return run_group(argv[0], verb, help);
-	if (argv[0][0] == '-')
-		return cli_fail(EXIT_USAGE, "the command comes first: sonde ping TARGET, "
-		                            "sonde node ls; see sonde help");
 	return cli_measure(cli, argc, argv, help);
+}
+
+/* Options only. */
+static int no_command(int argc, char **argv, bool help)
+{
+	for (int i = 0; i < argc; i++)
+		help |= asks_help(argv[i]);
+	if (help)
+		return cli_help_all();
+	return cli_fail(EXIT_USAGE, "there is no command: sonde ping TARGET, sonde node ls; "
+	                            "see sonde help");
+}
+
+static int print_version(void)
+{
+	puts("sonde " SONDE_VERSION);
+	return EXIT_OK;
 }
 
 int cli_main(int argc, char **argv, const struct cli_interrupt *interrupt)
@@ -303,14 +320,24 @@ int cli_main(int argc, char **argv, const struct cli_interrupt *interrupt)
 		cli_help_all();
 		return EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "version") || !strcmp(argv[1], "--version")) {
-		puts("sonde " SONDE_VERSION);
-		return EXIT_OK;
-	}
-	bool help = asks_help(argv[1]);
-	if (help && argc == 2)
-		return cli_help_all();
-	int code = dispatch(&cli, argc - 1 - help, argv + 1 + help, help);
+	argc--, argv++;
+	if (!strcmp(argv[0], "--version"))
+		return print_version();
+	/* Options of every command may stand before it, and between its two words. */
+	int code = cli_put_behind(argc, argv);
+	bool help = !strcmp(argv[0], "help");
+	argc -= help, argv += help;
+	if (code == EXIT_OK)
+		code = cli_put_behind(argc, argv);
+	if (code == EXIT_OK && argc && find(argv[0], NULL) && !find(argv[0], ""))
+		code = cli_put_behind(argc - 1, argv + 1);
+	if (code != EXIT_OK)
+		return code;
+	if (!argc || argv[0][0] == '-')
+		return no_command(argc, argv, help);
+	if (!strcmp(argv[0], "version"))
+		return print_version();
+	code = dispatch(&cli, argc, argv, help);
 	sonde_fetcher_free(cli.fetcher);
 	return code;
 }

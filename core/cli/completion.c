@@ -117,17 +117,60 @@ static bool is_group(const char *word)
 	return false;
 }
 
-/* n words stand before the one that is typed. */
-static void complete(const char *const *words, unsigned n, const char *now)
+/* The values of a global option, where they are few. */
+static void offer_values(struct candidates *c, const struct cli_option *o)
+{
+	static const char *const formats[] = { "table", "json", "jsonl", "csv", "raw", NULL };
+	static const char *const whens[] = { "auto", "always", "never", NULL };
+	const char *const *values = !strcmp(o->name, "output") ? formats :
+	                            !strcmp(o->name, "color")  ? whens :
+	                                                         NULL;
+
+	while (values && *values)
+		offer(c, *values++);
+}
+
+/* The words without global options and their values; how many. *open: the option whose value is
+ * typed now, or NULL. */
+static unsigned skip_globals(const char *const *words, unsigned n, const char **rest,
+                             const struct cli_option **open)
+{
+	unsigned count = 0;
+
+	*open = NULL;
+	for (unsigned i = 0; i < n; i++) {
+		const struct cli_option *o = cli_global(words[i]);
+		bool takes_next = o && o->value &&
+			(words[i][1] == '-' ? !strchr(words[i], '=') : !words[i][2]);
+		if (!o)
+			rest[count++] = words[i];
+		else if (takes_next && ++i == n)
+			*open = o;
+	}
+	return count;
+}
+
+/* count words stand before the one that is typed. */
+static void complete(const char *const *all, unsigned count, const char *now)
 {
 	struct candidates c = { .begin = now };
+	const char *rest[CLI_WORDS];
+	const char *const *words = rest;
+	const struct cli_option *open;
 
+	unsigned n = skip_globals(all, count, rest, &open);
+	if (open) {
+		offer_values(&c, open);
+		return;
+	}
 	if (n && !strcmp(words[0], "help")) {
 		words++;
 		n--;
 	}
 	const struct cli_command *row = command_of(words, n);
-	if (!n)
+	if (now[0] == '-' && (!n || (n == 1 && !row && is_group(words[0]))))
+		offer_options(&c, cli_global_options);
+	else if (!n)
 		offer_commands(&c, NULL);
 	else if (n == 1 && !row && is_group(words[0]))
 		offer_commands(&c, words[0]);

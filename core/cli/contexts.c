@@ -13,9 +13,9 @@
 
 #include "cli/cli.h"
 
-enum { PATH_ROOM = 1024, EARLY_S = 30, FILE_MAX = 1 << 20 };
+enum { PATH_ROOM = CLI_PATH, EARLY_S = 30, FILE_MAX = 1 << 20 };
 
-static bool file_path(char out[PATH_ROOM], const char *name, bool make)
+bool cli_own_file(char out[CLI_PATH], const char *name, bool make)
 {
 	const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	char dir[PATH_ROOM - 64];
@@ -40,7 +40,7 @@ static bool file_path(char out[PATH_ROOM], const char *name, bool make)
 static json_t *read_file(void)
 {
 	char path[PATH_ROOM];
-	json_t *doc = file_path(path, "contexts.json", false) ?
+	json_t *doc = cli_own_file(path, "contexts.json", false) ?
 		json_load_file(path, JSON_REJECT_DUPLICATES, NULL) : NULL;
 
 	if (json_is_object(doc))
@@ -53,7 +53,7 @@ static int write_file(const json_t *doc)
 {
 	char path[PATH_ROOM], fresh[PATH_ROOM];
 
-	if (!file_path(path, "contexts.json", true) || !file_path(fresh, "contexts.new", true))
+	if (!cli_own_file(path, "contexts.json", true) || !cli_own_file(fresh, "contexts.new", true))
 		return cli_fail(EXIT_FAILED, "there is no home directory for contexts");
 	unlink(fresh);
 	int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -69,7 +69,7 @@ static int write_file(const json_t *doc)
 static int lock(void)
 {
 	char path[PATH_ROOM];
-	int fd = file_path(path, "contexts.lock", true) ?
+	int fd = cli_own_file(path, "contexts.lock", true) ?
 		open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
 
 	if (fd >= 0)
@@ -110,18 +110,24 @@ static void take_answer(json_t *context, const json_t *answer)
 	json_object_set_new(context, "expires", json_integer(time(NULL) + json_integer_value(life)));
 }
 
-/* An answer of 401 ends the session here, too. */
+/* An answer of 401 ends the session here, too: the command that wants to know says so. */
 static void refresh(struct cli *cli, json_t *doc, json_t *context)
 {
 	json_t *body = json_pack("{s:s}", "refreshToken", cli_str(context, "refreshToken"));
+	char why[CLI_WHY] = "", *before = cli->why;
 	int code;
 
 	cli->token[0] = '\0';
+	cli->why = why;
 	json_t *answer = cli_send(cli, "POST", "/v1/auth/refresh", NULL, body, &code);
+	cli->why = before;
 	json_decref(body);
 	if (answer)
 		take_answer(context, answer);
+	else if (code != EXIT_AUTH)
+		cli_fail(code, "%s", why);
 	if (!answer && code == EXIT_AUTH) {
+		snprintf(cli->ended, sizeof(cli->ended), "%s", cli_str(context, "user"));
 		json_object_del(context, "token");
 		json_object_del(context, "refreshToken");
 	}
@@ -192,6 +198,8 @@ int cli_logout(struct cli *cli, const struct cli_args *a)
 	}
 	json_decref(doc);
 	unlock(fd);
+	if (rc == EXIT_OK && code == EXIT_OK)
+		cli_printf("logged out of %s\n", cli->url);
 	return rc == EXIT_OK ? code : rc;
 }
 
@@ -214,6 +222,16 @@ int cli_context_ls(struct cli *cli, const struct cli_args *a)
 	json_decref(rows);
 	json_decref(doc);
 	return EXIT_OK;
+}
+
+int cli_context_check(const char *name)
+{
+	json_t *doc = read_file();
+	bool known = json_object_get(json_object_get(doc, "contexts"), name) != NULL;
+
+	json_decref(doc);
+	return known ? EXIT_OK :
+	       cli_fail(EXIT_NOT_FOUND, "there is no context '%s'; see sonde context ls", name);
 }
 
 static int change(const char *name, bool take_away)

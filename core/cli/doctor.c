@@ -3,6 +3,7 @@
  * and how to mend it. What concerns the controller's machine its own program looks at, when it is
  * installed here. Exit code 1 when a line says FAIL. */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <netinet/in.h>
 #include <spawn.h>
@@ -14,35 +15,50 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/finding.h"
 #include "cli/cli.h"
 
 extern char **environ;
 
 enum { ANSWER_MS = 10000, CLOCK_WARN_MS = 2000 };
 
-enum verdict { GOOD, WARN, BAD };
+enum verdict { GOOD = SONDE_FINDING_OK, WARN = SONDE_FINDING_WARN, BAD = SONDE_FINDING_FAIL };
 
 struct doctor {
 	struct cli *cli;
+	json_t *lines; /* what was said, where it is printed at the end; NULL = at once */
 	bool failed;
 };
+
+static void say_text(struct doctor *d, enum verdict v, const char *what, const char *text)
+{
+	const char *word = sonde_finding_words[v], *fix = sonde_finding_fix(text);
+
+	d->failed |= v == BAD;
+	if (d->lines) {
+		size_t len = fix ? (size_t)(fix - text) - strlen("; ") : strlen(text);
+		json_array_append_new(d->lines, json_pack("{s:s, s:s, s:s%, s:s}", "check", what,
+			"verdict", word, "text", text, len, "fix", fix ? fix : ""));
+		return;
+	}
+	printf("%-5s %-9s ", word, what);
+	cli_put(stdout, text, false);
+	putchar('\n');
+	fflush(stdout);
+}
 
 static void say(struct doctor *d, enum verdict v, const char *what, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
 static void say(struct doctor *d, enum verdict v, const char *what, const char *fmt, ...)
 {
-	static const char *const words[] = { "ok", "warn", "FAIL" };
 	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	printf("%-5s %-9s ", words[v], what);
-	cli_put(stdout, text, false);
-	putchar('\n');
-	d->failed |= v == BAD;
+	say_text(d, v, what, text);
 }
 
 /* The status and the body, which is the caller's; 0 and a sentence in the body when there is no
@@ -199,16 +215,73 @@ static void look_at_icmp(struct doctor *d)
 		close(fd);
 }
 
+/* A line as sonde-controller prints it: its verdict, what it is about, the text. */
+static void repeat_line(struct doctor *d, char *line)
+{
+	unsigned v = GOOD;
+	char *rest = line;
+
+	line[strcspn(line, "\n")] = '\0';
+	const char *word = strsep(&rest, " ");
+	while (v < BAD && strcmp(word, sonde_finding_words[v]) != 0)
+		v++;
+	rest = rest ? rest + strspn(rest, " ") : rest;
+	const char *what = rest ? strsep(&rest, " ") : NULL;
+	if (rest)
+		say_text(d, (enum verdict)v, what, rest + strspn(rest, " "));
+	else
+		say_text(d, v == BAD ? BAD : WARN, "machine", line);
+}
+
+/* Starts argv with its standard output in a pipe that *out reads. */
+static int start(const char *const *argv, pid_t *pid, FILE **out)
+{
+	posix_spawn_file_actions_t actions;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return errno;
+	int rc = posix_spawn_file_actions_init(&actions);
+	if (!rc) {
+		rc = posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+		if (!rc)
+			rc = posix_spawn(pid, argv[0], &actions, NULL, (char *const *)argv, environ);
+		posix_spawn_file_actions_destroy(&actions);
+	}
+	close(ends[1]);
+	*out = rc ? NULL : fdopen(ends[0], "r");
+	if (!*out)
+		close(ends[0]);
+	return rc;
+}
+
+/* What it prints, until its end; whether that was a good one. */
+static bool repeat(struct doctor *d, pid_t pid, FILE *from)
+{
+	char *line = NULL;
+	size_t room = 0;
+	int status = 0;
+
+	while (from && getline(&line, &room, from) >= 0)
+		repeat_line(d, line);
+	free(line);
+	if (from)
+		fclose(from);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
 static void look_at_machine(struct doctor *d, const struct cli_args *a)
 {
-	const char *argv[8] = { "sonde-controller", "doctor" };
+	const char *argv[8] = { cli_controller_program(), "doctor" };
 	const char *state = cli_option(a, "state"), *config = cli_option(a, "config");
+	FILE *from;
 	unsigned n = 2;
-	int status = 0;
 	pid_t pid;
 
 	/* Nothing said, and no controller was ever started here: there is nothing to look at. */
-	if (access(cli_controller_program(), X_OK) ||
+	if (access(argv[0], X_OK) ||
 	    (!state && !config && access(SONDE_STATEDIR "/controller", F_OK)))
 		return;
 	if (state) {
@@ -219,20 +292,27 @@ static void look_at_machine(struct doctor *d, const struct cli_args *a)
 		argv[n++] = "--config";
 		argv[n++] = config;
 	}
-	fflush(stdout);
-	int rc = posix_spawn(&pid, cli_controller_program(), NULL, NULL, (char *const *)argv, environ);
-	if (rc) {
-		say(d, BAD, "machine", "%s: %s", cli_controller_program(), strerror(rc));
-		return;
-	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	d->failed |= !WIFEXITED(status) || WEXITSTATUS(status);
+	int rc = start(argv, &pid, &from);
+	if (rc)
+		say(d, BAD, "machine", "%s: %s", argv[0], strerror(rc));
+	else
+		d->failed |= !repeat(d, pid, from);
+}
+
+static void print_lines(const struct cli *cli, const json_t *lines)
+{
+	static const struct cli_column columns[] = {
+		{ "CHECK", "check", "check" }, { "VERDICT", "verdict", "verdict" },
+		{ "TEXT", "text", "text" }, { "FIX", "fix", "fix" },
+	};
+
+	if (!cli_print_json(cli, lines))
+		cli_print_rows(cli, columns, sizeof(columns) / sizeof(columns[0]), lines);
 }
 
 int cli_doctor(struct cli *cli, const struct cli_args *a)
 {
-	struct doctor d = { .cli = cli };
+	struct doctor d = { .cli = cli, .lines = cli->format != FORMAT_TABLE ? json_array() : NULL };
 
 	if (look_at_controller(&d)) {
 		look_at_ready(&d);
@@ -244,5 +324,8 @@ int cli_doctor(struct cli *cli, const struct cli_args *a)
 	}
 	look_at_icmp(&d);
 	look_at_machine(&d, a);
+	if (d.lines)
+		print_lines(cli, d.lines);
+	json_decref(d.lines);
 	return d.failed ? EXIT_FAILED : EXIT_OK;
 }

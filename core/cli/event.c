@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "param/param.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -174,10 +175,13 @@ int cli_event_silence(struct cli *cli, const struct cli_args *a)
 	};
 	const char *length = cli_option(a, "for"), *comment = cli_option(a, "comment");
 	const char *end = cli_option(a, "end");
+	int64_t ns;
 	int code;
 
 	if (end)
 		return end_silence(cli, end);
+	if (length && sonde_parse_duration(length, &ns) != SONDE_OK)
+		return cli_fail(EXIT_USAGE, "--for must be a duration such as 2h, not '%s'", length);
 	if (!a->word_count)
 		return list(cli, "/v1/silences", columns, COUNT(columns));
 	json_t *body = json_pack("{s:s, s:s, s:s}", "match", a->words[0], "duration",

@@ -65,12 +65,12 @@ static void print_left_out(const struct cli *cli, const json_t *step)
 static void print_step(const struct cli *cli, const json_t *step)
 {
 	const json_t *d = json_object_get(step, "decision"), *location = json_object_get(step, "location");
+	json_int_t candidates = json_integer_value(json_object_get(step, "candidates"));
 
 	putchar('\n');
 	if (location)
 		cli_printf("Location %lld: ", (long long)json_integer_value(location) + 1);
-	cli_printf("%lld candidates, %lld wanted.\n",
-	           (long long)json_integer_value(json_object_get(step, "candidates")),
+	cli_printf("%lld candidate%s, %lld wanted.\n", (long long)candidates, candidates == 1 ? "" : "s",
 	           (long long)json_integer_value(json_object_get(json_object_get(d, "request"), "want")));
 	print_left_out(cli, step);
 	cli_printf("Asked: ");

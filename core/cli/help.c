@@ -66,15 +66,43 @@ static void add_member(struct sonde_buf *b, const json_t *row, const char *befor
 	cli_add_value(b, value);
 }
 
+/* A bound of a duration is in milliseconds. */
+static void add_bound(struct sonde_buf *b, const json_t *row, const char *key)
+{
+	const json_t *bound = cli_at(row, key);
+	json_int_t ms = json_integer_value(bound);
+
+	if (strcmp(cli_str(row, "type"), "duration") || !json_is_integer(bound))
+		cli_add_value(b, bound);
+	else if (ms % 1000)
+		sonde_buf_printf(b, "%lldms", (long long)ms);
+	else
+		sonde_buf_printf(b, "%llds", (long long)ms / 1000);
+}
+
+static void add_range(struct sonde_buf *b, const json_t *row)
+{
+	bool text = !strcmp(cli_str(row, "type"), "string"), least = json_number_value(cli_at(row, "min")) > 0;
+
+	if (!cli_at(row, "min"))
+		return;
+	sonde_buf_str(b, b->len ? ", " : " (");
+	if (!text || least) {
+		sonde_buf_str(b, text ? "" : "from ");
+		add_bound(b, row, "min");
+		sonde_buf_str(b, " to ");
+	} else {
+		sonde_buf_str(b, "at most ");
+	}
+	add_bound(b, row, "max");
+	sonde_buf_str(b, text ? " characters" : "");
+}
+
 /* " (1 to 16, default 3)", or nothing. */
 static void add_facts(struct sonde_buf *b, const json_t *row)
 {
 	add_member(b, row, "one of ", "enum");
-	add_member(b, row, "from ", "min");
-	if (cli_at(row, "min"))
-		sonde_buf_str(b, " to ");
-	if (cli_at(row, "min"))
-		cli_add_value(b, cli_at(row, "max"));
+	add_range(b, row);
 	add_member(b, row, "", "unit");
 	add_member(b, row, "default ", "default");
 	if (b->len)

@@ -57,3 +57,5 @@ t_cli_top_test_SOURCES = t/cli/top_test.c
 t_cli_top_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
 t_cli_top_test_LDADD = t/libtap.a $(sonde_LDADD)
 core_cli_libcli_a_SOURCES += core/cli/top_contact.c core/cli/top_loop.h
+core_cli_libcli_a_SOURCES += core/cli/top_keys.c
+SCRIPT_TESTS += t/cli/console.t

@@ -51,8 +51,8 @@ static int no_such_type(const struct measure *m)
 		if (n < NAMES_MAX)
 			names[n++] = cli_str(plugin, "name");
 	const char *near = sonde_nearest(m->type, names);
-	return cli_fail(EXIT_USAGE, "'%s' is neither a command nor a type%s%s%s; see sonde help",
-	                m->type, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	return cli_fail(EXIT_USAGE, "'%s' is neither a command nor a type%s%s%s sonde help", m->type,
+	                near ? "; did you mean '" : "", near ? near : "", near ? "'? See" : "; see");
 }
 
 /* The controller did not tell the types: that is enough, unless it looks like a command misspelt. */

@@ -2,6 +2,7 @@
 /* Policies: what the controller does with them, by REST; what their author does, by sonde-policy,
  * which knows Lua. Owns the child it starts. */
 #include <errno.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -434,9 +435,16 @@ static int converse(const struct cli_args *a, const char *name, const char *file
 {
 	static const char *const names[] = { "want", "type", "target", "region", "params" };
 	const char *words[24] = { "sonde-policy", "console", file, "--snapshot", snapshot, "--name", name };
-	char flags[COUNT(names)][16];
+	char flags[COUNT(names)][16], history[CLI_PATH];
 	unsigned n = 7;
 
+	if (cli_own_file(history, "console.history", true)) {
+		words[n++] = "--history";
+		words[n++] = history;
+	}
+	/* ^C is for the line that is typed; this program stays to clear away its files. */
+	if (isatty(STDIN_FILENO))
+		signal(SIGINT, SIG_IGN);
 	for (unsigned i = 0; i < COUNT(names); i++) {
 		if (!cli_option(a, names[i]))
 			continue;

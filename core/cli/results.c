@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/cli.h"
+#include "param/param.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -15,7 +17,7 @@ const struct cli_option cli_measurement_ls_options[] = {
 	{ "type", 0, "TYPE", "of this type" },
 	{ "target", 0, "TARGET", "of this target" },
 	{ "status", 0, "STATUS", "in-progress or finished" },
-	{ "since", 0, "TIME", "made at or after, as 2026-11-21T07:00:00Z" },
+	{ "since", 0, "TIME", "made at or after, as 2026-11-21T07:00:00Z, or 2h for so long ago" },
 	{ "until", 0, "TIME", "made before" },
 	{ "limit", 'L', "N", "at most so many (default 50)" },
 	{ NULL },
@@ -42,7 +44,7 @@ const struct cli_option cli_export_options[] = {
 	{ "measurement", 0, "ID", "of one measurement" },
 	{ "status", 0, "STATUS", "finished, failed, offline" },
 	{ "failure", 0, "NAME", "that failed so" },
-	{ "since", 0, "TIME", "stored at or after" },
+	{ "since", 0, "TIME", "stored at or after, as 2026-11-21T07:00:00Z, or 2h for so long ago" },
 	{ "until", 0, "TIME", "stored before" },
 	{ "cursor", 0, "N", "go on at this ingest number" },
 	{ "follow", 'f', NULL, "go on with new results until interrupted" },
@@ -62,10 +64,25 @@ void cli_add_query(struct sonde_buf *b, const char *name, const char *value)
 	}
 }
 
+/* "2h" for a time is so long ago; all else is the controller's to read. */
+static void add_time(struct sonde_buf *b, const char *name, const char *value)
+{
+	char text[SONDE_TIME_TEXT];
+	int64_t ago_ns;
+
+	if (sonde_parse_duration(value, &ago_ns) == SONDE_OK && value[strspn(value, "0123456789.")]) {
+		sonde_format_time(text, sonde_wall_ms() - ago_ns / SONDE_NS_PER_MS);
+		value = text;
+	}
+	cli_add_query(b, name, value);
+}
+
 static void add_options(struct sonde_buf *b, const struct cli_args *a, const struct cli_option *rows)
 {
 	for (const struct cli_option *o = rows; o->name; o++)
-		if (o->value && strcmp(o->name, "cursor") && cli_option(a, o->name))
+		if (o->value && !strcmp(o->value, "TIME") && cli_option(a, o->name))
+			add_time(b, o->name, cli_option(a, o->name));
+		else if (o->value && strcmp(o->name, "cursor") && cli_option(a, o->name))
 			cli_add_query(b, o->name, cli_option(a, o->name));
 }
 

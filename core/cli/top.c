@@ -19,6 +19,7 @@ enum { TICK_MS = 250, CLOCK_MS = 1000, EASE = 8, SCREEN_MAX = 1 << 20, COUNT_MAX
 
 const struct cli_option cli_top_options[] = {
 	{ "type", 0, "GROUP", "all, tcp, http, ping, dns, bandwidth or traceroute" },
+	{ "filter", 0, "TEXT", "only what has these words in node, region, type, target or schedule" },
 	{ "failures", 0, NULL, "only what is not well" },
 	{ "offline", 0, NULL, "with nodes that are offline" },
 	{ "plain", 0, NULL, "lines, as when the output is no terminal" },
@@ -105,12 +106,25 @@ static void show_plain(struct top *t, uint64_t now)
 
 /* ---- time, keys, signals ---- */
 
+static void on_key(void *arg, int key)
+{
+	struct top *t = arg;
+
+	t->dirty = true;
+	if (!top_key(&t->view, &t->model, key))
+		top_stop(t, EXIT_OK);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct top *t = timer->data;
 	uint64_t now = uv_now(&t->loop);
 
 	top_contact_tick(t, now);
+	if (t->full && now - t->typed_ms >= TICK_MS)
+		top_terminal_settle(&t->terminal, on_key, t);
+	if (t->stopping)
+		return;
 	if (!t->full)
 		show_plain(t, now);
 	else if (now - t->drawn_ms >= EASE * t->cost_ms &&
@@ -118,34 +132,12 @@ static void on_tick(uv_timer_t *timer)
 		draw(t);
 }
 
-static const struct {
-	char key;
-	unsigned group;
-} group_keys[] = { { 'a', 0 }, { 't', 1 }, { 'h', 2 }, { 'p', 3 }, { 'd', 4 }, { 'b', 5 }, { 'r', 6 } };
-
-static void on_key(void *arg, int key)
-{
-	struct top *t = arg;
-	struct top_view *v = &t->view;
-
-	for (unsigned i = 0; i < COUNT(group_keys); i++)
-		if (key == group_keys[i].key)
-			v->filter.group = group_keys[i].group;
-	if (key >= TOP_KEY_MOVE)
-		top_move(v, &t->model, (enum top_move)(key - TOP_KEY_MOVE));
-	v->loss ^= key == 'l';
-	v->filter.bad_only ^= key == 'f';
-	v->filter.offline ^= key == 'o';
-	t->dirty = true;
-	if (key == 'q')
-		top_stop(t, EXIT_OK);
-}
-
 static void on_input(uv_poll_t *input, int status, int what)
 {
 	struct top *t = input->data;
 
 	(void)what;
+	t->typed_ms = uv_now(&t->loop);
 	if (status < 0 || !top_terminal_read(&t->terminal, on_key, t))
 		top_stop(t, EXIT_INTERRUPTED);
 	else if (!t->stopping)
@@ -198,9 +190,13 @@ static int find_group(const char *name, unsigned *group)
 static int read_options(struct top *t, const struct cli_args *a)
 {
 	const char *every = cli_option(a, "every"), *count = cli_option(a, "count");
+	const char *text = cli_option(a, "filter");
 	int64_t ns = 5 * SONDE_NS_PER_S;
 	char *end = NULL;
 
+	if (text && strlen(text) >= sizeof(t->view.filter.text))
+		return cli_fail(EXIT_USAGE, "--filter is longer than %d characters", TOP_FILTER - 1);
+	snprintf(t->view.filter.text, sizeof(t->view.filter.text), "%s", text ? text : "");
 	t->view.filter.bad_only = cli_option(a, "failures") != NULL;
 	t->view.filter.offline = cli_option(a, "offline") != NULL;
 	int rc = find_group(cli_option(a, "type"), &t->view.filter.group);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sonde top`: what is known of the controller (top_model.c), the matrix made of it (top_grid.c), how
- * it looks (top_draw.c), the terminal (top_terminal.c), and the loop that feeds them (top.c). */
+ * it looks (top_draw.c), what keys change (top_keys.c), the terminal (top_terminal.c), and the loop that feeds them (top.c). */
 #pragma once
 #include <jansson.h>
 #include <stdbool.h>
@@ -67,9 +67,13 @@ unsigned top_open_problems(const struct top_model *);
 
 extern const char *const top_groups[]; /* names of the filters by type; the first is all; ends NULL */
 
+enum { TOP_FILTER = 64 };
+
 struct top_filter {
 	unsigned group; /* index into top_groups */
 	bool bad_only, offline;
+	char text[TOP_FILTER]; /* words; each stands in the node's name or region, or in the type, the
+	                        * target or the schedule */
 };
 
 struct top_line {
@@ -90,6 +94,8 @@ struct top_grid {
 /* Valid until the model changes. */
 int top_grid_make(struct top_grid *, const struct top_model *, const struct top_filter *);
 void top_grid_free(struct top_grid *);
+/* The line of this key, or the first. */
+size_t top_line_index(const struct top_line *, size_t n, const char *key);
 /* NULL when there is none. */
 const struct top_pair *top_grid_pair(const struct top_model *, const char *node, const char *column);
 bool top_is_bad(const struct top_pair *);
@@ -102,6 +108,7 @@ struct top_view {
 	unsigned rows, columns;      /* of the terminal */
 	struct top_filter filter;
 	bool loss;                   /* show loss instead of latency */
+	bool typing, help;           /* the filter is typed now; the keys are listed */
 	char *node, *column;         /* the chosen pair, owned; NULL = the first */
 	size_t first_row, first_column;
 	size_t page;                 /* rows of the matrix that were shown */
@@ -141,3 +148,7 @@ bool top_terminal_write(const struct top_terminal *, const char *text, size_t le
 enum { TOP_KEY_MOVE = 256 }; /* keys from here on are TOP_KEY_MOVE + enum top_move */
 /* What was typed: calls key with a character or a move. false when the terminal has gone. */
 bool top_terminal_read(struct top_terminal *, void (*key)(void *, int), void *arg);
+/* A lone Esc is also how longer keys begin: to be called when nothing came after it for a while. */
+void top_terminal_settle(struct top_terminal *, void (*key)(void *, int), void *arg);
+/* What a key does to the view; false = quit. */
+bool top_key(struct top_view *, const struct top_model *, int key);

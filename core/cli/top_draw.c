@@ -167,6 +167,8 @@ static void put_counters(struct canvas *c, const struct top_model *m, const stru
 
 static void put_filters(struct canvas *c, const struct top_view *v)
 {
+	if (v->typing || v->filter.text[0])
+		putf(c, v->typing ? STRONG : WARN, "/%s%s  ", v->filter.text, v->typing ? "_" : "");
 	for (unsigned i = 0; top_groups[i]; i++) {
 		put_wide(c, i == v->filter.group ? STRONG : WEAK, i == v->filter.group, top_groups[i],
 		         cli_width(top_groups[i]));
@@ -179,14 +181,6 @@ static void put_filters(struct canvas *c, const struct top_view *v)
 }
 
 /* ---- the matrix ---- */
-
-static size_t index_of(const struct top_line *lines, size_t n, const char *key)
-{
-	for (size_t i = 0; key && i < n; i++)
-		if (!strcmp(lines[i].key, key))
-			return i;
-	return 0;
-}
 
 /* The first that is shown of n, such that `chosen` is among `room`. */
 static size_t scrolled(size_t first, size_t chosen, size_t n, size_t room)
@@ -259,8 +253,8 @@ static void put_row(struct canvas *c, const struct top_view *v, const struct top
 static void put_matrix(struct canvas *c, struct top_view *v, const struct top_model *m,
                        const struct top_grid *g, size_t room)
 {
-	size_t row = index_of(g->rows, g->row_count, v->node);
-	size_t column = index_of(g->columns, g->column_count, v->column);
+	size_t row = top_line_index(g->rows, g->row_count, v->node);
+	size_t column = top_line_index(g->columns, g->column_count, v->column);
 	unsigned width = name_width(g);
 	size_t across = c->columns > width + 1 + CELL ? (c->columns - width - 1) / CELL : 1;
 
@@ -286,8 +280,8 @@ static const char *const outcomes[] = { [TOP_OK] = "measured", [TOP_FAILED] = "t
 static void put_detail(struct canvas *c, const struct top_view *v, const struct top_model *m,
                        const struct top_grid *g)
 {
-	const struct top_line *row = &g->rows[index_of(g->rows, g->row_count, v->node)];
-	const struct top_line *column = &g->columns[index_of(g->columns, g->column_count, v->column)];
+	const struct top_line *row = &g->rows[top_line_index(g->rows, g->row_count, v->node)];
+	const struct top_line *column = &g->columns[top_line_index(g->columns, g->column_count, v->column)];
 	const struct top_pair *p = g->pairs ? top_grid_pair(m, row->key, column->key) : NULL;
 	char when[SONDE_TIME_TEXT], ms[32];
 
@@ -309,6 +303,33 @@ static void put_detail(struct canvas *c, const struct top_view *v, const struct 
 	end_line(c);
 	put(c, PLAIN, p ? p->why : "");
 	end_line(c);
+}
+
+static const struct {
+	const char *keys, *what;
+} help[] = {
+	{ "arrows", "choose a pair: what it says stands below; also page up, page down, home, end" },
+	{ "/", "a filter: words of the node, region, type, target or schedule; Enter keeps it" },
+	{ "Esc", "no filter" },
+	{ "a", "all types" },
+	{ "t h p d b r", "TCP, HTTP, ping, DNS, bandwidth, traceroute" },
+	{ "l", "loss instead of latency" },
+	{ "f", "only what is not well" },
+	{ "o", "with nodes that are offline" },
+	{ "?", "this list; any key leaves it" },
+	{ "q", "quit" },
+};
+
+/* In place of the matrix and what is below it: so many lines. */
+static void put_help(struct canvas *c, size_t room)
+{
+	for (size_t i = 0; i < room; i++) {
+		if (i < sizeof(help) / sizeof(help[0])) {
+			put_wide(c, STRONG, false, help[i].keys, 13);
+			put(c, PLAIN, help[i].what);
+		}
+		end_line(c);
+	}
 }
 
 static void put_problems(struct canvas *c, const struct top_model *m, unsigned room)
@@ -344,49 +365,18 @@ void top_draw(struct top_view *v, const struct top_model *m, struct sonde_buf *b
 	put_counters(&c, m, &g);
 	put_filters(&c, v);
 	unsigned fixed = ABOVE + BELOW + problems;
-	put_matrix(&c, v, m, &g, v->rows > fixed ? v->rows - fixed : 1);
-	put_detail(&c, v, m, &g);
-	put_problems(&c, m, problems);
-	put(&c, WEAK, "q quit  arrows choose  l loss  f failures  o offline  "
-	              "a all t tcp h http p ping d dns b bandwidth r traceroute");
+	if (v->help) {
+		put_help(&c, v->rows > ABOVE ? v->rows - ABOVE + 1 : 1);
+	} else {
+		put_matrix(&c, v, m, &g, v->rows > fixed ? v->rows - fixed : 1);
+		put_detail(&c, v, m, &g);
+		put_problems(&c, m, problems);
+	}
+	put(&c, WEAK, v->typing ? "type a filter  Enter keep  Esc clear" :
+	    "q quit  ? keys  / filter  arrows choose  l loss  f failures  o offline  "
+	    "a all t tcp h http p ping d dns b bandwidth r traceroute");
 	end_line(&c);
 	sonde_buf_str(b, "\033[J");
-	top_grid_free(&g);
-}
-
-/* ---- choosing ---- */
-
-static size_t moved(size_t at, size_t n, enum top_move move, enum top_move back, enum top_move forth,
-                    size_t by)
-{
-	if (move == back)
-		return at > by ? at - by : 0;
-	if (move == forth && n)
-		return at + by < n ? at + by : n - 1;
-	return at;
-}
-
-static void choose(char **chosen, const struct top_line *lines, size_t n, size_t at)
-{
-	free(*chosen);
-	*chosen = at < n ? strdup(lines[at].key) : NULL;
-}
-
-void top_move(struct top_view *v, const struct top_model *m, enum top_move move)
-{
-	size_t page = v->page ? v->page : 1;
-	struct top_grid g;
-
-	if (top_grid_make(&g, m, &v->filter) != SONDE_OK)
-		return;
-	size_t row = index_of(g.rows, g.row_count, v->node);
-	size_t column = index_of(g.columns, g.column_count, v->column);
-	row = moved(row, g.row_count, move, TOP_UP, TOP_DOWN, 1);
-	row = moved(row, g.row_count, move, TOP_PAGE_UP, TOP_PAGE_DOWN, page);
-	row = moved(row, g.row_count, move, TOP_HOME, TOP_END, g.row_count);
-	column = moved(column, g.column_count, move, TOP_LEFT, TOP_RIGHT, 1);
-	choose(&v->node, g.rows, g.row_count, row);
-	choose(&v->column, g.columns, g.column_count, column);
 	top_grid_free(&g);
 }
 

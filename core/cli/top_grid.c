@@ -51,6 +51,28 @@ static double badness(const struct top_pair *p)
 	return ceil(loss / 10) * 2 + floor(heat * 5);
 }
 
+static bool holds(const char *text, const char *word)
+{
+	return strcasestr(text, word) != NULL;
+}
+
+/* Each word of the filter somewhere in what is shown of the pair. */
+static bool matches(const struct top_model *m, const struct top_pair *p, const json_t *node,
+                    const char *filter)
+{
+	const char *name = *cli_str(node, "name") ? cli_str(node, "name") : p->name ? p->name : p->node;
+	char word[TOP_FILTER], shown[512];
+
+	snprintf(shown, sizeof(shown), "%.*s", (int)strcspn(p->column, "\t"), p->column);
+	for (size_t n; filter += strspn(filter, " "), (n = strcspn(filter, " ")); filter += n) {
+		snprintf(word, sizeof(word), "%.*s", (int)n, filter);
+		if (!holds(name, word) && !holds(cli_str(node, "region"), word) && !holds(shown, word) &&
+		    !holds(top_schedule(m, p->column), word))
+			return false;
+	}
+	return true;
+}
+
 static bool passes(const struct top_model *m, const struct top_filter *f, const struct top_pair *p,
                    int64_t oldest_ms)
 {
@@ -59,7 +81,8 @@ static bool passes(const struct top_model *m, const struct top_filter *f, const 
 	bool there = !strcmp(status, "online") || !strcmp(status, "stale");
 
 	return (f->offline ? node != NULL : there) && p->at_ms >= oldest_ms &&
-	       in_group(p->column, f->group) && (!f->bad_only || top_is_bad(p));
+	       in_group(p->column, f->group) && (!f->bad_only || top_is_bad(p)) &&
+	       (!f->text[0] || matches(m, p, node, f->text));
 }
 
 static struct top_line *line_of(struct sonde_map *map, struct top_line *lines, size_t *count,
@@ -98,14 +121,16 @@ static const struct top_line *worst(const struct top_line *lines, size_t n)
 	return w;
 }
 
-static void say(struct top_grid *g)
+static void say(struct top_grid *g, const struct top_filter *f)
 {
 	const struct top_line *node = worst(g->rows, g->row_count);
 	const struct top_line *target = worst(g->columns, g->column_count);
 	size_t room = sizeof(g->sentence);
 	int len = target ? (int)strcspn(target->name, "\t") : 0;
 
-	if (!g->pairs)
+	if (!g->pairs && f->text[0])
+		snprintf(g->sentence, room, "Nothing of the last hour has \"%s\".", f->text);
+	else if (!g->pairs)
 		snprintf(g->sentence, room, "Nothing was measured within the last hour.");
 	else if (!g->bad || !node || !target)
 		snprintf(g->sentence, room, "All %u pairs of node and target are well.", g->pairs);
@@ -165,7 +190,7 @@ int top_grid_make(struct top_grid *g, const struct top_model *m, const struct to
 	}
 	qsort(g->rows, g->row_count, sizeof(*g->rows), by_badness);
 	qsort(g->columns, g->column_count, sizeof(*g->columns), by_badness);
-	say(g);
+	say(g, f);
 	return SONDE_OK;
 }
 

@@ -33,7 +33,7 @@ struct top {
 	uint64_t caught_up; /* ingest number at which the backlog is over */
 	enum top_state state;
 	unsigned pause_ms;
-	uint64_t heard_ms, asked_ms, drawn_ms;
+	uint64_t heard_ms, asked_ms, drawn_ms, typed_ms;
 	uint64_t cost_ms; /* of drawing the last screen */
 	int code;
 	bool stopping, asking;

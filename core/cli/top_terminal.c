@@ -126,3 +126,11 @@ bool top_terminal_read(struct top_terminal *t, void (*key)(void *, int), void *a
 		key(arg, k);
 	return true;
 }
+
+void top_terminal_settle(struct top_terminal *t, void (*key)(void *, int), void *arg)
+{
+	if (t->typed_len != 1 || t->typed[0] != '\033')
+		return;
+	t->typed_len = 0;
+	key(arg, '\033');
+}

@@ -48,7 +48,9 @@ static int read_line(FILE *in, char *out)
 	size_t len = got ? strcspn(out, "\r\n") : 0;
 
 	if (!len || len + 1 >= PASSWORD_ROOM)
-		return cli_fail(EXIT_USAGE, "there is no password in the first line");
+		return cli_fail(EXIT_USAGE, "there is no password in the first line of %s",
+		                in == stdin ? "the input; --password-file FILE names another place" :
+		                              "the file");
 	out[len] = '\0';
 	return EXIT_OK;
 }
@@ -141,7 +143,20 @@ static int get(struct cli *cli, const char *path, const struct cli_column *colum
 
 int cli_whoami(struct cli *cli, const struct cli_args *a)
 {
-	return get(cli, "/v1/auth/me", user_columns, COUNT(user_columns));
+	static const struct cli_column columns[] = {
+		{ "NAME", "name", "name" },       { "ROLE", "role", "role" },
+		{ "TIER", "tier", "tier" },       { "CREDITS", "credits", "credits" },
+		{ "SESSIONS", "sessions", "sessions" }, { "TOKENS", "tokens", "tokens" },
+		{ "EMAIL", "email", "email" },    { "CONTROLLER", "controller", "controller" },
+	};
+	int code;
+	json_t *me = cli_get(cli, "/v1/auth/me", NULL, &code);
+
+	if (!me)
+		return code;
+	if (cli->format == FORMAT_TABLE || cli->format == FORMAT_CSV)
+		json_object_set_new(me, "controller", json_string(cli->url));
+	return print(cli, me, columns, COUNT(columns));
 }
 
 int cli_user_ls(struct cli *cli, const struct cli_args *a)
@@ -286,9 +301,9 @@ int cli_limits(struct cli *cli, const struct cli_args *a)
 {
 	static const struct cli_column columns[] = {
 		{ "COUNTED BY", "type", "rateLimit.measurements.create.type" },
-		{ "LIMIT", "limit", "rateLimit.measurements.create.limit" },
-		{ "REMAINING", "remaining", "rateLimit.measurements.create.remaining" },
-		{ "RESET", "reset", "rateLimit.measurements.create.reset", " s" },
+		{ "MEASUREMENTS AN HOUR", "limit", "rateLimit.measurements.create.limit" },
+		{ "LEFT", "remaining", "rateLimit.measurements.create.remaining" },
+		{ "ALL AGAIN IN", "reset", "rateLimit.measurements.create.reset", " s" },
 		{ "CREDITS", "credits", "credits.remaining" },
 	};
 	return get(cli, "/v1/limits", columns, COUNT(columns));

@@ -19,6 +19,8 @@
 #include "controller/resume.h"
 #include "controller/retain.h"
 
+/* Nodes send in batches: 60,000 results a second are 600 frames. */
+enum { NODE_FRAMES_S = 20000 };
 enum { STORE_QUEUE = 65536, MESSAGE_MAX = 4 << 20, SEND_QUEUE = 8 << 20, TICK_MS = 500,
        TRACE_MAX = 256 << 10 };
 enum { FILES_KEPT = 512, UNREAD_MAX = 64 << 20 };
@@ -231,9 +233,9 @@ static int listen_on(struct controller *c, struct sonde_error *e)
 		                  c->options.listen);
 	snprintf(host, sizeof(host), "%.*s", (int)(colon - c->options.listen), c->options.listen);
 	routes[0] = (struct sonde_ws_route){ "/v1/nodes/connect", "sonde.node.v1", &link_events, c,
-		                             LINK_HELLO_MAX };
+		                             LINK_HELLO_MAX, NODE_FRAMES_S };
 	routes[1] = (struct sonde_ws_route){ "/v1/live", "sonde.live.v1", &live_events, c,
-		                             LIVE_MESSAGE_MAX };
+		                             LIVE_MESSAGE_MAX, LIVE_FRAMES_S };
 	struct sonde_listen l = {
 		.host = host[0] && strcmp(host, "*") ? host : NULL, .port = (uint16_t)port,
 		.cert = c->options.cert, .key = c->options.key, .http = api_handle, .http_arg = c,
@@ -275,6 +277,7 @@ static void make_rooms(struct controller *c)
 	c->nodes.latitude = c->options.latitude;
 	c->nodes.longitude = c->options.longitude;
 	c->nodes.seal = c->accounts.keys.seal;
+	c->nodes.users = &c->accounts.users;
 	c->nodes.newest = c->options.node_version_newest;
 	placement_init(&c->placement, &c->nodes, c->policies);
 	c->placement.regions = &c->regions;

@@ -16,9 +16,7 @@
 struct first_token {
 	struct sonde_job job;
 	struct controller *c;
-	uint8_t hash[SONDE_HASH_BYTES];
-	struct token_facts facts;
-	char id[SONDE_ID_TEXT], secret[SONDE_SECRET_TEXT];
+	struct new_token token;
 };
 
 static int first_apply(struct sonde_write *w, struct sonde_job *job)
@@ -27,9 +25,9 @@ static int first_apply(struct sonde_write *w, struct sonde_job *job)
 	struct sonde_buf value;
 
 	sonde_buf_init(&value, 4096);
-	token_write(&t->facts, &value);
+	token_write(&t->token.facts, &value);
 	int rc = sonde_write_put(w, SONDE_TABLE_TOKENS,
-	                         (struct sonde_slice){ t->hash, sizeof(t->hash) },
+	                         (struct sonde_slice){ t->token.hash, sizeof(t->token.hash) },
 	                         (struct sonde_slice){ value.data, value.len });
 	sonde_buf_deinit(&value);
 	return rc;
@@ -50,36 +48,30 @@ static void first_done(struct sonde_job *job, int status)
 	struct first_token *t = (struct first_token *)job;
 
 	if (status == SONDE_OK) {
-		tokens_put(&t->c->tokens, t->hash, &t->facts);
-		printf("admin token: %s\n", t->secret);
+		tokens_put(&t->c->tokens, t->token.hash, &t->token.facts);
+		printf("admin token: %s\n", t->token.secret);
 		fflush(stdout);
 		if (t->c->options.admin_token_file)
-			write_token_file(t->c->options.admin_token_file, t->secret);
+			write_token_file(t->c->options.admin_token_file, t->token.secret);
 	} else {
 		sonde_log(SONDE_LOG_ERROR, "controller", "no admin token could be stored: %s",
 		          sonde_strstatus(status));
 	}
-	sonde_secret_wipe(t->secret, sizeof(t->secret));
+	sonde_secret_wipe(t->token.secret, sizeof(t->token.secret));
 	free(t);
 }
 
 int first_token_make(struct controller *c)
 {
 	struct first_token *t = calloc(1, sizeof(*t));
-	struct sonde_id id;
 
 	if (!t)
 		return SONDE_ENOMEM;
-	sonde_id_make(&c->ids, &id);
-	sonde_id_format(&id, t->id);
-	sonde_secret_make("sonde", t->secret);
-	sonde_secret_hash(t->secret, strlen(t->secret), t->hash);
+	token_make(&t->token, &c->ids, TOKEN_ADMIN, "sonde", 0);
+	t->token.facts.description = "made at first start";
 	t->c = c;
 	t->job.apply = first_apply;
 	t->job.done = first_done;
-	t->facts = (struct token_facts){ .kind = TOKEN_ADMIN, .id = t->id,
-		                         .description = "made at first start",
-		                         .created_ms = sonde_wall_ms() };
 	int rc = sonde_store_submit(c->store, &t->job);
 	if (rc != SONDE_OK)
 		free(t);

@@ -25,7 +25,8 @@
 struct controller;
 struct live_conn;
 
-enum { LIVE_CONNECTIONS = 1000, LIVE_SUBSCRIPTIONS = 32, LIVE_MESSAGE_MAX = 16 << 10 };
+enum { LIVE_CONNECTIONS = 1000, LIVE_SUBSCRIPTIONS = 32,
+       LIVE_MESSAGE_MAX = 16 << 10, LIVE_FRAMES_S = 200 }; /* over it: 1009; more often: 1008 */
 
 struct live {
 	struct controller *c;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "controller/magic.h"
 #include "controller/places.h"
+#include "controller/users.h"
 
 void node_put_tags(const struct node *node, struct sonde_json *j)
 {
@@ -259,6 +260,7 @@ void node_describe(const struct nodes *n, const struct node *node, struct sonde_
 		sonde_json_bool(j, "disabled", node->facts.disabled);
 		sonde_json_bool(j, "trusted", node->facts.trusted);
 		sonde_json_str(j, "owner", node->facts.owner);
+		sonde_json_str(j, "ownerName", users_name(n->users, node->facts.owner));
 		sonde_json_str(j, "contact", node->facts.contact);
 		sonde_json_str(j, "remarks", node->facts.remarks);
 		sonde_json_str(j, "registrationToken", node->facts.token);

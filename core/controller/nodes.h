@@ -61,6 +61,7 @@ enum node_reload {
 };
 
 struct task;
+struct users;
 struct task_list {
 	struct task *first, *last;
 	uint32_t count;
@@ -135,6 +136,7 @@ struct nodes {
 	 * cannot be compared with now. */
 	int64_t clock_offset_ms, clock_since_ms;
 	const uint8_t *seal;   /* key of SONDE_KEY_BYTES; borrowed */
+	const struct users *users; /* for the names of owners; borrowed */
 	const char *newest;    /* version of the node software that there is */
 };
 

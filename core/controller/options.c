@@ -68,7 +68,7 @@ const struct sonde_param controller_rows[] = {
 	    "tries to log in from one address in five minutes", .def = "100", .min = 1,
 	    .max = 1000000),
 	ROW("connections.max", INT, connections_max,
-	    "connections at once; 0 is as many as the limit of open files lets be",
+	    "connections at once, a websocket for two; 0 is as many as open files may be, less 512",
 	    .def = "0", .max = 1000000),
 	ROW("connections.address", INT, connections_address,
 	    "of them from one address (IPv6: one /64); 0 is a quarter, and loopback has no limit",

@@ -152,8 +152,9 @@ static struct node *replacement(struct controller *c, const struct task *t, unsi
 		                        .seed = r->seed + t->attempt, .limit = 1,
 		                        .leave_out = far, .leave_out_count = far_count,
 		                        .needs = &needs };
-	/* Only where the user asked for no place: another region is not a replacement. */
-	if (!pr.type || r->locations.len)
+	/* Only where the user asked for no place, and for none to be left out: another region is not a
+	 * replacement. */
+	if (!pr.type || r->locations.len || r->exclude.len)
 		return same_again(c, t);
 	sonde_pool_init(&pool, NEEDS_POOL);
 	needs_of(r, &needs, &pool);

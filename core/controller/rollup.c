@@ -77,12 +77,17 @@ static const struct record *record_of(struct folding *f, const struct sonde_id *
 static struct rollup_delta *delta_of(struct rollups *r, const struct sonde_id *node, uint32_t minute,
                               const struct record *record)
 {
-	uint8_t key[20 + 2 * TEXT_MAX + 1];
+	uint8_t key[36 + 2 * TEXT_MAX + 1];
 	size_t n = 0, texts = record->type.len + 1 + record->target.len;
 
+	struct sonde_id schedule = { 0 };
+
+	if (record->schedule.len == sizeof(schedule.b))
+		memcpy(schedule.b, record->schedule.s, sizeof(schedule.b));
 	memcpy(key, node->b, 16);
 	memcpy(key + 16, &minute, 4);
-	n = 20;
+	memcpy(key + 20, schedule.b, 16);
+	n = 36;
 	memcpy(key + n, record->type.s, record->type.len);
 	n += record->type.len;
 	key[n++] = '\0';
@@ -95,6 +100,7 @@ static struct rollup_delta *delta_of(struct rollups *r, const struct sonde_id *n
 	if (!d)
 		return NULL;
 	d->node = *node;
+	d->schedule = schedule;
 	d->minute = minute;
 	d->type_len = (uint8_t)record->type.len;
 	d->target_len = (uint8_t)record->target.len;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rollups: for each series (node, type, target) and each minute, hour and day how many results there
+/* Rollups: for each series (node, type, target, schedule) and each minute, hour and day how many results there
  * were, how many failed, loss, and a histogram of the time they stand for.
  *
  * They follow the stored results by their ingest number: results are read some at a time, folded in
@@ -34,7 +34,8 @@ struct rollup_view {
 	struct sonde_id node;
 	const char *type, *target;
 	size_t type_len, target_len;
-	int64_t at_ms; /* start of its step */
+	struct sonde_id schedule; /* zero: none, or it was written before schedules were told apart */
+	int64_t at_ms;            /* start of its step */
 	struct rollup_sums sums;
 	const struct histogram_bar *bars;
 	size_t bar_count;

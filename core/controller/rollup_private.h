@@ -10,7 +10,7 @@ struct __attribute__((packed)) rollup_key {
 	uint8_t step;
 	uint8_t at[4];    /* big-endian, in steps since 1970 */
 	uint8_t node[16];
-	uint8_t series[8]; /* hash of type and target; the next number where two collide */
+	uint8_t series[8]; /* hash of type, target and schedule; the next number where two collide */
 };
 
 enum { ROLLUP_PREFIX = 5 }; /* bytes of step and time */
@@ -18,6 +18,7 @@ enum { ROLLUP_PREFIX = 5 }; /* bytes of step and time */
 /* A minute of a series. */
 struct rollup_delta {
 	struct sonde_id node;
+	struct sonde_id schedule; /* zero = none */
 	uint32_t minute;
 	struct rollup_sums sums;
 	struct histogram histogram;

@@ -45,7 +45,7 @@ static int each_delta(const struct sonde_map *map, struct walking *w, int64_t si
 			     rollup_step_ms[w->step];
 		if (ms < since || ms >= until)
 			continue;
-		struct rollup_view v = { .node = d->node, .type = d->texts, .type_len = d->type_len,
+		struct rollup_view v = { .node = d->node, .schedule = d->schedule, .type = d->texts, .type_len = d->type_len,
 			                 .target = d->texts + d->type_len,
 			                 .target_len = d->target_len, .at_ms = ms, .sums = d->sums,
 			                 .bars = d->histogram.bars, .bar_count = d->histogram.len };

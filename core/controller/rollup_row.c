@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stored form of a rollup: a key that sorts by time, and head, texts and bars as the value. */
+/* The stored form of a rollup: a key that sorts by time, and head, schedule, texts and bars as the value. */
 #include <string.h>
 
 #include "controller/rollup_private.h"
 
-enum { VERSION = 1 };
+/* Version 1 knew no schedule. */
+enum { WITHOUT_SCHEDULE = 1, VERSION = 2 };
 
 struct __attribute__((packed)) head {
 	uint8_t version, type_len, target_len;
@@ -28,7 +29,7 @@ void rollup_sums_add(struct rollup_sums *to, const struct rollup_sums *from)
 	to->duration += from->duration;
 }
 
-/* FNV-1a over type, a zero and target. */
+/* FNV-1a over type, a zero, target, and the schedule if there is one. */
 uint64_t rollup_series(const struct rollup_delta *d)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -39,6 +40,8 @@ uint64_t rollup_series(const struct rollup_delta *d)
 	h *= UINT64_C(0x100000001b3);
 	for (size_t i = 0; i < d->target_len; i++)
 		h = (h ^ (unsigned char)target[i]) * UINT64_C(0x100000001b3);
+	for (size_t i = 0; i < sizeof(d->schedule.b) && !sonde_id_is_zero(&d->schedule); i++)
+		h = (h ^ d->schedule.b[i]) * UINT64_C(0x100000001b3);
 	return h;
 }
 
@@ -77,10 +80,14 @@ bool rollup_row_read(struct sonde_slice v, struct rollup_view *out)
 		return false;
 	memcpy(&h, v.data, sizeof(h));
 	size_t texts = (size_t)h.type_len + h.target_len;
-	if (h.version != VERSION ||
-	    v.len != sizeof(h) + texts + h.bars * sizeof(struct histogram_bar))
+	size_t schedule = h.version == VERSION ? sizeof(out->schedule.b) : 0;
+	if ((h.version != VERSION && h.version != WITHOUT_SCHEDULE) ||
+	    v.len != sizeof(h) + schedule + texts + h.bars * sizeof(struct histogram_bar))
 		return false;
 	const char *at = (const char *)v.data + sizeof(h);
+	out->schedule = (struct sonde_id){ 0 };
+	memcpy(out->schedule.b, at, schedule);
+	at += schedule;
 	out->type = at;
 	out->type_len = h.type_len;
 	out->target = at + h.type_len;
@@ -94,6 +101,7 @@ bool rollup_row_read(struct sonde_slice v, struct rollup_view *out)
 bool rollup_row_is(const struct rollup_view *v, const struct rollup_delta *d)
 {
 	return v->type_len == d->type_len && v->target_len == d->target_len &&
+	       sonde_id_equal(&v->schedule, &d->schedule) &&
 	       !memcmp(v->type, d->texts, d->type_len) &&
 	       !memcmp(v->target, d->texts + d->type_len, d->target_len);
 }
@@ -106,6 +114,7 @@ void rollup_row_write(struct sonde_buf *b, const struct rollup_delta *d, const s
 
 	sonde_buf_reset(b);
 	sonde_buf_add(b, &head, sizeof(head));
+	sonde_buf_add(b, d->schedule.b, sizeof(d->schedule.b));
 	sonde_buf_add(b, d->texts, (size_t)d->type_len + d->target_len);
 	sonde_buf_add(b, h->bars, h->len * sizeof(h->bars[0]));
 }

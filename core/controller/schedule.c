@@ -220,7 +220,7 @@ static int read_filter(struct schedule_facts *f, const json_t *list, const char 
 /* "nodes", or {"nodes": {"regions": [...], "tags": [...]}}. */
 static int read_targets(struct schedule_facts *f, const json_t *spec, struct sonde_error *e)
 {
-	static const char *const elsewhere[] = { "locations", "limit", "nodes" };
+	static const char *const elsewhere[] = { "locations", "limit", "nodes", "requirements" };
 	const json_t *targets = json_object_get(spec, "targets");
 	const json_t *nodes = json_object_get(targets, "nodes");
 	const json_t *peers = json_object_get(spec, "peers");
@@ -259,6 +259,8 @@ static int read_where(struct schedule_facts *f, struct controller *c, const json
 		return SONDE_OK;
 	if (json_object_get(spec, "locations") || json_object_get(spec, "limit"))
 		return sonde_fail(e, SONDE_EINVAL, "nodes", "cannot stand beside locations and limit");
+	if (json_object_get(spec, "requirements"))
+		return sonde_fail(e, SONDE_EINVAL, "requirements", "cannot stand beside nodes by name");
 	return read_nodes(f, c, nodes, strict, e);
 }
 

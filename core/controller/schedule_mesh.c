@@ -100,6 +100,11 @@ static uint64_t hash_nodes(const struct schedule *s, struct node *const *nodes, 
 	return h ? h : 1;
 }
 
+unsigned schedule_mesh_peers(const struct schedule_facts *f, unsigned nodes)
+{
+	return f->peers ? f->peers : nodes <= FULL_MESH ? nodes : MESH_PEERS;
+}
+
 /* ---- work in progress ---- */
 
 static void build_free(struct mesh_build *b)
@@ -353,7 +358,7 @@ void schedule_assign_mesh(struct schedules *ss, struct schedule *s)
 		return;
 	s->mesh_hash = hash;
 	schedule_mesh_drop(ss, s);
-	b->k = s->facts.peers ? s->facts.peers : n <= FULL_MESH ? n : MESH_PEERS;
+	b->k = schedule_mesh_peers(&s->facts, n);
 	snprintf(b->reason, sizeof(b->reason), b->k + 1 < n ?
 	         "One of %u nodes of the mesh, probing %u of them." :
 	         "One of %u nodes of a full mesh.", n, b->k);

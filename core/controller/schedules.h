@@ -163,6 +163,8 @@ uint64_t schedule_seed(const struct schedule *);
 void schedule_assign_mesh(struct schedules *, struct schedule *);
 /* Go on until the time is over; true when nothing is left to do. */
 bool schedules_mesh(struct schedules *, int64_t until_ns);
+/* How many of `nodes` each one probes, where no policy says so; may be more than there are. */
+unsigned schedule_mesh_peers(const struct schedule_facts *, unsigned nodes);
 /* Forget what was begun for one; NULL = for all. */
 void schedule_mesh_drop(struct schedules *, const struct schedule *);
 

@@ -27,6 +27,9 @@ static const struct sonde_param rows[] = {
 	    .min = 1, .max = 100),
 	ROW("interval", DURATION, interval_ns, "shortest interval of a schedule", .def = "1m",
 	    .max = INT64_C(1000) * 86400 * 365),
+	ROW("planned", INT, planned,
+	    "tests an hour that all schedules of an account may plan; 0 is no limit",
+	    .max = 1000000000),
 	ROW("retain", INT, retain_days, "days that results are kept; 0 is as the controller",
 	    .unit = "days", .max = 36500),
 	{ 0 },
@@ -34,9 +37,9 @@ static const struct sonde_param rows[] = {
 
 static const struct tier_facts built_in[] = {
 	{ .name = "free", .per_hour = 500, .nodes = 100, .concurrent = 20, .priority = 100,
-	  .interval_ns = 60 * SONDE_NS_PER_S },
+	  .interval_ns = 60 * SONDE_NS_PER_S, .planned = 6000 },
 	{ .name = "pro", .per_hour = 10000, .nodes = 300, .concurrent = 200, .priority = 100,
-	  .interval_ns = 10 * SONDE_NS_PER_S },
+	  .interval_ns = 10 * SONDE_NS_PER_S, .planned = 360000 },
 	{ .name = "premium", .per_hour = 250000, .nodes = 500, .concurrent = 5000, .priority = 100,
 	  .interval_ns = SONDE_NS_PER_S },
 };
@@ -180,5 +183,6 @@ void tier_write(const struct tier_facts *f, struct sonde_json *j)
 	sonde_json_int(j, "priority", f->priority);
 	snprintf(text, sizeof(text), "%lldms", (long long)(f->interval_ns / SONDE_NS_PER_MS));
 	sonde_json_str(j, "interval", text);
+	sonde_json_int(j, "planned", f->planned);
 	sonde_json_int(j, "retain", f->retain_days);
 }

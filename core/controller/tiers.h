@@ -18,6 +18,7 @@ struct tier_facts {
 	const char *policy;   /* used when a request names none; NULL = the controller's */
 	int64_t priority;     /* the highest node priority it reaches */
 	int64_t interval_ns;  /* shortest of a schedule */
+	int64_t planned;      /* tests an hour that all schedules of an owner may plan; 0 = no limit */
 	int64_t retain_days;  /* 0 = as the controller */
 };
 

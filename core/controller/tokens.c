@@ -38,7 +38,7 @@ static const struct sonde_param rows[] = {
 
 enum { TOKEN_POOL = 4096 };
 
-struct sonde_rows token_fact_rows(void)
+static struct sonde_rows fact_rows(void)
 {
 	return SONDE_ROWS(rows);
 }
@@ -66,7 +66,7 @@ void token_write(const struct token_facts *f, struct sonde_buf *b)
 
 	sonde_json_init(&j, b);
 	sonde_json_open(&j, NULL, '{');
-	sonde_rows_write(token_fact_rows(), f, &j);
+	sonde_rows_write(fact_rows(), f, &j);
 	sonde_json_close(&j);
 }
 
@@ -76,7 +76,7 @@ int token_read(struct token_facts *f, struct sonde_pool *pool, const void *data,
 	json_t *doc = sonde_json_load(data, len, &e);
 
 	memset(f, 0, sizeof(*f));
-	int rc = doc ? sonde_rows_fill(token_fact_rows(), doc, f, pool, &e) : SONDE_EINVAL;
+	int rc = doc ? sonde_rows_fill(fact_rows(), doc, f, pool, &e) : SONDE_EINVAL;
 	json_decref(doc);
 	return rc;
 }
@@ -190,6 +190,20 @@ static void put_time(struct sonde_json *j, const char *key, int64_t ms)
 	if (ms)
 		sonde_format_time(when, ms);
 	sonde_json_str(j, key, ms ? when : NULL);
+}
+
+void token_make(struct new_token *t, struct sonde_id_maker *ids, enum token_kind kind,
+                const char *prefix, int64_t ttl_ns)
+{
+	int64_t now = sonde_wall_ms();
+	struct sonde_id id;
+
+	sonde_id_make(ids, &id);
+	sonde_id_format(&id, t->id);
+	sonde_secret_make(prefix, t->secret);
+	sonde_secret_hash(t->secret, strlen(t->secret), t->hash);
+	t->facts = (struct token_facts){ .kind = kind, .id = t->id, .created_ms = now,
+		                         .expires_ms = ttl_ns ? now + ttl_ns / SONDE_NS_PER_MS : 0 };
 }
 
 void token_describe(const struct token_facts *f, struct sonde_json *j)

@@ -3,6 +3,7 @@
  * SHA-256 of their text, never the text. All are held in memory too. */
 #pragma once
 #include "base/map.h"
+#include "base/id.h"
 #include "base/json.h"
 #include "base/secret.h"
 #include "param/param.h"
@@ -34,7 +35,16 @@ struct tokens {
 	struct sonde_map by_hash;
 };
 
-struct sonde_rows token_fact_rows(void);
+/* A token that nobody has yet. Its text is shown once; who holds this wipes it. */
+struct new_token {
+	struct token_facts facts; /* the id is `id`; other texts are the caller's */
+	uint8_t hash[SONDE_HASH_BYTES];
+	char id[SONDE_ID_TEXT], secret[SONDE_SECRET_TEXT];
+};
+
+/* Text, hash, kind, id and times; ttl_ns 0 = it never expires. Stores nothing. */
+void token_make(struct new_token *, struct sonde_id_maker *, enum token_kind, const char *prefix,
+                int64_t ttl_ns);
 
 void tokens_init(struct tokens *);
 void tokens_deinit(struct tokens *);

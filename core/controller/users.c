@@ -82,6 +82,13 @@ struct user *users_by_id(const struct users *u, const char *id)
 	return sonde_map_get(&u->by_id, id, strlen(id));
 }
 
+const char *users_name(const struct users *u, const char *id)
+{
+	const struct user *user = u && id && *id ? users_by_id(u, id) : NULL;
+
+	return user ? user->facts.name : NULL;
+}
+
 struct user *users_find(const struct users *u, const char *text)
 {
 	struct user *user = users_by_name(u, text);

@@ -57,6 +57,9 @@ void users_deinit(struct users *);
 int users_load(struct users *, struct sonde_store *, struct sonde_error *);
 struct user *users_by_name(const struct users *, const char *name); /* lower case */
 struct user *users_by_id(const struct users *, const char *id);
+/* NULL when there is none of this id; an id of NULL or "" is nobody's, as
+ * is any where there are no users (NULL). */
+const char *users_name(const struct users *, const char *id);
 /* By name or id. */
 struct user *users_find(const struct users *, const char *text);
 /* Put or replace in memory after a commit; NULL when out of memory. */
@@ -65,6 +68,7 @@ struct user *users_put(struct users *, const struct user_facts *);
 /* The name in lower case into out; the sentence why it is none, or NULL. */
 const char *user_name_take(const char *text, char out[USER_NAME_MAX + 1]);
 void user_write(const struct user_facts *, struct sonde_buf *);
+/* SONDE_EINVAL: not what user_write makes. Texts go into the pool. */
 int user_read(struct user_facts *, struct sonde_pool *, const void *data, size_t len);
 /* Members of an open object; never the password's hash. */
 void user_describe(const struct user *, struct sonde_json *);

@@ -89,6 +89,13 @@ static int send_away(struct listener *l, int fd, int64_t *told_ns, const char *w
 	return -1;
 }
 
+bool admit_upgrade(const struct sonde_net *net)
+{
+	unsigned max = net->options.max_conns;
+
+	return !max || net->counts.open + net->upgraded < max;
+}
+
 int admit_arrival(struct listener *l, const struct lws_filter_network_conn_args *came)
 {
 	struct sonde_net *net = l->net;
@@ -99,7 +106,7 @@ int admit_arrival(struct listener *l, const struct lws_filter_network_conn_args 
 		release(net, net->arriving);
 		net->arriving = NULL;
 	}
-	if (o->max_conns && net->counts.open >= o->max_conns) {
+	if (!admit_upgrade(net)) {
 		net->counts.refused_full++;
 		return send_away(l, came->accept_fd, &net->full_told_ns, "as many as are allowed are open");
 	}

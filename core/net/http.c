@@ -88,6 +88,7 @@ static void connection_gone(struct lws *wsi)
 	unread_done(s);
 	patience_stop(s);
 	admit_gone(s, s->net);
+	s->net->upgraded -= s->conn != NULL;
 	if (s->conn)
 		conn_gone(s->conn);
 	s->conn = NULL;
@@ -438,24 +439,26 @@ static int upgraded(struct sonde_req *s, struct lws *wsi)
 	s->conn = conn_new(s->net, s->route->events, s->route->arg);
 	if (!s->conn)
 		return -1;
+	s->net->upgraded++;
 	if (s->route->max_message)
 		sonde_conn_set_max_message(s->conn, s->route->max_message);
 	patience_stop(s);
 	memcpy(s->conn->peer, s->peer, sizeof(s->peer));
+	if (reader_open(s->conn, s->route, wsi) != 0) {
+		s->conn->events.close = NULL; /* nobody has heard of it */
+		return -1;
+	}
 	conn_opened(s->conn, wsi);
 	return 0;
 }
 
-static int ws_event(struct sonde_req *s, enum lws_callback_reasons reason, void *in, size_t len)
+static int ws_event(struct sonde_req *s, enum lws_callback_reasons reason)
 {
 	if (!s->conn)
 		return -1;
-	if (reason == LWS_CALLBACK_RECEIVE)
-		return conn_receive(s->conn, in, len);
 	if (reason == LWS_CALLBACK_SERVER_WRITEABLE)
 		return conn_writable(s->conn);
-	conn_peer_closes(s->conn, in, len);
-	return 0;
+	return reader_too_early(s->conn);
 }
 
 /* The subprotocol that lws picked from the client's list must be the one of the path. */
@@ -507,7 +510,7 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	case LWS_CALLBACK_SERVER_WRITEABLE:
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 		s = session_of(wsi, NULL);
-		return s ? ws_event(s, reason, in, len) : -1;
+		return s ? ws_event(s, reason) : -1;
 	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
 		((struct listener *)lws_vhost_user(in))->ctx = user;
 		return 0;

@@ -58,12 +58,13 @@ static bool copy_route(struct sonde_ws_route *to, const struct sonde_ws_route *f
 }
 
 /* lws binds a websocket by its subprotocol; every entry has the same callback. */
-static void fill_protocol(struct lws_protocols *p, const char *name, struct listener *l)
+static void fill_protocol(struct lws_protocols *p, const char *name, size_t room,
+                          struct listener *l)
 {
 	*p = (struct lws_protocols){
 		.name = name,
 		.callback = http_callback,
-		.rx_buffer_size = RX_BYTES,
+		.rx_buffer_size = room,
 		.tx_packet_size = TX_BYTES,
 		.user = l,
 	};
@@ -77,7 +78,7 @@ static int copy_routes(struct listener *l, const struct sonde_ws_route *routes)
 	l->protocols = calloc(n + 2, sizeof(*l->protocols));
 	if (!l->routes || !l->protocols)
 		return SONDE_ENOMEM;
-	fill_protocol(&l->protocols[HTTP_NAME], "http", l);
+	fill_protocol(&l->protocols[HTTP_NAME], "http", RX_BYTES, l);
 	for (unsigned i = 0; i < n; i++) {
 		l->route_count = i + 1;
 		if (!copy_route(&l->routes[i], &routes[i]))
@@ -87,7 +88,7 @@ static int copy_routes(struct listener *l, const struct sonde_ws_route *routes)
 		for (unsigned k = 1; k < used && !known; k++)
 			known = !strcmp(l->protocols[k].name, name);
 		if (!known)
-			fill_protocol(&l->protocols[used++], name, l);
+			fill_protocol(&l->protocols[used++], name, EARLY_BYTES, l);
 	}
 	return SONDE_OK;
 }

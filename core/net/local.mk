@@ -1,23 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LIBRARIES += core/net/libnet.a
 core_net_libnet_a_SOURCES = \
+	core/net/frame.h core/net/net.h core/net/private.h \
 	core/net/net.h core/net/private.h \
 	core/net/admit.c \
 	core/net/cert.c \
 	core/net/dial.c \
+	core/net/frame.c \
 	core/net/gzip.c \
 	core/net/http.c \
 	core/net/listen.c \
 	core/net/net.c \
 	core/net/patience.c \
 	core/net/raw.c \
+	core/net/reader.c \
 	core/net/reply.c \
 	core/net/static.c \
 	core/net/stream.c \
 	core/net/unread.c \
 	core/net/upgrade.c \
 	core/net/ws.c
-core_net_libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(LWS_CFLAGS) $(SSL_CFLAGS) $(UV_CFLAGS) \
+core_net_libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(LWS_CFLAGS) $(UV_CFLAGS) $(ZLIB_CFLAGS) $(SSL_CFLAGS)
 	$(ZLIB_CFLAGS)
 
 noinst_PROGRAMS += t/net/http_bench
@@ -41,4 +44,10 @@ C_TESTS += t/net/ws_test
 t_net_ws_test_SOURCES = t/net/ws_test.c
 t_net_ws_test_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 t_net_ws_test_LDADD = t/net/libworld.a t/libtap.a core/net/libnet.a core/base/libbase.a \
+	$(LWS_LIBS) $(UV_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS)
+
+C_TESTS += t/net/frames_test
+t_net_frames_test_SOURCES = t/net/frames_test.c t/net/frames_cases.c t/net/frames_cases.h
+t_net_frames_test_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+t_net_frames_test_LDADD = t/net/libworld.a t/libtap.a core/net/libnet.a core/base/libbase.a \
 	$(LWS_LIBS) $(UV_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS)

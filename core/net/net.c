@@ -49,6 +49,7 @@ static void free_net(struct sonde_net *net)
 	sonde_buf_deinit(&net->packed);
 	admit_deinit(net);
 	gzip_free(net->gzip);
+	free(net->frames);
 	free(net);
 	if (done)
 		done(arg);

@@ -30,7 +30,8 @@ struct sonde_net_options {
 	size_t max_message;      /* bytes of a websocket message received; over it: close 1009 */
 	size_t max_send_queue;   /* bytes queued on one websocket; over it sonde_conn_send refuses */
 	unsigned idle_timeout_s; /* HTTP keep-alive and slow request limit */
-	unsigned max_conns;      /* connections of listeners at once; 0 = no limit */
+	/* Connections of listeners at once, a websocket for two; 0 = no limit. */
+	unsigned max_conns;
 	/* Of them from one address (IPv6: one /64); 0 = no limit. */
 	unsigned max_per_address;
 	bool spare_loopback;     /* no limit for addresses of this machine's loopback */
@@ -155,12 +156,24 @@ enum { SONDE_NET_ADDRESS = 64 };
 void sonde_conn_local(struct sonde_conn *, char out[SONDE_NET_ADDRESS]);
 size_t sonde_conn_queued(struct sonde_conn *); /* bytes */
 
-/* One websocket endpoint of a server. `path` is exact. */
+/* One websocket endpoint of a server. `path` is exact.
+ *
+ * A peer that breaks RFC 6455 is closed: 1002 for a frame without mask, a reserved bit or opcode, a
+ * malformed length, a control frame that is long or in pieces, pieces out of order, a close code
+ * that nobody may send, bytes before the answer to its upgrade; 1003 for a binary message; 1007 for
+ * text that is not UTF-8, told from the first wrong byte on; 1009 for a message that would be too
+ * long, told by its header; 1008 for a message in more than 4,096 frames and for too many frames.
+ * Each ping is answered. No extension is ever accepted. */
 struct sonde_ws_route {
 	const char *path, *subprotocol;
 	const struct sonde_conn_events *events;
 	void *arg; /* initial arg of each connection */
-	size_t max_message; /* until sonde_conn_set_max_message; 0 = that of the net */
+	/* Bytes of a message, until sonde_conn_set_max_message; 0 = max_message of the net, and never
+	 * more. */
+	size_t max_message;
+	/* Frames of messages a peer may send in a second, over any time, and twice as many at once;
+	 * 0 = no limit. Pings, pongs and closes are 100 a second. */
+	unsigned max_frames_s;
 };
 
 struct sonde_listen {

@@ -5,10 +5,12 @@
 #include <uv.h>
 
 #include "base/map.h"
+#include "net/frame.h"
 #include "net/net.h"
 
 enum {
-	RX_BYTES = 16384,       /* read at once from a socket; websocket receive buffer */
+	RX_BYTES = 16384,       /* read at once from a socket; a websocket client's receive buffer */
+	EARLY_BYTES = 128,      /* the same of a server, which reads by itself; see reader.c */
 	UNSENT_BYTES = 256 << 10, /* the kernel keeps of a connection, beside what is on its way */
 	TX_BYTES = 1 << 20,     /* given to the kernel at once */
 	HEADER_BYTES = 8192,    /* all headers of a request */
@@ -106,11 +108,13 @@ struct sonde_net {
 	struct link unread;          /* sessions whose answer lws still holds, the oldest first */
 	size_t unread_bytes;
 	struct sonde_map addresses;  /* 16 bytes -> struct address */
+	unsigned upgraded;           /* of the connections: websockets, which have two descriptors */
 	struct address *arriving;    /* counted, its connection is not made yet */
 	struct sonde_net_counts counts;
 	int64_t full_told_ns, address_told_ns; /* when the log last said so */
 	struct sonde_buf out;        /* a reply is put together here */
 	struct sonde_buf packed;     /* and its body as gzip here */
+	char *frames;                /* what a websocket of a server is read into */
 	struct gzip *gzip;           /* NULL until first used */
 	uv_check_t check;
 	uv_timer_t tick, closer;
@@ -161,6 +165,7 @@ struct sonde_req {
 
 struct packet {
 	struct packet *next;
+	enum lws_write_protocol kind;
 	size_t len;
 	unsigned char room[LWS_PRE]; /* lws writes the frame header here */
 	unsigned char text[];
@@ -179,9 +184,10 @@ struct sonde_conn {
 	size_t queued, in_lws; /* bytes in our queue; bytes lws could not write at once */
 	int64_t progress_ns;   /* last time the queue moved, or closing began */
 	bool open, refused, closing, close_sent;
-	unsigned code;
+	unsigned code, answer; /* answer: code for the peer where it is another one; else 0 */
 	char reason[REASON_TEXT], peer[PEER_TEXT];
 	struct dialer *dialer; /* client only, until connected or failed */
+	struct reader *reader; /* server only */
 };
 
 /* net.c */
@@ -208,6 +214,8 @@ struct lws_filter_network_conn_args;
 int admit_arrival(struct listener *, const struct lws_filter_network_conn_args *);
 /* It is made: what was counted is the session's. */
 void admit_made(struct sonde_req *);
+/* Whether there is a descriptor more for a websocket. */
+bool admit_upgrade(const struct sonde_net *);
 void admit_gone(struct sonde_req *, struct sonde_net *);
 void admit_deinit(struct sonde_net *);
 
@@ -280,11 +288,30 @@ void conn_gone(struct sonde_conn *);
 void conn_set_reason(struct sonde_conn *, unsigned code, const char *reason, size_t len);
 void conn_opened(struct sonde_conn *, struct lws *);
 int conn_receive(struct sonde_conn *, char *in, size_t len);
+/* A piece of a message; false when there is no memory for it. */
+bool conn_piece(struct sonde_conn *, char *in, size_t len, bool last);
+/* Nothing of the peer is wanted any more: what waits goes out, then the close frame. */
+void conn_begin_close(struct sonde_conn *);
+/* Now, or after what waits. len is at most 127. */
+int conn_send_control(struct sonde_conn *, enum lws_write_protocol, const void *, size_t len);
 int conn_writable(struct sonde_conn *);
 void conn_peer_closes(struct sonde_conn *, const unsigned char *in, size_t len);
 /* Ends the connection soon, not inside this call. */
 void conn_kill(struct sonde_conn *);
 void conns_tick(struct sonde_net *, int64_t now_ns);
+
+/* reader.c */
+/* From now on the websocket is read here and not by lws. */
+int reader_open(struct sonde_conn *, const struct sonde_ws_route *, struct lws *);
+/* Messages of up to so many bytes from now on. */
+void reader_allow(struct reader *, size_t max_message);
+void reader_close(struct reader *); /* NULL is fine */
+/* Writes the close frame; what the writable callback must return. */
+int reader_say_goodbye(struct sonde_conn *);
+/* The close frame may have left the process meanwhile. */
+void reader_half_close(struct sonde_conn *);
+/* Bytes came before the answer to the upgrade. */
+int reader_too_early(struct sonde_conn *);
 
 /* dial.c */
 int client_callback(struct lws *, enum lws_callback_reasons, void *user, void *in, size_t len);

@@ -105,6 +105,8 @@ int upgrade_check(struct sonde_req *s, struct lws *wsi)
 		return reply_refuse(s, 400, "the websocket subprotocol is not offered here");
 	if (!origin_allowed(s, wsi))
 		return reply_refuse(s, 403, "pages of this origin may not open a websocket");
+	if (!admit_upgrade(s->net))
+		return reply_refuse(s, 503, "too many connections are open");
 	s->route = route;
 	return 0;
 }

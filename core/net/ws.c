@@ -63,6 +63,7 @@ void conn_gone(struct sonde_conn *c)
 		c->events.close(c, c->arg, c->code, c->reason);
 	while (c->head)
 		pop_packet(c);
+	reader_close(c->reader);
 	sonde_buf_deinit(&c->message);
 	free(c);
 }
@@ -161,6 +162,27 @@ static void deliver(struct sonde_conn *c, char *text, size_t len)
 		c->events.message(c, c->arg, text, len);
 }
 
+bool conn_piece(struct sonde_conn *c, char *in, size_t len, bool last)
+{
+	if (last && c->pieces == 0) {
+		deliver(c, in, len);
+		return true;
+	}
+	c->pieces++;
+	sonde_buf_add(&c->message, in, len);
+	if (c->message.failed)
+		return false;
+	if (!last)
+		return true;
+	deliver(c, c->message.len ? c->message.data : in, c->message.len);
+	c->pieces = 0;
+	sonde_buf_reset(&c->message);
+	if (c->message.cap > KEEP_MESSAGE)
+		sonde_buf_deinit(&c->message);
+	return true;
+}
+
+/* From lws, which reads for a client. */
 int conn_receive(struct sonde_conn *c, char *in, size_t len)
 {
 	struct lws *wsi = c->wsi;
@@ -172,23 +194,9 @@ int conn_receive(struct sonde_conn *c, char *in, size_t len)
 		return refuse(c, CODE_TYPE, "only text messages are understood");
 	if (c->message.len + len > c->max_message)
 		return refuse(c, CODE_SIZE, "the message is too long");
-	if (last && c->pieces == 0) {
-		deliver(c, in, len);
-		return 0;
-	}
-	if (++c->pieces > MAX_FRAGMENTS)
+	if (c->pieces >= MAX_FRAGMENTS)
 		return refuse(c, CODE_POLICY, "the message comes in too many pieces");
-	sonde_buf_add(&c->message, in, len);
-	if (c->message.failed)
-		return refuse(c, CODE_SIZE, "the message is too long");
-	if (!last)
-		return 0;
-	deliver(c, c->message.data, c->message.len);
-	c->pieces = 0;
-	sonde_buf_reset(&c->message);
-	if (c->message.cap > KEEP_MESSAGE)
-		sonde_buf_deinit(&c->message);
-	return 0;
+	return conn_piece(c, in, len, last) ? 0 : refuse(c, CODE_SIZE, "the message is too long");
 }
 
 void conn_peer_closes(struct sonde_conn *c, const unsigned char *in, size_t len)
@@ -204,9 +212,9 @@ void conn_peer_closes(struct sonde_conn *c, const unsigned char *in, size_t len)
 
 /* -------- sending -------- */
 
-static int write_text(struct sonde_conn *c, void *text, size_t len)
+static int write_frame(struct sonde_conn *c, enum lws_write_protocol kind, void *data, size_t len)
 {
-	if (lws_write(c->wsi, text, len, LWS_WRITE_TEXT) < 0)
+	if (lws_write(c->wsi, data, len, kind) < 0)
 		return -1;
 	if (lws_partial_buffered(c->wsi)) {
 		c->in_lws = len;
@@ -221,11 +229,13 @@ int conn_writable(struct sonde_conn *c)
 	size_t max = c->net->options.max_send_queue;
 
 	c->progress_ns = sonde_boottime_ns();
-	if (c->close_sent)
+	if (c->close_sent) {
+		reader_half_close(c);
 		return 0;
+	}
 	c->in_lws = 0;
 	while (c->head && !lws_partial_buffered(wsi)) {
-		int rc = write_text(c, c->head->text, c->head->len);
+		int rc = write_frame(c, c->head->kind, c->head->text, c->head->len);
 		pop_packet(c);
 		if (rc != 0)
 			return -1;
@@ -238,19 +248,20 @@ int conn_writable(struct sonde_conn *c)
 	if (c->head)
 		lws_callback_on_writable(wsi);
 	else if (c->closing)
-		return close_when_writable(c);
+		return c->reader ? reader_say_goodbye(c) : close_when_writable(c);
 	else if (!c->in_lws)
 		link_remove(&c->busy);
 	return 0;
 }
 
-static int enqueue(struct sonde_conn *c, const char *text, size_t len)
+static int enqueue(struct sonde_conn *c, enum lws_write_protocol kind, const void *text, size_t len)
 {
 	struct packet *p = malloc(sizeof(*p) + len);
 
 	if (!p)
 		return SONDE_ENOMEM;
 	p->next = NULL;
+	p->kind = kind;
 	p->len = len;
 	memcpy(p->text, text, len);
 	*c->tail = p;
@@ -268,7 +279,7 @@ int sonde_conn_send(struct sonde_conn *c, struct sonde_buf *b)
 	if (b->failed || b->head < LWS_PRE)
 		return SONDE_EINVAL;
 	if (!c->head && !lws_partial_buffered(c->wsi)) {
-		if (write_text(c, b->data, b->len) == 0)
+		if (write_frame(c, LWS_WRITE_TEXT, b->data, b->len) == 0)
 			return SONDE_OK;
 		conn_kill(c);
 		return SONDE_EGONE;
@@ -277,7 +288,26 @@ int sonde_conn_send(struct sonde_conn *c, struct sonde_buf *b)
 		c->refused = true;
 		return SONDE_EFULL;
 	}
-	return enqueue(c, b->data, b->len);
+	return enqueue(c, LWS_WRITE_TEXT, b->data, b->len);
+}
+
+int conn_send_control(struct sonde_conn *c, enum lws_write_protocol kind, const void *data, size_t len)
+{
+	unsigned char frame[LWS_PRE + 2 + FRAME_CONTROL_MAX];
+
+	if (c->head || lws_partial_buffered(c->wsi))
+		return sonde_conn_queued(c) + len > c->net->options.max_send_queue ?
+			SONDE_EFULL : enqueue(c, kind, data, len);
+	memcpy(frame + LWS_PRE, data, len);
+	return write_frame(c, kind, frame + LWS_PRE, len) == 0 ? SONDE_OK : SONDE_EGONE;
+}
+
+void conn_begin_close(struct sonde_conn *c)
+{
+	c->closing = true;
+	make_busy(c);
+	c->progress_ns = sonde_boottime_ns();
+	lws_callback_on_writable(c->wsi);
 }
 
 void sonde_conn_close(struct sonde_conn *c, unsigned code, const char *reason)
@@ -285,14 +315,12 @@ void sonde_conn_close(struct sonde_conn *c, unsigned code, const char *reason)
 	if (c->closing)
 		return;
 	conn_set_reason(c, code, reason ? reason : "", reason ? strlen(reason) : 0);
-	c->closing = true;
-	if (!c->open) {
-		dialer_abort(c);
+	if (c->open) {
+		conn_begin_close(c);
 		return;
 	}
-	make_busy(c);
-	c->progress_ns = sonde_boottime_ns();
-	lws_callback_on_writable(c->wsi);
+	c->closing = true;
+	dialer_abort(c);
 }
 
 void sonde_conn_set_arg(struct sonde_conn *c, void *arg)
@@ -305,6 +333,8 @@ void sonde_conn_set_max_message(struct sonde_conn *c, size_t max)
 	size_t most = c->net->options.max_message;
 
 	c->max_message = max < most ? max : most;
+	if (c->reader)
+		reader_allow(c->reader, c->max_message);
 }
 
 void *sonde_conn_arg(struct sonde_conn *c)

@@ -52,7 +52,7 @@ void sonde_check_icmp(struct sonde_check *c)
 	else if (opens(AF_INET, SOCK_RAW, IPPROTO_ICMP))
 		say(c, true, "raw sockets");
 	else
-		say(c, false, "no ICMP socket (%s): widen net.ipv4.ping_group_range, or give CAP_NET_RAW",
+		say(c, false, "no ICMP socket (%s); widen net.ipv4.ping_group_range, or give CAP_NET_RAW",
 		    strerror(errno));
 }
 
@@ -71,6 +71,16 @@ void sonde_check_ipv6(struct sonde_check *c)
 		say(c, true, "%s", "");
 	if (fd >= 0)
 		close(fd);
+}
+
+void sonde_check_host(const char *url, char *host, size_t room)
+{
+	const char *begin = strstr(url, "://");
+
+	begin = begin ? begin + 3 : url;
+	bool v6 = *begin == '[';
+	begin += v6;
+	snprintf(host, room, "%.*s", (int)strcspn(begin, v6 ? "]" : ":/"), begin);
 }
 
 void sonde_check_dns(struct sonde_check *c, const char *host)
@@ -94,11 +104,16 @@ void sonde_check_dns(struct sonde_check *c, const char *host)
 		freeaddrinfo(found);
 }
 
-void sonde_check_clock(struct sonde_check *c, bool known, long long offset_ms)
+bool sonde_check_kernel_clock(void)
 {
 	struct timex t = { 0 };
-	bool synced = adjtimex(&t) >= 0 && !(t.status & STA_UNSYNC);
-	const char *kernel = synced ? "" : "; the kernel does not call it synchronised";
+
+	return adjtimex(&t) >= 0 && !(t.status & STA_UNSYNC);
+}
+
+void sonde_check_clock(struct sonde_check *c, bool known, long long offset_ms)
+{
+	const char *kernel = sonde_check_kernel_clock() ? "" : "; the kernel does not call it synchronised";
 
 	if (!known)
 		say(c, true, "the controller's is not known yet%s", kernel);

@@ -83,3 +83,5 @@ t_node_torn_test_SOURCES = t/node/torn_test.c
 t_node_torn_test_LDADD = t/libtap.a core/node/libnode.a core/base/libbase.a $(SODIUM_LIBS)
 # It opens the spool 80,000 times; spool_test walks the same code under memcheck.
 VALGRIND_SKIP += t/node/torn_test
+core_node_libnode_a_SOURCES += core/node/doctor.c core/node/doctor.h
+SCRIPT_TESTS += t/node/doctor.t

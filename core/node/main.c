@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "node/doctor.h"
 #include "node/node.h"
 
 enum { POOL_BYTES = 1 << 20, EXIT_WRONG = 2 };
@@ -23,7 +24,8 @@ static bool answered(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
 			sonde_config_help(sonde_node_rows(), "sonde-node",
-			                  "Runs probes for a Sonde controller.");
+			                  "Runs probes for a Sonde controller. `sonde-node doctor` with the "
+			                  "same options looks whether it could here.");
 			return true;
 		}
 		if (!strcmp(argv[i], "--version")) {
@@ -64,6 +66,8 @@ int main(int argc, char **argv)
 	if (answered(argc, argv))
 		return 0;
 	signal(SIGPIPE, SIG_IGN);
+	if (argc > 1 && (!strcmp(argv[1], "doctor") || !strcmp(argv[1], "--doctor")))
+		return sonde_node_doctor(argc - 2, argv + 2);
 	signal(SIGHUP, SIG_IGN); /* until the node can look at its plugins again */
 	sonde_pool_init(&pool, POOL_BYTES);
 	int code = EXIT_WRONG;

@@ -170,17 +170,6 @@ enum sonde_uplink sonde_selftest_uplink(const struct sonde_selftest *t)
 	return t->uplink;
 }
 
-/* The host of http://host:port or http://[v6]:port. */
-static void set_host(struct sonde_selftest *t, const char *url)
-{
-	const char *host = strstr(url, "://");
-
-	host = host ? host + 3 : url;
-	bool v6 = *host == '[';
-	host += v6;
-	snprintf(t->host, sizeof(t->host), "%.*s", (int)strcspn(host, v6 ? "]" : ":/"), host);
-}
-
 int sonde_selftest_new(uv_loop_t *loop, const struct sonde_selftest_options *options,
                        sonde_selftest_done_fn *done, void *arg, struct sonde_selftest **out)
 {
@@ -192,7 +181,7 @@ int sonde_selftest_new(uv_loop_t *loop, const struct sonde_selftest_options *opt
 	t->options.every_ns = 0;
 	t->done = done;
 	t->arg = arg;
-	set_host(t, options->controller);
+	sonde_check_host(options->controller, t->host, sizeof(t->host));
 	sonde_buf_init(&t->report, REPORT_MAX);
 	uv_timer_init(loop, &t->timer);
 	t->timer.data = t->work.data = t;

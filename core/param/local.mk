@@ -13,6 +13,21 @@ core_param_libparam_a_SOURCES = \
 core_param_libparam_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 
 C_TESTS += t/param/param_test
-t_param_param_test_SOURCES = t/param/param_test.c
+t_param_param_test_SOURCES = t/param/param_test.c t/param/room.h
 t_param_param_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_param_param_test_LDADD = t/libtap.a core/param/libparam.a core/base/libbase.a $(JANSSON_LIBS)
+
+C_TESTS += t/param/map_test
+t_param_map_test_SOURCES = t/param/map_test.c t/param/room.h
+t_param_map_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_param_map_test_LDADD = t/libtap.a core/param/libparam.a core/base/libbase.a $(JANSSON_LIBS)
+
+C_TESTS += t/param/text_test
+t_param_text_test_SOURCES = t/param/text_test.c t/param/room.h
+t_param_text_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_param_text_test_LDADD = t/libtap.a core/param/libparam.a core/base/libbase.a $(JANSSON_LIBS)
+
+C_TESTS += t/param/told_test
+t_param_told_test_SOURCES = t/param/told_test.c t/param/room.h
+t_param_told_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_param_told_test_LDADD = t/libtap.a core/param/libparam.a core/base/libbase.a $(JANSSON_LIBS)

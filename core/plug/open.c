@@ -29,7 +29,8 @@ enum {
 #define FIELD_MIN (offsetof(struct sonde_field, flags) + sizeof(uint32_t))
 #define NEEDS_KNOWN (SONDE_NEED_ICMP | SONDE_NEED_UDP | SONDE_NEED_TCP | SONDE_NEED_RESOLVE)
 
-bool sonde_plug_name_ok(const char *s, size_t n)
+/* Lower-case letters, digits and underscores, a letter first, shorter than SONDE_PLUG_NAME. */
+static bool name_ok(const char *s, size_t n)
 {
 	if (!n || n >= SONDE_PLUG_NAME || s[0] < 'a' || s[0] > 'z')
 		return false;
@@ -249,7 +250,7 @@ int sonde_plug_open(const char *path, uint32_t allowed, struct sonde_plug *out,
 	size_t n = strlen(file);
 	struct sonde_plug p;
 
-	if (n < 4 || strcmp(file + n - 3, ".so") || !sonde_plug_name_ok(file, n - 3))
+	if (n < 4 || strcmp(file + n - 3, ".so") || !name_ok(file, n - 3))
 		return sonde_fail(e, SONDE_EINVAL, NULL,
 		                  "the file is not called NAME.so with a NAME of lower-case "
 		                  "letters, digits and underscores");

@@ -52,8 +52,6 @@ int sonde_plug_read(const void *symbol, uint32_t allowed, struct sonde_plug *out
                     struct sonde_error *);
 /* The name of a SONDE_TARGET_IS_ number, NULL when unknown. */
 const char *sonde_plug_target_name(uint32_t);
-/* Lower-case letters, digits and underscores, a letter first, shorter than SONDE_PLUG_NAME. */
-bool sonde_plug_name_ok(const char *, size_t len);
 /* NULL when unknown. */
 const struct sonde_plug *sonde_plugset_find(const struct sonde_plugset *, const char *name,
                                             size_t len);

@@ -234,3 +234,17 @@ int sonde_params_push(lua_State *L, const struct sonde_params *p, const char *js
 	sonde_pool_deinit(&v.pool);
 	return rc;
 }
+
+void sonde_params_put(lua_State *L, struct sonde_json *j)
+{
+	const char *key = luaL_checkstring(L, -2);
+
+	if (lua_isboolean(L, -1))
+		sonde_json_bool(j, key, lua_toboolean(L, -1));
+	else if (lua_isinteger(L, -1))
+		sonde_json_int(j, key, lua_tointeger(L, -1));
+	else if (lua_type(L, -1) == LUA_TNUMBER)
+		sonde_json_number(j, key, lua_tonumber(L, -1), 6);
+	else
+		sonde_json_str(j, key, luaL_checkstring(L, -1));
+}

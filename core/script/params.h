@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/pool.h"
 #include "param/param.h"
 
@@ -27,3 +28,6 @@ int sonde_params_read(lua_State *, int idx, struct sonde_params *, struct sonde_
  * with the value "ignore" set *ignore_priority. On error nothing is pushed. */
 int sonde_params_push(lua_State *, const struct sonde_params *, const char *json,
                       bool *ignore_priority, struct sonde_error *);
+/* The key at -2 and the value at -1 as a member of the open object; both stay on the stack. Raises
+ * when the value is no boolean, number or text. */
+void sonde_params_put(lua_State *, struct sonde_json *);

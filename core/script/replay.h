@@ -55,6 +55,4 @@ void sonde_simulation_replay(struct sonde_simulation *, const json_t *record);
 int sonde_simulation_invent(struct sonde_simulation *, const struct sonde_request *, unsigned nodes,
                             unsigned count, struct sonde_error *);
 void sonde_simulation_report(struct sonde_simulation *, struct sonde_json *, const char *key);
-unsigned sonde_simulation_changed(const struct sonde_simulation *);
-unsigned sonde_simulation_fallbacks(const struct sonde_simulation *);
 void sonde_simulation_free(struct sonde_simulation *);

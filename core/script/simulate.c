@@ -322,13 +322,3 @@ void sonde_simulation_report(struct sonde_simulation *s, struct sonde_json *j, c
 	sonde_json_raw(j, "changes", s->text.data, s->text.len);
 	sonde_json_close(j);
 }
-
-unsigned sonde_simulation_changed(const struct sonde_simulation *s)
-{
-	return s->changed;
-}
-
-unsigned sonde_simulation_fallbacks(const struct sonde_simulation *s)
-{
-	return s->fallbacks;
-}

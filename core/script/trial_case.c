@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "script/columns.h"
+#include "script/params.h"
 
 /* ---- nodes ---- */
 
@@ -95,20 +96,6 @@ static lua_Integer int_field(lua_State *L, const char *key, lua_Integer otherwis
 	return luaL_optinteger(L, -1, otherwise);
 }
 
-static void add_param(struct sonde_json *j, lua_State *L)
-{
-	const char *key = luaL_checkstring(L, -2);
-
-	if (lua_isboolean(L, -1))
-		sonde_json_bool(j, key, lua_toboolean(L, -1));
-	else if (lua_isinteger(L, -1))
-		sonde_json_int(j, key, lua_tointeger(L, -1));
-	else if (lua_type(L, -1) == LUA_TNUMBER)
-		sonde_json_number(j, key, lua_tonumber(L, -1), 6);
-	else
-		sonde_json_str(j, key, luaL_checkstring(L, -1));
-}
-
 static const char *params_of(lua_State *L, struct trial *t)
 {
 	struct sonde_json j;
@@ -119,7 +106,7 @@ static const char *params_of(lua_State *L, struct trial *t)
 	sonde_json_init(&j, &t->params);
 	sonde_json_open(&j, NULL, '{');
 	for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
-		add_param(&j, L);
+		sonde_params_put(L, &j);
 	sonde_json_close(&j);
 	return sonde_buf_cstr(&t->params);
 }

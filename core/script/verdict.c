@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "script/binding.h"
+#include "script/params.h"
 #include "script/policy.h"
 #include "script/window.h"
 
@@ -94,20 +95,6 @@ int sonde_lb_clear(lua_State *L)
 	return finish(L);
 }
 
-static void put_option(lua_State *L, struct sonde_json *j)
-{
-	const char *key = luaL_checkstring(L, -2);
-
-	if (lua_isboolean(L, -1))
-		sonde_json_bool(j, key, lua_toboolean(L, -1));
-	else if (lua_isinteger(L, -1))
-		sonde_json_int(j, key, lua_tointeger(L, -1));
-	else if (lua_type(L, -1) == LUA_TNUMBER)
-		sonde_json_number(j, key, lua_tonumber(L, -1), 6);
-	else
-		sonde_json_str(j, key, luaL_checkstring(L, -1));
-}
-
 /* The keys are checked before the buffer exists, so that nothing raises while it does. */
 static void read_options(lua_State *L, struct sonde_action *a)
 {
@@ -126,7 +113,7 @@ static void read_options(lua_State *L, struct sonde_action *a)
 	sonde_json_init(&j, &b);
 	sonde_json_open(&j, NULL, '{');
 	for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1))
-		put_option(L, &j);
+		sonde_params_put(L, &j);
 	sonde_json_close(&j);
 	bool failed = b.failed;
 	snprintf(a->options, sizeof(a->options), "%s", failed ? "" : sonde_buf_cstr(&b));

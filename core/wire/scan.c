@@ -90,7 +90,7 @@ int scan_next(const struct scan *s, int at)
 	return next;
 }
 
-struct sonde_text scan_slice(const struct scan *s, int at)
+static struct sonde_text scan_slice(const struct scan *s, int at)
 {
 	const jsmntok_t *t = &s->tokens[at];
 	return (struct sonde_text){ s->text + t->start, (size_t)(t->end - t->start) };

@@ -32,7 +32,6 @@ int scan_text(struct scan *, char *text, size_t len, struct sonde_error *);
 /* Token of a member's value by name in the object at token `at`, -1 when absent. */
 int scan_member(const struct scan *, int at, const char *name);
 bool scan_text_is(const struct scan *, int at, const char *word);
-struct sonde_text scan_slice(const struct scan *, int at);
 /* Array at token `at`: number of elements (-1 when not an array), first element, next element. */
 int scan_count(const struct scan *, int at);
 int scan_first(const struct scan *, int at);

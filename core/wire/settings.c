@@ -25,7 +25,7 @@ static const struct sonde_param rows[] = {
 
 enum { POOL_MAX = 16 << 10 };
 
-struct sonde_rows sonde_settings_rows(void)
+static struct sonde_rows settings_rows(void)
 {
 	return SONDE_ROWS(rows);
 }
@@ -56,7 +56,7 @@ int sonde_settings_read(const json_t *doc, struct sonde_settings *out, struct so
 		return rc == SONDE_OK ? SONDE_ENOMEM : rc;
 	json_object_del(own, "plugins");
 	sonde_pool_init(&pool, POOL_MAX);
-	rc = sonde_rows_fill(sonde_settings_rows(), own, out, &pool, e);
+	rc = sonde_rows_fill(settings_rows(), own, out, &pool, e);
 	sonde_pool_deinit(&pool);
 	json_decref(own);
 	if (rc == SONDE_OK && out->beat_ns && out->beat_ns < INT64_C(500000000))

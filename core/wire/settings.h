@@ -22,7 +22,6 @@ enum sonde_settings_level {
 	SONDE_SETTINGS_DEBUG,
 };
 
-struct sonde_rows sonde_settings_rows(void);
 /* Check the document and fill *out. `plugins` must be an object of objects; its options are not
  * looked at here. SONDE_EINVAL with the path. */
 int sonde_settings_read(const json_t *doc, struct sonde_settings *out, struct sonde_error *);

@@ -41,6 +41,24 @@ const char *sonde_address_text(const struct sonde_addr *a, char out[SONDE_ADDRES
 	return out;
 }
 
+bool sonde_address_parse(const char *text, struct sonde_addr *out)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&out->sa;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&out->sa;
+
+	memset(out, 0, sizeof(*out));
+	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		out->len = sizeof(*v4);
+		return true;
+	}
+	if (inet_pton(AF_INET6, text, &v6->sin6_addr) != 1)
+		return false;
+	v6->sin6_family = AF_INET6;
+	out->len = sizeof(*v6);
+	return true;
+}
+
 void sonde_address_set_port(struct sonde_addr *a, uint16_t port)
 {
 	if (a->sa.ss_family == AF_INET)
@@ -63,24 +81,9 @@ unsigned sonde_address_order(const struct sonde_addr *addrs, unsigned count, str
 
 int sonde_source_parse(const char *text, struct sonde_addr *out)
 {
-	struct sockaddr_in *v4 = (struct sockaddr_in *)&out->sa;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&out->sa;
-
 	memset(out, 0, sizeof(*out));
 	out->sa.ss_family = AF_UNSPEC;
-	if (!text || !*text)
-		return 0;
-	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		out->len = sizeof(*v4);
-		return 0;
-	}
-	if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
-		v6->sin6_family = AF_INET6;
-		out->len = sizeof(*v6);
-		return 0;
-	}
-	return -1;
+	return !text || !*text || sonde_address_parse(text, out) ? 0 : -1;
 }
 
 int sonde_source_check(const char *text, struct sonde_error *e)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Addresses of a probe: text, port, source. Shared by the plugins ping, tcp, udp and ntp. */
+/* Addresses of a probe: text, port, source. Shared by the plugins dns, ping, tcp, udp and ntp. */
 #pragma once
 #include <sonde/plugin.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { SONDE_ADDRESS_TEXT = 64 };
 
 /* The address without its port; returns out. */
 const char *sonde_address_text(const struct sonde_addr *, char out[SONDE_ADDRESS_TEXT]);
+/* A literal address without a port; false for anything else. */
+bool sonde_address_parse(const char *text, struct sonde_addr *out);
 void sonde_address_set_port(struct sonde_addr *, uint16_t port);
 /* Copies at most `max` addresses, IPv4 ones first and otherwise in the order given; how many. */
 unsigned sonde_address_order(const struct sonde_addr *, unsigned count, struct sonde_addr *out,

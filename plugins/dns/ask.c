@@ -143,7 +143,7 @@ void dns_ask_failed(struct sonde_probe *p, enum sonde_failure failure, const cha
 
 void dns_ask_failed_errno(struct sonde_probe *p, int error)
 {
-	char text[DNS_ADDRESS_TEXT];
+	char text[SONDE_ADDRESS_TEXT];
 
 	dns_ask_failed(p, sonde_errno_failure(error), "%s: %s", dns_server_text(p, text),
 	               error == ECONNREFUSED ? "connection refused" : strerror(error));
@@ -154,7 +154,7 @@ static void start_udp(struct sonde_probe *p);
 static void on_wait_over(struct sonde_probe *p, void *arg)
 {
 	struct dns_ask *a = &dns_state_of(p)->ask;
-	char text[DNS_ADDRESS_TEXT];
+	char text[SONDE_ADDRESS_TEXT];
 
 	a->timer = NULL;
 	if (a->protocol == DNS_UDP && !a->truncated && a->tried < a->tries) {

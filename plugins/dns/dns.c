@@ -171,7 +171,7 @@ static int start(struct sonde_probe *p)
 static void cancel(struct sonde_probe *p, enum sonde_why why)
 {
 	struct dns_state *s = p->state;
-	char text[DNS_ADDRESS_TEXT], line[DNS_WHY];
+	char text[SONDE_ADDRESS_TEXT], line[DNS_WHY];
 
 	if (!s->started) {
 		if (s->trace)

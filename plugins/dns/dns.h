@@ -13,13 +13,14 @@
 #pragma once
 #include <sonde/plugin.h>
 
+#include "connect/address.h"
 #include "http.h"
 #include "query.h"
 #include "tls.h"
 
 enum dns_protocol { DNS_UDP, DNS_TCP, DNS_DOT, DNS_DOH };
 
-enum { DNS_ADDRS_MAX = 8, DNS_ADDRESS_TEXT = 48, DNS_WHY = 240 };
+enum { DNS_ADDRS_MAX = 8, DNS_WHY = 240 };
 
 struct dns_args {
 	int64_t port, edns_size, tries;
@@ -113,8 +114,6 @@ void dns_unanswered(struct sonde_probe *, enum sonde_failure, const char *why);
 /* own.c: addresses that resolv.conf names, at least one and at most max. The task's IP version is
  * no matter of theirs: it is about a resolver that the user names. */
 unsigned dns_own_resolvers(struct sonde_addr *, unsigned max);
-/* A literal address; false for anything else. */
-bool dns_address_parse(const char *text, struct sonde_addr *);
 
 /* ask.c */
 void dns_ask_start(struct sonde_probe *);
@@ -150,9 +149,8 @@ void dns_trace_unanswered(struct sonde_probe *, enum sonde_failure, const char *
 void dns_trace_end(struct sonde_probe *); /* close what is open in the result */
 
 /* report.c */
-const char *dns_address_text(const struct sonde_addr *, char out[DNS_ADDRESS_TEXT]);
 /* Of the server that is asked, or what stands for it. */
-const char *dns_server_text(const struct sonde_probe *, char out[DNS_ADDRESS_TEXT]);
+const char *dns_server_text(const struct sonde_probe *, char out[SONDE_ADDRESS_TEXT]);
 void dns_print(struct sonde_probe *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void dns_print_head(struct sonde_probe *);
 void dns_print_error(struct sonde_probe *, const char *why);

@@ -1,34 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The resolvers that the operator gave this node, from resolv.conf as libc reads it. The file is
  * small and changes while a node lives, so that it is read for each probe that needs it. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "dns.h"
 
 enum { FILE_MAX = 8192, LINE_LEN = 128 };
-
-bool dns_address_parse(const char *text, struct sonde_addr *out)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)&out->sa;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&out->sa;
-
-	memset(out, 0, sizeof(*out));
-	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		out->len = sizeof(*v4);
-		return true;
-	}
-	if (inet_pton(AF_INET6, text, &v6->sin6_addr) != 1)
-		return false;
-	v6->sin6_family = AF_INET6;
-	out->len = sizeof(*v6);
-	return true;
-}
 
 static size_t read_file(char out[FILE_MAX])
 {
@@ -63,7 +43,7 @@ static bool take_line(const char *line, size_t n, struct sonde_addr *out)
 	char *address = text + sizeof(word) - 1;
 	address += strspn(address, " \t");
 	address[strcspn(address, " \t\r%")] = '\0';
-	return dns_address_parse(address, out);
+	return sonde_address_parse(address, out);
 }
 
 unsigned dns_own_resolvers(struct sonde_addr *out, unsigned max)
@@ -79,6 +59,6 @@ unsigned dns_own_resolvers(struct sonde_addr *out, unsigned max)
 	}
 	/* As libc does without a line. */
 	if (!count)
-		count += dns_address_parse("127.0.0.1", &out[0]);
+		count += sonde_address_parse("127.0.0.1", &out[0]);
 	return count;
 }

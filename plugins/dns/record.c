@@ -123,6 +123,38 @@ static bool plain_gateway(const struct field *f)
 	return false;
 }
 
+/* Octets that are shown as they are, in one of the ways of writing octets. */
+static bool put_octets(struct dns_text *t, const struct field *f)
+{
+	const uint8_t *p = bytes_of(f);
+
+	switch (f->type) {
+	case LDNS_RDF_TYPE_STR:
+		dns_put_quoted(t, p + 1, f->len - 1);
+		return true;
+	case LDNS_RDF_TYPE_LONG_STR:
+		dns_put_quoted(t, p, f->len);
+		return true;
+	case LDNS_RDF_TYPE_HEX:
+		dns_put_hex(t, p, f->len);
+		return true;
+	case LDNS_RDF_TYPE_NSEC3_SALT:
+		if (f->len > 1)
+			dns_put_hex(t, p + 1, f->len - 1);
+		else
+			dns_put(t, "-", 1);
+		return true;
+	case LDNS_RDF_TYPE_NSEC3_NEXT_OWNER:
+		dns_put_base32(t, p + 1, f->len - 1);
+		return true;
+	case LDNS_RDF_TYPE_B64:
+		dns_put_base64(t, p, f->len);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool put_field(struct dns_text *t, const struct field *f)
 {
 	const uint8_t *p = bytes_of(f);
@@ -149,32 +181,11 @@ static bool put_field(struct dns_text *t, const struct field *f)
 		else
 			put_number(t, f);
 		return true;
-	case LDNS_RDF_TYPE_STR:
-		dns_put_quoted(t, p + 1, f->len - 1);
-		return true;
-	case LDNS_RDF_TYPE_LONG_STR:
-		dns_put_quoted(t, p, f->len);
-		return true;
-	case LDNS_RDF_TYPE_HEX:
-		dns_put_hex(t, p, f->len);
-		return true;
-	case LDNS_RDF_TYPE_NSEC3_SALT:
-		if (f->len > 1)
-			dns_put_hex(t, p + 1, f->len - 1);
-		else
-			dns_put(t, "-", 1);
-		return true;
-	case LDNS_RDF_TYPE_NSEC3_NEXT_OWNER:
-		dns_put_base32(t, p + 1, f->len - 1);
-		return true;
-	case LDNS_RDF_TYPE_B64:
-		dns_put_base64(t, p, f->len);
-		return true;
-	case LDNS_RDF_TYPE_LOC:
-		return dns_put_loc(t, p, f->len);
 	case LDNS_RDF_TYPE_ILNP64:
 		dns_put_locator(t, p);
 		return true;
+	case LDNS_RDF_TYPE_LOC:
+		return dns_put_loc(t, p, f->len);
 	case LDNS_RDF_TYPE_APL:
 		return dns_put_apl(t, p, f->len);
 	case LDNS_RDF_TYPE_SVCPARAMS:
@@ -183,7 +194,7 @@ static bool put_field(struct dns_text *t, const struct field *f)
 	case LDNS_RDF_TYPE_AMTRELAY:
 		return plain_gateway(f) && put_other(t, f);
 	default:
-		return put_other(t, f);
+		return put_octets(t, f) || put_other(t, f);
 	}
 }
 

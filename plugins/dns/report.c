@@ -15,41 +15,11 @@
 
 static const char hidden_address[] = "x.x.x.x";
 
-/* inet_ntop goes through printf, which is a large part of a short probe. */
-static const char *ipv4_text(const uint8_t *raw, char *out)
-{
-	char *at = out;
-
-	for (unsigned i = 0; i < 4; i++) {
-		unsigned v = raw[i];
-		if (i)
-			*at++ = '.';
-		if (v >= 100)
-			*at++ = (char)('0' + v / 100);
-		if (v >= 10)
-			*at++ = (char)('0' + v / 10 % 10);
-		*at++ = (char)('0' + v % 10);
-	}
-	*at = '\0';
-	return out;
-}
-
-const char *dns_address_text(const struct sonde_addr *a, char out[DNS_ADDRESS_TEXT])
-{
-	const void *raw = a->sa.ss_family == AF_INET
-		? (const void *)&((const struct sockaddr_in *)&a->sa)->sin_addr
-		: (const void *)&((const struct sockaddr_in6 *)&a->sa)->sin6_addr;
-
-	if (a->sa.ss_family == AF_INET)
-		return ipv4_text(raw, out);
-	return inet_ntop(a->sa.ss_family, raw, out, DNS_ADDRESS_TEXT) ? out : "?";
-}
-
-const char *dns_server_text(const struct sonde_probe *p, char out[DNS_ADDRESS_TEXT])
+const char *dns_server_text(const struct sonde_probe *p, char out[SONDE_ADDRESS_TEXT])
 {
 	const struct dns_state *s = p->state;
 
-	return s->hidden ? hidden_address : dns_address_text(&s->ask.to, out);
+	return s->hidden ? hidden_address : sonde_address_text(&s->ask.to, out);
 }
 
 void dns_print(struct sonde_probe *p, const char *fmt, ...)
@@ -79,7 +49,7 @@ void dns_print_head(struct sonde_probe *p)
 void dns_print_error(struct sonde_probe *p, const char *why)
 {
 	const struct dns_state *s = p->state;
-	char text[DNS_ADDRESS_TEXT];
+	char text[SONDE_ADDRESS_TEXT];
 	const struct sockaddr_storage *sa = &s->ask.to.sa;
 	unsigned port = ntohs(sa->ss_family == AF_INET
 	                              ? ((const struct sockaddr_in *)sa)->sin_port
@@ -93,14 +63,14 @@ void dns_print_error(struct sonde_probe *p, const char *why)
 }
 
 /* The server as the user knows it. */
-static const char *resolver_text(const struct sonde_probe *p, char out[DNS_ADDRESS_TEXT])
+static const char *resolver_text(const struct sonde_probe *p, char out[SONDE_ADDRESS_TEXT])
 {
 	const struct dns_args *a = p->args;
 	const struct dns_state *s = p->state;
 
 	if (!s->own && a->resolver && *a->resolver)
 		return a->resolver;
-	return s->hidden ? "private" : dns_address_text(&s->ask.to, out);
+	return s->hidden ? "private" : sonde_address_text(&s->ask.to, out);
 }
 
 static void put_string(struct sonde_probe *p, const char *key, const char *text)
@@ -237,11 +207,11 @@ static void put_section(struct dns_page *g, const struct dns_message *m, enum dn
 
 static void put_server(struct sonde_probe *p)
 {
-	char text[DNS_ADDRESS_TEXT];
+	char text[SONDE_ADDRESS_TEXT];
 	const struct dns_state *s = p->state;
 
 	put_string(p, "resolver", resolver_text(p, text));
-	put_string(p, "resolvedAddress", s->hidden ? NULL : dns_address_text(&s->ask.to, text));
+	put_string(p, "resolvedAddress", s->hidden ? NULL : sonde_address_text(&s->ask.to, text));
 }
 
 static void put_tls(struct sonde_probe *p)
@@ -280,7 +250,7 @@ static void print_foot(struct dns_page *g, const struct phases *t, size_t size)
 	static const char *const protocols[] = { "UDP", "TCP", "TLS", "HTTPS" };
 	const struct dns_args *a = g->p->args;
 	const struct dns_state *s = g->p->state;
-	char text[DNS_ADDRESS_TEXT], named[DNS_ADDRESS_TEXT], when[64];
+	char text[SONDE_ADDRESS_TEXT], named[SONDE_ADDRESS_TEXT], when[64];
 	const char *name = s->hidden ? hidden_address : resolver_text(g->p, named);
 	time_t now = time(NULL);
 	struct tm tm;
@@ -340,14 +310,14 @@ void dns_report_hop(struct sonde_probe *p, const struct dns_message *m, const ch
 	const struct sonde_host *h = p->host;
 	const struct dns_state *s = p->state;
 	struct phases t = phases_of(&s->ask);
-	char text[DNS_ADDRESS_TEXT], named[DNS_ADDRESS_TEXT];
+	char text[SONDE_ADDRESS_TEXT], named[SONDE_ADDRESS_TEXT];
 	const char *name = *server ? server : resolver_text(p, named);
 	struct dns_page g;
 
 	dns_page_init(&g, p);
 	h->open(p, NULL, '{');
 	put_string(p, "resolver", name);
-	put_string(p, "resolvedAddress", s->hidden ? NULL : dns_address_text(&s->ask.to, text));
+	put_string(p, "resolvedAddress", s->hidden ? NULL : sonde_address_text(&s->ask.to, text));
 	put_status(p, m);
 	h->open(p, "answers", '[');
 	dns_rows_put(&g, m, DNS_ANSWER);

@@ -68,7 +68,7 @@ static bool make_room(struct sonde_probe *p, size_t size)
 
 /* ---- the question ---- */
 
-static const char *peer_name(struct sonde_probe *p, char text[DNS_ADDRESS_TEXT])
+static const char *peer_name(struct sonde_probe *p, char text[SONDE_ADDRESS_TEXT])
 {
 	const struct dns_args *args = p->args;
 
@@ -76,7 +76,7 @@ static const char *peer_name(struct sonde_probe *p, char text[DNS_ADDRESS_TEXT])
 		return args->name;
 	if (args->resolver && *args->resolver)
 		return args->resolver;
-	return dns_address_text(&ask_of(p)->to, text);
+	return sonde_address_text(&ask_of(p)->to, text);
 }
 
 static size_t write_http(struct sonde_probe *p, uint8_t *out, size_t max)
@@ -84,7 +84,7 @@ static size_t write_http(struct sonde_probe *p, uint8_t *out, size_t max)
 	const struct dns_args *args = p->args;
 	const struct dns_ask *a = ask_of(p);
 	struct dns_text t = { .s = (char *)out, .max = max };
-	char text[DNS_ADDRESS_TEXT], host[300];
+	char text[SONDE_ADDRESS_TEXT], host[300];
 	const char *name = peer_name(p, text);
 	bool v6 = strchr(name, ':');
 
@@ -329,7 +329,7 @@ static int64_t handshake_rtt(int fd)
 static void on_connected(struct sonde_probe *p)
 {
 	struct dns_ask *a = ask_of(p);
-	char text[DNS_ADDRESS_TEXT];
+	char text[SONDE_ADDRESS_TEXT];
 	int error = 0;
 	socklen_t len = sizeof(error);
 

@@ -60,7 +60,7 @@ static void end(struct sonde_probe *p, enum sonde_failure failure, const char *w
 /* The number of addresses of the list; *good is false when it is malformed. out may be NULL. */
 static unsigned read_roots(const char *list, struct server *out, unsigned max, bool *good)
 {
-	char text[DNS_ADDRESS_TEXT];
+	char text[SONDE_ADDRESS_TEXT];
 	struct sonde_addr addr;
 	unsigned count = 0;
 
@@ -72,7 +72,7 @@ static unsigned read_roots(const char *list, struct server *out, unsigned max, b
 			if (*good) {
 				memcpy(text, list, n);
 				text[n] = '\0';
-				*good = dns_address_parse(text, &addr);
+				*good = sonde_address_parse(text, &addr);
 			}
 			if (!*good)
 				return 0;
@@ -170,7 +170,7 @@ static bool wrong_family(const struct sonde_probe *p, const struct sonde_addr *a
 static void try_next(struct sonde_probe *p)
 {
 	struct dns_trace *t = trace_of(p);
-	char name[DNS_NAME_TEXT], text[DNS_ADDRESS_TEXT];
+	char name[DNS_NAME_TEXT], text[SONDE_ADDRESS_TEXT];
 
 	while (t->at < t->count && t->tries < TRIES_MAX) {
 		struct server *s = &t->servers[t->at++];
@@ -190,7 +190,7 @@ static void try_next(struct sonde_probe *p)
 		}
 		char why[DNS_WHY];
 		snprintf(why, sizeof(why), "this node may not probe %s",
-		         dns_address_text(&s->addr, text));
+		         sonde_address_text(&s->addr, text));
 		dns_print(p, ";; %s\n", why);
 		failed(p, SONDE_FAIL_GUARD, why);
 	}
@@ -401,7 +401,7 @@ static bool is_final(const struct dns_message *m)
 void dns_trace_answered(struct sonde_probe *p, const struct dns_message *m)
 {
 	struct dns_trace *t = trace_of(p);
-	char why[DNS_WHY], text[DNS_ADDRESS_TEXT];
+	char why[DNS_WHY], text[SONDE_ADDRESS_TEXT];
 	bool finding_roots = t->finding_roots;
 
 	dns_report_hop(p, m, finding_roots ? "" : t->asked);
@@ -421,7 +421,7 @@ void dns_trace_answered(struct sonde_probe *p, const struct dns_message *m)
 		return;
 	}
 	snprintf(why, sizeof(why), "%s is lame: it neither answers nor names servers nearer",
-	         dns_address_text(&dns_state_of(p)->ask.to, text));
+	         sonde_address_text(&dns_state_of(p)->ask.to, text));
 	dns_print(p, ";; %s\n", why);
 	failed(p, SONDE_FAIL_PROTOCOL, why);
 	try_later(p);

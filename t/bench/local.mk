@@ -49,3 +49,11 @@ BENCHES += t/bench/login
 EXTRA_DIST += t/bench/login
 t_bench_hash_bench_SOURCES = t/bench/hash_bench.c
 t_bench_hash_bench_LDADD = core/base/libbase.a $(SODIUM_LIBS)
+
+# What others feel while websockets are flooded
+noinst_PROGRAMS += t/bench/flood_bench
+BENCHES += t/bench/flood
+EXTRA_DIST += t/bench/flood
+t_bench_flood_bench_SOURCES = t/bench/flood_bench.c t/bench/load.c t/bench/load.h t/bench/ws.c \
+	t/bench/ws.h
+t_bench_flood_bench_LDADD = core/base/libbase.a $(SODIUM_LIBS)

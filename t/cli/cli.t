@@ -225,7 +225,13 @@ subtest 'usage errors' => sub {
     [ [qw(ping x --max-wait 5x)], qr/--max-wait must be/ ],
     [ [qw(ping x --max-wait 0)], qr/--max-wait must be/ ],
     [ [ qw(ping x --limit) ], qr/--limit needs a value/ ],
-    [ [qw(-o json node ls)], qr/the command comes first/ ],
+    [ [qw(-o json)], qr/there is no command/ ],
+    [ [qw(--limit 2 ping x)], qr/unknown option --limit before the command/ ],
+    [ [qw(--otput json node ls)], qr/before the command; did you mean --output\?/ ],
+    [ [qw(-o jsn node ls)], qr/--output must be .* not 'jsn'; did you mean json/ ],
+    [ [qw(node --all ls)], qr/unknown option --all before the command/ ],
+    [ [qw(-o json node)], qr/node needs a command/ ],
+    [ [qw(node ls -o)], qr/--output needs a value \(FORMAT\)/ ],
     [ [qw(node ls --url ftp://x)], qr/cannot ask ftp:/ ],
     [ [qw(node ls --token-file /nowhere/x)], qr{cannot read a token from /nowhere/x} ],
   );
@@ -237,6 +243,34 @@ subtest 'usage errors' => sub {
     is($out, '', '  and prints nothing');
   }
   is_deeply([ grep { $_->{method} ne 'GET' } requests($s) ], [], 'nothing was asked for');
+};
+
+subtest 'options of every command, before and after it' => sub {
+  my $s = serve('GET /v1/nodes' => [ 200, [ { id => 'i1', name => 'n1', status => 'online' } ] ]);
+  my ($rc, $want) = run($s, qw(node ls -o json));
+  is($rc, 0, 'after');
+  is_deeply([ map { $_->{name} } @{ decode_json($want) } ], ['n1'], 'JSON');
+  for my $case ([qw(-o json node ls)], [qw(node -o json ls)], [qw(--output=json node ls)], [qw(-ojson node ls)],
+    [qw(--color never -o json node ls)], [qw(-o csv node -o json ls)], [qw(-o csv node ls -o json)]) {
+    my ($code, $out, $err) = run($s, @$case);
+    is("$code$out", "0$want", "@$case") or diag $err;
+  }
+  my ($code, $out) = run(undef, '--url', $s->{url}, qw(--no-headers -o csv node ls));
+  like($out, qr/^i1,n1|^n1,/, 'the address, too') or diag $code;
+  open my $f, '>', "$dir/front" or die $!;
+  print $f "fronttoken\n";
+  close $f;
+  run($s, '--token-file', "$dir/front", qw(node ls));
+  is((requests($s))[-1]{token}, 'Bearer fronttoken', 'and the token');
+  my $m = measuring($two);
+  is((run($m, qw(-o json ping example.com --no-wait)))[0], 0, 'before a type');
+  for my $case ([qw(-o json --help)], [qw(-o json help)], [qw(help -o json)]) {
+    my ($c, $o) = run($s, @$case);
+    like("$c$o", qr/^0usage: sonde TYPE/, "@$case");
+  }
+  like((run($s, qw(-o json help node ls)))[1], qr/^usage: sonde node ls/, 'help of a command');
+  like((run($s, qw(--help node ls)))[1], qr/^usage: sonde node ls/, 'asked for in front');
+  like((run($s, qw(-o json version)))[1], qr/^sonde \d/, 'version');
 };
 
 subtest 'the request' => sub {

@@ -66,6 +66,26 @@ says($l, port => qr/^ok .*answers/);
 says($l, icmp => qr/^(ok|warn)/);
 says($l, space => qr/MiB are free/);
 
+subtest 'for programs' => sub {
+  my ($rc, $out, $err) = $s->cli(qw(-o json doctor --config), $yaml);
+  my $list = eval { decode_json($out) } || [];
+  is($rc, 0, 'all is well') or diag $err;
+  my %by = map { ($_->{check} => $_) } @$list;
+  is_deeply([ sort keys %{ $list->[0] } ], [qw(check fix text verdict)], 'the members of a line');
+  is($by{answers}{verdict}, 'ok', 'what it saw itself');
+  is($by{store}{verdict}, 'ok', 'and what the program of the controller saw');
+  is($by{secret}{fix}, 'keep a copy apart from backups', 'what to do stands apart');
+  unlike($by{secret}{text}, qr/keep a copy/, 'and only there');
+  my @lines = map { decode_json($_) } split /\n/, ($s->cli(qw(doctor -o jsonl --config), $yaml))[1];
+  is_deeply([ map { $_->{check} } @lines ], [ map { $_->{check} } @$list ], 'one line each');
+  like(($s->cli(qw(doctor -o csv --config), $yaml))[1], qr/\Acheck,verdict,text,fix\r\nanswers,ok,http/, 'CSV');
+  local $s->{token} = 'sonde_nonsense';
+  ($rc, $out) = $s->cli(qw(doctor -o json --config), $yaml);
+  is($rc, 1, 'the exit code');
+  my ($token) = grep { $_->{check} eq 'token' } @{ decode_json($out) };
+  is("$token->{verdict}: $token->{fix}", 'FAIL: sonde login, or a new one', 'a failure and its remedy');
+};
+
 my $good = $s->{token};
 $s->{token} = 'sonde_nonsense';
 $l = doctor();

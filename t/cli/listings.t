@@ -66,4 +66,23 @@ for my $one ([qw(schedule show web)], [qw(node show node-eu)], [qw(plugin show p
   is(ref eval { decode_json(ok_cli(@$one, qw(-o json))) }, 'HASH', 'is an object');
   is(scalar(split /\n/, ok_cli(@$one, qw(-o jsonl))), 1, 'JSON lines: one');
 }
+
+# What somebody new would type.
+is(scalar(grep { /\S/ } split /\n/, ok_cli(qw(export --since 1h))), scalar(split /\n/, ok_cli('export')), '--since 1h');
+is(ok_cli(qw(export --until 1h)), '', '--until 1h');
+is(($s->cli(qw(export --since yesterday)))[0], 2, 'a time that is none');
+unlike(ok_cli(qw(node show node-eu)), qr/:$(?!\n  )/m, 'what is not there is not shown');
+my $help = ok_cli(qw(plugin show ping));
+like($help, qr/--wait duration .*\(from 1ms to 60s, default 2s\)/, 'durations with their unit');
+like($help, qr/--source string .*\(at most 45 characters\)/, 'texts by their length');
+for my $case ([ [qw(event silence x --for 1x)], 2, qr/--for must be a duration such as 2h, not '1x'/ ],
+  [ [qw(node set node-eu colour=red)], 2, qr/"colour" cannot be changed; what can: name region .* contact remarks/ ],
+  [ [qw(user credits)], 5, qr/no account: make one with sonde user add/ ],
+  [ ['backup', "$s->{dir}/admin.token"], 1, qr/is there already; remove it, or name another file/ ],
+  [ [qw(backup /nowhere/b)], 1, qr{cannot write /nowhere/b: No such file} ],
+  [ [qw(nodee ls)], 2, qr/did you mean 'node'\? See sonde help$/ ]) {
+  my ($code, undef, $err) = $s->cli(@{ $case->[0] });
+  is($code, $case->[1], "@{ $case->[0] }");
+  like($err, $case->[2], 'says what to do');
+}
 done_testing;

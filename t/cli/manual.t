@@ -82,6 +82,7 @@ sub wrong {
   my ($line) = @_;
   my @words = grep { length } split / +/, $line =~ s/\s+#.*//r =~ s/'[^']*'|"[^"]*"/X/gr =~ s/[<>|;&(].*//r;
   shift @words;
+  splice @words, 0, 2 while @words > 1 && $words[0] =~ /^(?:-o|--(?:url|token-file|context|ca-file))$/;
   return undef if !@words || $words[0] eq 'help' || $words[0] =~ /^--?(help|version|h)$/ || $words[0] =~ /^[A-Z.\x{2026}]/;
   my ($name) = grep { $every{$_} } "$words[0] " . ($words[1] // ''), $words[0];
   return undef if !$name && $types{ $words[0] };

@@ -87,6 +87,29 @@ subtest 'the Now view, keys and size' => sub {
   $t->size(30, 120);
   shows($t, qr/\A(?:.*\n){29}[^\n]*\z/, 'and back');
 
+  $t->type('/');
+  shows($t, qr/Enter keep/, '/: a filter is typed');
+  $t->type('node-us TCP');
+  shows($t, qr/^\/node-us TCP_/m, 'and shown');
+  shows($t, qr/Failing 1 of 1/, 'at once');
+  unlike($t->text, qr/^node-eu/m, 'other nodes are hidden');
+  $t->type("\r");
+  shows($t, qr/^\/node-us TCP  /m, 'Enter keeps it');
+  $t->type('/quiet');
+  shows($t, qr/Nothing of the last hour has "node-us TCPquiet"/, 'q is a letter in it');
+  $t->type("\e");
+  shows($t, qr/Failing 2 of 4/, 'Esc clears it');
+  $t->type('?');
+  shows($t, qr/^t h p d b r +TCP, HTTP/m, '?: the keys');
+  unlike($t->text, qr/^node-eu/m, 'in place of the matrix');
+  open my $doc, '<', ($ENV{top_srcdir} || '.') . '/doc/cli.md' or die $!;
+  my ($table) = join('', <$doc>) =~ /^## sonde top\n.*?^\| key \| \|\n\|---\|---\|\n((?:\|[^\n]*\n)+)/ms;
+  my @documented = map { /`/ ? join ' ', /`([^`]+)`/g : 'arrows' } map { (split /\|/)[1] } split /\n/, $table;
+  like($t->text, qr/^\Q$_\E(?: |$)/m, "$_ of the manual") for @documented;
+  is(scalar(grep { /^\S+(?: \S+)* {2,}\S/ && !/^(?:sonde|q quit|Nodes|All)/ } $t->lines), scalar @documented, 'and no more');
+  $t->type('?');
+  shows($t, qr/^node-eu +x refused/m, 'and back');
+
   $s->measure({ type => 'dns', target => 'a.invalid', limit => 1, timeout => 2,
     measurementOptions => { resolver => '127.0.0.1', port => $dead } });
   shows($t, qr/Failing 3 of 5/, 'a new result comes by itself');
@@ -133,7 +156,9 @@ subtest 'lines without a terminal' => sub {
   is($docs[0]{pairs}, 2, 'of the type');
   is($docs[0]{failing}, 0, 'with its figures');
   is($docs[1]{nodes}{online}, 2, 'nodes by status');
-  for my $case ([ [qw(top --type pong)], qr/--type must be all/ ], [ [qw(top --every soon)], qr/--every must be/ ],
+  my $one = decode_json(($s->cli('top', '--count', 1, '-o', 'json', '--filter', 'node-us ping'))[1]);
+  is($one->{pairs}, 1, '--filter: only what has these words');
+  for my $case ([ ['top', '--filter', 'x' x 64], qr/--filter is longer than/ ], [ [qw(top --type pong)], qr/--type must be all/ ], [ [qw(top --every soon)], qr/--every must be/ ],
     [ [qw(top --count 0)], qr/--count must be/ ], [ [qw(top -o csv)], qr/no csv/ ]) {
     my ($code, undef, $why) = $s->cli(@{ $case->[0] });
     is($code, 2, "@{ $case->[0] } is refused");

@@ -168,7 +168,8 @@ static void screens_of_every_size(void)
 	for (unsigned rows = 1; rows < 50; rows++) {
 		for (unsigned columns = 1; columns < 140; columns += 1 + columns / 9) {
 			struct top_view v = { .url = "http://x", .rows = rows, .columns = columns,
-				              .colour = columns & 1, .live = rows & 1, .loss = columns & 2 };
+				              .colour = columns & 1, .live = rows & 1, .loss = columns & 2,
+				              .help = rows % 5 == 0, .typing = rows % 7 == 0 };
 			for (enum top_move move = TOP_UP; move <= TOP_END; move++) {
 				sonde_buf_reset(&screen);
 				top_move(&v, &m, move);
@@ -180,6 +181,67 @@ static void screens_of_every_size(void)
 		}
 	}
 	sonde_buf_deinit(&screen);
+	top_model_deinit(&m);
+}
+
+static void press(struct top_view *v, const struct top_model *m, const char *keys)
+{
+	for (; *keys; keys++)
+		EXPECT(top_key(v, m, (unsigned char)*keys));
+}
+
+static unsigned pairs_of(const struct top_view *v, const struct top_model *m)
+{
+	struct top_grid g;
+
+	EXPECT_INT(top_grid_make(&g, m, &v->filter), SONDE_OK);
+	unsigned pairs = g.pairs;
+	top_grid_free(&g);
+	return pairs;
+}
+
+static void a_filter_is_typed(void)
+{
+	struct top_view v = { .url = "http://x", .rows = 30, .columns = 100, .live = true };
+	struct top_model m;
+
+	begin(&m, 3);
+	feed(&m, "n0", "ping", "one.example", good(1, 0));
+	feed(&m, "n1", "ping", "one.example", good(1, 0));
+	feed(&m, "n1", "tcp", "two.example", good(1, 0));
+	feed(&m, "n2", "tcp", "z\xc3\xbcrich.example", good(1, 0));
+	press(&v, &m, "/n1");
+	EXPECT_INT(pairs_of(&v, &m), 2); /* by node, while it is typed */
+	press(&v, &m, " TCP");
+	EXPECT_INT(pairs_of(&v, &m), 1); /* and by type: every word */
+	press(&v, &m, "\b\b\b\x7f\x7f\x7f\x7f\x7f");
+	EXPECT_STR(v.filter.text, "");
+	press(&v, &m, "two.q");
+	EXPECT_STR(v.filter.text, "two.q"); /* q is a letter here */
+	EXPECT_INT(pairs_of(&v, &m), 0);
+	press(&v, &m, "\x7f\r");
+	EXPECT(!v.typing);
+	EXPECT_INT(pairs_of(&v, &m), 1);
+	press(&v, &m, "l");
+	EXPECT(v.loss); /* after Enter keys are keys again */
+	press(&v, &m, "\033");
+	EXPECT_INT(pairs_of(&v, &m), 4);
+	press(&v, &m, "/z\xc3\xbc");
+	EXPECT_INT(pairs_of(&v, &m), 1);
+	press(&v, &m, "\x7f");
+	EXPECT_STR(v.filter.text, "z"); /* a whole character */
+	press(&v, &m, "\033");
+	EXPECT(!v.typing && !*v.filter.text);
+	press(&v, &m, "/");
+	for (unsigned i = 0; i < 200; i++)
+		press(&v, &m, "x");
+	EXPECT_INT(strlen(v.filter.text), TOP_FILTER - 1);
+	press(&v, &m, "\025\n?");
+	EXPECT(v.help && !*v.filter.text);
+	press(&v, &m, "l");
+	EXPECT(!v.help && v.loss); /* the key only left the list */
+	EXPECT(!top_key(&v, &m, 'q'));
+	top_view_deinit(&v);
 	top_model_deinit(&m);
 }
 
@@ -202,4 +264,5 @@ static void pairs_are_bounded(void)
 }
 
 TAP_MAIN(CASE(the_worst_comes_first), CASE(all_packets_lost_is_a_failure),
-         CASE(documents_of_any_shape), CASE(screens_of_every_size), CASE(pairs_are_bounded))
+         CASE(documents_of_any_shape), CASE(screens_of_every_size), CASE(pairs_are_bounded),
+         CASE(a_filter_is_typed))

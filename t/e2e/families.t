@@ -59,7 +59,9 @@ is(families($_), join(' ', @{ $has{$_} }), "$_ says which families it has") for 
 # Where a measurement goes that any node may take: names of nodes, or status and message.
 sub went {
   my (%request) = @_;
-  my $r = $s->post('/v1/measurements', { locations => [ { magic => 'world', limit => 9 } ], %request });
+  my %body = (locations => [ { magic => 'world', limit => 9 } ], %request);
+  delete @body{ grep { !defined $body{$_} } keys %body };
+  my $r = $s->post('/v1/measurements', \%body);
   return "$r->{status} $r->{json}{error}{type} $r->{json}{error}{message}" if $r->{status} != 202;
   my $m = $s->get("/v1/measurements/$r->{json}{id}")->{json};
   return join ' ', sort map { $_->{probe}{name} } @{ $m->{results} };
@@ -102,6 +104,14 @@ is_deeply([ map { "$_->{name} $_->{by}" } @{ $steps->[0]{droppedNodes} } ], ['v4
 $r = $s->post('/v1/measurements', { type => 'echo', target => 'x',
   locations => [ { magic => 'world', limit => 9 } ] });
 is(ping('example.com', %six, locations => $r->{json}{id}), 'dual v6', 'nodes of an earlier measurement');
+
+# Policies see it, too.
+my %seen = map { $_->{name} => "$_->{ipv4}$_->{ipv6}" } @{ $s->get('/v1/columns')->{json}{nodes} };
+is_deeply(\%seen, { v4 => '10', v6 => '01', dual => '11' }, 'columns of the nodes');
+is($s->put('/v1/policies/six', { source => <<'LUA' })->{status}, 200, 'a policy that looks at them');
+return { api = 1, summary = "those with IPv6", pick = function(req, set, view) return lb.above(set, view.ipv6, 0.5) end }
+LUA
+is(went(type => 'echo', target => 'x', policy => 'six', locations => undef, limit => 2), 'dual v6', 'and chooses by them');
 
 # Addresses come and go while a node runs.
 ip('-n', "$tag-v4", '-6', 'addr', 'add', 'fd88::11/64', 'dev', 'eth0', 'nodad');

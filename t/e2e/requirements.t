@@ -108,6 +108,13 @@ is_deeply($r->{json}{requirements}, { capacity => 3 }, 'and shows them');
 is(join(' ', map { $_->{name} } @{ $s->get('/v1/schedules/big')->{json}{members} }), 'large', 'its nodes meet them');
 is($s->post('/v1/schedules', { name => 'bad', type => 'echo', target => 'x', interval => '1s',
   requirements => { disk => 3 } })->{status}, 400, 'an unknown one is refused there, too');
+for my $place ({ nodes => ['small'] }, { target => undef, targets => 'nodes', type => 'ping' }) {
+  my %spec = (name => 'odd', type => 'echo', target => 'x', interval => '1s', requirements => { capacity => 3 }, %$place);
+  delete @spec{ grep { !defined $spec{$_} } keys %spec };
+  my $odd = $s->post('/v1/schedules', \%spec);
+  is($odd->{status}, 400, 'not where nodes are named: ' . join ' ', keys %$place) or diag $odd->{content};
+  ok($odd->{json}{error}{params}{requirements}, 'and says so') or diag $odd->{content};
+}
 $s->kill('large', 'TERM');
 $s->start_node('third', flags => { capacity => 30 });
 $s->wait_online('third');

@@ -82,6 +82,32 @@ ok($s->until(60, sub {
 is($s->delete("/v1/measurements/$run", token => $uma)->{status}, 403, 'its runs are not those of a user');
 is($s->post("/v1/measurements/$run/rerun", undef, token => $uma)->{status}, 403, 'who does not repeat them');
 
+# ---- what all schedules of an account plan
+is($s->put('/v1/tiers/plan', { interval => '1s', nodes => 9, planned => 240, perHour => 3 })->{status}, 200, 'a tier by plan');
+is($s->post('/v1/users', { name => 'pia', password => 'secret of pia', role => 'operator', tier => 'plan' })->{status},
+  201, 'pia is made');
+my $pia = login('pia');
+sub planned {
+  my ($name, %o) = @_;
+  my $a = $s->post('/v1/schedules', { name => "pia $name", type => 'echo', target => 'x', %o }, token => $pia);
+  return $a->{status} == 400 ? join ' ', %{ $a->{json}{error}{params} } : $a->{status};
+}
+is(planned('first', interval => '60s', nodes => ['node-eu', 'node-us']), 201, '120 tests an hour');
+is(planned('second', interval => '60s', paused => JSON::PP::true), 201, '60 more, though paused');
+like(planned('third', interval => '30s'), qr/^interval .*plans 120 .*others? schedules 180: .*240/, '120 more are too many');
+like(planned('cron', cron => '*/1 * * * *', limit => 2), qr/^cron /, 'by cron, too');
+is(planned('third', interval => '60s'), 201, '60 are not');
+like(planned('fourth', interval => '1h'), qr/^interval /, 'and that is all');
+is($s->patch('/v1/schedules/pia%20first', { interval => '30s' }, token => $pia)->{status}, 400, 'nor by a change');
+is($s->patch('/v1/schedules/pia%20first', { description => 'x' }, token => $pia)->{status}, 200,
+  'its own share is not counted twice');
+is($s->delete('/v1/schedules/pia%20second', token => $pia)->{status}, 204, 'one goes');
+is(planned('fourth', interval => '60s'), 201, 'and makes room');
+my $cost = $s->get('/v1/limits', token => $pia)->{json}{rateLimit}{measurements}{create};
+is($cost->{remaining}, 3, 'runs take no points') or diag explain $cost;
+is($s->post('/v1/schedules/pia%20third/run', undef, token => $pia)->{headers}{'x-ratelimit-consumed'}, 1,
+  'one by hand does');
+
 # ---- nodes that are for another tier
 is($s->put('/v1/tiers/gold', { interval => '1s' })->{status}, 200, 'a better tier');
 is($s->patch('/v1/nodes/node-us', { tier => 'gold' })->{status}, 200, 'a node is for it only');
@@ -119,4 +145,6 @@ for my $file (glob("$s->{dir}/controller/* $s->{dir}/controller/*/* $s->{dir}/co
 is($found, 0, 'no file of the controller holds the secret');
 $s->start_controller;
 is($s->get('/v1/schedules/mine')->{json}{owner}, $id{olga}, 'the owner outlives a restart');
+my ($plan) = grep { $_->{name} eq 'plan' } @{ $s->get('/v1/tiers')->{json} };
+is($plan->{planned}, 240, 'and what schedules may plan');
 done_testing;

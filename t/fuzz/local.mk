@@ -182,4 +182,14 @@ t_fuzz_observe_fuzz_LDADD = $(SCRIPT_LINK)
 t_fuzz_observe_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/observe/http t/fuzz/seeds/observe/mtr
+
+# Frames of websocket clients
+EXTRA_DIST += t/fuzz/seeds/frame/long t/fuzz/seeds/frame/pieces t/fuzz/seeds/frame/text \
+	t/fuzz/seeds/frame/wrong
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/frame_fuzz
+t_fuzz_frame_fuzz_SOURCES = t/fuzz/frame_fuzz.c
+t_fuzz_frame_fuzz_LDADD = core/net/libnet.a
+t_fuzz_frame_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
 EXTRA_DIST += t/fuzz/seeds/request/requirements.json

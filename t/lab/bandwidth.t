@@ -8,36 +8,21 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use House qw(capture);
 use JSON::PP;
+use Lab qw(at enter netns);
 use POSIX ();
 use Sonde;
 use Test::More;
 
-# As t/lab/measure.t: the first run brings the lab up and runs itself on srv.
-if (!$ENV{SONDE_LAB_INSIDE}) {
-  my $id = $ENV{SONDE_LAB} = "b$$";
-  my $lab = "$FindBin::Bin/lab";
-  for my $need (qw(iperf3 tc)) {
-    plan skip_all => "needs the program $need" unless grep { -x "$_/$need" } split(/:/, $ENV{PATH}), '/usr/sbin', '/sbin';
-  }
-  my ($rc, $text) = capture($lab, 'up');
-  plan skip_all => $text =~ s/\s+/ /gr if $rc == 77;
-  BAIL_OUT("the lab does not come up: $text") if $rc;
-  $ENV{SONDE_LAB_INSIDE} = $id;
-  $rc = system($lab, 'exec', 'srv', $^X, $0);
-  capture($lab, 'down');
-  exit($rc >> 8);
-}
-my $id = $ENV{SONDE_LAB_INSIDE};
+enter('srv', qw(iperf3 tc));
 my ($SECONDS, $TRIES) = ($ENV{SECONDS} // 8, 4);
 # Mbit/s on the wire, of which 1,448 of 1,514 bytes are payload.
 my %LINE = (up => 20, down => 10);
 my %PAYLOAD = map { ($_ => $LINE{$_} * 1e6 * 1448 / 1514) } keys %LINE;
 
-sub at { return ('ip', 'netns', 'exec', "sonde-$id-$_[0]", @_[1 .. $#_]) }
 
 my $s = Sonde->new(host => '10.77.4.2', port => 8756);
 $s->start_controller;
-$s->start_node($_, netns => "sonde-$id-$_") for qw(eu us);
+$s->start_node($_, netns => netns($_)) for qw(eu us);
 $s->wait_online(qw(eu us));
 
 # What leaves eu goes up, what leaves us comes down. No larger packets than the line's: they would

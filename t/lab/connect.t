@@ -6,36 +6,23 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib", "$FindBin::Bin/../runner";
-use House qw(capture slurp);
+use House qw(capture program slurp);
 use JSON::PP;
+use Lab qw(at enter lab_dir netns);
 use Peers qw(name_server ntp_server tcp_server udp_server smtp);
 use RunnerDriver;
 use Sonde;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-# As t/lab/measure.t: the first run brings the lab up and runs itself on srv.
-if (!$ENV{SONDE_LAB_INSIDE}) {
-  my $id = $ENV{SONDE_LAB} = "c$$";
-  my $lab = "$FindBin::Bin/lab";
-  my ($rc, $text) = capture($lab, 'up');
-  plan skip_all => $text =~ s/\s+/ /gr if $rc == 77;
-  BAIL_OUT("the lab does not come up: $text") if $rc;
-  $ENV{SONDE_LAB_INSIDE} = $id;
-  $rc = system($lab, 'exec', 'srv', $^X, $0);
-  capture($lab, 'down');
-  exit($rc >> 8);
-}
-my $id = $ENV{SONDE_LAB_INSIDE};
-my $web = "/run/sonde-lab-$id/web.crt";
+enter('srv');
+my $web = lab_dir() . '/web.crt';
 
-sub have { return (grep { -x "$_/$_[0]" } split(/:/, $ENV{PATH}), '/usr/sbin', '/sbin') > 0 }
-sub at { return ('ip', 'netns', 'exec', "sonde-$id-$_[0]", @_[1 .. $#_]) }
 
 my $s = Sonde->new(host => '10.77.4.2', port => 8756);
 $s->start_controller;
 my %country = (eu => ['EU', 'DE'], us => ['NA', 'US']);
-$s->start_node($_, netns => "sonde-$id-$_",
+$s->start_node($_, netns => netns($_),
   flags => { region => $_, continent => $country{$_}[0], country => $country{$_}[1] }) for sort keys %country;
 $s->wait_online(sort keys %country);
 
@@ -70,7 +57,7 @@ sub curl_connect {
 }
 
 subtest 'tcp beside curl' => sub {
-  plan skip_all => 'no curl' unless have('curl');
+  plan skip_all => 'no curl' unless program('curl');
   for my $ip (4, 6) {
     my $r = measure('tcp', 'www.lab.test', 'eu', port => 80, ipVersion => $ip, interval => '50ms');
     is($r->{status}, 'finished', "IPv$ip from eu") or diag $r->{failureMessage};
@@ -146,7 +133,7 @@ subtest 'a mail server and udp' => sub {
 };
 
 sub chronyd {
-  my $dir = "/run/sonde-lab-$id";
+  my $dir = lab_dir();
   open my $f, '>', "$dir/chrony.conf" or die $!;
   print $f "local stratum 8\nallow all\nbindaddress 10.77.4.2\ncmdport 0\nbindcmdaddress /\n",
     "pidfile $dir/chrony-own.pid\nuser root\n";
@@ -160,7 +147,7 @@ sub chronyd {
 }
 
 subtest 'ntp beside chrony and ntpdig' => sub {
-  plan skip_all => 'no chronyd' unless have('chronyd');
+  plan skip_all => 'no chronyd' unless program('chronyd');
   chronyd();
   my ($r, $until) = (undef, time + 20);
   do {
@@ -183,14 +170,14 @@ subtest 'ntp beside chrony and ntpdig' => sub {
   $r = measure('ntp', '10.77.4.2', 'eu', port => 1123, samples => 3, interval => '50ms');
   cmp_ok(abs($r->{offset} - 1234.5), '<', 10, "a clock 1234.5 ms ahead: $r->{offset} ms");
   my (undef, $text) = capture(at('eu', 'timeout', 20, 'chronyd', '-Q', '-t', 10, '-f', '/dev/null',
-    'server 10.77.4.2 port 1123 iburst', "pidfile /run/sonde-lab-$id/q.pid", 'cmdport 0', 'user root'));
+    'server 10.77.4.2 port 1123 iburst', 'pidfile ' . lab_dir() . '/q.pid', 'cmdport 0', 'user root'));
   my ($theirs) = $text =~ /System clock wrong by (-?[\d.]+) seconds/;
   SKIP: {
     skip "chronyd -Q says: $text", 1 unless defined $theirs;
     cmp_ok(abs($r->{offset} - $theirs * 1000), '<', 10, sprintf 'chronyd -Q says %.3f ms', $theirs * 1000);
   }
   SKIP: {
-    skip 'no ntpdig', 2 unless have('ntpdig');
+    skip 'no ntpdig', 2 unless program('ntpdig');
     $r = measure('ntp', '10.77.4.2', 'eu', samples => 4, interval => '100ms');
     (undef, $text) = capture(at('eu', 'timeout', 20, 'ntpdig', '10.77.4.2'));
     ($theirs) = $text =~ /\(\+\d+\) ([+-][\d.]+) /;

@@ -6,24 +6,12 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use House qw(capture);
+use Lab qw(enter netns);
 use Sonde;
 use JSON::PP;
 use Test::More;
 
-# The controller and this test live on srv: the first run brings the lab up and runs itself there.
-if (!$ENV{SONDE_LAB_INSIDE}) {
-  my $id = $ENV{SONDE_LAB} = "v$$";
-  my $lab = "$FindBin::Bin/lab";
-  my ($rc, $text) = capture($lab, 'up');
-  plan skip_all => $text =~ s/\s+/ /gr if $rc == 77;
-  BAIL_OUT("the lab does not come up: $text") if $rc;
-  $ENV{SONDE_LAB_INSIDE} = $id;
-  $rc = system($lab, 'exec', 'srv', $^X, $0);
-  capture($lab, 'down');
-  exit($rc >> 8);
-}
-my $id = $ENV{SONDE_LAB_INSIDE};
+enter('srv');
 
 my $s = Sonde->new(host => '10.77.4.2', port => 8756);
 open my $f, '>', "$s->{dir}/controller.yaml" or die $!;
@@ -33,7 +21,7 @@ verdict_params: '{"verdict_threshold":{"loss":50,"least":2,"deepen":"mtr"}}'
 YAML
 close $f or die $!;
 $s->start_controller('--config', "$s->{dir}/controller.yaml");
-$s->start_node('us', netns => "sonde-$id-us", flags => { region => 'us' });
+$s->start_node('us', netns => netns('us'), flags => { region => 'us' });
 $s->wait_online('us');
 
 sub schedule {

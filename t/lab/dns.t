@@ -8,16 +8,11 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib", "$FindBin::Bin/../runner";
 use File::Temp qw(tempdir);
-use House qw(capture);
+use House qw(capture program);
 use IO::Socket::INET;
 use POSIX ();
 use RunnerDriver;
 use Test::More;
-
-sub program {
-  my ($name) = @_;
-  return (grep { -x } map { "$_/$name" } split(/:/, $ENV{PATH}), '/usr/sbin', '/sbin')[0];
-}
 
 if (!$ENV{SONDE_DNS_INSIDE}) {
   plan skip_all => 'needs root' if $> != 0;

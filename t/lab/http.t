@@ -10,34 +10,19 @@ use lib "$FindBin::Bin/../lib", "$FindBin::Bin/../runner";
 use File::Temp qw(tempdir);
 use House qw(capture);
 use IO::Socket::IP;
+use Lab qw(at enter);
 use POSIX ();
 use RunnerDriver;
 use Test::More;
 use Time::HiRes qw(time);
 
-# The probes start in eu: the first run brings the lab up and runs itself there.
-if (!$ENV{SONDE_LAB_INSIDE}) {
-  my $id = $ENV{SONDE_LAB} = "h$$";
-  my $lab = "$FindBin::Bin/lab";
-  for my $program (qw(curl openssl)) {
-    plan skip_all => "needs $program" unless grep { -x "$_/$program" } split /:/, $ENV{PATH};
-  }
-  my ($rc, $text) = capture($lab, 'up');
-  plan skip_all => $text =~ s/\s+/ /gr if $rc == 77;
-  BAIL_OUT("the lab does not come up: $text") if $rc;
-  $ENV{SONDE_LAB_INSIDE} = $id;
-  $rc = system($lab, 'exec', 'eu', $^X, $0);
-  capture($lab, 'down');
-  exit($rc >> 8);
-}
-my $id = $ENV{SONDE_LAB_INSIDE};
+enter('eu', qw(curl openssl));
 my $dir = tempdir(CLEANUP => 1);
 my $plugins = RunnerDriver::plugin_dirs(qw(http tls));
 my (@children, @outputs);
 my $self = $$;
 END { if ($$ == ($self // 0)) { local $?; kill 'TERM', @children if @children } }
 
-sub in_ns { my ($ns, @cmd) = @_; return ('ip', 'netns', 'exec', "sonde-$id-$ns", @cmd) }
 
 # A server in a namespace, up when it prints the line.
 sub start {
@@ -91,7 +76,7 @@ sub serve_tls {
     open STDIN,  '<', '/dev/null';
     open STDOUT, '>', "$dir/$port.log";
     open STDERR, '>&', \*STDOUT;
-    exec(in_ns('srv', 'openssl', 's_server', '-accept', "10.77.4.2:$port", '-cert', "$dir/$name.pem",
+    exec(at('srv', 'openssl', 's_server', '-accept', "10.77.4.2:$port", '-cert', "$dir/$name.pem",
       '-key', "$dir/$name.key", '-www', @more)) or POSIX::_exit(127);
   }
   push @children, $pid;
@@ -112,7 +97,7 @@ make_key('big');
 quiet('openssl', 'req', '-x509', '-config', "$dir/big.cnf", '-key', "$dir/big.key", '-out', "$dir/big.pem");
 cmp_ok(length quiet('openssl', 'x509', '-in', "$dir/big.pem", '-outform', 'DER'), '>', 1 << 20, 'a certificate of 1 MiB');
 serve_tls(9003, 'big');
-start(qr/^ready/, in_ns('srv', $^X, "$FindBin::Bin/hostile", '10.77.4.2', 8000, '10.77.4.2', '10.77.5.2'));
+start(qr/^ready/, at('srv', $^X, "$FindBin::Bin/hostile", '10.77.4.2', 8000, '10.77.4.2', '10.77.5.2'));
 
 $ENV{SSL_CERT_FILE} = "$dir/root.pem";
 # Names below .test are open only to a guard that allows this host.
@@ -316,10 +301,10 @@ subtest 'servers that mean no good' => sub {
 # The guard of this runner allows the network of srv and no other private one.
 my $strict = RunnerDriver->new(plugins => $plugins, args => ['--guard-allow', '10.77.4.0/24']);
 sub packets {
-  my $text = quiet(in_ns('target', qw(nft list chain inet count in)));
+  my $text = quiet(at('target', qw(nft list chain inet count in)));
   return $text =~ /counter packets (\d+)/ ? $1 : -1;
 }
-quiet(in_ns('target', 'nft', 'add table inet count; add chain inet count in { type filter hook prerouting priority -300; }; ' .
+quiet(at('target', 'nft', 'add table inet count; add chain inet count in { type filter hook prerouting priority -300; }; ' .
       'add rule inet count in ip saddr 10.77.1.0/24 counter'));
 
 my @inward = (

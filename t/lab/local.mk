@@ -13,3 +13,4 @@ SCRIPT_TESTS += t/lab/lab.t t/lab/measure.t t/lab/dns.t
 EXTRA_DIST += t/lab/signed.test.zone t/lab/lab
 SCRIPT_TESTS += t/lab/bandwidth.t
 SCRIPT_TESTS += t/lab/deepen.t
+EXTRA_DIST += t/lib/Lab.pm

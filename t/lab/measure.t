@@ -5,29 +5,17 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use House qw(capture);
+use Lab qw(enter netns);
 use Sonde;
 use JSON::PP;
 use Test::More;
 
-# The controller and this test live on srv: the first run brings the lab up and runs itself there.
-if (!$ENV{SONDE_LAB_INSIDE}) {
-  my $id = $ENV{SONDE_LAB} = "m$$";
-  my $lab = "$FindBin::Bin/lab";
-  my ($rc, $text) = capture($lab, 'up');
-  plan skip_all => $text =~ s/\s+/ /gr if $rc == 77;
-  BAIL_OUT("the lab does not come up: $text") if $rc;
-  $ENV{SONDE_LAB_INSIDE} = $id;
-  $rc = system($lab, 'exec', 'srv', $^X, $0);
-  capture($lab, 'down');
-  exit($rc >> 8);
-}
-my $id = $ENV{SONDE_LAB_INSIDE};
+enter('srv');
 
 my $s = Sonde->new(host => '10.77.4.2', port => 8756);
 $s->start_controller;
 my %city = (eu => 'Frankfurt', us => 'Ashburn', ap => 'Mumbai');
-$s->start_node($_, netns => "sonde-$id-$_", flags => { region => $_, city => $city{$_} })
+$s->start_node($_, netns => netns($_), flags => { region => $_, city => $city{$_} })
   for sort keys %city;
 $s->wait_online(sort keys %city);
 

@@ -6,22 +6,12 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib", "$FindBin::Bin/../runner";
-use House qw(capture);
+use House qw(capture program);
+use Lab qw(enter);
 use RunnerDriver;
 use Test::More;
 
-# The first run brings the lab up and runs itself in eu.
-if (!$ENV{SONDE_LAB_INSIDE}) {
-  my $id = $ENV{SONDE_LAB} = "p$$";
-  my $lab = "$FindBin::Bin/lab";
-  my ($rc, $text) = capture($lab, 'up');
-  plan skip_all => $text =~ s/\s+/ /gr if $rc == 77;
-  BAIL_OUT("the lab does not come up: $text") if $rc;
-  $ENV{SONDE_LAB_INSIDE} = $id;
-  $rc = system($lab, 'exec', 'eu', $^X, $0);
-  capture($lab, 'down');
-  exit($rc >> 8);
-}
+enter('eu');
 
 my %TARGET = (
   target => { 4 => '10.77.5.2', 6 => 'fd77:5::2' },   # behind ap-r, 130 ms away
@@ -33,7 +23,6 @@ my %TARGET = (
 my %RTT = (target => 130, www => 80);
 my %FLAG = (ICMP => '-I', UDP => '-U', TCP => '-T');
 
-sub program { my ($name) = @_; return (grep { -x } map { "$_/$name" } qw(/usr/bin /usr/sbin /bin /sbin))[0] }
 
 # What this namespace sends to routers is counted: it must be nothing but the neighbour discovery.
 open my $nft, '|-', 'nft', '-f', '-' or die "nft: $!\n";

@@ -8,7 +8,7 @@ use Exporter 'import';
 use File::Find ();
 use POSIX ();
 
-our @EXPORT_OK = qw(srcdir builddir make_var files slurp capture run_all);
+our @EXPORT_OK = qw(srcdir builddir make_var files slurp program capture run_all);
 
 sub srcdir   { $ENV{top_srcdir}   // '.' }
 sub builddir { $ENV{top_builddir} // srcdir() }
@@ -52,6 +52,12 @@ sub files {
     },
   }, "$root/$dir");
   return sort @found;
+}
+
+# The path of a program; undef when this machine has none of that name.
+sub program {
+  my ($name) = @_;
+  return (grep { -f && -x } map { "$_/$name" } split(/:/, $ENV{PATH}), '/usr/sbin', '/sbin')[0];
 }
 
 # (exit code or 128 + signal, stdout and stderr) of a command without a shell.

@@ -257,6 +257,48 @@ await step('a schedule is made, edited, and its results come', async () => {
   await page.locator('.uplot canvas').first().waitFor();
 });
 
+await step('schedules of one target are told apart, over a long time too', async () => {
+  const made = await Promise.all(
+    ['quick', 'slow'].map(async (name) => {
+      const answer = await fetch(`${base}/v1/schedules`, {
+        method: 'POST',
+        headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+        body: JSON.stringify({ name, type: 'ping', target: '127.0.0.9', limit: 1, interval: '1s' }),
+      });
+      return (await answer.json()).id;
+    }),
+  );
+  await show(page, 'series');
+  const target = page.getByLabel('Target');
+  await target.locator('option', { hasText: 'ping 127.0.0.9 (slow)' }).waitFor({ state: 'attached', timeout: 30000 });
+  await target.locator('option', { hasText: 'ping 127.0.0.9 (quick)' }).waitFor({ state: 'attached', timeout: 30000 });
+  await show(page, `series?target=127.0.0.9&type=ping&schedule=${made[1]}`);
+  await page.locator('.uplot canvas').first().waitFor();
+  const asked = page.waitForRequest((r) => r.url().includes('/v1/series?'));
+  await page.getByLabel('Time').selectOption('6h');
+  const url = (await asked).url();
+  need(url.includes(`schedule=${made[1]}`), url);
+  await page.getByText(/^\d+ rollups? since/).waitFor();
+  await page.getByLabel('Time').selectOption('5m');
+  await Promise.all(
+    made.map((id) =>
+      fetch(`${base}/v1/schedules/${id}`, { method: 'DELETE', headers: { Authorization: `Bearer ${token}` } }),
+    ),
+  );
+});
+
+await step('whom to call about a node, and what to know of it', async () => {
+  await show(page, 'nodes?node=fra1');
+  const drawer = page.getByRole('dialog');
+  await drawer.getByText('Configure').click();
+  await drawer.getByLabel('Contact').fill('ring 555-0100');
+  await drawer.getByLabel('Remarks').fill('rack 4,\nbehind the door');
+  await drawer.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Configure fra1: done.').waitFor();
+  await drawer.locator('dd', { hasText: 'ring 555-0100' }).waitFor();
+  await drawer.locator('dd', { hasText: 'behind the door' }).waitFor();
+});
+
 await step('a policy with an error: the line is marked', async () => {
   await show(page, 'policies');
   await page.getByRole('button', { name: 'least_load' }).click();
@@ -317,9 +359,11 @@ await step('a node is drained, configured, given a new key; its log is read', as
   await drawer.getByRole('button', { name: 'Undrain' }).click();
   await drawer.getByText('drained').waitFor({ state: 'detached' });
   await drawer.getByText('Configure').click();
+  const now = await drawer.getByText(/^version \d+, the node has/).textContent();
+  const next = Number(now.match(/\d+/)[0]) + 1;
   await drawer.getByLabel('Tasks at once').fill('7');
   await drawer.getByRole('button', { name: 'Save' }).click();
-  await drawer.getByText('version 1, the node has 1').waitFor();
+  await drawer.getByText(`version ${next}, the node has ${next}`).waitFor();
   await drawer.getByRole('button', { name: 'Sync settings' }).click();
   await page.getByText('Send its settings again to fra1: done.').waitFor();
   await drawer.getByRole('button', { name: 'Rotate key' }).click();
@@ -357,6 +401,10 @@ await step('a user is added, logs in with a password, and sees what is for the r
   await show(other, 'schedules');
   await other.getByRole('button', { name: 'closed' }).waitFor();
   need(!(await other.getByRole('button', { name: 'Add a schedule' }).count()), 'a viewer may add');
+  await show(other, 'nodes?node=fra1');
+  await other.getByRole('dialog').locator('dd', { hasText: 'ring 555-0100' }).waitFor();
+  need(!(await other.getByText('Configure').count()), 'a viewer may configure');
+  await show(other, 'now');
 
   // The access token has run out; the session goes on with the refresh token.
   await other.evaluate(() => sessionStorage.setItem('sonde.token', 'gone'));

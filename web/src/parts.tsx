@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small parts that views share: status marks (colour and shape), strips, copying, downloads.
 import { signal } from '@preact/signals';
-import type { ComponentChildren, JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import type { ComponentChildren, JSX, Ref } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { message, refused, token } from './api.ts';
 import { csv } from './format.ts';
 import type { Observation } from './types.ts';
@@ -33,6 +33,13 @@ export function Mark({ status, text }: { status: string; text?: string }): JSX.E
       <span>{text ?? status}</span>
     </span>
   );
+}
+
+// What was chosen in a long table stands below it: it is scrolled to when it comes.
+export function useShown(): Ref<HTMLElement> {
+  const own = useRef<HTMLElement>(null);
+  useEffect(() => own.current?.scrollIntoView({ block: 'nearest' }), []);
+  return own;
 }
 
 const BEATS = 60;
@@ -182,4 +189,41 @@ export async function act(name: string, work: () => Promise<unknown>): Promise<b
     said.value = { text: `${name}: ${message(e)}`, bad: true };
     return false;
   }
+}
+
+export function Options({ of, first }: { of: string[]; first?: string }): JSX.Element {
+  return (
+    <>
+      {of.map((o) => (
+        <option key={o} value={o} selected={o === first || undefined}>
+          {o}
+        </option>
+      ))}
+    </>
+  );
+}
+
+// The end of a form that opens and closes.
+export function SaveOrCancel({ cancel }: { cancel: () => void }): JSX.Element {
+  return (
+    <div class="row">
+      <button type="submit" class="primary">
+        Save
+      </button>
+      <button type="button" onClick={cancel}>
+        Cancel
+      </button>
+    </div>
+  );
+}
+
+// A secret that the controller tells only now; nothing while there is none.
+export function ShownOnce({ text }: { text: string }): JSX.Element | null {
+  if (!text) return null;
+  return (
+    <p class="note row">
+      <code>{text}</code> <Copy text={text}>Copy</Copy>
+      <span class="small">It is shown once.</span>
+    </p>
+  );
 }

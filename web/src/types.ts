@@ -43,6 +43,11 @@ export interface Node {
   createdAt?: string;
   location: Location;
   tags: string[];
+  ipv4?: boolean | null;
+  ipv6?: boolean | null;
+  resolvers?: string[];
+  cpus?: number | null;
+  memoryMiB?: number | null;
   plugins?: { name: string; version: string | null }[];
   pluginsRefused?: { file: string; why: string }[];
   approved?: boolean;
@@ -51,6 +56,10 @@ export interface Node {
   drained?: boolean;
   tier?: string | null;
   uplink?: string;
+  owner?: string | null; // who may see such things only
+  ownerName?: string | null;
+  contact?: string | null;
+  remarks?: string | null;
   refused?: string | null;
   updateAvailable?: string | null;
   locationProblem?: string | null;
@@ -227,6 +236,8 @@ export interface Schedule {
   cron?: string;
   paused: boolean;
   problem?: string;
+  owner?: string | null;
+  ownerName?: string | null;
   nodesCount: number;
   expected: number;
   received: number;

@@ -27,7 +27,7 @@ bool account_body(struct call *call, struct sonde_rows rows, void *out, struct s
 struct user *account_own(struct call *call)
 {
 	if (!call->who.user)
-		answer_error(call->c, call->req, 404, "not_found", "The admin token has no account.",
+		answer_error(call->c, call->req, 404, "not_found", "The admin token has no account: make one with sonde user add, and log in.",
 		             NULL, NULL);
 	return call->who.user;
 }

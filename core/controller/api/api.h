@@ -29,16 +29,7 @@ struct route {
 	const char *summary;
 };
 
-extern const struct route api_routes[]; /* ends with {0} */
 void api_handle(struct sonde_req *, void *controller);
-
-/* The role and the scope that a route asks for; the method and the path say the scope. */
-unsigned route_scope(const struct route *);
-/* The route of a request, NULL when there is none: then *path_known says whether another method
- * has one. param gets what {id} matched. */
-const struct route *route_find(enum sonde_method, const char *path, char *param, bool *path_known);
-/* Who the request's Authorization says it is: 1, 0 = none given, -1 = good for nothing. */
-int call_identify(struct call *);
 
 /* ---- answers; each ends the request ---- */
 void answer_json(struct controller *, struct sonde_req *, unsigned status, struct sonde_buf *body,

@@ -119,6 +119,19 @@ static int take_owner(const struct controller *c, json_t *patch, struct sonde_er
 	return SONDE_OK;
 }
 
+/* Names what can be changed, so that a misspelt one is found. */
+static int no_such_member(const char *key, struct sonde_error *e)
+{
+	struct sonde_param row;
+	char names[160] = "";
+	size_t n = 0;
+
+	for (unsigned i = 0; n < sizeof(names) && sonde_row_at(node_public_rows(), i, &row); i++)
+		n += (size_t)snprintf(names + n, sizeof(names) - n, " %s", row.name);
+	return sonde_fail(e, SONDE_EINVAL, key, "cannot be changed; what can:%s owner tier trusted enabled",
+	                  names);
+}
+
 /* Members a PATCH may carry: the public facts, and what only an operator says. */
 static int check_patch(const struct controller *c, json_t *patch, struct sonde_error *e)
 {
@@ -139,7 +152,7 @@ static int check_patch(const struct controller *c, json_t *patch, struct sonde_e
 		    !strcmp(key, "tier") || !strcmp(key, "trusted") || !strcmp(key, "owner") ||
 		    sonde_row_find(node_public_rows(), key, &row))
 			continue;
-		return sonde_fail(e, SONDE_EINVAL, key, "is not a thing that can be changed");
+		return no_such_member(key, e);
 	}
 	if (placed)
 		json_object_set_new(patch, "placed", json_true());

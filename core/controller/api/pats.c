@@ -42,10 +42,7 @@ static const struct sonde_param invitation_rows[] = {
 };
 
 struct making {
-	struct token_facts facts; /* texts in the job's pool, or of a token in memory */
-	uint8_t hash[SONDE_HASH_BYTES];
-	char secret[SONDE_SECRET_TEXT]; /* "" when revoking */
-	char id[SONDE_ID_TEXT];
+	struct new_token token; /* texts in the job's pool; when revoking, of a token in memory */
 	struct user *user;
 };
 
@@ -73,54 +70,54 @@ static void describe(const struct token_facts *f, struct sonde_json *j)
 static void made(struct puts *p, int status)
 {
 	struct making *m = p->arg;
+	struct new_token *t = &m->token;
 	struct sonde_buf b;
 	struct sonde_json j;
 
 	if (status == SONDE_OK)
-		status = tokens_put(&p->c->tokens, m->hash, &m->facts);
-	if (m->user && (status == SONDE_OK) == (bool)m->facts.revoked && m->user->tokens)
+		status = tokens_put(&p->c->tokens, t->hash, &t->facts);
+	if (m->user && (status == SONDE_OK) == (bool)t->facts.revoked && m->user->tokens)
 		m->user->tokens--;
 	if (status != SONDE_OK) {
 		answer_busy(p->c, p->req, status);
-	} else if (m->facts.revoked) {
+	} else if (t->facts.revoked) {
 		answer_empty(p->c, p->req, 204);
 	} else {
 		sonde_buf_init(&b, 1 << 14);
 		sonde_json_init(&j, &b);
 		sonde_json_open(&j, NULL, '{');
-		sonde_json_str(&j, m->facts.kind == TOKEN_API ? "token" : "invitation", m->secret);
-		describe(&m->facts, &j);
+		sonde_json_str(&j, t->facts.kind == TOKEN_API ? "token" : "invitation", t->secret);
+		describe(&t->facts, &j);
 		sonde_json_close(&j);
 		answer_json(p->c, p->req, 201, &b, NULL);
 	}
-	sonde_secret_wipe(m->secret, sizeof(m->secret));
+	sonde_secret_wipe(t->secret, sizeof(t->secret));
 }
 
 static void save(struct puts *p, struct making *m)
 {
-	token_write(&m->facts, puts_add(p, SONDE_TABLE_TOKENS, m->hash, sizeof(m->hash), false));
+	const struct new_token *t = &m->token;
+
+	token_write(&t->facts, puts_add(p, SONDE_TABLE_TOKENS, t->hash, sizeof(t->hash), false));
 	puts_submit(p);
 }
 
-static void make(struct call *call, struct puts *p, const struct asked *asked, uint32_t kind,
+static void make(struct call *call, struct puts *p, const struct asked *asked, enum token_kind kind,
                  const char *prefix, struct user *user)
 {
 	struct making *m = sonde_pool_alloc(&p->pool, sizeof(*m));
-	struct sonde_id id;
+	struct token_facts *f = &m->token.facts;
 
 	p->arg = m;
-	sonde_id_make(&call->c->ids, &id);
-	sonde_id_format(&id, m->id);
-	sonde_secret_make(prefix, m->secret);
-	sonde_secret_hash(m->secret, strlen(m->secret), m->hash);
 	m->user = user;
-	m->facts = (struct token_facts){
-		.kind = kind, .id = m->id, .description = asked->description, .role = asked->role,
-		.scopes = asked->scopes, .tier = asked->tier, .uses = asked->uses,
-		.owner = user ? puts_keep(p, user->facts.id) : NULL, .created_ms = sonde_wall_ms(),
-		.expires_ms = sonde_wall_ms() + asked->ttl_ns / SONDE_NS_PER_MS,
-	};
-	audit_note(call, "id=%s role=%s", m->id, user_roles[asked->role]);
+	token_make(&m->token, &call->c->ids, kind, prefix, asked->ttl_ns);
+	f->description = asked->description;
+	f->role = asked->role;
+	f->scopes = asked->scopes;
+	f->tier = asked->tier;
+	f->uses = asked->uses;
+	f->owner = user ? puts_keep(p, user->facts.id) : NULL;
+	audit_note(call, "id=%s role=%s", m->token.id, user_roles[asked->role]);
 	save(p, m);
 }
 
@@ -170,7 +167,7 @@ void api_create_invitation(struct call *call)
 			make(call, p, &asked, TOKEN_INVITATION, "inv", NULL);
 			return;
 		}
-		invalid(call, "tier", "is not the name of a tier");
+		invalid(call, "tier", "must be the name of a tier; GET /v1/tiers lists them");
 	}
 	puts_free(p);
 }
@@ -226,10 +223,10 @@ static void revoke_one(struct call *call, uint32_t kind, struct user *user, cons
 		return;
 	struct making *m = sonde_pool_alloc(&p->pool, sizeof(*m));
 	p->arg = m;
-	m->facts = t->facts;
-	m->facts.revoked = 1;
+	m->token.facts = t->facts;
+	m->token.facts.revoked = 1;
 	m->user = user;
-	memcpy(m->hash, t->hash, sizeof(m->hash));
+	memcpy(m->token.hash, t->hash, sizeof(m->token.hash));
 	save(p, m);
 }
 

@@ -223,8 +223,45 @@ static int check_nodes(const struct controller *c, const struct schedule_facts *
 	return SONDE_OK;
 }
 
+enum { DAY_MS = 86400000, DAY_H = 24, HOUR_S = 3600, DUES_MAX = 86400 };
+
+/* Without windows, and whether it is paused or not: both end when their owner likes. */
+static double planned_per_hour(const struct controller *c, const struct schedule_facts *f)
+{
+	unsigned all = (unsigned)c->nodes.by_id.len, peers = schedule_mesh_peers(f, all);
+	double nodes = f->node_count ? f->node_count : f->wanted;
+	int64_t now = sonde_wall_ms();
+
+	if (f->mesh)
+		nodes = (double)all * (peers < all ? peers : all ? all - 1 : 0);
+	if (f->interval_ns)
+		return nodes * HOUR_S * SONDE_NS_PER_S / (double)f->interval_ns;
+	return nodes * (double)sonde_plan_count(&f->plan, now, now + DAY_MS, DUES_MAX) / DAY_H;
+}
+
+static int check_planned(const struct controller *c, const struct schedule_facts *f,
+                         const struct tier *t, const char *owner, const struct schedule *self,
+                         struct sonde_error *e)
+{
+	double taken = 0, more = planned_per_hour(c, f);
+	const struct schedule *s;
+	size_t at = 0;
+
+	if (!t->facts.planned)
+		return SONDE_OK;
+	while ((s = sonde_map_next(&c->schedules.by_tag, &at)))
+		if (s != self && !s->removed && s->usable && !strcmp(s->owner, owner))
+			taken += planned_per_hour(c, &s->facts);
+	if (taken + more <= (double)t->facts.planned)
+		return SONDE_OK;
+	return sonde_fail(e, SONDE_EINVAL, f->cron ? "cron" : "interval",
+	                  "plans %.0f tests an hour, and other schedules %.0f: more than the %lld of "
+	                  "the tier %s", more, taken, (long long)t->facts.planned, t->facts.name);
+}
+
 int schedule_tier_allows(const struct controller *c, const struct schedule_facts *f,
-                         const struct tier *t, struct sonde_error *e)
+                         const struct tier *t, const char *owner, const struct schedule *self,
+                         struct sonde_error *e)
 {
 	if (!tier_has_type(t, f->type))
 		return sonde_fail(e, SONDE_EINVAL, "type", "\"type\" is not among those of the tier %s",
@@ -232,5 +269,6 @@ int schedule_tier_allows(const struct controller *c, const struct schedule_facts
 	if (f->interval_ns ? f->interval_ns < t->facts.interval_ns :
 	    shortest_gap_ms(f) < t->facts.interval_ns / SONDE_NS_PER_MS)
 		return too_often(f, t, e);
-	return check_nodes(c, f, t, e);
+	int rc = check_nodes(c, f, t, e);
+	return rc == SONDE_OK ? check_planned(c, f, t, owner, self, e) : rc;
 }

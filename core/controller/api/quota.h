@@ -38,7 +38,10 @@ void quota_describe(const struct quota *, struct sonde_json *);
 /* Answer 429 with the headers. */
 void quota_refuse(struct quota *, struct sonde_req *, const struct sonde_error *);
 
-/* The tier against a schedule: its type, the time between its runs, its nodes. SONDE_EINVAL with the
- * field. Its runs cost no points: what they may cost is bounded by this. */
+/* The tier against a schedule: its type, the time between its runs, its nodes, and what it plans beside
+ * the other schedules of its owner. SONDE_EINVAL with the field. Its runs cost no points: nodes run them
+ * without asking, and a result that came is never refused; what they may cost is bounded by this.
+ * self: the schedule that is changed, NULL = a new one. */
 int schedule_tier_allows(const struct controller *, const struct schedule_facts *,
-                         const struct tier *, struct sonde_error *);
+                         const struct tier *, const char *owner, const struct schedule *self,
+                         struct sonde_error *);

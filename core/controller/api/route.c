@@ -6,7 +6,7 @@
 #include "controller/api/api.h"
 #include "controller/jwt.h"
 
-const struct route api_routes[] = {
+static const struct route api_routes[] = {
 	{ SONDE_POST, "/v1/measurements", ROLE_MEASURE, api_create_measurement,
 	  "Create a measurement, or up to 1,000 as an array" },
 	{ SONDE_GET, "/v1/measurements", ROLE_VIEWER, api_list_measurements,
@@ -149,7 +149,8 @@ static bool path_matches(const char *pattern, const char *path, char *param)
 	return true;
 }
 
-int call_identify(struct call *call)
+/* Who the request's Authorization says it is: 1, 0 = none given, -1 = good for nothing. */
+static int identify(struct call *call)
 {
 	char value[8 + JWT_TEXT_MAX];
 
@@ -188,7 +189,8 @@ static const struct {
 	{ "/v1/auth/", SCOPE_ACCOUNT },
 };
 
-unsigned route_scope(const struct route *r)
+/* The method and the path say the scope that a route asks for. */
+static unsigned scope_of(const struct route *r)
 {
 	for (unsigned i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++)
 		if (!strncmp(r->path, scopes[i].prefix, strlen(scopes[i].prefix)))
@@ -202,7 +204,7 @@ unsigned route_scope(const struct route *r)
  * its owner would otherwise take the answer to anybody for his own. */
 static unsigned refusal(struct call *call, const struct route *r)
 {
-	int who = call_identify(call);
+	int who = identify(call);
 
 	if (who < 0)
 		return 401;
@@ -211,7 +213,7 @@ static unsigned refusal(struct call *call, const struct route *r)
 	if (who == 0)
 		return r->role == ROLE_PUBLIC ||
 		       (r->role == ROLE_MEASURE && call->c->options.anonymous) ? 0 : 401;
-	return role_may(call->who.role, r->role) && call->who.scopes & route_scope(r) ? 0 : 403;
+	return role_may(call->who.role, r->role) && call->who.scopes & scope_of(r) ? 0 : 403;
 }
 
 static void preflight(struct call *call)
@@ -225,8 +227,10 @@ static void preflight(struct call *call)
 	answer_reply(call->c, call->req, &(struct sonde_reply){ .status = 204, .headers = headers });
 }
 
-const struct route *route_find(enum sonde_method method, const char *path, char *param,
-                               bool *path_known)
+/* The route of a request, NULL when there is none: then *path_known says whether another method
+ * has one. param gets what {id} matched. */
+static const struct route *find(enum sonde_method method, const char *path, char *param,
+                                bool *path_known)
 {
 	*path_known = false;
 	for (const struct route *r = api_routes; r->path; r++) {
@@ -243,7 +247,7 @@ void api_handle(struct sonde_req *req, void *arg)
 {
 	struct call call = { .c = arg, .req = req, .view = sonde_req_view(req) };
 	bool path_known;
-	const struct route *r = route_find(call.view->method, call.view->path, call.param, &path_known);
+	const struct route *r = find(call.view->method, call.view->path, call.param, &path_known);
 	unsigned status = r ? refusal(&call, r) : 0;
 
 	audit_begin(&call, r);

@@ -132,6 +132,7 @@ void schedule_describe(struct controller *c, struct schedule *s, bool full, stru
 		sonde_json_str(j, "problem", s->problem);
 	sonde_json_int(j, "revision", s->revision);
 	sonde_json_str(j, "owner", *s->owner ? s->owner : NULL);
+	sonde_json_str(j, "ownerName", users_name(&c->accounts.users, s->owner));
 	put_time(j, "createdAt", s->created_ms);
 	put_time(j, "updatedAt", s->updated_ms);
 	sonde_json_int(j, "nodesCount", members);

@@ -152,24 +152,23 @@ static bool only_paused(const struct schedule *s, const json_t *spec)
 	return same;
 }
 
-/* Of whose tier the limits hold: the owner's; of an administrator's act none do. What met them once may
- * be paused and resumed though they are tighter now. */
-static const struct tier *tier_of(const struct call *call, const struct schedule *self,
+/* Whose limits hold: the owner's; of an administrator's act nobody's. What met them once may be paused
+ * and resumed though they are tighter now. */
+static const struct user *limited(const struct call *call, const struct schedule *self,
                                   const json_t *spec)
 {
 	const struct accounts *a = &call->c->accounts;
 	const struct user *user = self && *self->owner ? users_by_id(&a->users, self->owner) :
 				  call->who.user;
 
-	if (call->who.role == ROLE_ADMIN || !user || (self && only_paused(self, spec)))
-		return NULL;
-	return tiers_get(&a->tiers, user->facts.tier);
+	return call->who.role == ROLE_ADMIN || (self && only_paused(self, spec)) ? NULL : user;
 }
 
 /* The spec is good and its name free, or the request was answered. *resolved is new. */
 static bool check(struct call *call, json_t *spec, const struct schedule *self, json_t **resolved)
 {
-	const struct tier *tier = tier_of(call, self, spec);
+	const struct user *user = limited(call, self, spec);
+	const struct tier *tier = user ? tiers_get(&call->c->accounts.tiers, user->facts.tier) : NULL;
 	struct sonde_error e = { "", "" };
 	struct schedule_facts facts;
 
@@ -179,7 +178,7 @@ static bool check(struct call *call, json_t *spec, const struct schedule *self, 
 	int rc = schedule_facts_init(&facts, call->c, spec, true,
 	                             self ? still_resolved(self, spec) : NULL, &e);
 	if (rc == SONDE_OK && tier)
-		rc = schedule_tier_allows(call->c, &facts, tier, &e);
+		rc = schedule_tier_allows(call->c, &facts, tier, user->facts.id, self, &e);
 	const struct schedule *other =
 		rc == SONDE_OK ? schedules_find(&call->c->schedules, facts.name) : NULL;
 	*resolved = rc == SONDE_OK && (!other || other == self) ? schedule_resolved(&facts) : NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /v1/series: rollups as points over time, together or by node, region, target, type. The step is
+/* GET /v1/series: rollups as points over time, together or by node, region, target, type, schedule. The step is
  * the finest that gives at most POINTS points, or the one that was asked for. Bounded by the rollups
  * it looks at and the groups it makes; a question that needs more is told so. */
 #include <math.h>
@@ -11,7 +11,7 @@
 #include "controller/api/api.h"
 
 enum { POINTS = 500, POINTS_MAX = 2000, GROUPS_MAX = 500, LOOK_MAX = 50000, GROUP_TEXT = 700 };
-enum { BY_NODE = 1, BY_REGION = 2, BY_TARGET = 4, BY_TYPE = 8 };
+enum { BY_NODE = 1, BY_REGION = 2, BY_TARGET = 4, BY_TYPE = 8, BY_SCHEDULE = 16 };
 enum { TOO_MANY_ROLLUPS = 1, TOO_MANY_GROUPS, NO_MEMORY };
 
 struct point {
@@ -21,7 +21,7 @@ struct point {
 
 struct group {
 	struct group *next; /* in order of making */
-	struct sonde_id node;
+	struct sonde_id node, schedule;
 	char region[65];
 	char type[256], target[256];
 	struct point *points[]; /* by step; NULL where nothing was */
@@ -33,6 +33,8 @@ struct question {
 	enum rollup_step step;
 	unsigned by, point_count, looked, groups_made;
 	struct sonde_id node; /* zero = any */
+	struct sonde_id schedule; /* zero = what was asked once */
+	bool any_schedule;
 	char type[64], target[256], region[65];
 	struct sonde_map groups;
 	struct group *first, **last;
@@ -59,6 +61,10 @@ static struct group *group_of(struct question *q, const struct rollup_view *v, c
 		memcpy(key, v->node.b, 16);
 		n = 16;
 	}
+	if (q->by & BY_SCHEDULE) {
+		memcpy(key + n, v->schedule.b, 16);
+		n += 16;
+	}
 	int len = snprintf(key + n, sizeof(key) - n, "%s%c%.*s%c%.*s", q->by & BY_REGION ? region : "",
 	                   '\n', q->by & BY_TYPE ? (int)v->type_len : 0, v->type, '\n',
 	                   q->by & BY_TARGET ? (int)v->target_len : 0, v->target);
@@ -72,6 +78,7 @@ static struct group *group_of(struct question *q, const struct rollup_view *v, c
 		return NULL;
 	}
 	g->node = v->node;
+	g->schedule = v->schedule;
 	snprintf(g->region, sizeof(g->region), "%s", region);
 	snprintf(g->type, sizeof(g->type), "%.*s", (int)v->type_len, v->type);
 	snprintf(g->target, sizeof(g->target), "%.*s", (int)v->target_len, v->target);
@@ -88,6 +95,7 @@ static int add(void *arg, const struct rollup_view *v)
 	if (++q->looked > LOOK_MAX)
 		return TOO_MANY_ROLLUPS;
 	if ((!sonde_id_is_zero(&q->node) && !sonde_id_equal(&q->node, &v->node)) ||
+	    (!q->any_schedule && !sonde_id_equal(&q->schedule, &v->schedule)) ||
 	    !is_text(q->type, v->type, v->type_len) ||
 	    !is_text(q->target, v->target, v->target_len))
 		return 0;
@@ -120,7 +128,8 @@ static bool bad(struct call *call, const char *name, const char *must)
 
 static bool read_by(struct call *call, unsigned *by)
 {
-	static const char *const names[] = { "node", "region", "target", "type" };
+	static const char *const names[] = { "node", "region", "target", "type", "schedule" };
+	enum { NAMES = sizeof(names) / sizeof(names[0]) };
 	char text[64];
 
 	*by = 0;
@@ -129,10 +138,10 @@ static bool read_by(struct call *call, unsigned *by)
 	for (const char *p = text; *p;) {
 		size_t len = strcspn(p, ",");
 		unsigned i = 0;
-		while (i < 4 && (strlen(names[i]) != len || memcmp(names[i], p, len)))
+		while (i < NAMES && (strlen(names[i]) != len || memcmp(names[i], p, len)))
 			i++;
-		if (i == 4)
-			return bad(call, "by", "must be some of node, region, target, type");
+		if (i == NAMES)
+			return bad(call, "by", "must be some of node, region, target, type, schedule");
 		*by |= 1u << i;
 		p += len + (p[len] == ',');
 	}
@@ -166,6 +175,22 @@ static bool read_step(struct call *call, struct question *q)
 	return true;
 }
 
+/* By name or id, also of one that is gone; "none" is what was asked once. */
+static bool read_schedule(struct call *call, struct question *q)
+{
+	char text[65];
+
+	q->any_schedule = !call_query(call, "schedule", text, sizeof(text));
+	if (q->any_schedule || !strcmp(text, "none"))
+		return true;
+	const struct schedule *s = schedules_find(&call->c->schedules, text);
+	if (s)
+		q->schedule = s->id;
+	else if (!sonde_id_parse(text, strlen(text), &q->schedule))
+		return bad(call, "schedule", "must be the id or the name of a schedule, or none");
+	return true;
+}
+
 static bool read_question(struct call *call, struct question *q)
 {
 	int64_t now = sonde_wall_ms();
@@ -188,7 +213,7 @@ static bool read_question(struct call *call, struct question *q)
 		else if (!sonde_id_parse(text, strlen(text), &q->node))
 			return bad(call, "node", "must be the id or the name of a node");
 	}
-	return read_by(call, &q->by) && read_step(call, q);
+	return read_schedule(call, q) && read_by(call, &q->by) && read_step(call, q);
 }
 
 /* ---- the answer ---- */
@@ -239,6 +264,12 @@ static void put_group(const struct question *q, const struct group *g, struct so
 		sonde_json_str(j, "type", g->type);
 	if (q->by & BY_TARGET)
 		sonde_json_str(j, "target", g->target);
+	if (q->by & BY_SCHEDULE) {
+		const struct schedule *s = schedules_by_id(&q->c->schedules, &g->schedule);
+		sonde_id_format(&g->schedule, id);
+		sonde_json_str(j, "schedule", sonde_id_is_zero(&g->schedule) ? NULL : id);
+		sonde_json_str(j, "scheduleName", s ? s->name : NULL);
+	}
 	sonde_json_open(j, "points", '[');
 	for (unsigned i = 0; i < q->point_count; i++)
 		if (g->points[i])

@@ -3,11 +3,11 @@
  * made it. */
 #include "controller/tokens.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "controller/api/api.h"
+#include "controller/api/account.h"
+
+enum { POOL = 16384 };
 
 struct create {
 	const char *description, *region;
@@ -29,123 +29,64 @@ static const struct sonde_param create_rows[] = {
 	{ 0 },
 };
 
-struct token_job {
-	struct sonde_job job;
-	struct controller *c;
-	struct sonde_req *req;
-	uint8_t hash[SONDE_HASH_BYTES];
-	struct token_facts facts; /* texts in pool */
-	struct sonde_pool pool;
-	char secret[SONDE_SECRET_TEXT]; /* "" when revoking */
-};
-
-static int apply(struct sonde_write *w, struct sonde_job *job)
+/* Also of a token that is revoked: then without a secret. */
+static void stored(struct puts *p, int status)
 {
-	struct token_job *t = (struct token_job *)job;
-	struct sonde_buf value;
-
-	sonde_buf_init(&value, 1 << 14);
-	token_write(&t->facts, &value);
-	int rc = value.failed ? SONDE_ENOMEM :
-		 sonde_write_put(w, SONDE_TABLE_TOKENS,
-		                 (struct sonde_slice){ t->hash, sizeof(t->hash) },
-		                 (struct sonde_slice){ value.data, value.len });
-	sonde_buf_deinit(&value);
-	return rc;
-}
-
-static void token_job_free(struct token_job *t)
-{
-	sonde_pool_deinit(&t->pool);
-	sonde_secret_wipe(t->secret, sizeof(t->secret));
-	free(t);
-}
-
-static void show(struct token_job *t)
-{
+	struct new_token *t = p->arg;
 	struct sonde_buf b;
 	struct sonde_json j;
 
-	sonde_buf_init(&b, 1 << 14);
-	sonde_json_init(&j, &b);
-	sonde_json_open(&j, NULL, '{');
-	sonde_json_str(&j, "token", t->secret);
-	token_describe(&t->facts, &j);
-	sonde_json_close(&j);
-	answer_json(t->c, t->req, 201, &b, NULL);
-}
-
-static void done(struct sonde_job *job, int status)
-{
-	struct token_job *t = (struct token_job *)job;
-
 	if (status == SONDE_OK)
-		status = tokens_put(&t->c->tokens, t->hash, &t->facts);
-	if (status != SONDE_OK)
-		answer_busy(t->c, t->req, status);
-	else if (t->secret[0])
-		show(t);
-	else
-		answer_empty(t->c, t->req, 204);
-	token_job_free(t);
-}
-
-static void submit(struct token_job *t)
-{
-	t->job.apply = apply;
-	t->job.done = done;
-	int rc = sonde_store_submit(t->c->store, &t->job);
-	if (rc != SONDE_OK)
-		done(&t->job, rc);
-}
-
-static struct token_job *job_new(struct call *call)
-{
-	struct token_job *t = calloc(1, sizeof(*t));
-
-	if (!t) {
-		answer_busy(call->c, call->req, SONDE_ENOMEM);
-		return NULL;
+		status = tokens_put(&p->c->tokens, t->hash, &t->facts);
+	if (status != SONDE_OK) {
+		answer_busy(p->c, p->req, status);
+	} else if (t->facts.revoked) {
+		answer_empty(p->c, p->req, 204);
+	} else {
+		sonde_buf_init(&b, 1 << 14);
+		sonde_json_init(&j, &b);
+		sonde_json_open(&j, NULL, '{');
+		sonde_json_str(&j, "token", t->secret);
+		token_describe(&t->facts, &j);
+		sonde_json_close(&j);
+		answer_json(p->c, p->req, 201, &b, NULL);
 	}
-	t->c = call->c;
-	t->req = call->req;
-	sonde_pool_init(&t->pool, 1 << 14);
-	return t;
+	sonde_secret_wipe(t->secret, sizeof(t->secret));
+}
+
+static struct puts *begin(struct call *call, struct new_token **token)
+{
+	struct puts *p = puts_new(call->c, call->req, stored, POOL);
+
+	if (p)
+		p->arg = *token = sonde_pool_alloc(&p->pool, sizeof(**token));
+	return p;
+}
+
+static void save(struct puts *p, const struct new_token *t)
+{
+	token_write(&t->facts, puts_add(p, SONDE_TABLE_TOKENS, t->hash, sizeof(t->hash), false));
+	puts_submit(p);
 }
 
 void api_create_token(struct call *call)
 {
-	struct sonde_error e;
 	struct create asked = { 0 };
-	struct sonde_id id;
-	char text[SONDE_ID_TEXT];
+	struct new_token *t;
+	struct puts *p = begin(call, &t);
 
-	json_t *body = call->view->body_len ? call_body(call) : json_object();
-	if (!body)
+	if (!p)
 		return;
-	struct token_job *t = job_new(call);
-	if (!t) {
-		json_decref(body);
+	if (!account_body(call, SONDE_ROWS(create_rows), &asked, &p->pool)) {
+		puts_free(p);
 		return;
 	}
-	int rc = sonde_rows_fill(SONDE_ROWS(create_rows), body, &asked, &t->pool, &e);
-	json_decref(body);
-	if (rc != SONDE_OK) {
-		answer_invalid(call, &e);
-		token_job_free(t);
-		return;
-	}
-	sonde_id_make(&call->c->ids, &id);
-	sonde_id_format(&id, text);
-	sonde_secret_make("reg", t->secret);
-	sonde_secret_hash(t->secret, strlen(t->secret), t->hash);
-	t->facts = (struct token_facts){
-		.kind = TOKEN_REGISTRATION, .id = sonde_pool_strndup(&t->pool, text, strlen(text)),
-		.description = asked.description, .region = asked.region,
-		.created_ms = sonde_wall_ms(), .uses = asked.uses, .approve = asked.approve,
-		.expires_ms = sonde_wall_ms() + asked.ttl_ns / SONDE_NS_PER_MS,
-	};
-	submit(t);
+	token_make(t, &call->c->ids, TOKEN_REGISTRATION, "reg", asked.ttl_ns);
+	t->facts.description = asked.description;
+	t->facts.region = asked.region;
+	t->facts.uses = asked.uses;
+	t->facts.approve = asked.approve;
+	save(p, t);
 }
 
 /* The nodes that came with it and were not removed. */
@@ -197,13 +138,14 @@ void api_delete_token(struct call *call)
 		answer_not_found(call, "registration token");
 		return;
 	}
-	struct token_job *t = job_new(call);
-	if (!t)
+	struct new_token *t;
+	struct puts *p = begin(call, &t);
+	if (!p)
 		return;
 	/* Texts stay valid: tokens are never freed while the controller runs, only replaced, and
-	 * the copy in done() reads before it replaces. */
+	 * tokens_put reads before it replaces. */
 	t->facts = token->facts;
 	t->facts.revoked = 1;
 	memcpy(t->hash, token->hash, sizeof(t->hash));
-	submit(t);
+	save(p, t);
 }

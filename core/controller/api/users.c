@@ -148,7 +148,7 @@ static bool is_tier(struct call *call, const char *name)
 
 	if (!name || tiers_find(&call->c->accounts.tiers, name))
 		return true;
-	sonde_fail(&e, SONDE_EINVAL, "tier", "is not the name of a tier");
+	sonde_fail(&e, SONDE_EINVAL, "tier", "must be the name of a tier; GET /v1/tiers lists them");
 	answer_invalid(call, &e);
 	return false;
 }

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "../ends.h"
+
 struct args {
 	const char *word, *hint;
 };
@@ -28,16 +30,6 @@ static int start(struct sonde_probe *p)
 	p->host->put_int(p, "length", a->word ? (int64_t)strlen(a->word) : 0);
 	p->host->done(p, SONDE_FAIL_NONE, NULL);
 	return 0;
-}
-
-static void cancel(struct sonde_probe *p, enum sonde_why why)
-{
-	p->host->done(p, why == SONDE_WHY_TIMEOUT ? SONDE_FAIL_TIMEOUT : SONDE_FAIL_CANCELLED,
-	              "it was told to end");
-}
-
-static void finish(struct sonde_probe *p)
-{
 }
 
 SONDE_PLUGIN = {

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "../ends.h"
+
 #define TEXT(n) #n
 #define VERSION_TEXT(n) TEXT(n)
 
@@ -42,16 +44,6 @@ static int start(struct sonde_probe *p)
 {
 	const struct args *a = p->args;
 	return p->host->timer_start(p, a->delay, end, NULL) ? 0 : -1;
-}
-
-static void cancel(struct sonde_probe *p, enum sonde_why why)
-{
-	p->host->done(p, why == SONDE_WHY_TIMEOUT ? SONDE_FAIL_TIMEOUT : SONDE_FAIL_CANCELLED,
-	              "it was told to end");
-}
-
-static void finish(struct sonde_probe *p)
-{
 }
 
 SONDE_PLUGIN = {

@@ -5,7 +5,7 @@ import { useState } from 'preact/hooks';
 import { call, changePassword, post } from '../api.ts';
 import { count, dateTime } from '../format.ts';
 import { useLoaded } from '../load.ts';
-import { act, Copy, Empty, Field, Login, Needs } from '../parts.tsx';
+import { act, Empty, Field, Login, Needs, Options, ShownOnce } from '../parts.tsx';
 import { may, role, who } from '../store.ts';
 import { Ledger, ROLES, type User } from './users.tsx';
 
@@ -95,11 +95,7 @@ function Tokens(): JSX.Element {
       <form class="row" onSubmit={(e) => void make(e)}>
         <input name="description" required aria-label="For what" placeholder="for what" />
         <select name="role" aria-label="Role">
-          {own.map((r) => (
-            <option key={r} value={r} selected={r === role.value}>
-              {r}
-            </option>
-          ))}
+          <Options of={own} first={role.value} />
         </select>
         {SCOPES.map((s) => (
           <label key={s} class="check">
@@ -115,12 +111,7 @@ function Tokens(): JSX.Element {
         <button type="submit">Make a token</button>
       </form>
       <p class="muted small">No scope chosen is all of them. A token never does more than its user may.</p>
-      {made ? (
-        <p class="note row">
-          <code>{made}</code> <Copy text={made}>Copy</Copy>
-          <span class="small">It is shown once.</span>
-        </p>
-      ) : null}
+      <ShownOnce text={made} />
       {(value ?? [])
         .filter((t) => t.usable)
         .map((t) => (

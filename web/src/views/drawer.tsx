@@ -9,12 +9,29 @@ import type { Node } from '../types.ts';
 import { Actions, Configure, Log } from './node_actions.tsx';
 import { nextCheck, summary } from './nodes.tsx';
 
+// What the node tells of its machine; an older one tells nothing.
+function machine(node: Node): string {
+  const families = [node.ipv4 && 'IPv4', node.ipv6 && 'IPv6'].filter(Boolean).join(', ');
+  const told = [
+    typeof node.ipv4 === 'boolean' && (families || 'no addresses'),
+    node.cpus && `${count(node.cpus)} CPUs`,
+    node.memoryMiB && bytes(node.memoryMiB * 1048576),
+    node.resolvers?.length && `names by ${node.resolvers.join(', ')}`,
+  ].filter((t): t is string => typeof t === 'string' && t !== '');
+  return told.join('; ') || '–';
+}
+
 function Facts({ node }: { node: Node }): JSX.Element {
   const l = node.live;
   const s = summary(observedBy(node.id));
   const own = (schedules.value ?? []).flatMap((x) =>
     (x.members ?? []).filter((m) => m.id === node.id),
   );
+  const facts = [
+    ['Owner', node.ownerName ?? node.owner],
+    ['Contact', node.contact],
+    ['Remarks', node.remarks],
+  ];
   const expected = own.reduce((n, m) => n + m.expected, 0);
   const received = own.reduce((n, m) => n + m.received, 0);
   return (
@@ -96,6 +113,8 @@ function Facts({ node }: { node: Node }): JSX.Element {
           <dd>a new one {node.key.kept ? 'is kept by the node' : 'is on its way'}</dd>
         </>
       ) : null}
+      <dt>Machine</dt>
+      <dd>{machine(node)}</dd>
       <dt>Types</dt>
       <dd class="row">
         {(node.plugins ?? []).map((p) => (
@@ -104,6 +123,14 @@ function Facts({ node }: { node: Node }): JSX.Element {
           </span>
         ))}
       </dd>
+      {facts.map(([name, text]) =>
+        text ? (
+          <>
+            <dt>{name}</dt>
+            <dd class="wrap">{text}</dd>
+          </>
+        ) : null,
+      )}
       <dt>Enrolled</dt>
       <dd>{node.createdAt ? dateTime(Date.parse(node.createdAt)) : '–'}</dd>
       <dt>Id</dt>

@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { ApiError, call, message, post } from '../api.ts';
 import { plural } from '../format.ts';
-import { Field } from '../parts.tsx';
+import { Field, Options, SaveOrCancel } from '../parts.tsx';
 import { nodes, plugins, refresh } from '../store.ts';
 import type { Schedule } from '../types.ts';
 import { locations, matching } from '../where.ts';
@@ -89,11 +89,7 @@ export function EditSchedule({ of, close }: { of?: Schedule; close: () => void }
         </Field>
         <Field id="s-type" label="Type">
           <select {...bind('type')}>
-            {plugins.value.map((p) => (
-              <option key={p.name} value={p.name}>
-                {p.name}
-              </option>
-            ))}
+            <Options of={plugins.value.map((p) => p.name)} />
           </select>
         </Field>
         <Field id="s-target" label="Target" wrong={wrong.target}>
@@ -132,14 +128,7 @@ export function EditSchedule({ of, close }: { of?: Schedule; close: () => void }
           ))}
         </div>
       ) : null}
-      <div class="row">
-        <button type="submit" class="primary">
-          Save
-        </button>
-        <button type="button" onClick={close}>
-          Cancel
-        </button>
-      </div>
+      <SaveOrCancel cancel={close} />
     </form>
   );
 }

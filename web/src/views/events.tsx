@@ -2,7 +2,7 @@
 // Events: one line each, newest first.
 import type { JSX } from 'preact';
 import { clock, dateTime } from '../format.ts';
-import { Csv, Empty, Login, Mark, Needs } from '../parts.tsx';
+import { Csv, Empty, Login, Mark, Needs, Options } from '../parts.tsx';
 import { href, param, set } from '../route.ts';
 import { events, now, watches } from '../store.ts';
 import { rangeAt, RangeChoice, within } from '../time.tsx';
@@ -91,11 +91,7 @@ export function Events(): JSX.Element {
           onChange={(e) => set({ kind: e.currentTarget.value })}
         >
           <option value="">all kinds</option>
-          {kinds.map((k) => (
-            <option key={k} value={k}>
-              {k}
-            </option>
-          ))}
+          <Options of={kinds} />
         </select>
       </div>
       <div class="card scroll" tabIndex={0} role="region" aria-label="Table of events">

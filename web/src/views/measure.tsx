@@ -13,7 +13,7 @@ import {
   wrongWith,
 } from '../form.ts';
 import { plural } from '../format.ts';
-import { Copy, Empty, Field } from '../parts.tsx';
+import { Copy, Empty, Field, Options } from '../parts.tsx';
 import { param, set } from '../route.ts';
 import { may, nodes, plugins, remember } from '../store.ts';
 import { complete, locations, matching, suggestions } from '../where.ts';
@@ -50,11 +50,7 @@ function Input({
     return (
       <select {...common} value={value} onChange={(e) => change(e.currentTarget.value)}>
         {field.initial === '' ? <option value="">as the type decides</option> : null}
-        {field.choices.map((c) => (
-          <option key={c} value={c}>
-            {c}
-          </option>
-        ))}
+        <Options of={field.choices} />
       </select>
     );
   if (field.kind === 'map')
@@ -219,11 +215,7 @@ export function Measure(): JSX.Element {
               value={ask.type}
               onChange={(e) => setAsk({ ...ask, type: e.currentTarget.value })}
             >
-              {types().map((t) => (
-                <option key={t} value={t}>
-                  {t}
-                </option>
-              ))}
+              <Options of={types()} />
             </select>
           </Field>
           <Field id="target" label="Target" help={hint} wrong={wrong.target}>

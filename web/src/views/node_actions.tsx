@@ -165,6 +165,8 @@ export function Configure({ node }: { node: Node }): JSX.Element {
         region: String(f.get('region') ?? ''),
         priority: Number(f.get('priority')),
         tags,
+        contact: String(f.get('contact') ?? ''),
+        remarks: String(f.get('remarks') ?? ''),
       });
       await call('PATCH', `${path(node)}/config`, settingsOf(f));
     });
@@ -211,7 +213,19 @@ export function Configure({ node }: { node: Node }): JSX.Element {
           <Field id="d-tags" label="Tags" help="Comma separated.">
             <input id="d-tags" name="tags" defaultValue={node.tags.join(', ')} />
           </Field>
+          <Field id="d-contact" label="Contact" help="Who looks after it; users do not see it.">
+            <input id="d-contact" name="contact" maxLength={256} defaultValue={node.contact ?? ''} />
+          </Field>
         </div>
+        <Field id="d-remarks" label="Remarks" help="For operators and viewers.">
+          <textarea
+            id="d-remarks"
+            name="remarks"
+            maxLength={2048}
+            rows={2}
+            defaultValue={node.remarks ?? ''}
+          />
+        </Field>
         <div class="row">
           <button type="submit" class="primary">
             Save

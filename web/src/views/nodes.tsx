@@ -266,7 +266,7 @@ export function Nodes(): JSX.Element {
   const list = filtered();
   const table = param('as') === 'table';
   const picked =
-    may('viewer') ? nodes.value.find((n) => n.id === param('node')) : undefined;
+    may('viewer') ? nodes.value.find((n) => [n.id, n.name].includes(param('node'))) : undefined;
   return (
     <>
       <div class="head">
@@ -298,6 +298,7 @@ export function Nodes(): JSX.Element {
         <input
           aria-label="Search nodes"
           placeholder="name, place, network, tag"
+          size={26}
           value={param('q')}
           onInput={(e) => set({ q: e.currentTarget.value })}
         />

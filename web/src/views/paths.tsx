@@ -4,7 +4,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { clock, dateTime, ms, percent, plural } from '../format.ts';
-import { Empty } from '../parts.tsx';
+import { Empty, Options } from '../parts.tsx';
 import { difference, type PathGraph, pathGraph, pathsAt, type Vertex } from '../path.ts';
 import { href, param, set } from '../route.ts';
 import { now, observedWhere } from '../store.ts';
@@ -240,11 +240,7 @@ export function Paths(): JSX.Element {
           value={target}
           onChange={(e) => set({ target: e.currentTarget.value, at: '' })}
         >
-          {targets.map((t) => (
-            <option key={t} value={t}>
-              {t}
-            </option>
-          ))}
+          <Options of={targets} />
         </select>
         {times.length > 1 ? (
           <label class="check">

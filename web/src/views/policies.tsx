@@ -5,7 +5,7 @@ import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError, call, get, message, Missing, post } from '../api.ts';
 import { bytes, count, dateTime, percent } from '../format.ts';
-import { act, Empty, Login, Mark } from '../parts.tsx';
+import { act, Empty, Login, Mark, useShown } from '../parts.tsx';
 import { param, set } from '../route.ts';
 import { may } from '../store.ts';
 import type { Policy } from '../types.ts';
@@ -181,6 +181,7 @@ function Trial({ name, s, ended }: { name: string; s: Shadow; ended: () => void 
 }
 
 function Detail({ policy }: { policy: Policy }): JSX.Element {
+  const shown = useShown();
   const [source, show] = useState<Source | null>(null);
   const [wrong, say] = useState('');
   const [editing, edit] = useState(false);
@@ -207,7 +208,7 @@ function Detail({ policy }: { policy: Policy }): JSX.Element {
   };
   const error = policy.stats?.last_error ?? '';
   return (
-    <section class="card fields" aria-label={policy.name}>
+    <section class="card fields" aria-label={policy.name} ref={shown}>
       <div class="head">
         <h2>{policy.name}</h2>
         <div>
@@ -296,7 +297,11 @@ export function Policies(): JSX.Element {
             </thead>
             <tbody>
               {list.value.map((p) => (
-                <tr key={p.name} class="pick" onClick={() => set({ name: p.name, line: '' })}>
+                <tr
+                  key={p.name}
+                  class={`pick${p === picked ? ' picked' : ''}`}
+                  onClick={() => set({ name: p.name, line: '' })}
+                >
                   <td>
                     <button type="button" class="plain" onClick={() => set({ name: p.name, line: '' })}>
                       {p.name}

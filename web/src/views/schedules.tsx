@@ -5,7 +5,7 @@ import { useState } from 'preact/hooks';
 import { call, post } from '../api.ts';
 import { count, dateTime, ms, span } from '../format.ts';
 import { isBad } from '../grid.ts';
-import { act, Beats, Csv, Empty, Login, Mark, Needs } from '../parts.tsx';
+import { act, Beats, Csv, Empty, Login, Mark, Needs, useShown } from '../parts.tsx';
 import { href, param, set } from '../route.ts';
 import { may, now, observedBy, refresh, schedules, watches } from '../store.ts';
 import type { Schedule, ScheduleMember } from '../types.ts';
@@ -28,9 +28,11 @@ function health(s: Schedule): [string, string] {
   return s.missing ? ['warning', `${count(s.missing)} missing`] : ['online', 'running'];
 }
 
+const isPicked = (s: Schedule): boolean => s.id === param('id') || s.name === param('id');
+
 function Row({ s }: { s: Schedule }): JSX.Element {
   return (
-    <tr class="pick" onClick={() => set({ id: s.id })}>
+    <tr class={`pick${isPicked(s) ? ' picked' : ''}`} onClick={() => set({ id: s.id })}>
       <td>
         <button type="button" class="plain" onClick={() => set({ id: s.id })}>
           {s.name}
@@ -198,7 +200,7 @@ function Detail({ s }: { s: Schedule }): JSX.Element {
   const [editing, edit] = useState(false);
   return (
     <>
-      <section class="card fields" aria-label={s.name}>
+      <section class="card fields" aria-label={s.name} ref={useShown()}>
         <div class="head">
           <h2>{s.name}</h2>
           <div>
@@ -211,6 +213,7 @@ function Detail({ s }: { s: Schedule }): JSX.Element {
         {s.problem ? <p class="note bad">{s.problem}</p> : null}
         <p>
           {s.type} {aim(s)}, {every(s)}
+          {s.owner ? `, by ${s.ownerName ?? s.owner}` : ''}
         </p>
         {may('operator') ? <Actions s={s} edit={() => edit(true)} /> : null}
         {editing ? <EditSchedule of={s} close={() => edit(false)} /> : null}
@@ -244,7 +247,7 @@ export function Schedules(): JSX.Element {
   if (!watches()) return <Login />;
   const all = schedules.value;
   if (!all) return <Needs what="schedules" path="/v1/schedules" />;
-  const picked = all.find((s) => s.id === param('id') || s.name === param('id'));
+  const picked = all.find(isPicked);
   return (
     <>
       <div class="head">

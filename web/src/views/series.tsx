@@ -37,7 +37,8 @@ interface Chosen {
 }
 
 // null where single results are to be drawn: the time is short, or there are no rollups.
-function useRollups(of: Chosen | undefined, range: Range): Observation[] | null {
+// Of one schedule only where there are several: what was stored by an older controller is not told apart.
+function useRollups(of: Chosen | undefined, range: Range, apart: boolean): Observation[] | null {
   const [points, show] = useState<Observation[] | null>(null);
   const long = range.fixed
     ? range.from < openedAt - ROLLUPS_FROM_MS
@@ -53,6 +54,7 @@ function useRollups(of: Chosen | undefined, range: Range): Observation[] | null 
         type: of.type,
         target: of.target,
       });
+      if (apart) query.set('schedule', of.schedule || 'none');
       if (range.fixed) query.set('until', String(Math.round(range.to)));
       const a = await optional<RollupAnswer>(`/v1/series?${query}`).catch(() => null);
       if (a) show(pointsOf(a, of.type, of.target));
@@ -61,7 +63,7 @@ function useRollups(of: Chosen | undefined, range: Range): Observation[] | null 
     if (range.fixed) return undefined;
     const timer = setInterval(() => void load(), AGAIN_MS);
     return () => clearInterval(timer);
-  }, [of?.type, of?.target, range.key, listed.value]);
+  }, [of && keyOf(of), apart, range.key, listed.value]);
   return points;
 }
 
@@ -94,10 +96,12 @@ function chosenOf(all: Chosen[]): Chosen | undefined {
   return all.find((t) => given.every(([k, v]) => !v || t[k] === v)) ?? all[0];
 }
 
+const hasTwins = (c: Chosen, all: Chosen[]): boolean =>
+  all.filter((o) => o.type === c.type && o.target === c.target).length > 1;
+
 function titleOf(c: Chosen, all: Chosen[]): string {
-  const twins = all.filter((o) => o.type === c.type && o.target === c.target).length > 1;
   const name = schedules.value?.find((s) => s.id === c.schedule)?.name;
-  return `${c.type} ${c.target}${twins ? ` (${c.schedule ? (name ?? c.schedule) : 'once'})` : ''}`;
+  return `${c.type} ${c.target}${hasTwins(c, all) ? ` (${c.schedule ? (name ?? `gone, ${c.schedule.slice(-6)}`) : 'once'})` : ''}`;
 }
 
 export function groupOf(n: Node | undefined, by: string): string {
@@ -118,7 +122,9 @@ function rateNumbers(of: Observation[]): string {
       v.filter((n): n is number => typeof n === 'number').sort((a, b) => a - b),
       0.5,
     );
-  return `median ${mbit(middle(of.map((o) => o.mbit)))}, round trip ${ms(middle(of.map((o) => o.latency)))} idle, ${ms(middle(of.map((o) => o.loaded)))} under load`;
+  const idle = middle(of.map((o) => o.latency));
+  const trips = `, round trip ${ms(idle)} idle, ${ms(middle(of.map((o) => o.loaded)))} under load`;
+  return `median ${mbit(middle(of.map((o) => o.mbit)))}${idle === null ? '' : trips}`;
 }
 
 function numbers(of: Observation[]): string {
@@ -237,7 +243,7 @@ export function Series(): JSX.Element {
   const step = Math.max(2000, (wide.to - wide.from) / 900);
   const range = wide.fixed ? wide : rangeAt(Math.ceil(now.value / step) * step);
   const { from, to } = range;
-  const rollups = useRollups(chosen, range);
+  const rollups = useRollups(chosen, range, !!chosen && hasTwins(chosen, all));
   const of = rollups ?? own.filter((o) => within(range, o.at));
   const by = param('by');
   if (!chosen)

@@ -5,7 +5,7 @@ import { useState } from 'preact/hooks';
 import { call } from '../api.ts';
 import { count } from '../format.ts';
 import { useLoaded } from '../load.ts';
-import { act, Field, Needs } from '../parts.tsx';
+import { act, Field, Needs, SaveOrCancel } from '../parts.tsx';
 
 export interface Tier {
   name: string;
@@ -16,6 +16,7 @@ export interface Tier {
   policy?: string;
   priority: number;
   interval: string;
+  planned: number;
   retain: number;
   builtIn: boolean;
 }
@@ -25,6 +26,7 @@ const FIGURES: [keyof Tier, string, string][] = [
   ['nodes', 'Nodes at most', 'Of one measurement.'],
   ['concurrent', 'At once', 'Measurements that are not over.'],
   ['priority', 'Node priority', 'The highest that it reaches.'],
+  ['planned', 'Planned an hour', 'Tests of all schedules of an account; 0 is no limit.'],
 ];
 
 function Form({ t, done }: { t: Tier | null; done: () => void }): JSX.Element {
@@ -54,7 +56,7 @@ function Form({ t, done }: { t: Tier | null; done: () => void }): JSX.Element {
               type="number"
               min={0}
               required
-              defaultValue={String(t?.[key] ?? 100)}
+              defaultValue={String(t?.[key] ?? (key === 'planned' ? 0 : 100))}
             />
           </Field>
         ))}
@@ -65,14 +67,7 @@ function Form({ t, done }: { t: Tier | null; done: () => void }): JSX.Element {
           <input id="t-policy" name="policy" defaultValue={t?.policy ?? ''} />
         </Field>
       </div>
-      <div class="row">
-        <button type="submit" class="primary">
-          Save
-        </button>
-        <button type="button" onClick={done}>
-          Cancel
-        </button>
-      </div>
+      <SaveOrCancel cancel={done} />
     </form>
   );
 }

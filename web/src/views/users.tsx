@@ -5,7 +5,7 @@ import { useState } from 'preact/hooks';
 import { call, post } from '../api.ts';
 import { count, dateTime } from '../format.ts';
 import { useLoaded } from '../load.ts';
-import { act, Copy, Empty, Field, Mark, Needs } from '../parts.tsx';
+import { act, Empty, Field, Mark, Needs, Options, SaveOrCancel, ShownOnce } from '../parts.tsx';
 import type { Tier } from './tiers.tsx';
 
 export const ROLES = ['viewer', 'user', 'operator', 'admin'];
@@ -25,18 +25,6 @@ export interface User {
 }
 
 const path = (u: User): string => `/v1/users/${encodeURIComponent(u.name)}`;
-
-function Options({ of, first }: { of: string[]; first?: string }): JSX.Element {
-  return (
-    <>
-      {of.map((o) => (
-        <option key={o} value={o} selected={o === first}>
-          {o}
-        </option>
-      ))}
-    </>
-  );
-}
 
 function Add({ tiers, done }: { tiers: string[]; done: () => void }): JSX.Element {
   const save = async (e: SubmitEvent): Promise<void> => {
@@ -75,14 +63,7 @@ function Add({ tiers, done }: { tiers: string[]; done: () => void }): JSX.Elemen
           <input id="u-email" name="email" type="email" autocomplete="off" />
         </Field>
       </div>
-      <div class="row">
-        <button type="submit" class="primary">
-          Save
-        </button>
-        <button type="button" onClick={done}>
-          Cancel
-        </button>
-      </div>
+      <SaveOrCancel cancel={done} />
     </form>
   );
 }
@@ -236,12 +217,7 @@ function Invitations({ tiers }: { tiers: string[] }): JSX.Element {
         </select>
         <button type="submit">Invite, for 7 days</button>
       </form>
-      {made ? (
-        <p class="note row">
-          <code>{made}</code> <Copy text={made}>Copy</Copy>
-          <span class="small">It is shown once.</span>
-        </p>
-      ) : null}
+      <ShownOnce text={made} />
       {(value ?? [])
         .filter((i) => i.usable)
         .map((i) => (
