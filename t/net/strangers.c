@@ -56,7 +56,7 @@ static const struct {
 struct client {
 	int fd;
 	enum kind kind;
-	bool said, refused;
+	bool said, refused, asked; /* asked: a reader sent what it wants to read */
 	int64_t opened_ns, closed_ns;
 };
 
@@ -67,7 +67,8 @@ struct run {
 	int64_t limit_ns;
 	int ep;
 	char texts[KINDS][2 * TEXT_MAX];
-	size_t lens[KINDS];
+	size_t lens[KINDS], wish_len;
+	char wish[2 * TEXT_MAX]; /* the frames of a reader, after the upgrade */
 	struct client *clients;
 	atomic_bool over;
 	atomic_uint failed;
@@ -104,13 +105,12 @@ static void make_texts(struct run *r)
 	snprintf(r->texts[EXPORT], TEXT_MAX, "GET %s HTTP/1.1\r\n" HOST "Authorization: Bearer %s\r\n\r\n",
 		 r->path, r->token);
 	r->lens[EXPORT] = strlen(r->texts[EXPORT]);
-	size_t n = (size_t)snprintf(r->texts[READER], TEXT_MAX, "%s",
-				    UPGRADE("/v1/live", "sonde.live.v1"));
+	r->lens[READER] = (size_t)snprintf(r->texts[READER], TEXT_MAX, "%s",
+					   UPGRADE("/v1/live", "sonde.live.v1"));
 	snprintf(text, sizeof(text), "{\"op\":\"auth\",\"token\":\"%s\"}", r->token);
-	n += put_frame(r->texts[READER] + n, text);
-	n += put_frame(r->texts[READER] + n,
-		       "{\"op\":\"subscribe\",\"id\":\"a\",\"topic\":\"results\",\"cursor\":1}");
-	r->lens[READER] = n;
+	r->wish_len = put_frame(r->wish, text);
+	r->wish_len += put_frame(r->wish + r->wish_len, "{\"op\":\"subscribe\",\"id\":\"a\","
+				 "\"topic\":\"results\",\"cursor\":1}");
 }
 
 static void open_one(struct run *r)
@@ -164,25 +164,35 @@ static void gone(struct run *r, struct client *c)
 	r->open--;
 }
 
+static void listen_for(struct run *r, struct client *c, uint32_t events)
+{
+	struct epoll_event e = { .events = EPOLLRDHUP | events, .data.u32 = (uint32_t)(c - r->clients) };
+
+	epoll_ctl(r->ep, EPOLL_CTL_MOD, c->fd, &e);
+}
+
 static void on_event(struct run *r, const struct epoll_event *e)
 {
 	struct client *c = &r->clients[e->data.u32];
-	bool deaf = kinds[c->kind].deaf;
+	bool deaf = kinds[c->kind].deaf && (c->kind != READER || c->asked);
 
 	if (!c->said && (e->events & EPOLLOUT) && !(e->events & (EPOLLERR | EPOLLHUP))) {
-		struct epoll_event quiet = { .events = EPOLLRDHUP | (deaf ? 0 : EPOLLIN),
-					     .data.u32 = e->data.u32 };
 		c->said = true;
 		r->opening--;
-		epoll_ctl(r->ep, EPOLL_CTL_MOD, c->fd, &quiet);
+		listen_for(r, c, deaf ? 0 : EPOLLIN);
 		if (r->lens[c->kind])
 			send(c->fd, r->texts[c->kind], r->lens[c->kind], MSG_NOSIGNAL);
 		return;
 	}
 	if (deaf && (e->events & EPOLLRDHUP))
 		hear(c);
-	if ((e->events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) || (!deaf && !hear(c)))
+	if ((e->events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) || (!deaf && !hear(c))) {
 		gone(r, c);
+	} else if (c->kind == READER && !c->asked) {
+		c->asked = true;
+		send(c->fd, r->wish, r->wish_len, MSG_NOSIGNAL);
+		listen_for(r, c, 0);
+	}
 }
 
 static void drip(struct run *r)
