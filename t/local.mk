@@ -57,6 +57,15 @@ EXTRA_DIST += t/e2e/spec.mjs
 SCRIPT_TESTS += t/e2e/backup.t
 SCRIPT_TESTS += t/e2e/full.t
 SCRIPT_TESTS += t/e2e/hostile.t
+# Whom programs talk to.
+SCRIPT_TESTS += t/e2e/pins.t
+EXTRA_DIST += t/lib/Certs.pm
+SCRIPT_TESTS += t/banned.t
+# Secrets at rest and in passing.
+SCRIPT_TESTS += t/e2e/secrets.t
+# Every parser has a fuzz target.
+SCRIPT_TESTS += t/parsers.t
+EXTRA_DIST += t/stage/coverage
 
 # What strangers may do to a controller: slow, malformed, without number.
 check_PROGRAMS += t/net/strangers

@@ -16,6 +16,7 @@
 #include "controller/first_token.h"
 #include "controller/life.h"
 #include "controller/link.h"
+#include "controller/own_files.h"
 #include "controller/resume.h"
 #include "controller/retain.h"
 
@@ -116,9 +117,12 @@ static void on_hangup(uv_signal_t *handle, int number)
 	(void)number;
 	if (!c->options.cert)
 		sonde_log(SONDE_LOG_INFO, "controller", "SIGHUP: there is no certificate to read again");
-	else if (sonde_net_reload_certs(c->net, &e) != SONDE_OK)
+	else if (own_files_check(&c->options, &e) != SONDE_OK ||
+	         sonde_net_reload_certs(c->net, &e) != SONDE_OK)
 		sonde_log(SONDE_LOG_ERROR, "controller",
 		          "%s; the certificate that was served before stays", e.text);
+	else
+		own_pin_log(&c->options);
 }
 
 static int open_store(struct controller *c, struct sonde_error *e)
@@ -303,7 +307,9 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	sonde_buf_init(&c->trace, TRACE_MAX);
 	if (sonde_decoder_new(&c->decoder) != SONDE_OK)
 		return SONDE_ENOMEM;
-	int rc = make_guard(c, e);
+	int rc = own_files_check(&c->options, e);
+	if (rc == SONDE_OK)
+		rc = make_guard(c, e);
 	if (rc == SONDE_OK)
 		rc = load_policies(c, e);
 	if (rc == SONDE_OK)
@@ -333,6 +339,7 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	start_handles(c);
 	sonde_log(SONDE_LOG_INFO, "controller", "serving on %s, %zu types, %zu nodes known",
 	          c->options.listen, c->types.by_name.len, c->nodes.by_id.len);
+	own_pin_log(&c->options);
 	return SONDE_OK;
 }
 

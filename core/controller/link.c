@@ -191,6 +191,7 @@ static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde
 	json_t *facts = h->facts.len ? sonde_json_load(h->facts.s, h->facts.len, NULL) : NULL;
 	node_set_machine(&c->nodes, node, facts);
 	json_decref(facts);
+	node->insecure = h->insecure;
 	node->capacity = h->capacity < 1 ? 1 : h->capacity > 10000 ? 10000 : h->capacity;
 	memset(node->version, 0, sizeof(node->version));
 	memcpy(node->version, h->version.s, h->version.len);

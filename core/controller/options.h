@@ -20,7 +20,7 @@ struct controller_options {
 	const char *web;         /* directory of the pages, NULL = none */
 	const char *guard_allow, *guard_deny;
 	uint32_t log_level;      /* index in controller_log_levels */
-	const char *admin_token_file; /* where the first admin token is also written, 0600 */
+	const char *admin_token_file; /* where the first admin token is written, 0600 */
 	uint8_t anonymous;       /* measurements without a token */
 	int64_t beat_s;          /* heartbeat interval asked of nodes */
 	int64_t queue_max;       /* tasks that may wait */
@@ -44,5 +44,4 @@ struct controller_options {
 enum registration { REGISTRATION_OFF, REGISTRATION_INVITE, REGISTRATION_OPEN };
 
 extern const char *const controller_log_levels[];
-extern const struct sonde_param controller_rows[];
 struct sonde_rows controller_option_rows(void);

@@ -21,7 +21,6 @@ core_net_libnet_a_SOURCES = \
 	core/net/upgrade.c \
 	core/net/ws.c
 core_net_libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(LWS_CFLAGS) $(UV_CFLAGS) $(ZLIB_CFLAGS) $(SSL_CFLAGS)
-	$(ZLIB_CFLAGS)
 
 noinst_PROGRAMS += t/net/http_bench
 BENCHES += t/net/http_bench

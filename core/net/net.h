@@ -201,6 +201,7 @@ struct sonde_dial {
 	const char *url; /* ws://host:port/path or wss:// */
 	const char *subprotocol;
 	const char *ca_file; /* NULL = the system's */
+	const char *pins;    /* as in fetch/fetch.h; NULL or "" = any key */
 	const struct sonde_conn_events *events;
 	void *arg;
 	unsigned timeout_s;

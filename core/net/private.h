@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "base/map.h"
+#include "base/trust.h"
 #include "net/frame.h"
 #include "net/net.h"
 
@@ -90,6 +91,7 @@ struct client_vhost {
 	struct lws_vhost *vhost;
 	char *ca_file; /* NULL = the system's */
 	bool tls;
+	struct sonde_pins pins; /* lives as long as the vhost's SSL_CTX */
 };
 
 enum net_state { NET_OPEN, NET_GOODBYE, NET_DESTROYING };

@@ -66,6 +66,7 @@ struct sonde_msg_hello {
 	uint64_t schedules;        /* version of the schedules it runs, 0 = none */
 	struct sonde_text address; /* that other nodes should use for it, "" = not known */
 	uint64_t config;       /* version of the settings in force, 0 = none */
+	bool insecure;         /* the connection leaves the machine in clear text, as its owner wants it */
 	struct sonde_text facts;   /* raw JSON of its machine: families, resolvers, ...; "" = not told */
 };
 
