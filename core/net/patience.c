@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 
-enum { CLOSE_AT_ONCE = 16 };
+enum { CLOSE_AT_ONCE = 16, LATE_MS = 8 };
 
 static int64_t limit_ns(const struct sonde_net *net, enum wait what)
 {
@@ -63,18 +63,26 @@ static struct sonde_req *first_due(struct link *list, int64_t now)
 	return !link_alone(list) && s->wait_ns <= now ? s : NULL;
 }
 
+/* More when they are late: a loop that has no time for its timers must not have ever less. */
+static unsigned how_many(const struct sonde_req *first, int64_t now)
+{
+	return CLOSE_AT_ONCE + (unsigned)((now - first->wait_ns) / SONDE_NS_PER_MS / LATE_MS);
+}
+
 bool patience_tick(struct sonde_net *net, int64_t now)
 {
 	struct sonde_req *s;
-	unsigned closed = 0;
+	unsigned closed = 0, max = 0;
 
 	for (int i = 0; i < WAITS; i++) {
-		for (; closed < CLOSE_AT_ONCE && (s = first_due(&net->waits[i], now)); closed++) {
+		s = first_due(&net->waits[i], now);
+		max = s ? closed + how_many(s, now) : 0;
+		for (; closed < max && (s = first_due(&net->waits[i], now)); closed++) {
 			patience_stop(s);
 			lws_set_timeout(s->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 		}
 	}
 	if (closed)
 		net_wake(net);
-	return closed == CLOSE_AT_ONCE;
+	return closed > 0;
 }

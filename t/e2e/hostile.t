@@ -45,6 +45,26 @@ for my $route ('/v1/schedules', '/v1/silences', '/v1/users', '/v1/auth/login', '
   }
 }
 
+my $long = $s->post('/v1/measurements', '{"type":"ping","target":"' . 'x' x (1 << 20) . '"}');
+is($long->{status}, 413, 'a text of 1 MiB: 413');
+is($long->{json}{error}{type}, 'content_too_large', 'a known error');
+
+# What a body of keys costs must grow with its length, whatever the keys are: the controller's own time,
+# so that a busy machine does not matter.
+sub cpu { open my $f, '<', "/proc/$pid/stat" or return 0; my @f = split ' ', (<$f> =~ s/.*\)//r); return $f[11] + $f[12] }
+sub cost {
+  my ($body, $times) = @_;
+  my $from = cpu();
+  $s->post('/v1/measurements', $body) for 1 .. $times;
+  return (cpu() - $from) / $times * 10;
+}
+my $keys = sub { my ($n) = @_; return '{' . join(',', map { sprintf '"%05x":1', $_ * 4096 % 1048573 } 1 .. $n) . '}' };
+cost($keys->(100), 20);
+my ($few, $many) = (cost($keys->(2500), 160), cost($keys->(10_000), 40));
+my $list = cost('[' . join(',', map { sprintf '"%05x",1', $_ } 1 .. 10_000) . ']', 40);
+diag sprintf 'a body of 2,500 keys takes %.2f ms, of 10,000 %.2f ms (goal 20); as a list %.2f ms', $few, $many, $list;
+cmp_ok($many, '<=', 12 * ($few || 0.01), 'four times as many keys do not take sixteen times as long') if !$s->sanitized;
+
 # ---- G2: forged by a page elsewhere; a browser sends no token along, and there are no cookies
 my $forged = 0;
 my @types = ('text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/json');
@@ -88,4 +108,38 @@ is(scalar(grep { index($_, $s->{token}) >= 0 } @lines), 0, 'no token');
 
 ok(kill(0, $pid), 'the controller lives');
 is($s->measure({ type => 'echo', target => 'x' })->{status}, 'finished', 'all is well');
+
+# ---- numbers where people write 1,5
+subtest 'a locale with a comma' => sub {
+  my $dir = "$s->{dir}/locales";
+  mkdir $dir;
+  plan skip_all => 'no de_DE.UTF-8 and no way to make it'
+    if system("localedef -i de_DE -f UTF-8 $dir/de_DE.UTF-8 >/dev/null 2>&1") && !-e "$dir/de_DE.UTF-8/LC_NUMERIC";
+  local @ENV{qw(LOCPATH LC_ALL LANG)} = ($dir, 'de_DE.UTF-8', 'de_DE.UTF-8');
+  is(scalar qx{$^X -Mlocale -e 'printf "%.1f", 1.5'}, '1,5', 'it is in force');
+  my $d = Sonde->new;
+  $d->start_controller('--latitude', 52.5, '--longitude', 13.25);
+  $d->start_node('komma', flags => { latitude => 50.25, longitude => 8.5 });
+  $d->wait_online('komma');
+  my $node = $d->node('komma');
+  is($node->{location}{latitude}, 50.25, 'a number of the node arrives whole') or diag encode_json($node);
+  is($d->patch('/v1/nodes/komma', '{"latitude":48.125}')->{status}, 200, 'a number of a request is taken');
+  is($d->node('komma')->{location}{latitude}, 48.125, 'and kept');
+  my $m = $d->measure({ type => 'ping', target => '127.0.0.1', measurementOptions => { packets => 2, interval => '1.5ms' } });
+  my $r = $m->{results}[0]{result};
+  is($r->{status}, 'finished', 'a ping') or diag encode_json($m);
+  cmp_ok($r->{durationMs}, '>', 0, 'figures of a result');
+  cmp_ok($r->{stats}{avg} * 1000, '>', 0, 'with points') or diag encode_json($r);
+  $d->until(20, sub { @{ $d->get('/v1/series?type=ping')->{json}{series} || [] } });
+  ok($d->get('/v1/series?type=ping')->{json}, 'figures over time are JSON');
+  my @odd = grep { /^sonde/ && !/ [-+0-9.eE]+$/ } split /\n/, $d->get('/metrics')->{content};
+  is_deeply(\@odd, [], 'metrics have points');
+  for my $args ([ 'node', 'ls' ], [ 'node', 'show', 'komma' ], [ 'measurement', 'show', $m->{id} ], [ 'export' ]) {
+    my ($code, $out, $err) = $d->cli(@$args);
+    is($code, 0, "sonde @$args") or diag $err;
+    unlike($out, qr/\d,\d{1,6}\b(?! ?\d{3})/, 'no commas in numbers');
+  }
+  my ($code, $out) = $d->cli('node', 'show', 'komma', '-o', 'json');
+  is(eval { decode_json($out)->{location}{latitude} } // $out, 48.125, 'sonde node show -o json');
+};
 done_testing;

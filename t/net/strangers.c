@@ -206,7 +206,7 @@ static void drip(struct run *r)
 
 static bool ask(const struct run *r, const char *text)
 {
-	struct timeval patience = { .tv_sec = 10 };
+	struct timeval patience = { .tv_sec = 60 };
 	char in[4096];
 	ssize_t n;
 	bool good = false;
