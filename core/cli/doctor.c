@@ -278,7 +278,8 @@ static bool repeat(struct doctor *d, pid_t pid, FILE *from)
 
 static void look_at_machine(struct doctor *d, const struct cli_args *a)
 {
-	const char *argv[8] = { cli_controller_program(), "doctor" };
+	char beside[CLI_PATH];
+	const char *argv[8] = { cli_controller_program(beside), "doctor" };
 	const char *state = cli_option(a, "state"), *config = cli_option(a, "config");
 	FILE *from;
 	unsigned n = 2;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/trust.h"
@@ -90,6 +91,7 @@ static int set_looks(struct cli *cli, const struct cli_args *a)
 	enum { AUTO, ALWAYS };
 	const char *term = variable("TERM");
 	bool smart = term && strcmp(term, "dumb");
+	struct winsize size;
 
 	int format = choose("output", setting(a, "output", "table"), formats,
 	                    "table, json, jsonl, csv or raw");
@@ -102,6 +104,7 @@ static int set_looks(struct cli *cli, const struct cli_args *a)
 	cli->colour = when == ALWAYS ||
 	              (when == AUTO && smart && !variable("NO_COLOR") && isatty(STDOUT_FILENO));
 	cli->live = smart && isatty(STDERR_FILENO);
+	cli->columns = !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) ? size.ws_col : 0;
 	return EXIT_OK;
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,6 +24,7 @@
 enum { NODE_FRAMES_S = 20000 };
 enum { STORE_QUEUE = 65536, MESSAGE_MAX = 4 << 20, SEND_QUEUE = 8 << 20, TICK_MS = 500,
        TRACE_MAX = 256 << 10 };
+enum { FILES_KEPT = 512, UNREAD_MAX = 64 << 20 };
 enum { RETAIN_EVERY_S = 3600 };
 
 /* ---- the store's two callbacks, on the writer thread ---- */
@@ -205,6 +207,22 @@ static int make_guard(struct controller *c, struct sonde_error *e)
 	return rc == SONDE_OK ? sonde_guard_refuse_own(c->guard, own, e) : rc;
 }
 
+/* The rest of the descriptors is for the store's files, the runner and what the loop needs. */
+static void limit_connections(const struct controller_options *o, struct sonde_net_options *n)
+{
+	struct rlimit r;
+	int64_t most = getrlimit(RLIMIT_NOFILE, &r) ? 1024 : (int64_t)r.rlim_cur;
+
+	most = most > 2 * FILES_KEPT ? most - FILES_KEPT : most / 2;
+	if (o->connections_max && o->connections_max < most)
+		most = o->connections_max;
+	n->max_conns = (unsigned)most;
+	n->spare_loopback = !o->connections_address;
+	n->max_per_address = (unsigned)(o->connections_address ? o->connections_address :
+					most > 4 ? most / 4 : 1);
+	n->max_unread = UNREAD_MAX;
+}
+
 static int listen_on(struct controller *c, struct sonde_error *e)
 {
 	struct sonde_ws_route *routes = c->routes;
@@ -219,7 +237,7 @@ static int listen_on(struct controller *c, struct sonde_error *e)
 		                  c->options.listen);
 	snprintf(host, sizeof(host), "%.*s", (int)(colon - c->options.listen), c->options.listen);
 	routes[0] = (struct sonde_ws_route){ "/v1/nodes/connect", "sonde.node.v1", &link_events, c,
-		                             .max_frames_s = NODE_FRAMES_S };
+		                             LINK_HELLO_MAX, NODE_FRAMES_S };
 	routes[1] = (struct sonde_ws_route){ "/v1/live", "sonde.live.v1", &live_events, c,
 		                             LIVE_MESSAGE_MAX, LIVE_FRAMES_S };
 	struct sonde_listen l = {
@@ -234,6 +252,7 @@ static int listen_on(struct controller *c, struct sonde_error *e)
 	}
 	struct sonde_net_options o = { .max_body = BODY_MAX, .max_message = MESSAGE_MAX,
 		                       .max_send_queue = SEND_QUEUE, .idle_timeout_s = 30 };
+	limit_connections(&c->options, &o);
 	int rc = sonde_net_new(&c->loop, &o, &c->net, e);
 	return rc == SONDE_OK ? sonde_net_listen(c->net, &l, e) : rc;
 }

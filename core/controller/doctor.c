@@ -16,6 +16,7 @@
 #include <sys/timex.h>
 #include <unistd.h>
 
+#include "base/finding.h"
 #include "base/json.h"
 #include "base/private.h"
 #include "base/trust.h"
@@ -36,24 +37,20 @@ struct doctor {
 	bool failed;
 };
 
-enum verdict { GOOD, WARN, BAD };
+enum verdict { GOOD = SONDE_FINDING_OK, WARN = SONDE_FINDING_WARN, BAD = SONDE_FINDING_FAIL };
 
 static void say(struct doctor *d, enum verdict v, const char *what, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
 static void say(struct doctor *d, enum verdict v, const char *what, const char *fmt, ...)
 {
-	static const char *const words[] = { "ok", "warn", "FAIL" };
 	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
-	printf("%-5s %-9s %s\n", words[v], what, text);
+	sonde_finding_print(stdout, (enum sonde_finding)v, what, text);
 	d->failed |= v == BAD;
 }
 
