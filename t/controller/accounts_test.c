@@ -372,6 +372,33 @@ static void delays(void)
 	limits_deinit(&l);
 }
 
+/* A note is of one key and no other, also where keys share counters. */
+static void notes(void)
+{
+	struct limits l;
+	char name[32];
+	int64_t now = SONDE_NS_PER_S;
+
+	limits_init(&l);
+	EXPECT(!limits_is_noted(&l, "a", now));
+	limits_note(&l, "a", 10, now);
+	EXPECT(limits_is_noted(&l, "a", now + 9 * SONDE_NS_PER_S));
+	EXPECT(!limits_is_noted(&l, "a", now + 10 * SONDE_NS_PER_S));
+	limits_note(&l, "a", 1000, now);
+	for (int i = 0; i < LIMIT_KEYS_MAX + 5000; i++) {
+		snprintf(name, sizeof(name), "k%d", i);
+		limits_use(&l, name, 1, 5, 100, now);
+	}
+	EXPECT(limits_is_noted(&l, "a", now));
+	limits_note(&l, "b", 1000, now);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		EXPECT(!limits_is_noted(&l, name, now));
+	}
+	EXPECT(!limits_is_noted(&l, "b", now));
+	limits_deinit(&l);
+}
+
 static void addresses(void)
 {
 	char out[64];
@@ -450,4 +477,4 @@ static void sealed(void)
 TAP_MAIN(CASE(jwt_round), CASE(jwt_time), CASE(jwt_bits), CASE(jwt_seen_again), CASE(jwt_other_key),
          CASE(jwt_headers), CASE(jwt_numbers),
          CASE(jwt_claims_checked), CASE(refresh_tokens), CASE(windows), CASE(delays),
-         CASE(many_keys), CASE(addresses), CASE(hashes), CASE(common), CASE(sealed))
+         CASE(many_keys), CASE(addresses), CASE(notes), CASE(hashes), CASE(common), CASE(sealed))

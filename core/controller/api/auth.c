@@ -135,7 +135,7 @@ static bool may_try(struct call *call, struct sign *s)
 	snprintf(s->try_key, sizeof(s->try_key), "try:%s|%s", s->name, s->from);
 	snprintf(s->address_key, sizeof(s->address_key), "tries:%s", s->from);
 	snprintf(s->known_key, sizeof(s->known_key), "known:%s|%s", s->name, s->from);
-	s->known = limits_look(l, s->known_key, 1, now).reset_s > 0;
+	s->known = limits_is_noted(l, s->known_key, now);
 	unsigned wait = limits_wait(l, s->try_key, now);
 	if (!wait && !s->known && !limits_use(l, s->address_key, 1, most, LOGIN_WINDOW_S, now)) {
 		wait = (unsigned)limits_look(l, s->address_key, most, now).reset_s;
@@ -156,8 +156,7 @@ static void try_was_good(struct sign *s)
 	limits_forget(l, s->try_key);
 	if (!s->known)
 		limits_return(l, s->address_key, 1, now);
-	limits_forget(l, s->known_key);
-	limits_use(l, s->known_key, 1, 1, KNOWN_S, now);
+	limits_note(l, s->known_key, KNOWN_S, now);
 }
 
 static void refuse_login(struct sign *s)
