@@ -69,7 +69,8 @@ static bool is_time(const struct jwt_claims *c, int64_t now_s)
 static bool take_claims(jwt_t *jwt, int64_t now_s, struct jwt_claims *c)
 {
 	if (jwt_get_alg(jwt) != JWT_ALG_HS256 || !is(jwt, "aud", AUDIENCE) || !is(jwt, "use", USE) ||
-	    !take_id(jwt, "sub", c->user) || !take_id(jwt, "sid", c->session))
+	    !take_id(jwt, "sub", c->user) || !take_id(jwt, "sid", c->session) ||
+	    jwt_get_grant_int(jwt, "nbf") > now_s + SKEW_S)
 		return false;
 	c->version = jwt_get_grant_int(jwt, "ver");
 	c->issued_s = jwt_get_grant_int(jwt, "iat");

@@ -175,6 +175,23 @@ void limits_failed(struct limits *l, const char *key, int64_t now)
 	have->ends_ns = now + FAILURE_LIFE_S * SONDE_NS_PER_S;
 }
 
+void limits_note(struct limits *l, const char *key, int life_s, int64_t now)
+{
+	struct limit *limit = sonde_map_get(&l->by_key, key, strlen(key));
+
+	if (!limit && l->by_key.len < LIMIT_KEYS_MAX)
+		limit = add(l, key);
+	if (limit)
+		limit->ends_ns = now + life_s * SONDE_NS_PER_S;
+}
+
+bool limits_is_noted(const struct limits *l, const char *key, int64_t now)
+{
+	const struct limit *limit = sonde_map_get(&l->by_key, key, strlen(key));
+
+	return limit && limit->ends_ns > now;
+}
+
 void limits_forget(struct limits *l, const char *key)
 {
 	free(sonde_map_take(&l->by_key, key, strlen(key)));

@@ -48,5 +48,9 @@ unsigned limits_wait(const struct limits *, const char *key, int64_t now_ns);
 void limits_failed(struct limits *, const char *key, int64_t now_ns);
 void limits_forget(struct limits *, const char *key);
 
+/* ---- notes: that a key was seen, for so long; where the table is full, nothing is noted ---- */
+void limits_note(struct limits *, const char *key, int life_s, int64_t now_ns);
+bool limits_is_noted(const struct limits *, const char *key, int64_t now_ns);
+
 /* The address that limits count by: IPv4 as it is, IPv6 by its /64. */
 void limit_address(const char *peer, char out[64]);

@@ -57,3 +57,6 @@ EXTRA_DIST += t/bench/flood
 t_bench_flood_bench_SOURCES = t/bench/flood_bench.c t/bench/load.c t/bench/load.h t/bench/ws.c \
 	t/bench/ws.h
 t_bench_flood_bench_LDADD = core/base/libbase.a $(SODIUM_LIBS)
+# Guesses at passwords: what others feel, and what their times tell.
+BENCHES += t/bench/guesses
+EXTRA_DIST += t/bench/guesses

@@ -2,6 +2,7 @@
 /* Access tokens, refresh tokens, limits, passwords and sealed records without a controller. */
 #include <ctype.h>
 #include <jwt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -222,6 +223,43 @@ static void jwt_headers(void)
 	sonde_buf_deinit(&b);
 }
 
+static bool with_number(const char *grant, long value)
+{
+	jwt_t *jwt = NULL;
+
+	jwt_new(&jwt);
+	jwt_add_grant(jwt, "aud", "sonde.api");
+	jwt_add_grant(jwt, "use", "access");
+	jwt_add_grant(jwt, "sub", claims.user);
+	jwt_add_grant(jwt, "sid", claims.session);
+	jwt_add_grant_int(jwt, "iat", NOW_S);
+	jwt_add_grant_int(jwt, "exp", NOW_S + 60);
+	jwt_del_grants(jwt, grant);
+	jwt_add_grant_int(jwt, grant, value);
+	jwt_set_alg(jwt, JWT_ALG_HS256, key, SONDE_KEY_BYTES);
+	char *text = jwt_encode_str(jwt);
+	bool good = text && good_at(text, NOW_S);
+	free(text);
+	jwt_free(jwt);
+	return good;
+}
+
+static void jwt_numbers(void)
+{
+	EXPECT(with_number("nbf", NOW_S));
+	EXPECT(!with_number("nbf", NOW_S + 60));
+	EXPECT(!with_number("nbf", LONG_MAX));
+	EXPECT(!with_number("iat", NOW_S + 60));
+	EXPECT(!with_number("iat", 0));
+	EXPECT(!with_number("iat", -1));
+	EXPECT(!with_number("exp", NOW_S));
+	EXPECT(!with_number("exp", -1));
+	EXPECT(!with_number("exp", NOW_S + 86400));
+	EXPECT(!with_number("exp", LONG_MAX));
+	EXPECT(!with_number("sub", 7));
+	EXPECT(!with_number("aud", 7));
+}
+
 static void jwt_claims_checked(void)
 {
 	EXPECT(signed_with(NULL, NULL, JWT_ALG_HS256));
@@ -334,6 +372,33 @@ static void delays(void)
 	limits_deinit(&l);
 }
 
+/* A note is of one key and no other, also where keys share counters. */
+static void notes(void)
+{
+	struct limits l;
+	char name[32];
+	int64_t now = SONDE_NS_PER_S;
+
+	limits_init(&l);
+	EXPECT(!limits_is_noted(&l, "a", now));
+	limits_note(&l, "a", 10, now);
+	EXPECT(limits_is_noted(&l, "a", now + 9 * SONDE_NS_PER_S));
+	EXPECT(!limits_is_noted(&l, "a", now + 10 * SONDE_NS_PER_S));
+	limits_note(&l, "a", 1000, now);
+	for (int i = 0; i < LIMIT_KEYS_MAX + 5000; i++) {
+		snprintf(name, sizeof(name), "k%d", i);
+		limits_use(&l, name, 1, 5, 100, now);
+	}
+	EXPECT(limits_is_noted(&l, "a", now));
+	limits_note(&l, "b", 1000, now);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		EXPECT(!limits_is_noted(&l, name, now));
+	}
+	EXPECT(!limits_is_noted(&l, "b", now));
+	limits_deinit(&l);
+}
+
 static void addresses(void)
 {
 	char out[64];
@@ -410,6 +475,6 @@ static void sealed(void)
 }
 
 TAP_MAIN(CASE(jwt_round), CASE(jwt_time), CASE(jwt_bits), CASE(jwt_seen_again), CASE(jwt_other_key),
-         CASE(jwt_headers),
+         CASE(jwt_headers), CASE(jwt_numbers),
          CASE(jwt_claims_checked), CASE(refresh_tokens), CASE(windows), CASE(delays),
-         CASE(many_keys), CASE(addresses), CASE(hashes), CASE(common), CASE(sealed))
+         CASE(many_keys), CASE(addresses), CASE(notes), CASE(hashes), CASE(common), CASE(sealed))

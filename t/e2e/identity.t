@@ -186,6 +186,18 @@ subtest guesses => sub {
   is($status{429}, 300, 'then no more');
   is($checks->() - $before, 100, 'an unknown user costs the same hash');
   note "$status{401} of 400 were looked at";
+  # Where the owner has been before he is let in, whatever else comes from there.
+  is(from('127.0.0.5', sub { login('owner')->{status} }), 200, 'the owner logs in somewhere');
+  from('127.0.0.5', sub {
+    %status = ();
+    $status{ login("other$_", 'wrong')->{status} }++ for 1 .. 150;
+    is($status{429}, 50, 'that address is used for guesses at others');
+    is(login('other150', 'wrong')->{status}, 429, 'and has no more of them');
+    is(login('owner')->{status}, 200, 'the owner is let in there');
+    is(login('owner', 'wrong')->{status}, 401, 'which is no way around the limit');
+    my @after = map { login('owner', "guess $_")->{status} } 1 .. 20;
+    cmp_ok(scalar(grep { $_ == 401 } @after), '<=', 9, 'of guesses at him');
+  });
   from('127.0.0.4', sub {
     my ($known, $unknown) = (login('owner', 'wrong'), login('nobody.here', 'wrong'));
     $_->{json}{error}{requestId} = '' for $known, $unknown;

@@ -9,7 +9,7 @@
 #include "controller/api/sign.h"
 #include "controller/jwt.h"
 
-enum { LOGIN_WINDOW_S = 300 };
+enum { LOGIN_WINDOW_S = 300, KNOWN_S = 30 * 86400 };
 
 /* ---- sessions ---- */
 
@@ -124,7 +124,8 @@ static const struct sonde_param login_rows[] = {
 	{ 0 },
 };
 
-/* A try counts as failed from its start: otherwise a thousand at once would all be the first. */
+/* A try counts as failed from its start: otherwise a thousand at once would all be the first. Guesses at
+ * others, from the same address, do not keep a user out of it who has logged in there before. */
 static bool may_try(struct call *call, struct sign *s)
 {
 	struct limits *l = &call->c->accounts.limits;
@@ -133,8 +134,10 @@ static bool may_try(struct call *call, struct sign *s)
 
 	snprintf(s->try_key, sizeof(s->try_key), "try:%s|%s", s->name, s->from);
 	snprintf(s->address_key, sizeof(s->address_key), "tries:%s", s->from);
+	snprintf(s->known_key, sizeof(s->known_key), "known:%s|%s", s->name, s->from);
+	s->known = limits_is_noted(l, s->known_key, now);
 	unsigned wait = limits_wait(l, s->try_key, now);
-	if (!wait && !limits_use(l, s->address_key, 1, most, LOGIN_WINDOW_S, now)) {
+	if (!wait && !s->known && !limits_use(l, s->address_key, 1, most, LOGIN_WINDOW_S, now)) {
 		wait = (unsigned)limits_look(l, s->address_key, most, now).reset_s;
 		wait = wait ? wait : 1;
 	}
@@ -148,9 +151,12 @@ static bool may_try(struct call *call, struct sign *s)
 static void try_was_good(struct sign *s)
 {
 	struct limits *l = &s->c->accounts.limits;
+	int64_t now = sonde_boottime_ns();
 
 	limits_forget(l, s->try_key);
-	limits_return(l, s->address_key, 1, sonde_boottime_ns());
+	if (!s->known)
+		limits_return(l, s->address_key, 1, now);
+	limits_note(l, s->known_key, KNOWN_S, now);
 }
 
 static void refuse_login(struct sign *s)

@@ -13,6 +13,8 @@ struct sign {
 	struct sonde_req *req;
 	void (*then)(struct sign *);
 	char name[USER_NAME_MAX + 1], from[64], try_key[LIMIT_KEY_MAX], address_key[LIMIT_KEY_MAX];
+	char known_key[LIMIT_KEY_MAX]; /* there once this user logged in from this address */
+	bool known;
 	int64_t version; /* of the user when the request came */
 	struct user_facts facts; /* of the new one; texts in pool */
 	struct sonde_pool pool;
