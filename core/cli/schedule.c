@@ -61,22 +61,9 @@ static const struct cli_column member_columns[] = {
 	{ NULL, "last_run", "lastRun" },
 };
 
-static int list(struct cli *cli, const char *path, const struct cli_column *columns, unsigned n)
-{
-	int code;
-
-	json_t *doc = cli_get(cli, path, NULL, &code);
-	if (!doc)
-		return code;
-	if (!cli_print_json(cli, doc))
-		cli_print_rows(cli, columns, n, doc);
-	json_decref(doc);
-	return EXIT_OK;
-}
-
 int cli_schedule_ls(struct cli *cli, const struct cli_args *a)
 {
-	return list(cli, PATH, schedule_columns, COUNT(schedule_columns));
+	return cli_list(cli, PATH, schedule_columns, COUNT(schedule_columns));
 }
 
 static void print_head(const json_t *s)
