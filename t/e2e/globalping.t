@@ -169,9 +169,20 @@ subtest errors => sub {
   $r = $s->post('/v1/measurements', { type => 'ping', target => 'x.example',
     locations => [ { country => 'AQ' } ], measurementOptions => { ipVersion => 6 } }, @anon);
   is($r->{json}{error}{message}, 'No matching IPv6 probes available.', 'and for IPv6');
+  is(at([ { country => $_ } ]), 422, "a country without nodes: $_") for qw(AQ de);
+  my $dns = sub { $s->post('/v1/measurements', { type => 'dns', target => 'example.com', locations => [ { country => 'FR' } ],
+    measurementOptions => { ipVersion => 4, @_ } }, @anon) };
+  $r = $dns->(resolver => '127.0.0.1');
+  is($r->{status}, 400, 'dns: ipVersion beside an address of a resolver');
+  ok($r->{json}{error}{params}{'measurementOptions.ipVersion'}, 'is what is wrong') or diag $r->{content};
+  is($dns->(resolver => 'resolver.example')->{status}, 202, 'beside its name it is not');
+  is($s->post('/v1/measurements', { type => 'echo', target => 'x', locations => [ { country => 'FR' } ],
+    inProgressUpdates => $_->[0] }, @anon)->{status}, $_->[1], "inProgressUpdates: $_->[0]")
+    for [ 'true', 202 ], [ 'false', 202 ], [ 'yes', 400 ];
   is($s->get('/v1/measurements/', @anon)->{status}, 404, 'no trailing slash');
   for my $bad ({ magic => 'a+b+c+d+e' }, { magic => 'x' x 129 }, { tags => [ ('x') x 33 ] },
-    { limit => 1 }, {}, { asn => 0 }, { continent => 'EUR' }, { tag => 'x' }) {
+    { limit => 1 }, {}, { asn => 0 }, { continent => 'EUR' }, { tag => 'x' },
+    { continent => 'XX' }, { continent => 'F A' }, { continent => 'E' }, { country => 'ZZ' }, { country => 'F' }) {
     is(at([$bad]), 400, 'refused: ' . substr encode_json($bad), 0, 40);
   }
 };

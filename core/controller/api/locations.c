@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Locations of a measurement request: filters by table, or the nodes of an earlier measurement. */
 #include <string.h>
+#include <strings.h>
 
 #include "controller/api/reading.h"
 #include "controller/magic.h"
+#include "controller/places.h"
 #include "controller/retain.h"
 
 enum { TEXT_MAX = 128, EARTH_KM = 20038 };
@@ -99,6 +101,25 @@ static int read_member(struct reading *rd, struct location *l, const char *key, 
 	return read_location_text(rd, l, key, v);
 }
 
+static bool node_is_in(const struct nodes *nodes, const char *country)
+{
+	for (unsigned i = 0; i < nodes->len; i++)
+		if (nodes->all[i] && nodes->all[i]->facts.country &&
+		    !strcasecmp(nodes->all[i]->facts.country, country))
+			return true;
+	return false;
+}
+
+/* A continent or country that is none is a mistake, not a place without nodes. */
+static int check_codes(struct reading *rd, const struct location *l)
+{
+	if (l->continent && !place_continent(l->continent))
+		return request_wrong(rd, "continent", "\"continent\" must be one of AF, AN, AS, EU, NA, OC, SA");
+	if (l->country && !place_find(l->country) && !node_is_in(&rd->c->nodes, l->country))
+		return request_wrong(rd, "country", "\"country\" must be a code of ISO 3166-1, such as DE");
+	return SONDE_OK;
+}
+
 static int check_location(struct reading *rd, const struct location *l, const json_t *object)
 {
 	bool latitude = json_object_get(object, "latitude"), longitude = json_object_get(object, "longitude");
@@ -110,6 +131,8 @@ static int check_location(struct reading *rd, const struct location *l, const js
 		return request_wrong(rd, "radius", "\"radius\" needs \"latitude\" and \"longitude\", and they it");
 	for (const char *p = l->magic; p && *p; p++)
 		parts += *p == '+';
+	if (check_codes(rd, l) != SONDE_OK)
+		return SONDE_EINVAL;
 	return parts > MAGIC_PARTS ?
 		request_wrong(rd, "magic", "\"magic\" may have at most 4 parts") : SONDE_OK;
 }

@@ -91,8 +91,11 @@ static int read_timeout(struct reading *rd, const json_t *v)
 
 static int read_updates(struct reading *rd, const json_t *v)
 {
-	rd->r->progress = json_is_true(v);
-	return json_is_boolean(v) ? SONDE_OK :
+	const char *text = json_string_value(v);
+	bool yes = text && !strcmp(text, "true"), no = text && !strcmp(text, "false");
+
+	rd->r->progress = json_is_true(v) || yes;
+	return json_is_boolean(v) || yes || no ? SONDE_OK :
 		request_wrong(rd, "inProgressUpdates", "\"inProgressUpdates\" must be a boolean");
 }
 
@@ -336,7 +339,7 @@ static uint8_t literal_family(const struct sonde_target *t)
 
 /* What Globalping filters by: the family of an address, else of ipVersion, else 4. What a dns
  * measurement connects to is its resolver, not its target. */
-static void find_family(struct reading *rd)
+static int find_family(struct reading *rd)
 {
 	struct measurement_request *r = rd->r;
 	bool dns = !strcmp(r->type->name, "dns");
@@ -346,11 +349,14 @@ static void find_family(struct reading *rd)
 	struct sonde_error e;
 
 	if (!dns && (r->type->target != TYPE_TARGET_HOST || !at))
-		return;
-	if (at && sonde_target_parse(at, strlen(at), &t, &e) == SONDE_OK && t.kind != SONDE_TARGET_NAME)
-		r->needs.family = literal_family(&t);
-	else
-		r->needs.family = r->ip_version == 6 ? 6 : 4;
+		return SONDE_OK;
+	bool literal = at && sonde_target_parse(at, strlen(at), &t, &e) == SONDE_OK &&
+		       t.kind != SONDE_TARGET_NAME;
+	if (dns && literal && r->ip_version)
+		return request_wrong(rd, "measurementOptions.ipVersion",
+		                     "\"ipVersion\" is allowed only when \"resolver\" is a hostname");
+	r->needs.family = literal ? literal_family(&t) : r->ip_version == 6 ? 6 : 4;
+	return SONDE_OK;
 }
 
 /* What the controller fills a user may not. */
@@ -456,7 +462,7 @@ static int parse(struct controller *c, const json_t *body, struct measurement_re
 	if (rc == SONDE_OK)
 		rc = check_limits(&rd);
 	if (rc == SONDE_OK)
-		find_family(&rd);
+		rc = find_family(&rd);
 	/* What is the default anyway is not shown. */
 	if (rc == SONDE_OK && r->timeout_ms == request_default_timeout_ms(&rd))
 		r->timeout_given = false;
