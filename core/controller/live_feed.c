@@ -161,6 +161,7 @@ void live_drop(struct live_conn *lc, unsigned i)
 {
 	free(lc->subs[i]);
 	lc->subs[i] = lc->subs[--lc->count];
+	lc->quiet_ns = sonde_boottime_ns();
 }
 
 /* Whether it wants to be looked at again though nothing happens. */

@@ -67,6 +67,10 @@ struct task_list {
 	uint32_t count;
 };
 
+/* What one node may say of itself; doc/nodes.md has the table. */
+enum { NODE_PLUGINS_MAX = 128, NODE_PLUGIN_NAME = 64, NODE_PLUGIN_VERSION = 64,
+       NODE_PLUGIN_BYTES = 16 << 10, NODE_EVENTS_A_MINUTE = 10 };
+
 enum { NODE_RESOLVERS = 8, NODE_RESOLVER_TEXT = 46 };
 
 /* As node/machine.h says; not known: an older node, which counts as having both families. */
@@ -113,6 +117,9 @@ struct node {
 	json_t *health;         /* what its self-test said; NULL = nothing yet */
 	uint64_t settings_have; /* version in force at the node */
 	char settings_problem[200]; /* why the last version is not in force, "" */
+	bool insecure;            /* its connection is clear text on a network */
+	int64_t told_ns;          /* since when its events are counted */
+	unsigned told;
 	char sent_away[128];      /* why its last connection was refused, "" */
 };
 

@@ -105,6 +105,7 @@ my $paged = "$s->{dir}/paged";
 write_file("$s->{dir}/page", "#!/bin/sh\ncat >> $paged\n");
 chmod 0755, "$s->{dir}/page";
 write_file("$s->{dir}/hook.secret", "open sesame\n");
+chmod 0600, "$s->{dir}/hook.secret";
 
 # ---- the controller: tcp to a port that is closed and opened again ----
 my $target = Sonde::free_port();
@@ -237,7 +238,7 @@ for my $case (
   [ '--verdicts', 'least_load', qr/no policy "least_load" with on_result or on_node/ ],
   [ '--notify', 'carrier pigeon', qr/an entry begins with webhook, smtp or command/ ],
   [ '--notify', 'smtp smtp://127.0.0.1', qr/smtp needs a URL, from= and to=/ ],
-  [ '--notify', 'webhook http://127.0.0.1 secret=/nowhere', qr{/nowhere cannot be read} ],
+  [ '--notify', 'webhook http://127.0.0.1 secret=/nowhere', qr{cannot read /nowhere} ],
 ) {
   my ($flag, $value, $want) = @$case;
   my $log = "$s->{dir}/refused.log";
