@@ -430,50 +430,70 @@ void api_create_measurement(struct call *call)
 		measurements_submit(call, body);
 }
 
+/* NULL with *rc when there are none, too many, or no room for them. */
+static struct submission *submission_new(struct call *call, bool batch, size_t n, int *rc,
+                                         struct sonde_error *e)
+{
+	if (!n || n > BATCH_MAX) {
+		*rc = sonde_fail(e, SONDE_EINVAL, "", "an array must hold 1 to %d measurements", BATCH_MAX);
+		return NULL;
+	}
+	*rc = call->c->tasks.waiting + n > (uint64_t)call->c->options.queue_max ? SONDE_EFULL : SONDE_OK;
+	if (*rc != SONDE_OK)
+		return NULL;
+	/* Not calloc: glibc's has no per-thread cache and costs a twelfth of a request here. */
+	struct submission *s = malloc(sizeof(*s) + n * sizeof(s->made[0]));
+	if (!s) {
+		*rc = SONDE_ENOMEM;
+		return NULL;
+	}
+	memset(s, 0, sizeof(*s) + n * sizeof(s->made[0]));
+	s->job.apply = apply;
+	s->job.done = done;
+	s->job.bulk = true;
+	s->c = call->c;
+	s->req = call->req;
+	s->batch = batch;
+	quota_begin(&s->quota, call);
+	sonde_buf_init(&s->entry, 1024);
+	return s;
+}
+
+/* All of the body, or the first error; of a batch its path says which one is wrong. */
+static int create_all(struct submission *s, const json_t *body, size_t n, struct sonde_error *e,
+                      json_t **wrong)
+{
+	int rc = SONDE_OK;
+
+	for (size_t i = 0; rc == SONDE_OK && i < n; i++) {
+		rc = create_one(s->c, s->batch ? json_array_get(body, i) : body, &s->quota, &s->made[i], e,
+		                s->batch ? NULL : wrong);
+		if (rc == SONDE_OK)
+			s->count++;
+		else if (s->batch)
+			sonde_error_nest(e, "", (int)i);
+	}
+	return rc;
+}
+
 void measurements_submit(struct call *call, json_t *body)
 {
 	struct sonde_error e = { .path = "", .text = "" };
+	bool batch = json_is_array(body);
+	size_t n = batch ? json_array_size(body) : 1;
 	json_t *wrong = NULL;
 	int64_t wait;
+	int rc;
 
 	if (!call_wait(call, &wait)) {
 		json_decref(body);
 		return;
 	}
-	bool batch = json_is_array(body);
-	size_t n = batch ? json_array_size(body) : 1;
-	int rc = SONDE_OK;
-	if (!n || n > BATCH_MAX)
-		rc = sonde_fail(&e, SONDE_EINVAL, "", "an array must hold 1 to %d measurements", BATCH_MAX);
-	else if (call->c->tasks.waiting + n > (uint64_t)call->c->options.queue_max)
-		rc = SONDE_EFULL;
-	/* Not calloc: glibc's has no per-thread cache and costs a twelfth of a request here. */
-	struct submission *s = rc == SONDE_OK ? malloc(sizeof(*s) + n * sizeof(s->made[0])) :
-						NULL;
+	struct submission *s = submission_new(call, batch, n, &rc, &e);
 	if (s)
-		memset(s, 0, sizeof(*s) + n * sizeof(s->made[0]));
-	else if (rc == SONDE_OK)
-		rc = SONDE_ENOMEM;
-	if (s) {
-		quota_begin(&s->quota, call);
-		sonde_buf_init(&s->entry, 1024);
-	}
-	for (size_t i = 0; rc == SONDE_OK && i < n; i++) {
-		rc = create_one(call->c, batch ? json_array_get(body, i) : body, &s->quota, &s->made[i],
-		                &e, batch ? NULL : &wrong);
-		if (rc == SONDE_OK)
-			s->count++;
-		else if (batch)
-			sonde_error_nest(&e, "", (int)i);
-	}
+		rc = create_all(s, body, n, &e, &wrong);
 	json_decref(body);
 	if (rc == SONDE_OK) {
-		s->job.apply = apply;
-		s->job.done = done;
-		s->job.bulk = true;
-		s->c = call->c;
-		s->req = call->req;
-		s->batch = batch;
 		quota_entry(&s->quota, &s->spent, &s->entry);
 		s->wait_ms = batch ? 0 : wait;
 		rc = sonde_store_submit(call->c->store, &s->job);
