@@ -163,3 +163,16 @@ void cli_print_rows(const struct cli *cli, const struct cli_column *columns, uns
 	sonde_buf_deinit(&b);
 	sonde_buf_deinit(&t.line);
 }
+
+int cli_list(struct cli *cli, const char *path, const struct cli_column *columns, unsigned n)
+{
+	int code;
+
+	json_t *doc = cli_get(cli, path, NULL, &code);
+	if (!doc)
+		return code;
+	if (!cli_print_json(cli, doc))
+		cli_print_rows(cli, columns, n, doc);
+	json_decref(doc);
+	return EXIT_OK;
+}

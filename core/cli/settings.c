@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/trust.h"
 #include "cli/cli.h"
 
 const struct cli_option cli_global_options[] = {
@@ -17,6 +18,8 @@ const struct cli_option cli_global_options[] = {
 	{ "context", 0, "NAME", "controller and session to use; see sonde context ls",
 	  "SONDE_CONTEXT" },
 	{ "ca-file", 0, "FILE", "certificates to trust instead of the system's", "SONDE_CA_FILE" },
+	{ "pin", 0, "PIN", "key of the controller, sha256//BASE64; several with commas", "SONDE_PIN" },
+	{ "insecure", 0, NULL, "http:// to another machine: the token in clear text", "SONDE_INSECURE" },
 	{ "no-headers", 0, NULL, "tables without a first line" },
 	{ "color", 0, "WHEN", "auto, always or never; NO_COLOR counts for auto" },
 	{ "help", 'h', NULL, "this text" },
@@ -106,17 +109,38 @@ static int set_looks(struct cli *cli, const struct cli_args *a)
 	return EXIT_OK;
 }
 
+static int set_trust(struct cli *cli, const struct cli_args *a)
+{
+	struct sonde_pins pins;
+	struct sonde_error e;
+
+	cli->ca_file = setting(a, "ca-file", NULL);
+	cli->pins = setting(a, "pin", NULL);
+	cli->insecure = setting(a, "insecure", NULL) != NULL;
+	if (sonde_pins_parse(&pins, cli->pins, true, &e) != SONDE_OK)
+		return cli_fail(EXIT_USAGE, "%s", e.text);
+	if (sonde_url_in_clear(cli->url) && !cli->insecure)
+		return cli_fail(EXIT_USAGE, "%s is another machine, and http:// would send the token in "
+		                "clear text: use https://, or --insecure", cli->url);
+	return EXIT_OK;
+}
+
 int cli_set_up(struct cli *cli, const struct cli_args *a)
 {
 	const char *context = setting(a, "context", NULL);
 
 	cli->url = setting(a, "url", NULL);
+	cli->session = false;
+	int rc = cli_context_private();
+	if (rc != EXIT_OK)
+		return rc;
 	if (!cli->url)
 		cli->url = cli_context_url(cli, context);
 	if (!cli->url)
 		cli->url = "http://127.0.0.1:8756";
-	cli->ca_file = setting(a, "ca-file", NULL);
-	int rc = set_looks(cli, a);
+	rc = set_trust(cli, a);
+	if (rc == EXIT_OK)
+		rc = set_looks(cli, a);
 	if (rc == EXIT_OK)
 		rc = find_token(cli, a);
 	if (rc == EXIT_OK && sonde_fetcher_new(&cli->fetcher) != SONDE_OK)
