@@ -88,6 +88,8 @@ struct cli_command {
 
 extern const struct cli_command cli_commands[];     /* ends with { NULL } */
 extern const struct cli_option cli_global_options[]; /* ends with { NULL } */
+/* Values of --output, in the order of enum cli_format, and of --color; each ends with NULL. */
+extern const char *const cli_formats[], *const cli_whens[];
 
 /* The exit code. */
 int cli_main(int argc, char **argv, const struct cli_interrupt *);

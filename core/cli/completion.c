@@ -120,10 +120,8 @@ static bool is_group(const char *word)
 /* The values of a global option, where they are few. */
 static void offer_values(struct candidates *c, const struct cli_option *o)
 {
-	static const char *const formats[] = { "table", "json", "jsonl", "csv", "raw", NULL };
-	static const char *const whens[] = { "auto", "always", "never", NULL };
-	const char *const *values = !strcmp(o->name, "output") ? formats :
-	                            !strcmp(o->name, "color")  ? whens :
+	const char *const *values = !strcmp(o->name, "output") ? cli_formats :
+	                            !strcmp(o->name, "color")  ? cli_whens :
 	                                                         NULL;
 
 	while (values && *values)

@@ -26,6 +26,9 @@ const struct cli_option cli_global_options[] = {
 	{ NULL },
 };
 
+const char *const cli_formats[] = { "table", "json", "jsonl", "csv", "raw", NULL };
+const char *const cli_whens[] = { "auto", "always", "never", NULL };
+
 static const char *variable(const char *name)
 {
 	const char *value = name ? getenv(name) : NULL;
@@ -86,16 +89,14 @@ static int find_token(struct cli *cli, const struct cli_args *a)
 
 static int set_looks(struct cli *cli, const struct cli_args *a)
 {
-	static const char *const formats[] = { "table", "json", "jsonl", "csv", "raw", NULL };
-	static const char *const whens[] = { "auto", "always", "never", NULL };
 	enum { AUTO, ALWAYS };
 	const char *term = variable("TERM");
 	bool smart = term && strcmp(term, "dumb");
 	struct winsize size;
 
-	int format = choose("output", setting(a, "output", "table"), formats,
+	int format = choose("output", setting(a, "output", "table"), cli_formats,
 	                    "table, json, jsonl, csv or raw");
-	int when = format < 0 ? -1 : choose("color", setting(a, "color", "auto"), whens,
+	int when = format < 0 ? -1 : choose("color", setting(a, "color", "auto"), cli_whens,
 	                                    "auto, always or never");
 	if (when < 0)
 		return EXIT_USAGE;

@@ -51,6 +51,11 @@ static int restore(const char *file, const char *state, struct sonde_error *e)
 		return sonde_fail(e, SONDE_EIO, "", "%s: %s", file, strerror(errno));
 	int rc = sonde_store_restore(fd, state, &report, e);
 	close(fd);
+	if (rc == SONDE_EINVAL || rc == SONDE_EVERSION) {
+		char why[sizeof(e->text)];
+		memcpy(why, e->text, sizeof(why));
+		return sonde_fail(e, rc, "", "%s: %s", file, why);
+	}
 	if (rc != SONDE_OK)
 		return rc;
 	sonde_format_time(when, report.made_ms);

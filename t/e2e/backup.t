@@ -119,7 +119,7 @@ subtest 'what is refused' => sub {
     spew("$dir/wrong", $wrong{$what});
     ($rc, $out, $err) = restore($s, "$dir/wrong", '--state', $state);
     is($rc, 1, "$what: refused");
-    like($err, qr/not a backup|damaged|another version|does not know/, "$what: and says why");
+    like($err, qr/\Q$dir\E\/wrong: .*not a backup|damaged|another version|does not know/, "$what: and says why");
   }
   is(sum_of($state), $sum, 'nothing changed');
   ok(!-e "$state/restoring", 'nothing is left');
