@@ -10,3 +10,4 @@ EXTRA_DIST += doc/api.md
 EXTRA_DIST += doc/nodes.md
 EXTRA_DIST += doc/cli.md
 EXTRA_DIST += doc/dashboard.md doc/img
+EXTRA_DIST += doc/testing.md

@@ -120,7 +120,7 @@ static struct cursor without_alias(const char *text, size_t len)
 	for (unsigned i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
 		if (strlen(aliases[i][0]) == len && !memcmp(aliases[i][0], text, len))
 			return (struct cursor){ aliases[i][1], aliases[i][1] + strlen(aliases[i][1]) };
-	return (struct cursor){ text, text + len };
+	return (struct cursor){ text, len ? text + len : text };
 }
 
 int sonde_cron_parse(const char *text, size_t len, struct sonde_cron *out, struct sonde_error *e)

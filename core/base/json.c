@@ -88,7 +88,7 @@ void sonde_json_quote(struct sonde_buf *b, const char *text, size_t n)
 		unsigned width = utf8_len(s, n);
 		if (width > 1)
 			sonde_buf_add(b, s, width);
-		else if (width == 1)
+		else if (width == 1 && *s)
 			quote_one(b, *s);
 		else
 			sonde_buf_str(b, "\xef\xbf\xbd");

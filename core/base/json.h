@@ -25,7 +25,8 @@ void sonde_json_close(struct sonde_json *);
 void sonde_json_int(struct sonde_json *, const char *key, int64_t);
 /* At most `digits` (0..6) decimals, trailing zeros dropped; null when not finite. */
 void sonde_json_number(struct sonde_json *, const char *key, double, int digits);
-/* len bytes of UTF-8; control characters are escaped, broken UTF-8 becomes U+FFFD. */
+/* len bytes of UTF-8; control characters are escaped, NUL (which no reader of ours takes) and
+ * broken UTF-8 become U+FFFD. */
 void sonde_json_text(struct sonde_json *, const char *key, const char *, size_t len);
 /* NUL-terminated text, or null for NULL. */
 void sonde_json_str(struct sonde_json *, const char *key, const char *);

@@ -183,7 +183,7 @@ static int read_window(const char *p, const char *end, struct sonde_plan_window 
 int sonde_plan_windows(const char *text, size_t len, struct sonde_plan_window *out,
                        unsigned *count, struct sonde_error *e)
 {
-	const char *end = text + len;
+	const char *end = len ? text + len : text; /* of nothing, text may be NULL */
 
 	*count = 0;
 	if (len > SONDE_PLAN_WINDOW_TEXT)

@@ -13,6 +13,7 @@
 #include "controller/controller.h"
 #include "controller/link.h"
 #include "controller/quarantine.h"
+#include "controller/result_body.h"
 #include "controller/result_facts.h"
 
 enum { RECORD_MAX = 200 << 10 }; /* options and target at their longest, with room */
@@ -94,17 +95,7 @@ static void compose(struct sonde_buf *b, const struct sonde_msg_result *r,
 		sonde_format_time(when, run->run.due_ms);
 		sonde_json_str(&j, "dueAt", when);
 	}
-	/* The body is a checked object: what stands between its braces is members, or nothing. */
-	const char *first = memchr(r->body.s, '{', r->body.len);
-	const char *p = first + 1, *end = r->body.s + r->body.len;
-	while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
-		p++;
-	if (p < end && *p != '}') {
-		sonde_buf_char(b, ',');
-		sonde_buf_add(b, p, (size_t)(end - p));
-	} else {
-		sonde_buf_char(b, '}');
-	}
+	result_body_add(b, r->body);
 }
 
 /* The end of hope for some results, in their place. */

@@ -268,6 +268,7 @@ int sonde_replay_open(struct sonde_policies *ps, const json_t *record, struct so
 	r->answered = read_rows(json_object_get(record, "answer"), r->answer, SONDE_REPLAY_NODES);
 	if (set_nodes(ps, record, r) == SONDE_OK)
 		return SONDE_OK;
+	sonde_replay_close(r);
 	return sonde_fail(err, SONDE_EINVAL, "nodes", "not those of a record");
 }
 

@@ -45,6 +45,7 @@ static void json_writes_what_it_should(void)
 	sonde_json_number(&j, "z", -0.0004, 3);
 	sonde_json_number(&j, "inf", INFINITY, 3);
 	sonde_json_str(&j, "s", "a\"\\\n\x01\xff\xc3\xa9");
+	sonde_json_text(&j, "nul", "a\0b", 3);
 	sonde_json_open(&j, "rows", '[');
 	sonde_json_bool(&j, NULL, true);
 	sonde_json_null(&j, NULL);
@@ -52,7 +53,9 @@ static void json_writes_what_it_should(void)
 	sonde_json_close(&j);
 	EXPECT_STR(sonde_buf_cstr(&b),
 	           "{\"i\":-9223372036854775808,\"n\":12.346,\"z\":0,\"inf\":null,"
-	           "\"s\":\"a\\\"\\\\\\n\\u0001\xef\xbf\xbd\xc3\xa9\",\"rows\":[true,null]}");
+	           "\"s\":\"a\\\"\\\\\\n\\u0001\xef\xbf\xbd\xc3\xa9\","
+	           "\"nul\":\"a\xef\xbf\xbd" "b\",\"rows\":[true,null]}");
+	EXPECT(sonde_json_valid(b.data, b.len, true));
 	sonde_buf_deinit(&b);
 }
 

@@ -7,6 +7,7 @@
 #include "controller/nodes.h"
 #include "controller/places.h"
 #include "controller/regions.h"
+#include "controller/result_body.h"
 #include "controller/result_facts.h"
 #include "tap.h"
 
@@ -148,4 +149,26 @@ static void many_regions(void)
 	EXPECT_STR(near[7], "far55");
 }
 
-TAP_MAIN(CASE(regions_by_round_trips), CASE(many_regions), CASE(ping), CASE(nested), CASE(broken), CASE(steps), CASE(quantiles), CASE(places))
+/* What a node says of a result stands behind what the controller says, never a second time. */
+static void bodies(void)
+{
+	static const char *const cases[][2] = {
+		{ "{}", "}" },
+		{ " { } ", "}" },
+		{ "{\"a\":1}", ",\"a\":1}" },
+		{ "{\"a\":{\"status\":\"x\"},\"b\":[\"}\",{}]}", ",\"a\":{\"status\":\"x\"},\"b\":[\"}\",{}]}" },
+		{ "{\"status\":\"finished\",\"a\":\"\\\",\"}", ",\"a\":\"\\\",\"}" },
+		{ "{\"a\":1,\"failure\":null}", ",\"a\":1}" },
+		{ "{ \"st\\u0061tus\" : 1 , \"b\" : [ 2 ] }", ",\"b\" : [ 2 ]}" },
+	};
+	struct sonde_buf b;
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		sonde_buf_init(&b, 1000);
+		result_body_add(&b, (struct sonde_text){ cases[i][0], strlen(cases[i][0]) });
+		EXPECT_STR(sonde_buf_cstr(&b), cases[i][1]);
+		sonde_buf_deinit(&b);
+	}
+}
+
+TAP_MAIN(CASE(bodies), CASE(regions_by_round_trips), CASE(many_regions), CASE(ping), CASE(nested), CASE(broken), CASE(steps), CASE(quantiles), CASE(places))

@@ -170,6 +170,7 @@ t_fuzz_facts_fuzz_LDADD = core/controller/libcontroller.a core/base/libbase.a $(
 t_fuzz_facts_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/facts/ping
+EXTRA_DIST += t/fuzz/seeds/facts/twice
 EXTRA_DIST += t/fuzz/seeds/wire/answer t/fuzz/seeds/wire/beat t/fuzz/seeds/wire/command \
 	t/fuzz/seeds/wire/config t/fuzz/seeds/wire/configured t/fuzz/seeds/wire/health \
 	t/fuzz/seeds/wire/hello t/fuzz/seeds/wire/key t/fuzz/seeds/wire/keyed t/fuzz/seeds/wire/welcome
@@ -183,6 +184,110 @@ t_fuzz_observe_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/observe/http t/fuzz/seeds/observe/mtr
 
+# A whole controller: the API, nodes and live readers
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/api_fuzz t/fuzz/link_fuzz t/fuzz/live_fuzz
+FUZZ_WORLD = t/fuzz/world.c t/fuzz/world.h t/fuzz/world_net.c t/fuzz/world_net.h
+FUZZ_WORLD_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_fuzz_api_fuzz_SOURCES = t/fuzz/api_fuzz.c $(FUZZ_WORLD)
+t_fuzz_api_fuzz_CPPFLAGS = $(FUZZ_WORLD_CPPFLAGS)
+t_fuzz_api_fuzz_LDADD = $(CONTROLLER_LIBS)
+t_fuzz_api_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_link_fuzz_SOURCES = t/fuzz/link_fuzz.c $(FUZZ_WORLD)
+t_fuzz_link_fuzz_CPPFLAGS = $(FUZZ_WORLD_CPPFLAGS)
+t_fuzz_link_fuzz_LDADD = $(CONTROLLER_LIBS)
+t_fuzz_link_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_live_fuzz_SOURCES = t/fuzz/live_fuzz.c $(FUZZ_WORLD)
+t_fuzz_live_fuzz_CPPFLAGS = $(FUZZ_WORLD_CPPFLAGS)
+t_fuzz_live_fuzz_LDADD = $(CONTROLLER_LIBS)
+t_fuzz_live_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+EXTRA_DIST += t/fuzz/seeds/api t/fuzz/seeds/link t/fuzz/seeds/live
+EXTRA_DIST += t/fuzz/seeds/wire/reload
+EXTRA_DIST += t/fuzz/seeds/state t/fuzz/seeds/text t/fuzz/seeds/outcome t/fuzz/seeds/pipe \
+	t/fuzz/seeds/agenda t/fuzz/seeds/replay t/fuzz/seeds/stored t/fuzz/seeds/restore t/fuzz/seeds/redo \
+	t/fuzz/seeds/nodefile t/fuzz/seeds/cli t/fuzz/seeds/params t/fuzz/seeds/asn
+if FUZZERS
+# What is stored, by the store's own files and by those of a node
+noinst_PROGRAMS += t/fuzz/state_fuzz t/fuzz/stored_fuzz t/fuzz/restore_fuzz t/fuzz/redo_fuzz \
+	t/fuzz/nodefile_fuzz
+t_fuzz_state_fuzz_SOURCES = t/fuzz/state_fuzz.c t/fuzz/world_store.c $(FUZZ_WORLD)
+t_fuzz_state_fuzz_CPPFLAGS = $(FUZZ_WORLD_CPPFLAGS)
+t_fuzz_state_fuzz_LDADD = $(CONTROLLER_LIBS)
+t_fuzz_state_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_stored_fuzz_SOURCES = t/fuzz/stored_fuzz.c
+t_fuzz_stored_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_fuzz_stored_fuzz_LDADD = $(CONTROLLER_LIBS)
+t_fuzz_stored_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+FUZZ_STORE_LIBS = core/store/libstore.a core/wire/libwire.a core/base/libbase.a $(LMDB_LIBS) \
+	$(SODIUM_LIBS) -lpthread
+t_fuzz_restore_fuzz_SOURCES = t/fuzz/restore_fuzz.c t/fuzz/fuzz_dir.h
+t_fuzz_restore_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz -D_GNU_SOURCE
+t_fuzz_restore_fuzz_LDADD = $(FUZZ_STORE_LIBS)
+t_fuzz_restore_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_redo_fuzz_SOURCES = t/fuzz/redo_fuzz.c t/fuzz/fuzz_dir.h
+t_fuzz_redo_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz -D_GNU_SOURCE
+t_fuzz_redo_fuzz_LDADD = $(FUZZ_STORE_LIBS)
+t_fuzz_redo_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_nodefile_fuzz_SOURCES = t/fuzz/nodefile_fuzz.c t/fuzz/fuzz_dir.h
+t_fuzz_nodefile_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz -D_GNU_SOURCE $(JANSSON_CFLAGS)
+t_fuzz_nodefile_fuzz_LDADD = core/node/libnode.a core/wire/libwire.a core/param/libparam.a \
+	core/base/libbase.a $(JANSSON_LIBS) $(SODIUM_LIBS) -lpthread -lm
+t_fuzz_nodefile_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+# Small texts, and what programs say to each other
+noinst_PROGRAMS += t/fuzz/text_fuzz t/fuzz/outcome_fuzz t/fuzz/pipe_fuzz t/fuzz/agenda_fuzz \
+	t/fuzz/replay_fuzz t/fuzz/cli_fuzz t/fuzz/params_fuzz t/fuzz/asn_fuzz
+t_fuzz_text_fuzz_SOURCES = t/fuzz/text_fuzz.c
+t_fuzz_text_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_fuzz_text_fuzz_LDADD = core/wire/libwire.a core/param/libparam.a core/base/libbase.a $(JANSSON_LIBS) \
+	$(SODIUM_LIBS)
+t_fuzz_text_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_outcome_fuzz_SOURCES = t/fuzz/outcome_fuzz.c
+t_fuzz_outcome_fuzz_LDADD = core/plug/libplug.a core/base/libbase.a
+t_fuzz_outcome_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_pipe_fuzz_SOURCES = t/fuzz/pipe_fuzz.c
+t_fuzz_pipe_fuzz_LDADD = core/wire/libwire.a core/base/libbase.a
+t_fuzz_pipe_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_agenda_fuzz_SOURCES = t/fuzz/agenda_fuzz.c
+t_fuzz_agenda_fuzz_LDADD = core/node/libnode.a core/wire/libwire.a core/base/libbase.a $(SODIUM_LIBS)
+t_fuzz_agenda_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_replay_fuzz_SOURCES = t/fuzz/replay_fuzz.c t/fuzz/fuzz_dir.h
+t_fuzz_replay_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz -D_GNU_SOURCE $(JANSSON_CFLAGS)
+t_fuzz_replay_fuzz_LDADD = $(SCRIPT_LINK)
+t_fuzz_replay_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_cli_fuzz_SOURCES = t/fuzz/cli_fuzz.c t/fuzz/fuzz_dir.h
+t_fuzz_cli_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz -D_GNU_SOURCE $(JANSSON_CFLAGS)
+t_fuzz_cli_fuzz_LDADD = $(sonde_LDADD)
+t_fuzz_cli_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_params_fuzz_SOURCES = t/fuzz/params_fuzz.c
+t_fuzz_params_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(JANSSON_CFLAGS)
+t_fuzz_params_fuzz_LDADD = core/plug/libplug.a core/param/libparam.a core/base/libbase.a \
+	$(JANSSON_LIBS) -ldl
+t_fuzz_params_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS) -rdynamic
+t_fuzz_asn_fuzz_SOURCES = t/fuzz/asn_fuzz.c plugins/mtr/asn.c
+t_fuzz_asn_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz -I$(top_srcdir)/plugins -D_GNU_SOURCE \
+	$(MAXMINDDB_CFLAGS)
+t_fuzz_asn_fuzz_LDADD = $(MAXMINDDB_LIBS)
+t_fuzz_asn_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+# Parts of plugins that need a host
+EXTRA_DIST += t/fuzz/seeds/dnspage t/fuzz/seeds/place t/fuzz/seeds/sweep
+if FUZZERS
+noinst_PROGRAMS += t/fuzz/dnspage_fuzz t/fuzz/place_fuzz t/fuzz/sweep_fuzz
+t_fuzz_dnspage_fuzz_SOURCES = t/fuzz/dnspage_fuzz.c t/fuzz/fuzz_host.h $(DNS_PARSERS) \
+	plugins/dns/edns.c plugins/dns/rows.c
+t_fuzz_dnspage_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz $(DNS_CPPFLAGS)
+t_fuzz_dnspage_fuzz_LDADD = core/plug/libplug.a core/base/libbase.a $(LDNS_LIBS)
+t_fuzz_dnspage_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_place_fuzz_SOURCES = t/fuzz/place_fuzz.c t/fuzz/fuzz_host.h plugins/http/place.c
+t_fuzz_place_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/t/fuzz $(HTTP_CPPFLAGS)
+t_fuzz_place_fuzz_LDADD = core/plug/libplug.a core/base/libbase.a $(CURL_LIBS)
+t_fuzz_place_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_sweep_fuzz_SOURCES = t/fuzz/sweep_fuzz.c plugins/sweep/set.c
+t_fuzz_sweep_fuzz_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/core/include -I$(top_srcdir)/plugins
+t_fuzz_sweep_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+
 # Frames of websocket clients
 EXTRA_DIST += t/fuzz/seeds/frame/long t/fuzz/seeds/frame/pieces t/fuzz/seeds/frame/text \
 	t/fuzz/seeds/frame/wrong
@@ -193,3 +298,5 @@ t_fuzz_frame_fuzz_LDADD = core/net/libnet.a
 t_fuzz_frame_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 EXTRA_DIST += t/fuzz/seeds/request/requirements.json
+EXTRA_DIST += t/fuzz/seeds/cert
+EXTRA_DIST += t/fuzz/seeds/config

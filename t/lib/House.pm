@@ -8,7 +8,7 @@ use Exporter 'import';
 use File::Find ();
 use POSIX ();
 
-our @EXPORT_OK = qw(srcdir builddir make_var files slurp program capture run_all);
+our @EXPORT_OK = qw(srcdir builddir make_var files slurp parsers program capture run_all);
 
 sub srcdir   { $ENV{top_srcdir}   // '.' }
 sub builddir { $ENV{top_builddir} // srcdir() }
@@ -52,6 +52,20 @@ sub files {
     },
   }, "$root/$dir");
   return sort @found;
+}
+
+# Rows of the tables of parsers in doc/testing.md, one a file: { file, targets => [...], what, why,
+# counted }. A row without targets has a reason; the lines of the first table's files are counted.
+sub parsers {
+  my (@rows, $counted);
+  for (split /\n/, slurp(srcdir() . '/doc/testing.md')) {
+    $counted = $1 eq 'Parsers' if /^### (.*)/;
+    next unless /^\|.*\.c\b/;
+    my (undef, $what, $files, $targets, $why) = map { s/^\s+|\s+$//gr } split /\|/, $_, -1;
+    push @rows, { file => $_, what => $what, why => $why // '', counted => $counted,
+      targets => [ $targets eq '-' ? () : split /,\s*/, $targets ] } for split /,\s*/, $files;
+  }
+  return @rows;
 }
 
 # The path of a program; undef when this machine has none of that name.

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fuzz target: where an HTTP probe goes: a host, a path and a query as a user writes them, then the
+ * Location of a redirect, each on a line. A place has a host that is valid and no user name. */
+#include "fuzz_host.h"
+
+#include "http/http.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(const struct http_place *to)
+{
+	if (strncmp(to->url, to->tls ? "https://" : "http://", to->tls ? 8 : 7) ||
+	    strpbrk(to->url, "\r\n \t") || to->port < 0 || to->port > 65535 || !to->host || !to->lookup)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = malloc(size + 1), *rest = text;
+	struct http_args args = { 0 };
+	struct http_place first, next;
+	struct sonde_pair header = { 0 };
+
+	memcpy(text, data, size);
+	text[size] = '\0';
+	const char *host = strsep(&rest, "\n"), *path = strsep(&rest, "\n"), *query = strsep(&rest, "\n"),
+	           *location = strsep(&rest, "\n");
+	struct sonde_probe probe = { .host = &fuzz_host, .args = &args, .target = host };
+	header.name = path ? path : "";
+	header.value = query ? query : "";
+	http_header_valid(&header);
+	if (location && http_host_valid(host)) {
+		fuzz_host_begin();
+		args.path = path;
+		args.query = query;
+		args.protocol = size & 1 ? HTTP_HTTP : HTTP_HTTPS;
+		if (!http_place_first(&probe, &first)) {
+			check(&first);
+			if (!http_place_next(&probe, first.url, location, &next)) {
+				check(&next);
+				http_same_origin(&first, &next);
+			}
+		}
+		fuzz_host_end();
+	}
+	free(text);
+	return 0;
+}
