@@ -59,7 +59,7 @@ my @LIBRARIES = (
   [qr{^seccomp\.h$},                    qw(jail)],
   [qr{^histedit\.h$},                   qw(author/prompt.c)],
   [qr{^uv(\.h$|/)},                     qw(loop net node runner controller cli/top_loop.h)],
-  [qr{^openssl/},                       qw(net fetch controller)],
+  [qr{^openssl/},                       qw(net fetch controller base/pins.c)],
   [qr{^jansson\.h$}, qw(param config plug check script author controller node runner cli)],
 );
 

@@ -57,9 +57,29 @@ EXTRA_DIST += t/e2e/spec.mjs
 SCRIPT_TESTS += t/e2e/backup.t
 SCRIPT_TESTS += t/e2e/full.t
 SCRIPT_TESTS += t/e2e/hostile.t
+# Whom programs talk to.
+SCRIPT_TESTS += t/e2e/pins.t
+EXTRA_DIST += t/lib/Certs.pm
+SCRIPT_TESTS += t/banned.t
+# Secrets at rest and in passing.
+SCRIPT_TESTS += t/e2e/secrets.t
 # Every parser has a fuzz target.
 SCRIPT_TESTS += t/parsers.t
 EXTRA_DIST += t/stage/coverage
+
+# What strangers may do to a controller: slow, malformed, without number.
+check_PROGRAMS += t/net/strangers
+t_net_strangers_SOURCES = t/net/strangers.c t/bench/load.c t/bench/load.h
+t_net_strangers_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+t_net_strangers_LDADD = core/base/libbase.a
+SCRIPT_TESTS += t/e2e/slow_clients.t
+check_PROGRAMS += t/net/smuggler
+t_net_smuggler_SOURCES = t/net/smuggler.c t/net/malformed.h t/bench/load.c t/bench/load.h
+t_net_smuggler_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(CRYPTO_CFLAGS)
+t_net_smuggler_LDADD = core/base/libbase.a $(SSL_LIBS) $(CRYPTO_LIBS)
+SCRIPT_TESTS += t/e2e/smuggle.t
+SCRIPT_TESTS += t/e2e/cardinality.t
+EXTRA_DIST += t/lib/FakeNode.pm
 EXTRA_DIST += t/e2e/ends.h
 # Changed frames and floods, and a websocket client that is not ours.
 check_PROGRAMS += t/e2e/storm

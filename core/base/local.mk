@@ -33,4 +33,11 @@ t_base_plan_test_LDADD = t/libtap.a core/base/libbase.a $(SODIUM_LIBS)
 C_TESTS += t/base/spans_test
 t_base_spans_test_SOURCES = t/base/spans_test.c
 t_base_spans_test_LDADD = t/libtap.a core/base/libbase.a $(SODIUM_LIBS)
+# Pins link libcrypto, but only into programs that call them.
+core_base_libbase_a_SOURCES += core/base/trust.c core/base/trust.h core/base/pins.c
+core_base_libbase_a_CPPFLAGS += $(CRYPTO_CFLAGS)
+C_TESTS += t/base/trust_test
+t_base_trust_test_SOURCES = t/base/trust_test.c
+t_base_trust_test_LDADD = t/libtap.a core/base/libbase.a $(CRYPTO_LIBS) $(SODIUM_LIBS)
+core_base_libbase_a_SOURCES += core/base/private.c core/base/private.h
 core_base_libbase_a_SOURCES += core/base/finding.c core/base/finding.h

@@ -8,20 +8,6 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* A list of the controller in columns, or as JSON. */
-static int list(struct cli *cli, const char *path, const struct cli_column *columns, unsigned n)
-{
-	int code;
-
-	json_t *doc = cli_get(cli, path, NULL, &code);
-	if (!doc)
-		return code;
-	if (!cli_print_json(cli, doc))
-		cli_print_rows(cli, columns, n, doc);
-	json_decref(doc);
-	return EXIT_OK;
-}
-
 /* One object, as JSON or as the only line of CSV; false when it is left to print for people. */
 static bool print_one(const struct cli *cli, const json_t *object, const struct cli_column *columns,
                       unsigned n)
@@ -63,7 +49,7 @@ int cli_plugin_ls(struct cli *cli, const struct cli_args *a)
 {
 	if (cli_option(a, "node"))
 		return list_of_node(cli, cli_option(a, "node"));
-	return list(cli, "/v1/plugins", plugin_columns, COUNT(plugin_columns));
+	return cli_list(cli, "/v1/plugins", plugin_columns, COUNT(plugin_columns));
 }
 
 static void show_plugin(const struct cli *cli, const json_t *plugin)
@@ -119,7 +105,7 @@ static const struct cli_column node_columns[] = {
 
 int cli_node_ls(struct cli *cli, const struct cli_args *a)
 {
-	return list(cli, "/v1/nodes", node_columns, COUNT(node_columns));
+	return cli_list(cli, "/v1/nodes", node_columns, COUNT(node_columns));
 }
 
 /* What is not there is not shown; the head of an object is. */
@@ -243,7 +229,7 @@ static const struct cli_column token_columns[] = {
 int cli_token_ls(struct cli *cli, const struct cli_args *a)
 {
 	/* Without the last: a list holds no token. */
-	return list(cli, "/v1/registration-tokens", token_columns, COUNT(token_columns) - 1);
+	return cli_list(cli, "/v1/registration-tokens", token_columns, COUNT(token_columns) - 1);
 }
 
 int cli_token_create(struct cli *cli, const struct cli_args *a)

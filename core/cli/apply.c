@@ -21,8 +21,8 @@ struct apply {
 };
 
 /* Members that the controller adds. */
-static const char *const derived[] = { "id", "owner", "revision", "createdAt", "updatedAt",
-	                               "nodesCount", "expected", "received", "missing", "problem",
+static const char *const derived[] = { "id", "owner", "ownerName", "revision", "createdAt",
+	                               "updatedAt", "nodesCount", "expected", "received", "missing", "problem",
 	                               "members", NULL };
 
 static bool is_derived(const char *key)

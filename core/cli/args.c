@@ -202,3 +202,23 @@ const char *cli_option(const struct cli_args *a, const char *name)
 			value = a->options[i].value;
 	return value;
 }
+
+int cli_add_pairs(json_t *body, const char *member, const char *option, const struct cli_args *a)
+{
+	json_t *pairs = json_object();
+
+	for (unsigned i = 0; i < a->option_count; i++) {
+		const char *value = a->options[i].value, *equals = strchr(value, '=');
+		if (strcmp(a->options[i].name, option))
+			continue;
+		if (!equals || equals == value || equals - value > 64) {
+			json_decref(pairs);
+			return cli_fail(EXIT_USAGE, "--%s wants KEY=VALUE, not '%s'", option, value);
+		}
+		json_object_setn_new(pairs, value, (size_t)(equals - value), json_string(equals + 1));
+	}
+	if (json_object_size(pairs))
+		json_object_set(body, member, pairs);
+	json_decref(pairs);
+	return EXIT_OK;
+}

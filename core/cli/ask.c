@@ -204,6 +204,7 @@ static int send_question(struct cli *cli, const struct question *q, const char *
 	struct sonde_fetch_request request = {
 		.method = q->method, .url = url, .token = cli->token[0] ? cli->token : NULL,
 		.body = text, .len = text ? strlen(text) : 0, .ca_file = cli->ca_file,
+		.pins = cli->pins,
 		.etag = q->etag && q->etag[0] ? q->etag : NULL,
 		.sink = q->file ? keep : NULL, .sink_arg = q->file,
 		.timeout_ms = q->file ? DOWNLOAD_MS : 0, .stop = cli->stop,

@@ -58,27 +58,32 @@ const struct cli_option cli_restore_options[] = {
 	{ 0 },
 };
 
-const char *cli_controller_program(void)
+const char *cli_program(const char *variable, const char *installed, char beside[CLI_PATH])
 {
-	static char beside[4096];
-	const char *path = getenv("SONDE_CONTROLLER_PROGRAM");
+	const char *path = getenv(variable), *name = strrchr(installed, '/') + 1;
 
 	if (path && *path)
 		return path;
-	ssize_t n = readlink("/proc/self/exe", beside, sizeof(beside) - 32);
+	ssize_t n = readlink("/proc/self/exe", beside, CLI_PATH - strlen(name) - 1);
 	while (n > 0 && beside[n - 1] != '/')
 		n--;
-	if (access(SONDE_SBINDIR "/sonde-controller", X_OK) && n > 0) {
-		memcpy(beside + n, "sonde-controller", sizeof("sonde-controller"));
-		return beside;
-	}
-	return SONDE_SBINDIR "/sonde-controller";
+	if (n <= 0 || !access(installed, X_OK))
+		return installed;
+	memcpy(beside + n, name, strlen(name) + 1);
+	return beside;
+}
+
+const char *cli_controller_program(char beside[CLI_PATH])
+{
+	return cli_program("SONDE_CONTROLLER_PROGRAM", SONDE_SBINDIR "/sonde-controller", beside);
 }
 
 int cli_restore(struct cli *cli, const struct cli_args *a)
 {
 	const char *argv[8] = { "sonde-controller", "restore", a->words[0] };
 	const char *state = cli_option(a, "state"), *config = cli_option(a, "config");
+	char beside[CLI_PATH];
+	const char *program = cli_controller_program(beside);
 	unsigned n = 3;
 
 	if (state) {
@@ -89,6 +94,6 @@ int cli_restore(struct cli *cli, const struct cli_args *a)
 		argv[n++] = "--config";
 		argv[n++] = config;
 	}
-	execv(cli_controller_program(), (char *const *)argv);
-	return cli_fail(EXIT_FAILED, "%s: %s", cli_controller_program(), strerror(errno));
+	execv(program, (char *const *)argv);
+	return cli_fail(EXIT_FAILED, "%s: %s", program, strerror(errno));
 }

@@ -58,10 +58,13 @@ struct cli_interrupt {
 
 struct cli {
 	const char *url, *ca_file; /* borrowed from argv or the environment; ca_file may be NULL */
+	const char *pins; /* as in fetch/fetch.h; may be NULL */
+	bool insecure;    /* clear text to another machine is wanted */
 	char token[1100];          /* "" = none */
 	char context_url[1024];
 	enum cli_format format;
 	bool headers, colour;
+	unsigned columns; /* of the terminal that stdout is; 0 = it is none */
 	bool live;     /* stderr is a terminal that can redraw a line */
 	bool progress; /* a progress line stands there now */
 	struct sonde_fetcher *fetcher;
@@ -102,6 +105,9 @@ int cli_put_behind(int argc, char **argv);
 const struct cli_option *cli_global(const char *arg);
 /* The last value given, NULL when not given. */
 const char *cli_option(const struct cli_args *, const char *name);
+/* Each KEY=VALUE of the option into the object body[member], which is made when there is one. Values go as
+ * text: the controller checks and converts them. EXIT_USAGE when one is no pair. */
+int cli_add_pairs(json_t *body, const char *member, const char *option, const struct cli_args *);
 /* Fills everything of struct cli but `interrupt` from global options and the environment; flags win. */
 int cli_set_up(struct cli *, const struct cli_args *);
 /* For a command that goes on for long: a new token where that of a session is about to end. */
@@ -174,6 +180,8 @@ struct cli_column {
 /* A list of objects as an aligned table ("-" where there is nothing), or as CSV (RFC 4180). */
 void cli_print_rows(const struct cli *, const struct cli_column *, unsigned columns,
                     const json_t *list);
+/* A list that the controller has at that path, in columns or as JSON; the exit code. */
+int cli_list(struct cli *, const char *path, const struct cli_column *, unsigned columns);
 
 /* ---- commands ---- */
 /* argv[0] is the type. */
@@ -217,8 +225,11 @@ int cli_plugin_reload(struct cli *, const struct cli_args *);
 int cli_plugin_show(struct cli *, const struct cli_args *);
 int cli_measurement_explain(struct cli *, const struct cli_args *);
 extern const struct cli_option cli_restore_options[], cli_measure_options[];
-/* Installed, or beside this program in a build tree. */
-const char *cli_controller_program(void);
+/* A program of ours: what the variable says, or the installed one, or that beside this program in a
+ * build tree. May be a path that is not there; borrowed from the environment or from `beside`. */
+enum { CLI_PATH = 1024 };
+const char *cli_program(const char *variable, const char *installed, char beside[CLI_PATH]);
+const char *cli_controller_program(char beside[CLI_PATH]);
 int cli_doctor(struct cli *, const struct cli_args *);
 int cli_completion(struct cli *, const struct cli_args *);
 int cli_backup(struct cli *, const struct cli_args *);
@@ -228,10 +239,11 @@ int cli_plugin_check(struct cli *, const struct cli_args *);
 extern const struct cli_option cli_plugin_new_options[], cli_plugin_check_options[];
 /* The path of a file of this name that is kept between runs, only for the user; false when there is no
  * place for one. make: its directory, too. */
-enum { CLI_PATH = 1024 };
 bool cli_own_file(char out[CLI_PATH], const char *name, bool make);
 
 /* ---- sessions between runs; a name of NULL is the current context ---- */
+/* EXIT_FAILED after a sentence when others can read the file of sessions. */
+int cli_context_private(void);
 /* The address of a context, NULL when there is none. */
 const char *cli_context_url(struct cli *, const char *name);
 /* EXIT_NOT_FOUND after a sentence when there is no context of this name. */

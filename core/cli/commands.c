@@ -50,6 +50,7 @@ static const struct cli_option schedule_add_options[] = {
 	{ "priority", 0, "N", "1 to 100: who goes first on a full node" },
 	{ "grace", 0, "DURATION", "how long a node may be lost before another stands in" },
 	{ "policy", 0, "NAME", "placement policy" },
+	{ "require", 0, "KEY=VALUE", "what each node must have; may be repeated" },
 	{ "description", 0, "TEXT", "what it is for" },
 	{ "exclusive", 0, NULL, "never two of these at once on a node" },
 	{ "paused", 0, NULL, "do not run it yet" },

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/private.h"
 #include "cli/cli.h"
 
 enum { PATH_ROOM = CLI_PATH, EARLY_S = 30, FILE_MAX = 1 << 20 };
@@ -47,6 +48,16 @@ static json_t *read_file(void)
 		return doc;
 	json_decref(doc);
 	return json_pack("{s:{}}", "contexts");
+}
+
+int cli_context_private(void)
+{
+	struct sonde_error e;
+	char path[PATH_ROOM];
+
+	if (!cli_own_file(path, "contexts.json", false) || sonde_private_check_path(path, &e) == SONDE_OK)
+		return EXIT_OK;
+	return cli_fail(EXIT_FAILED, "%s", e.text);
 }
 
 static int write_file(const json_t *doc)

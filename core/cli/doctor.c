@@ -71,7 +71,7 @@ static int ask(struct doctor *d, const char *path, struct sonde_buf *body)
 
 	sonde_buf_init(body, SONDE_FETCH_BODY_MAX);
 	snprintf(url, sizeof(url), "%.*s%s", (int)strcspn(d->cli->url, " "), d->cli->url, path);
-	struct sonde_fetch_request request = { .url = url, .ca_file = d->cli->ca_file,
+	struct sonde_fetch_request request = { .url = url, .ca_file = d->cli->ca_file, .pins = d->cli->pins,
 		                               .timeout_ms = ANSWER_MS,
 		                               .token = d->cli->token[0] ? d->cli->token : NULL };
 	if (sonde_fetch(d->cli->fetcher, &request, &reply, &e) != SONDE_OK) {
@@ -180,7 +180,7 @@ static void look_at_clock(struct doctor *d)
 
 static void look_at_nodes(struct doctor *d)
 {
-	unsigned online = 0, other = 0;
+	unsigned online = 0, other = 0, clear = 0;
 	const json_t *node;
 	int status;
 	size_t i;
@@ -188,6 +188,7 @@ static void look_at_nodes(struct doctor *d)
 	json_t *nodes = ask_json(d, "/v1/nodes", &status);
 	json_array_foreach(nodes, i, node) {
 		bool up = !strcmp(cli_str(node, "status"), "online");
+		clear += json_is_true(cli_at(node, "insecure"));
 		online += up;
 		other += !up;
 	}
@@ -195,6 +196,9 @@ static void look_at_nodes(struct doctor *d)
 		say(d, WARN, "nodes", "none of %u is online; sonde node ls, and the log of sonde-node", other);
 	else if (status == 200)
 		say(d, GOOD, "nodes", "%u online, %u not", online, other);
+	if (clear)
+		say(d, WARN, "nodes", "%u are not encrypted (insecure in sonde node show); give the controller "
+		    "--cert and --key, and them https://", clear);
 	json_decref(nodes);
 }
 
@@ -274,7 +278,8 @@ static bool repeat(struct doctor *d, pid_t pid, FILE *from)
 
 static void look_at_machine(struct doctor *d, const struct cli_args *a)
 {
-	const char *argv[8] = { cli_controller_program(), "doctor" };
+	char beside[CLI_PATH];
+	const char *argv[8] = { cli_controller_program(beside), "doctor" };
 	const char *state = cli_option(a, "state"), *config = cli_option(a, "config");
 	FILE *from;
 	unsigned n = 2;

@@ -11,19 +11,6 @@
 
 enum { FOLLOW_MS = 500, PATH_ROOM = 512 };
 
-static int list(struct cli *cli, const char *path, const struct cli_column *columns, unsigned n)
-{
-	int code;
-
-	json_t *doc = cli_get(cli, path, NULL, &code);
-	if (!doc)
-		return code;
-	if (!cli_print_json(cli, doc))
-		cli_print_rows(cli, columns, n, doc);
-	json_decref(doc);
-	return EXIT_OK;
-}
-
 static const struct cli_column event_columns[] = {
 	{ "ID", "id", "id" },           { "AT", "at", "at" },
 	{ "SEVERITY", "severity", "severity" }, { "KIND", "kind", "kind" },
@@ -87,7 +74,7 @@ int cli_event_ls(struct cli *cli, const struct cli_args *a)
 	int code;
 
 	if (cli_option(a, "open"))
-		return list(cli, "/v1/problems", open, COUNT(open));
+		return cli_list(cli, "/v1/problems", open, COUNT(open));
 	sonde_buf_init(&path, PATH_ROOM);
 	sonde_buf_str(&path, "/v1/events");
 	for (unsigned i = 0; i < COUNT(filters); i++)
@@ -98,7 +85,7 @@ int cli_event_ls(struct cli *cli, const struct cli_args *a)
 	else if (cli_option(a, "follow"))
 		code = follow(cli, sonde_buf_cstr(&path));
 	else
-		code = list(cli, sonde_buf_cstr(&path), event_columns, COUNT(event_columns));
+		code = cli_list(cli, sonde_buf_cstr(&path), event_columns, COUNT(event_columns));
 	sonde_buf_deinit(&path);
 	return code;
 }
@@ -183,7 +170,7 @@ int cli_event_silence(struct cli *cli, const struct cli_args *a)
 	if (length && sonde_parse_duration(length, &ns) != SONDE_OK)
 		return cli_fail(EXIT_USAGE, "--for must be a duration such as 2h, not '%s'", length);
 	if (!a->word_count)
-		return list(cli, "/v1/silences", columns, COUNT(columns));
+		return cli_list(cli, "/v1/silences", columns, COUNT(columns));
 	json_t *body = json_pack("{s:s, s:s, s:s}", "match", a->words[0], "duration",
 	                         length ? length : "1h", "comment", comment ? comment : "");
 	json_t *doc = cli_send(cli, "POST", "/v1/silences", NULL, body, &code);

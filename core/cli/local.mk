@@ -59,3 +59,4 @@ t_cli_top_test_LDADD = t/libtap.a $(sonde_LDADD)
 core_cli_libcli_a_SOURCES += core/cli/top_contact.c core/cli/top_loop.h
 core_cli_libcli_a_SOURCES += core/cli/top_keys.c
 SCRIPT_TESTS += t/cli/console.t
+core_cli_libcli_a_SOURCES += core/cli/policy.h core/cli/policy_author.c

@@ -223,28 +223,6 @@ static int add_params(const struct measure *m, json_t *request)
 	return EXIT_OK;
 }
 
-/* Values go as text: the controller's table checks and converts them. */
-static int add_requirements(const struct measure *m, json_t *request)
-{
-	json_t *needs = json_object();
-	int code = EXIT_OK;
-
-	for (unsigned i = 0; i < m->args.option_count && code == EXIT_OK; i++) {
-		const char *text = m->args.options[i].value, *sign;
-		if (strcmp(m->args.options[i].name, "require"))
-			continue;
-		sign = strchr(text, '=');
-		if (!sign || sign == text || !sign[1])
-			code = cli_fail(EXIT_USAGE, "--require wants KEY=VALUE, such as memoryMiB=512");
-		else
-			json_object_setn_new(needs, text, (size_t)(sign - text), json_string(sign + 1));
-	}
-	if (json_object_size(needs))
-		json_object_set(request, "requirements", needs);
-	json_decref(needs);
-	return code;
-}
-
 static void fill(const struct measure *m, const char *from, json_t *request)
 {
 	static const char *const texts[][2] = { { "limit", "limit" }, { "deadline", "timeout" },
@@ -283,7 +261,7 @@ static json_t *create(struct measure *m, int *code)
 		fill(m, sonde_buf_cstr(&from), request);
 		*code = add_params(m, request);
 		if (*code == EXIT_OK)
-			*code = add_requirements(m, request);
+			*code = cli_add_pairs(request, "requirements", "require", &m->args);
 	}
 	if (*code == EXIT_OK) {
 		created = cli_send(m->cli, "POST", "/v1/measurements", NULL, request, code);

@@ -81,6 +81,8 @@ struct table {
 	const struct cli_column *columns;
 	unsigned n, width[COLUMNS_MAX];
 	unsigned last; /* the last column that is shown */
+	unsigned room; /* columns of the terminal; 0 = no terminal */
+	struct sonde_buf line;
 };
 
 static void measure_table(struct table *t, bool headers, const json_t *list, struct sonde_buf *b)
@@ -101,13 +103,30 @@ static void measure_table(struct table *t, bool headers, const json_t *list, str
 	}
 }
 
-static void put_cell(const struct table *t, unsigned c, const char *text)
+/* On a terminal a line that is too long for it is cut, with ">" where it goes on. */
+static void put_line(struct table *t)
 {
+	struct sonde_buf cut;
+	const char *text = sonde_buf_cstr(&t->line);
+
+	sonde_buf_init(&cut, CELL_MAX);
+	if (t->room && cli_width(text) > t->room) {
+		cli_add_fitted(&cut, text, t->room);
+		text = sonde_buf_cstr(&cut);
+	}
 	cli_put(stdout, text, false);
+	putchar('\n');
+	sonde_buf_deinit(&cut);
+	sonde_buf_reset(&t->line);
+}
+
+static void put_cell(struct table *t, unsigned c, const char *text)
+{
+	sonde_buf_str(&t->line, text);
 	if (c == t->last)
-		putchar('\n');
+		put_line(t);
 	else
-		printf("%*s", (int)(t->width[c] - cli_width(text) + 2), "");
+		sonde_buf_printf(&t->line, "%*s", (int)(t->width[c] - cli_width(text) + 2), "");
 }
 
 static void print_table(const struct cli *cli, struct table *t, const json_t *list,
@@ -131,13 +150,29 @@ static void print_table(const struct cli *cli, struct table *t, const json_t *li
 void cli_print_rows(const struct cli *cli, const struct cli_column *columns, unsigned n,
                     const json_t *list)
 {
-	struct table t = { .columns = columns, .n = n < COLUMNS_MAX ? n : COLUMNS_MAX };
+	struct table t = { .columns = columns, .n = n < COLUMNS_MAX ? n : COLUMNS_MAX,
+		           .room = cli->columns };
 	struct sonde_buf b;
 
 	sonde_buf_init(&b, CELL_MAX);
+	sonde_buf_init(&t.line, COLUMNS_MAX * CELL_MAX);
 	if (cli->format == FORMAT_CSV)
 		print_csv(cli, columns, t.n, list, &b);
 	else
 		print_table(cli, &t, list, &b);
 	sonde_buf_deinit(&b);
+	sonde_buf_deinit(&t.line);
+}
+
+int cli_list(struct cli *cli, const char *path, const struct cli_column *columns, unsigned n)
+{
+	int code;
+
+	json_t *doc = cli_get(cli, path, NULL, &code);
+	if (!doc)
+		return code;
+	if (!cli_print_json(cli, doc))
+		cli_print_rows(cli, columns, n, doc);
+	json_decref(doc);
+	return EXIT_OK;
 }

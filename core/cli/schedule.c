@@ -61,22 +61,9 @@ static const struct cli_column member_columns[] = {
 	{ NULL, "last_run", "lastRun" },
 };
 
-static int list(struct cli *cli, const char *path, const struct cli_column *columns, unsigned n)
-{
-	int code;
-
-	json_t *doc = cli_get(cli, path, NULL, &code);
-	if (!doc)
-		return code;
-	if (!cli_print_json(cli, doc))
-		cli_print_rows(cli, columns, n, doc);
-	json_decref(doc);
-	return EXIT_OK;
-}
-
 int cli_schedule_ls(struct cli *cli, const struct cli_args *a)
 {
-	return list(cli, PATH, schedule_columns, COUNT(schedule_columns));
+	return cli_list(cli, PATH, schedule_columns, COUNT(schedule_columns));
 }
 
 static void print_head(const json_t *s)
@@ -162,28 +149,6 @@ static void add_targets(json_t *body, const struct cli_args *a)
 	json_decref(filter);
 }
 
-static int add_options(json_t *body, const struct cli_args *a)
-{
-	json_t *options = json_object();
-
-	for (unsigned i = 0; i < a->option_count; i++) {
-		const char *value = a->options[i].value, *equals = strchr(value, '=');
-		char key[65];
-		if (strcmp(a->options[i].name, "option"))
-			continue;
-		if (!equals || equals == value || equals - value > 64) {
-			json_decref(options);
-			return cli_fail(EXIT_USAGE, "'%s' is not KEY=VALUE", value);
-		}
-		snprintf(key, sizeof(key), "%.*s", (int)(equals - value), value);
-		json_object_set_new(options, key, json_string(equals + 1));
-	}
-	if (json_object_size(options))
-		json_object_set(body, "measurementOptions", options);
-	json_decref(options);
-	return EXIT_OK;
-}
-
 static void add_locations(json_t *body, const char *from)
 {
 	json_t *locations = json_array();
@@ -217,7 +182,9 @@ int cli_schedule_add(struct cli *cli, const struct cli_args *a)
 	if (cli_option(a, "from"))
 		add_locations(body, cli_option(a, "from"));
 	add_list(body, "node", "nodes", a);
-	int code = add_options(body, a);
+	int code = cli_add_pairs(body, "measurementOptions", "option", a);
+	if (code == EXIT_OK)
+		code = cli_add_pairs(body, "requirements", "require", a);
 	json_t *s = code == EXIT_OK ? cli_send(cli, "POST", PATH, NULL, body, &code) : NULL;
 	json_decref(body);
 	return tell(cli, s, code);

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/trust.h"
 #include "cli/cli.h"
 
 const struct cli_option cli_global_options[] = {
@@ -16,6 +18,8 @@ const struct cli_option cli_global_options[] = {
 	{ "context", 0, "NAME", "controller and session to use; see sonde context ls",
 	  "SONDE_CONTEXT" },
 	{ "ca-file", 0, "FILE", "certificates to trust instead of the system's", "SONDE_CA_FILE" },
+	{ "pin", 0, "PIN", "key of the controller, sha256//BASE64; several with commas", "SONDE_PIN" },
+	{ "insecure", 0, NULL, "http:// to another machine: the token in clear text", "SONDE_INSECURE" },
 	{ "no-headers", 0, NULL, "tables without a first line" },
 	{ "color", 0, "WHEN", "auto, always or never; NO_COLOR counts for auto" },
 	{ "help", 'h', NULL, "this text" },
@@ -87,6 +91,7 @@ static int set_looks(struct cli *cli, const struct cli_args *a)
 	enum { AUTO, ALWAYS };
 	const char *term = variable("TERM");
 	bool smart = term && strcmp(term, "dumb");
+	struct winsize size;
 
 	int format = choose("output", setting(a, "output", "table"), formats,
 	                    "table, json, jsonl, csv or raw");
@@ -99,6 +104,23 @@ static int set_looks(struct cli *cli, const struct cli_args *a)
 	cli->colour = when == ALWAYS ||
 	              (when == AUTO && smart && !variable("NO_COLOR") && isatty(STDOUT_FILENO));
 	cli->live = smart && isatty(STDERR_FILENO);
+	cli->columns = !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) ? size.ws_col : 0;
+	return EXIT_OK;
+}
+
+static int set_trust(struct cli *cli, const struct cli_args *a)
+{
+	struct sonde_pins pins;
+	struct sonde_error e;
+
+	cli->ca_file = setting(a, "ca-file", NULL);
+	cli->pins = setting(a, "pin", NULL);
+	cli->insecure = setting(a, "insecure", NULL) != NULL;
+	if (sonde_pins_parse(&pins, cli->pins, true, &e) != SONDE_OK)
+		return cli_fail(EXIT_USAGE, "%s", e.text);
+	if (sonde_url_in_clear(cli->url) && !cli->insecure)
+		return cli_fail(EXIT_USAGE, "%s is another machine, and http:// would send the token in "
+		                "clear text: use https://, or --insecure", cli->url);
 	return EXIT_OK;
 }
 
@@ -107,12 +129,17 @@ int cli_set_up(struct cli *cli, const struct cli_args *a)
 	const char *context = setting(a, "context", NULL);
 
 	cli->url = setting(a, "url", NULL);
+	cli->session = false;
+	int rc = cli_context_private();
+	if (rc != EXIT_OK)
+		return rc;
 	if (!cli->url)
 		cli->url = cli_context_url(cli, context);
 	if (!cli->url)
 		cli->url = "http://127.0.0.1:8756";
-	cli->ca_file = setting(a, "ca-file", NULL);
-	int rc = set_looks(cli, a);
+	rc = set_trust(cli, a);
+	if (rc == EXIT_OK)
+		rc = set_looks(cli, a);
 	if (rc == EXIT_OK)
 		rc = find_token(cli, a);
 	if (rc == EXIT_OK && sonde_fetcher_new(&cli->fetcher) != SONDE_OK)

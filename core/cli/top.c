@@ -49,7 +49,8 @@ static void close_handle(uv_handle_t *h, void *arg)
 			uv_close(h, NULL);
 }
 
-void top_stop(struct top *t, int code)
+/* Gives the terminal back, then ends the loop; only the first call counts. */
+static void top_stop(struct top *t, int code)
 {
 	if (t->stopping)
 		return;

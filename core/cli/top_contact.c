@@ -199,7 +199,8 @@ void top_dial(struct top *t)
 {
 	struct sonde_error e;
 	const struct sonde_dial dial = { .url = t->url, .subprotocol = "sonde.live.v1",
-		                         .ca_file = t->cli->ca_file, .events = &events, .arg = t,
+		                         .ca_file = t->cli->ca_file, .pins = t->cli->pins,
+		                         .events = &events, .arg = t,
 		                         .timeout_s = DIAL_S };
 
 	t->state = DIALING;

@@ -49,8 +49,6 @@ struct top {
 	char url[1024];
 };
 
-/* Gives the terminal back, then ends the loop; only the first call counts. */
-void top_stop(struct top *, int code);
 
 /* The first answers, waited for: a wrong address or token is an error like that of any command. */
 int top_ask_first(struct top *);

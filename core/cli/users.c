@@ -154,7 +154,7 @@ int cli_whoami(struct cli *cli, const struct cli_args *a)
 
 	if (!me)
 		return code;
-	if (cli->format == FORMAT_TABLE || cli->format == FORMAT_CSV)
+	if (cli->format != FORMAT_JSON && cli->format != FORMAT_JSONL)
 		json_object_set_new(me, "controller", json_string(cli->url));
 	return print(cli, me, columns, COUNT(columns));
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "controller/controller.h"
 #include "controller/jwt.h"
+#include "controller/own_files.h"
 #include "controller/puts.h"
 
 enum { FLUSH_S = 5, SWEEP_S = 600 };
@@ -36,21 +37,12 @@ unsigned scopes_parse(const char *list)
 	return scopes;
 }
 
-static const char *secret_path(struct controller *c)
-{
-	char path[1024];
-
-	if (c->options.secret_file)
-		return c->options.secret_file;
-	snprintf(path, sizeof(path), "%s/secret", c->options.state);
-	return sonde_pool_strndup(&c->pool, path, strlen(path));
-}
-
 int accounts_start(struct controller *c, struct sonde_error *e)
 {
 	struct accounts *a = &c->accounts;
 	static const char word[] = "no password is this one";
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	char path[4096];
 
 	users_init(&a->users);
 	sessions_init(&a->sessions);
@@ -60,7 +52,8 @@ int accounts_start(struct controller *c, struct sonde_error *e)
 	passwords_init(&a->passwords, &c->loop, cpus > 2 ? (unsigned)cpus / 2 : 1);
 	if (tiers_init(&a->tiers) != SONDE_OK)
 		return SONDE_ENOMEM;
-	int rc = keys_load(&a->keys, secret_path(c), e);
+	own_secret_path(&c->options, path, sizeof(path));
+	int rc = keys_load(&a->keys, path, e);
 	return rc == SONDE_OK ? sonde_password_hash(word, sizeof(word) - 1, a->nobody) : rc;
 }
 

@@ -14,7 +14,7 @@ struct controller;
  * more. Otherwise what the store said; node may be NULL then. */
 typedef void node_change_fn(struct controller *, struct node *, void *arg, int status);
 
-/* patch: members as node_rows name them, checked by the caller; taken. done is called once, perhaps
+/* patch: members as node_fact_rows() names them, checked by the caller; taken. done is called once, perhaps
  * before this returns; NULL = a failure is logged. */
 void node_change(struct controller *, const struct node *, json_t *patch, node_change_fn *done,
                  void *arg);

@@ -30,7 +30,10 @@ struct commands {
  * then done is not called. */
 int commands_send(struct controller *, struct node *, const struct sonde_msg_command *m, command_fn *,
                   void *arg);
+/* Ends the command that this answers, if this node was asked it. */
 void commands_answer(struct controller *, const struct node *, const struct sonde_msg_answer *);
+/* The node's connection is gone: its commands end. */
 void commands_node_gone(struct controller *, const struct node *);
+/* End those that waited too long; about once a second. */
 void commands_tick(struct commands *, int64_t now_ns);
 void commands_deinit(struct commands *); /* those who wait are told */

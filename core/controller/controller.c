@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -15,6 +16,7 @@
 #include "controller/first_token.h"
 #include "controller/life.h"
 #include "controller/link.h"
+#include "controller/own_files.h"
 #include "controller/resume.h"
 #include "controller/retain.h"
 
@@ -22,6 +24,7 @@
 enum { NODE_FRAMES_S = 20000 };
 enum { STORE_QUEUE = 65536, MESSAGE_MAX = 4 << 20, SEND_QUEUE = 8 << 20, TICK_MS = 500,
        TRACE_MAX = 256 << 10 };
+enum { FILES_KEPT = 512, UNREAD_MAX = 64 << 20 };
 enum { RETAIN_EVERY_S = 3600 };
 
 /* ---- the store's two callbacks, on the writer thread ---- */
@@ -114,9 +117,12 @@ static void on_hangup(uv_signal_t *handle, int number)
 	(void)number;
 	if (!c->options.cert)
 		sonde_log(SONDE_LOG_INFO, "controller", "SIGHUP: there is no certificate to read again");
-	else if (sonde_net_reload_certs(c->net, &e) != SONDE_OK)
+	else if (own_files_check(&c->options, &e) != SONDE_OK ||
+	         sonde_net_reload_certs(c->net, &e) != SONDE_OK)
 		sonde_log(SONDE_LOG_ERROR, "controller",
 		          "%s; the certificate that was served before stays", e.text);
+	else
+		own_pin_log(&c->options);
 }
 
 static int open_store(struct controller *c, struct sonde_error *e)
@@ -201,6 +207,22 @@ static int make_guard(struct controller *c, struct sonde_error *e)
 	return rc == SONDE_OK ? sonde_guard_refuse_own(c->guard, own, e) : rc;
 }
 
+/* The rest of the descriptors is for the store's files, the runner and what the loop needs. */
+static void limit_connections(const struct controller_options *o, struct sonde_net_options *n)
+{
+	struct rlimit r;
+	int64_t most = getrlimit(RLIMIT_NOFILE, &r) ? 1024 : (int64_t)r.rlim_cur;
+
+	most = most > 2 * FILES_KEPT ? most - FILES_KEPT : most / 2;
+	if (o->connections_max && o->connections_max < most)
+		most = o->connections_max;
+	n->max_conns = (unsigned)most;
+	n->spare_loopback = !o->connections_address;
+	n->max_per_address = (unsigned)(o->connections_address ? o->connections_address :
+					most > 4 ? most / 4 : 1);
+	n->max_unread = UNREAD_MAX;
+}
+
 static int listen_on(struct controller *c, struct sonde_error *e)
 {
 	struct sonde_ws_route *routes = c->routes;
@@ -215,7 +237,7 @@ static int listen_on(struct controller *c, struct sonde_error *e)
 		                  c->options.listen);
 	snprintf(host, sizeof(host), "%.*s", (int)(colon - c->options.listen), c->options.listen);
 	routes[0] = (struct sonde_ws_route){ "/v1/nodes/connect", "sonde.node.v1", &link_events, c,
-		                             .max_frames_s = NODE_FRAMES_S };
+		                             LINK_HELLO_MAX, NODE_FRAMES_S };
 	routes[1] = (struct sonde_ws_route){ "/v1/live", "sonde.live.v1", &live_events, c,
 		                             LIVE_MESSAGE_MAX, LIVE_FRAMES_S };
 	struct sonde_listen l = {
@@ -230,6 +252,7 @@ static int listen_on(struct controller *c, struct sonde_error *e)
 	}
 	struct sonde_net_options o = { .max_body = BODY_MAX, .max_message = MESSAGE_MAX,
 		                       .max_send_queue = SEND_QUEUE, .idle_timeout_s = 30 };
+	limit_connections(&c->options, &o);
 	int rc = sonde_net_new(&c->loop, &o, &c->net, e);
 	return rc == SONDE_OK ? sonde_net_listen(c->net, &l, e) : rc;
 }
@@ -284,7 +307,9 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	sonde_buf_init(&c->trace, TRACE_MAX);
 	if (sonde_decoder_new(&c->decoder) != SONDE_OK)
 		return SONDE_ENOMEM;
-	int rc = make_guard(c, e);
+	int rc = own_files_check(&c->options, e);
+	if (rc == SONDE_OK)
+		rc = make_guard(c, e);
 	if (rc == SONDE_OK)
 		rc = load_policies(c, e);
 	if (rc == SONDE_OK)
@@ -314,6 +339,7 @@ int controller_start(struct controller *c, struct sonde_error *e)
 	start_handles(c);
 	sonde_log(SONDE_LOG_INFO, "controller", "serving on %s, %zu types, %zu nodes known",
 	          c->options.listen, c->types.by_name.len, c->nodes.by_id.len);
+	own_pin_log(&c->options);
 	return SONDE_OK;
 }
 

@@ -16,10 +16,14 @@
 #include <sys/timex.h>
 #include <unistd.h>
 
+#include "base/finding.h"
 #include "base/json.h"
+#include "base/private.h"
+#include "base/trust.h"
 #include "config/config.h"
 #include "controller/describe.h"
 #include "controller/options.h"
+#include "controller/own_files.h"
 #include "store/store.h"
 
 enum { PATH_LEN = 4096, DESCRIBED_MAX = 4 << 20, ANSWER_S = 5 };
@@ -33,24 +37,20 @@ struct doctor {
 	bool failed;
 };
 
-enum verdict { GOOD, WARN, BAD };
+enum verdict { GOOD = SONDE_FINDING_OK, WARN = SONDE_FINDING_WARN, BAD = SONDE_FINDING_FAIL };
 
 static void say(struct doctor *d, enum verdict v, const char *what, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
 static void say(struct doctor *d, enum verdict v, const char *what, const char *fmt, ...)
 {
-	static const char *const words[] = { "ok", "warn", "FAIL" };
 	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
-	printf("%-5s %-9s %s\n", words[v], what, text);
+	sonde_finding_print(stdout, (enum sonde_finding)v, what, text);
 	d->failed |= v == BAD;
 }
 
@@ -76,16 +76,16 @@ static void look_at_state(struct doctor *d)
 
 static void look_at_secret(struct doctor *d)
 {
-	char path[PATH_LEN];
-	struct stat st;
+	struct sonde_error e = { "", "" };
+	char file[PATH_LEN];
 
-	snprintf(path, sizeof(path), "%s/secret", d->o.state);
-	const char *file = d->o.secret_file ? d->o.secret_file : path;
-	if (stat(file, &st))
+	own_secret_path(&d->o, file, sizeof(file));
+	if (access(file, F_OK))
 		say(d, errno == ENOENT ? WARN : BAD, "secret", "%s: %s; the first start makes it", file,
 		    strerror(errno));
-	else if (st.st_mode & 077)
-		say(d, BAD, "secret", "%s can be read by others; chmod 600 %s", file, file);
+	else if (sonde_private_check_path(file, &e) != SONDE_OK ||
+	         own_files_check(&d->o, &e) != SONDE_OK)
+		say(d, BAD, "secret", "%s", e.text);
 	else
 		say(d, GOOD, "secret", "%s; keep a copy apart from backups", file);
 }
@@ -200,6 +200,8 @@ static void look_at_port(struct doctor *d)
 static void look_at_tls(struct doctor *d)
 {
 	const char *const files[] = { d->o.cert, d->o.key };
+	struct sonde_error e = { "", "" };
+	char pin[SONDE_PIN_TEXT];
 
 	if (!d->o.cert != !d->o.key)
 		say(d, BAD, "tls", "cert and key are given together or not at all");
@@ -209,6 +211,10 @@ static void look_at_tls(struct doctor *d)
 	for (int i = 0; i < 2 && d->o.cert && d->o.key; i++)
 		say(d, access(files[i], R_OK) ? BAD : GOOD, "tls", "%s%s%s", files[i],
 		    access(files[i], R_OK) ? ": " : "", access(files[i], R_OK) ? strerror(errno) : "");
+	if (d->o.cert && d->o.key && sonde_pin_of_file(d->o.cert, pin, &e) != SONDE_OK)
+		say(d, BAD, "tls", "%s", e.text);
+	else if (d->o.cert && d->o.key)
+		say(d, GOOD, "pin", "%s, for --pin of nodes and clients", pin);
 }
 
 static void look_at_plugins(struct doctor *d)

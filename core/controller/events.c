@@ -149,13 +149,12 @@ static void put_problem(const struct event *ev, struct sonde_json *j)
 	sonde_json_close(j);
 }
 
-void event_write(const struct events *e, const struct event *ev, struct sonde_json *j)
+void event_put(const struct events *e, const struct event *ev, struct sonde_json *j)
 {
 	const struct node *node = ev->node ? nodes_by_id(&e->c->nodes, ev->node) : NULL;
 	char when[SONDE_TIME_TEXT];
 
 	sonde_format_time(when, sonde_id_wall_ms(&ev->id));
-	sonde_json_open(j, NULL, '{');
 	put_id(j, "id", &ev->id);
 	sonde_json_str(j, "at", when);
 	sonde_json_str(j, "kind", ev->kind);
@@ -167,6 +166,12 @@ void event_write(const struct events *e, const struct event *ev, struct sonde_js
 	if (ev->key)
 		put_problem(ev, j);
 	sonde_json_str(j, "text", ev->text);
+}
+
+void event_write(const struct events *e, const struct event *ev, struct sonde_json *j)
+{
+	sonde_json_open(j, NULL, '{');
+	event_put(e, ev, j);
 	sonde_json_close(j);
 }
 

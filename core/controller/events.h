@@ -32,11 +32,16 @@ struct events {
 	unsigned first, count;
 };
 
+/* Those of the store, whose newest become the ring. SONDE_EIO with a sentence. */
 int events_load(struct events *, struct controller *, struct sonde_error *);
 void events_deinit(struct events *);
-/* Its JSON, as it is served and sent. */
+/* Its members, as all are told of it, into an open object. */
+void event_put(const struct events *, const struct event *, struct sonde_json *);
+/* The same as an object. */
 void event_write(const struct events *, const struct event *, struct sonde_json *);
-/* The event may be on the stack. */
+/* Gives it an id, logs it, and publishes it before this returns; it is stored later, and what the
+ * store does not take is only logged. The event and its texts are the caller's and may be on the
+ * stack. */
 void event_raise(struct events *, struct event *);
 /* The newest `limit`, newest first, into an open array. kind NULL = any. */
 void events_describe(const struct events *, const char *kind, unsigned limit, struct sonde_json *);

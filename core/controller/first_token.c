@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The admin token of a first start: stored, then told on standard output and in the file that the
- * options name. The job owns the secret, which is wiped when it was told. */
+/* The admin token of a first start: stored, then told in the file that the options name, or
+ * else on standard output. The job owns the secret, which is wiped when it was told. */
 #include "controller/first_token.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -33,14 +34,30 @@ static int first_apply(struct sonde_write *w, struct sonde_job *job)
 	return rc;
 }
 
-static void write_token_file(const char *path, const char *secret)
+static bool write_token_file(const char *path, const char *secret)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	ssize_t len = (ssize_t)strlen(secret);
+	bool good = fd >= 0 && fchmod(fd, 0600) == 0 && write(fd, secret, (size_t)len) == len &&
+	            write(fd, "\n", 1) == 1;
 
-	if (fd < 0 || write(fd, secret, strlen(secret)) < 0 || write(fd, "\n", 1) < 0)
+	if (!good)
 		sonde_log(SONDE_LOG_ERROR, "controller", "cannot write %s: %m", path);
 	if (fd >= 0)
 		close(fd);
+	return good;
+}
+
+/* What is printed goes into a journal that others may read: a file is better, where there is one. */
+static void show_token(const struct controller *c, const char *secret)
+{
+	const char *file = c->options.admin_token_file;
+
+	if (file && write_token_file(file, secret))
+		printf("the admin token is in %s\n", file);
+	else
+		printf("admin token: %s\n", secret);
+	fflush(stdout);
 }
 
 static void first_done(struct sonde_job *job, int status)
@@ -49,10 +66,7 @@ static void first_done(struct sonde_job *job, int status)
 
 	if (status == SONDE_OK) {
 		tokens_put(&t->c->tokens, t->token.hash, &t->token.facts);
-		printf("admin token: %s\n", t->token.secret);
-		fflush(stdout);
-		if (t->c->options.admin_token_file)
-			write_token_file(t->c->options.admin_token_file, t->token.secret);
+		show_token(t->c, t->token.secret);
 	} else {
 		sonde_log(SONDE_LOG_ERROR, "controller", "no admin token could be stored: %s",
 		          sonde_strstatus(status));

@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/private.h"
 #include "base/rng.h"
 
 enum { LETTERS = 43 };
@@ -34,19 +34,6 @@ static int make_file(const char *path, struct sonde_error *e)
 	return good ? SONDE_OK : sonde_fail(e, SONDE_EIO, "secret.file", "cannot write %s", path);
 }
 
-static const char *trouble(int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
-		return "is no plain file";
-	if (st.st_uid != geteuid())
-		return "belongs to another user";
-	if (st.st_mode & 077)
-		return "may be read by others; its mode must be 0600";
-	return NULL;
-}
-
 static void derive(const uint8_t master[SONDE_KEY_BYTES], const char *name, uint8_t *out)
 {
 	sonde_secret_mac(master, name, strlen(name), out);
@@ -60,21 +47,20 @@ int keys_load(struct keys *k, const char *path, struct sonde_error *e)
 
 	sonde_secret_init();
 	if (fd < 0 && errno == ENOENT) {
-		int rc = make_file(path, e);
-		if (rc != SONDE_OK)
-			return rc;
+		if (make_file(path, e) != SONDE_OK)
+			return SONDE_EIO;
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	}
 	if (fd < 0)
 		return sonde_fail(e, SONDE_EIO, "secret.file", "cannot read %s: %s", path,
 		                  strerror(errno));
-	const char *why = trouble(fd);
-	ssize_t n = why ? 0 : read(fd, text, sizeof(text));
+	int rc = sonde_private_check(fd, path, e);
+	ssize_t n = rc ? 0 : read(fd, text, sizeof(text));
 	close(fd);
-	if (!why && (n < LETTERS || !sonde_secret_bytes(text, LETTERS, master, sizeof(master))))
-		why = "does not hold a secret";
-	if (why)
-		return sonde_fail(e, SONDE_EDENIED, "secret.file", "%s %s", path, why);
+	if (rc)
+		return rc;
+	if (n < LETTERS || !sonde_secret_bytes(text, LETTERS, master, sizeof(master)))
+		return sonde_fail(e, SONDE_EDENIED, "secret.file", "%s does not hold a secret", path);
 	derive(master, "sonde access token", k->access);
 	derive(master, "sonde refresh token", k->refresh);
 	derive(master, "sonde sealed record", k->seal);

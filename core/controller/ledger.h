@@ -15,10 +15,12 @@ struct ledger_entry {
 };
 
 struct controller;
+/* The users' balances from the entries; a bad entry is logged and does not count. */
 int ledger_load(struct users *, struct sonde_store *, struct sonde_error *);
 void ledger_write(const struct ledger_entry *, struct sonde_buf *);
+/* SONDE_EINVAL: not what ledger_write makes. Texts go into the pool. */
 int ledger_read(struct ledger_entry *, struct sonde_pool *, const void *data, size_t len);
-const char *ledger_kind_name(uint32_t kind);
+const char *ledger_kind_name(uint32_t kind); /* never NULL */
 /* A node of this user finished a task. Stored with others every few seconds. */
 void ledger_earn(struct user *, int64_t amount);
 /* Store what was earned since. */

@@ -176,9 +176,23 @@ bool life_message(struct controller *c, struct node *node, const struct sonde_ms
 	}
 }
 
-static void tell(struct controller *c, const struct node *node, const char *kind, bool bad,
+/* The newest events are kept: one node must not push all others out. */
+static bool may_tell(struct node *node)
+{
+	int64_t now = sonde_boottime_ns();
+
+	if (now - node->told_ns > 60 * SONDE_NS_PER_S) {
+		node->told_ns = now;
+		node->told = 0;
+	}
+	return node->told++ < NODE_EVENTS_A_MINUTE;
+}
+
+static void tell(struct controller *c, struct node *node, const char *kind, bool bad,
                  const char *what)
 {
+	if (!may_tell(node))
+		return;
 	struct event e = { .kind = kind, .severity = bad ? "warning" : "info", .node = &node->id };
 
 	snprintf(e.text, sizeof(e.text), "%.64s %s.", node->facts.name ? node->facts.name : "", what);
@@ -253,4 +267,9 @@ void life_tick(struct controller *c, int64_t now)
 		if (node && overlap_is_over(&node->facts))
 			end_rotation(c, node, true);
 	}
+}
+
+void life_quota(struct controller *c, struct node *node)
+{
+	tell(c, node, "node.quota", true, "says more of itself than is kept of a node: it is sent away");
 }

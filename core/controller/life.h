@@ -19,6 +19,8 @@ int life_key(const struct node *, struct sonde_text key);
 void life_welcomed(struct controller *, struct node *, const struct sonde_msg_hello *, int key);
 /* True when the message was one of these: configured, keyed, answer, health. */
 bool life_message(struct controller *, struct node *, const struct sonde_msg *);
+/* The node said more of itself than is kept: an event. */
+void life_quota(struct controller *, struct node *);
 /* rtt_ms below 0: not measured. */
 void life_beat(struct controller *, struct node *, const struct sonde_msg_beat *, double rtt_ms);
 /* Send the settings, if there are any and the node is connected. */

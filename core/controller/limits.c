@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One table of counters under many kinds of keys. Owns the entries; those whose time is over are
- * swept when the table is full and once a minute. Refuses new keys rather than growing. */
+ * swept when the table is full and once a minute. Over LIMIT_KEYS_MAX new keys share counters, so that
+ * a flood of keys neither grows the table nor shuts others out. */
 #include "controller/limits.h"
 
 #include <arpa/inet.h>
@@ -45,27 +46,58 @@ static void sweep(struct limits *l, int64_t now)
 	}
 }
 
+/* The counter of a key that found no room: of many such keys some have the same. */
+static const char *shared_key(const struct limits *l, const char *key, char out[16])
+{
+	uint64_t h = l->by_key.seed;
+
+	for (; *key; key++)
+		h = (h ^ (unsigned char)*key) * UINT64_C(0x100000001b3);
+	snprintf(out, 16, "#%u", (unsigned)((h >> 32) % LIMIT_SHARED));
+	return out;
+}
+
 static struct limit *find(const struct limits *l, const char *key, int64_t now)
 {
 	struct limit *limit = sonde_map_get(&l->by_key, key, strlen(key));
+	char shared[16];
 
+	if (!limit && l->by_key.len >= LIMIT_KEYS_MAX) {
+		shared_key(l, key, shared);
+		limit = sonde_map_get(&l->by_key, shared, strlen(shared));
+	}
 	return limit && limit->ends_ns > now ? limit : NULL;
+}
+
+static struct limit *add(struct limits *l, const char *key)
+{
+	struct limit *limit = calloc(1, sizeof(*limit));
+
+	if (!limit || sonde_map_put(&l->by_key, key, strlen(key), limit) != SONDE_OK) {
+		free(limit);
+		return NULL;
+	}
+	snprintf(limit->key, sizeof(limit->key), "%s", key);
+	return limit;
 }
 
 static struct limit *get(struct limits *l, const char *key, int window_s, int64_t now)
 {
 	struct limit *limit = sonde_map_get(&l->by_key, key, strlen(key));
+	char shared[16];
 
 	if (!limit) {
 		if (now - l->swept_ns > SWEEP_S * SONDE_NS_PER_S ||
 		    (l->by_key.len >= LIMIT_KEYS_MAX && now - l->swept_ns > SONDE_NS_PER_S))
 			sweep(l, now);
-		limit = l->by_key.len < LIMIT_KEYS_MAX ? calloc(1, sizeof(*limit)) : NULL;
-		if (!limit || sonde_map_put(&l->by_key, key, strlen(key), limit) != SONDE_OK) {
-			free(limit);
-			return NULL;
+		if (l->by_key.len >= LIMIT_KEYS_MAX) {
+			key = shared_key(l, key, shared);
+			limit = sonde_map_get(&l->by_key, key, strlen(key));
 		}
-		snprintf(limit->key, sizeof(limit->key), "%s", key);
+		if (!limit)
+			limit = add(l, key);
+		if (!limit)
+			return NULL;
 	}
 	if (limit->ends_ns <= now) {
 		limit->used = 0;
@@ -131,7 +163,7 @@ void limits_failed(struct limits *l, const char *key, int64_t now)
 {
 	struct limit *have = get(l, key, FAILURE_LIFE_S, now);
 
-	if (!have)
+	if (!have || *have->key == '#') /* nobody waits for the failures of others */
 		return;
 	have->used++;
 	int64_t over = have->used - FREE_FAILURES, delay = 0;

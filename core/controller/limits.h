@@ -7,7 +7,7 @@
 
 #include "base/map.h"
 
-enum { LIMIT_KEY_MAX = 160, LIMIT_KEYS_MAX = 100000, LIMIT_WINDOW_S = 3600 };
+enum { LIMIT_KEY_MAX = 160, LIMIT_KEYS_MAX = 32768, LIMIT_SHARED = 4096, LIMIT_WINDOW_S = 3600 };
 
 struct limit {
 	char key[LIMIT_KEY_MAX];
@@ -30,7 +30,7 @@ void limits_deinit(struct limits *);
 
 struct limit_view limits_look(const struct limits *, const char *key, int64_t limit, int64_t now_ns);
 /* Use n of `limit`; false when that is more than remains, having used nothing. When the table is
- * full of live keys, false too. */
+ * full of live keys, the others share LIMIT_SHARED counters. */
 bool limits_use(struct limits *, const char *key, int64_t n, int64_t limit, int window_s,
                 int64_t now_ns);
 /* Give back what was used. */

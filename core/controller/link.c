@@ -21,8 +21,9 @@ enum {
 	CLOSE_UNKNOWN = 4401,
 	CLOSE_SILENT = 4408,
 	CLOSE_REPLACED = 4409,
+	CLOSE_QUOTA = 4413,
 	CLOSE_LATER = 1013,
-	HELLO_S = 5,
+	HELLO_S = 3,
 };
 
 struct link {
@@ -146,6 +147,16 @@ static void welcome(struct controller *c, struct node *node, const struct sonde_
 static void set_goodbye(struct controller *, struct node *, bool);
 static void keep_address(struct controller *, struct node *, struct sonde_text);
 
+static void refuse_plugins(struct sonde_conn *conn, int rc, const char *malformed)
+{
+	char why[120];
+
+	snprintf(why, sizeof(why), "Quota: a node may have %d plugins, names of %d bytes, each described "
+	         "in %d KiB.", NODE_PLUGINS_MAX, NODE_PLUGIN_NAME, NODE_PLUGIN_BYTES >> 10);
+	sonde_conn_close(conn, rc == SONDE_EFULL ? CLOSE_QUOTA : CLOSE_BAD,
+	                 rc == SONDE_EFULL ? why : malformed);
+}
+
 static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde_msg_hello *h)
 {
 	struct controller *c = l->c;
@@ -162,8 +173,9 @@ static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde
 		sonde_conn_close(conn, code, node->sent_away);
 		return;
 	}
-	if (node_plugins_take(c, node, h->plugins) != SONDE_OK) {
-		sonde_conn_close(conn, CLOSE_BAD, "hello.plugins must hold an array named plugins.");
+	int rc = node_plugins_take(c, node, h->plugins);
+	if (rc != SONDE_OK) {
+		refuse_plugins(conn, rc, "hello.plugins must hold an array named plugins.");
 		return;
 	}
 	if (node->conn) { /* the old one is half dead, or a copy of the node runs elsewhere */
@@ -172,12 +184,14 @@ static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde
 		tasks_node_gone(&c->tasks, node);
 	}
 	leave_silent(l);
+	sonde_conn_set_max_message(conn, SONDE_MSG_MAX);
 	l->node = node;
 	node->conn = conn;
 	node->beat_ns = node->up_since_ns = sonde_boottime_ns();
 	json_t *facts = h->facts.len ? sonde_json_load(h->facts.s, h->facts.len, NULL) : NULL;
 	node_set_machine(&c->nodes, node, facts);
 	json_decref(facts);
+	node->insecure = h->insecure;
 	node->capacity = h->capacity < 1 ? 1 : h->capacity > 10000 ? 10000 : h->capacity;
 	memset(node->version, 0, sizeof(node->version));
 	memcpy(node->version, h->version.s, h->version.len);
@@ -279,8 +293,11 @@ static void on_message(struct sonde_conn *conn, void *arg, char *text, size_t le
 
 	int rc = sonde_msg_decode(l->c->decoder, text, len, &m, &e);
 	if (rc != SONDE_OK) {
-		snprintf(reason, sizeof(reason), "Bad message: %.40s %.60s", e.path, e.text);
-		sonde_conn_close(conn, CLOSE_BAD, reason);
+		bool quota = rc == SONDE_EFULL;
+		snprintf(reason, sizeof(reason), "%s: %.40s %.60s", quota ? "Quota" : "Bad message", e.path, e.text);
+		if (quota && l->node)
+			life_quota(l->c, l->node);
+		sonde_conn_close(conn, quota ? CLOSE_QUOTA : CLOSE_BAD, reason);
 		return;
 	}
 	if (!l->node) {
@@ -307,8 +324,9 @@ static void on_message(struct sonde_conn *conn, void *arg, char *text, size_t le
 		tasks_progress(&l->c->tasks, l->node, &m.progress);
 		break;
 	case SONDE_MSG_TYPES:
-		if (node_plugins_on_types(l->c, l->node, &m.types) != SONDE_OK)
-			sonde_conn_close(conn, CLOSE_BAD, "types.plugins must hold an array named plugins.");
+		rc = node_plugins_on_types(l->c, l->node, &m.types);
+		if (rc != SONDE_OK)
+			refuse_plugins(conn, rc, "types.plugins must hold an array named plugins.");
 		break;
 	case SONDE_MSG_BYE:
 		set_goodbye(l->c, l->node, true);

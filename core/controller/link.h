@@ -2,13 +2,14 @@
 /* The node websocket, controller side: hello and its check, heartbeats, tasks out, results in. A
  * connection that says nothing for HELLO_S seconds, or something wrong, is closed with a reason
  * that the node logs. Codes: 4400 bad message, 4401 not known (any more), 4403 banned, 4408 silent, 4409 replaced by a
- * newer connection, 4426 too old, 1013 try again later. */
+ * newer connection, 4413 over a quota, 4426 too old, 1013 try again later. */
 #pragma once
 #include "controller/nodes.h"
 #include "controller/tasks.h"
 
 struct controller;
 
+enum { LINK_HELLO_MAX = 320 << 10 }; /* bytes of a first message; later ones SONDE_MSG_MAX */
 extern const struct sonde_conn_events link_events;
 
 bool link_send_tasks(void *controller, struct node *, const struct sonde_msg *);

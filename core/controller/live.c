@@ -6,9 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "controller/api/api.h"
 
-enum { CODE_AUTH = 4401, CODE_BAD = 4400, CODE_MANY = 1013 };
+enum {
+	SILENT_S = 3,        /* until the first message */
+	IDLE_S = 60,         /* later, without a token and a subscription */
+	CODE_AUTH = 4401, CODE_BAD = 4400, CODE_SILENT = 4408, CODE_MANY = 1013,
+};
 
 static struct subscription *find(struct live_conn *lc, const char *id, unsigned *at)
 {
@@ -32,6 +37,20 @@ static void start(struct live_conn *lc, struct subscription *s)
 			s->finished = true;
 	}
 	live_arm(l, LIVE_SOON_MS);
+}
+
+/* Those that say nothing have no part in the number. */
+static bool count_in(struct live_conn *lc)
+{
+	struct live *l = lc->live;
+
+	if (!lc->spoke && l->connections >= LIVE_CONNECTIONS) {
+		sonde_conn_close(lc->conn, CODE_MANY, "Too many connections; try again later.");
+		return false;
+	}
+	l->connections += !lc->spoke;
+	lc->spoke = true;
+	return true;
 }
 
 static void subscribe(struct live_conn *lc, const json_t *m, const char *id)
@@ -58,12 +77,13 @@ static void subscribe(struct live_conn *lc, const json_t *m, const char *id)
 	} else if (!wrong) {
 		wrong = "Out of memory.";
 	}
-	if (!wrong) {
+	if (!wrong && count_in(lc)) {
 		start(lc, s);
 		return;
 	}
 	free(s);
-	live_say(lc, id, "error", wrong);
+	if (wrong)
+		live_say(lc, id, "error", wrong);
 }
 
 static void authenticate(struct live_conn *lc, const json_t *m)
@@ -79,14 +99,25 @@ static void authenticate(struct live_conn *lc, const json_t *m)
 	}
 	lc->role = w.role;
 	lc->reads = w.scopes & SCOPE_READ;
-	live_say(lc, NULL, "ok", "auth");
+	if (count_in(lc))
+		live_say(lc, NULL, "ok", "auth");
+}
+
+static void check_silence(struct live_conn *lc, int64_t now)
+{
+	int64_t limit = (lc->spoke ? IDLE_S : SILENT_S) * SONDE_NS_PER_S;
+
+	if (!lc->credential.given && !lc->count && now - lc->quiet_ns > limit)
+		sonde_conn_close(lc->conn, CODE_SILENT, "No token and no subscription came in time.");
 }
 
 void live_check(struct live *l)
 {
+	int64_t now = sonde_boottime_ns();
 	struct who w;
 
-	for (struct live_conn *lc = l->first; lc; lc = lc->next)
+	for (struct live_conn *lc = l->first; lc; lc = lc->next) {
+		check_silence(lc, now);
 		if (lc->credential.given && !lc->ended &&
 		    (!accounts_again(l->c, &lc->credential, &w) || w.role != lc->role)) {
 			lc->ended = true;
@@ -94,6 +125,7 @@ void live_check(struct live *l)
 				live_drop(lc, 0);
 			sonde_conn_close(lc->conn, CODE_AUTH, "The session or token has ended, or its rights changed.");
 		}
+	}
 }
 
 static void on_object(struct live_conn *lc, const json_t *m)
@@ -136,20 +168,20 @@ static void on_open(struct sonde_conn *conn, void *arg)
 {
 	struct controller *c = arg;
 	struct live *l = &c->live;
-	struct live_conn *lc = l->connections < LIVE_CONNECTIONS ? calloc(1, sizeof(*lc)) : NULL;
+	struct live_conn *lc = calloc(1, sizeof(*lc));
 
 	sonde_conn_set_arg(conn, lc);
 	if (!lc) {
-		sonde_conn_close(conn, CODE_MANY, "Too many connections; try again later.");
+		sonde_conn_close(conn, CODE_MANY, "Out of memory.");
 		return;
 	}
+	lc->quiet_ns = sonde_boottime_ns();
 	lc->live = l;
 	lc->conn = conn;
 	lc->next = l->first;
 	if (l->first)
 		l->first->prev = lc;
 	l->first = lc;
-	l->connections++;
 }
 
 static void on_drain(struct sonde_conn *conn, void *arg)
@@ -176,7 +208,7 @@ static void on_close(struct sonde_conn *conn, void *arg, unsigned code, const ch
 		lc->prev->next = lc->next;
 	else
 		lc->live->first = lc->next;
-	lc->live->connections--;
+	lc->live->connections -= lc->spoke;
 	while (lc->count)
 		live_drop(lc, 0);
 	free(lc);

@@ -161,6 +161,7 @@ void live_drop(struct live_conn *lc, unsigned i)
 {
 	free(lc->subs[i]);
 	lc->subs[i] = lc->subs[--lc->count];
+	lc->quiet_ns = sonde_boottime_ns();
 }
 
 /* Whether it wants to be looked at again though nothing happens. */
@@ -219,26 +220,8 @@ static void put_node(const struct live_conn *lc, const void *what, struct sonde_
 
 static void put_event(const struct live_conn *lc, const void *what, struct sonde_json *j)
 {
-	const struct event *e = what;
-	char text[SONDE_ID_TEXT], when[SONDE_TIME_TEXT];
-
-	(void)lc;
 	sonde_json_open(j, "event", '{');
-	sonde_id_format(&e->id, text);
-	sonde_json_str(j, "id", text);
-	sonde_format_time(when, sonde_id_wall_ms(&e->id));
-	sonde_json_str(j, "at", when);
-	sonde_json_str(j, "kind", e->kind);
-	sonde_json_str(j, "severity", e->severity);
-	if (e->schedule) {
-		sonde_id_format(e->schedule, text);
-		sonde_json_str(j, "schedule", text);
-	}
-	if (e->node) {
-		sonde_id_format(e->node, text);
-		sonde_json_str(j, "node", text);
-	}
-	sonde_json_str(j, "text", e->text);
+	event_put(&lc->live->c->events, what, j);
 	sonde_json_close(j);
 }
 

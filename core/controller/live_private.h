@@ -40,6 +40,8 @@ struct live_conn {
 	enum role role; /* as the credential was at the last look */
 	bool reads;     /* its scopes let it */
 	bool ended;     /* the credential does not hold any more */
+	bool spoke;     /* logged in or subscribed, and so counted */
+	int64_t quiet_ns; /* since when it has neither */
 	unsigned count;
 	struct subscription *subs[LIVE_SUBSCRIPTIONS];
 };

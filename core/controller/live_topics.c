@@ -82,6 +82,7 @@ const char *live_subscription_read(struct controller *c, const json_t *m, struct
 							   live_head(c);
 	if (cursor && (!json_is_integer(cursor) || json_integer_value(cursor) < 1))
 		return "cursor must be an ingest number.";
+	s->current = !cursor; /* who asks for no backlog has none, however soon results come */
 	wrong = read_filter(c, json_object_get(m, "filter"), &s->reader.filter);
 	if (wrong)
 		return wrong;

@@ -135,6 +135,21 @@ core_controller_libcontroller_a_SOURCES += core/controller/regions.c core/contro
 core_controller_libcontroller_a_SOURCES += core/controller/api/backup.c core/controller/archive.c \
 	core/controller/archive.h
 core_controller_libcontroller_a_SOURCES += core/controller/doctor.c core/controller/doctor.h
+# The passwords that are tried first go into the program as a sorted table.
+core_controller_libcontroller_a_SOURCES += core/controller/common_passwords.h
+EXTRA_DIST += core/controller/common_passwords.txt
+CLEANFILES += core/controller/common_passwords.c
+nodist_core_controller_libcontroller_a_SOURCES += core/controller/common_passwords.c
+core/controller/common_passwords.c: core/controller/common_passwords.txt
+	$(AM_V_GEN)$(MKDIR_P) core/controller && { \
+	echo '#include "controller/common_passwords.h"'; \
+	echo 'const char *const common_passwords[] = {'; \
+	sed -e '/^# /d' -e 's/[\\"]/\\&/g' -e 's/.*/"&",/' \
+		$(srcdir)/core/controller/common_passwords.txt; \
+	echo '};'; \
+	echo 'const size_t common_password_count ='; \
+	echo '	sizeof(common_passwords) / sizeof(common_passwords[0]);'; } >$@.tmp && mv $@.tmp $@
+core_controller_libcontroller_a_SOURCES += core/controller/own_files.c core/controller/own_files.h
 core_controller_libcontroller_a_SOURCES += core/controller/result_body.c core/controller/result_body.h
 core_controller_libcontroller_a_SOURCES += core/controller/candidates.c core/controller/candidates.h \
 	core/controller/placement_trace.c core/controller/placement_private.h
@@ -145,3 +160,7 @@ core_controller_libcontroller_a_SOURCES += core/controller/first_token.c core/co
 core_controller_libcontroller_a_SOURCES += core/controller/policies_private.h \
 	core/controller/policy_files.c core/controller/policy_versions.c \
 	core/controller/api/policy.h core/controller/api/policy_simulate.c
+C_TESTS += t/controller/needs_test
+t_controller_needs_test_SOURCES = t/controller/needs_test.c
+t_controller_needs_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_controller_needs_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)

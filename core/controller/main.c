@@ -5,10 +5,12 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
+#include "base/private.h"
 #include "config/config.h"
 #include "controller/archive.h"
 #include "controller/controller.h"
 #include "controller/doctor.h"
+#include "controller/own_files.h"
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -62,12 +64,15 @@ int main(int argc, char **argv)
 	}
 	if (argc > 1 && !strcmp(argv[1], "doctor"))
 		return doctor_command(argc - 2, argv + 2);
-	int code = archive_command(argc - 1, argv + 1);
+	int code = own_pin_command(argc - 1, argv + 1);
+	if (code < 0)
+		code = archive_command(argc - 1, argv + 1);
 	if (code >= 0)
 		return code;
 	if (load_options(&c, argc, argv, &e) != SONDE_OK)
 		return usage_error(&e);
 	raise_descriptor_limit();
+	sonde_private_memory();
 	if (controller_start(&c, &e) != SONDE_OK) {
 		fprintf(stderr, "sonde-controller: %s%s%s\n", e.path, *e.path ? ": " : "", e.text);
 		return EXIT_FAILED;

@@ -69,6 +69,25 @@ const char *need_name(const struct need *need)
 	return rows[need->row].name;
 }
 
+void needs_missed(const struct needs *needs, const struct nodes *nodes, char *out, size_t len)
+{
+	unsigned missed[NEEDS_MAX] = { 0 };
+	size_t n = 0;
+
+	for (unsigned i = 0; i < nodes->len; i++) {
+		const struct node *node = nodes->all[i];
+		int unmet = node && node_is_ready(nodes, node) ? needs_unmet(needs, node) : NEED_FAMILY;
+		if (unmet != NEED_FAMILY && unmet < (int)needs->count)
+			missed[unmet]++;
+	}
+	*out = '\0';
+	for (unsigned i = 0; i < needs->count && n < len; i++)
+		if (missed[i])
+			n += (size_t)snprintf(out + n, len - n, "%s%s: %u node%s", n ? "; " : "",
+			                      need_name(&needs->items[i]), missed[i],
+			                      missed[i] == 1 ? "" : "s");
+}
+
 void needs_names(char *out, size_t len)
 {
 	size_t n = 0;

@@ -9,6 +9,7 @@
 #include "base/pool.h"
 
 struct node;
+struct nodes;
 
 enum { NEEDS_MAX = 16, NEED_WORDS = 32, NEED_FAMILY = -1 };
 
@@ -35,5 +36,8 @@ int needs_read(struct needs *, const json_t *object, struct sonde_pool *, struct
 int needs_unmet(const struct needs *, const struct node *);
 /* Of an item. */
 const char *need_name(const struct need *);
+/* Of the nodes that could be given something now and do not meet all: by which requirement how many, as
+ * "capacity: 2 nodes; version: 1 node"; "" when each meets all. */
+void needs_missed(const struct needs *, const struct nodes *, char *out, size_t len);
 /* All there are, "cpus, memoryMiB, ..."; at most len - 1 bytes. */
 void needs_names(char *out, size_t len);

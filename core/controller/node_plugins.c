@@ -11,9 +11,10 @@
 #include "controller/api/api.h"
 #include "controller/controller.h"
 #include "controller/describe.h"
+#include "controller/life.h"
 #include "controller/link.h"
 
-enum { DESCRIBE_MAX = 4 << 20, REFUSED_MAX = 128 };
+enum { DESCRIBE_MAX = 4 << 20, REFUSED_MAX = 32, FILE_TEXT = 128, WHY_TEXT = 300 };
 
 /* ---- from nodes ---- */
 
@@ -21,6 +22,37 @@ static void copy_text(json_t *to, const char *name, const json_t *from)
 {
 	if (json_is_string(from))
 		json_object_set(to, name, (json_t *)from);
+}
+
+static bool fits(const json_t *plugin, const char *member, size_t max)
+{
+	const json_t *text = json_object_get(plugin, member);
+
+	return !text || (json_is_string(text) && json_string_length(text) <= max);
+}
+
+/* What a node may have so many of; all of it is kept in memory. */
+static bool within_quota(const json_t *plugins)
+{
+	json_t *plugin;
+	size_t i;
+
+	if (json_array_size(plugins) > NODE_PLUGINS_MAX)
+		return false;
+	json_array_foreach((json_t *)plugins, i, plugin)
+		if (!fits(plugin, "name", NODE_PLUGIN_NAME) || !fits(plugin, "version", NODE_PLUGIN_VERSION) ||
+		    json_dumpb(plugin, NULL, 0, JSON_COMPACT) > NODE_PLUGIN_BYTES)
+			return false;
+	return true;
+}
+
+static void add_cut(json_t *to, const char *name, const char *text, size_t max)
+{
+	size_t len = strnlen(text, max);
+
+	while (len && ((unsigned char)text[len] & 0xc0) == 0x80)
+		len--;
+	json_object_set_new(to, name, json_stringn(text, len));
 }
 
 static json_t *summary_of(const json_t *plugins)
@@ -48,11 +80,15 @@ static json_t *refused_of(const json_t *rows)
 	json_array_foreach((json_t *)rows, i, row) {
 		const char *path = json_string_value(json_object_get(row, "file"));
 		const char *slash = path ? strrchr(path, '/') : NULL;
-		if (!path || i == REFUSED_MAX)
+		if (i == REFUSED_MAX)
+			break;
+		if (!path)
 			continue;
 		json_t *one = json_object();
-		json_object_set_new(one, "file", json_string(slash ? slash + 1 : path));
-		copy_text(one, "why", json_object_get(row, "why"));
+		const char *why = json_string_value(json_object_get(row, "why"));
+		add_cut(one, "file", slash ? slash + 1 : path, FILE_TEXT);
+		if (why)
+			add_cut(one, "why", why, WHY_TEXT);
 		out = out ? out : json_array();
 		json_array_append_new(out, one);
 	}
@@ -68,6 +104,11 @@ int node_plugins_take(struct controller *c, struct node *node, struct sonde_text
 	if (!json_is_array(plugins)) {
 		json_decref(doc);
 		return SONDE_EINVAL;
+	}
+	if (!within_quota(plugins)) {
+		json_decref(doc);
+		life_quota(c, node);
+		return SONDE_EFULL;
 	}
 	json_decref(node->refused);
 	node->refused = refused_of(json_object_get(doc, "refused"));

@@ -5,7 +5,8 @@
 
 struct controller;
 
-/* The description in a hello or a types message; SONDE_EINVAL when it is none, and nothing changes. */
+/* The description in a hello or a types message; SONDE_EINVAL when it is none,
+ * SONDE_EFULL when it is over the quota of a node, which is told as an event; nothing changes then. */
 int node_plugins_take(struct controller *, struct node *, struct sonde_text description);
 /* A types message of a node. */
 int node_plugins_on_types(struct controller *, struct node *, const struct sonde_msg_types *);

@@ -147,6 +147,7 @@ static void put_note(const struct node *node, bool misplaced, struct sonde_json 
 		{ misplaced, "impossible location" },
 		{ *node->settings_problem, "settings not used" },
 		{ *node->sent_away, "refused" },
+		{ node->insecure, "not encrypted" },
 	};
 	char text[160];
 	size_t n = 0;
@@ -169,6 +170,7 @@ static void describe_life(const struct nodes *n, const struct node *node, struct
 
 	sonde_json_str(j, "tier", node->facts.tier && *node->facts.tier ? node->facts.tier : NULL);
 	sonde_json_bool(j, "draining", node->facts.draining);
+	sonde_json_bool(j, "insecure", node->insecure);
 	sonde_json_bool(j, "drained", node->facts.draining &&
 	                              !node->queued.count && !node->active.count);
 	put_note(node, far > 0 || apart > 0, j);

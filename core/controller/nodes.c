@@ -36,7 +36,7 @@
 
 static const struct sonde_param public_rows[] = { PUBLIC_ROWS, { 0 } };
 
-const struct sonde_param node_rows[] = {
+static const struct sonde_param rows[] = {
 	PUBLIC_ROWS,
 	ROW("approved", BOOL, approved, ""),
 	ROW("disabled", BOOL, disabled, ""),
@@ -67,7 +67,7 @@ enum { NODE_POOL = 64 << 10 };
 
 struct sonde_rows node_fact_rows(void)
 {
-	return SONDE_ROWS(node_rows);
+	return SONDE_ROWS(rows);
 }
 
 struct sonde_rows node_public_rows(void)
@@ -335,7 +335,7 @@ static const char *copy_text(struct sonde_pool *pool, const char *s)
 static void copy_facts(struct node_facts *to, struct sonde_pool *pool, const struct node_facts *from)
 {
 	*to = *from;
-	for (const struct sonde_param *p = node_rows; p->type != SONDE_TYPE_END; p++) {
+	for (const struct sonde_param *p = rows; p->type != SONDE_TYPE_END; p++) {
 		if (p->type != SONDE_TYPE_STRING)
 			continue;
 		const char **text = (const char **)((char *)to + p->offset);

@@ -27,7 +27,7 @@ enum node_status {
 
 const char *node_status_name(enum node_status);
 
-/* Stored, as JSON by node_rows: sensitive rows encrypted. tags is a comma list. */
+/* Stored, as JSON by node_fact_rows(): sensitive rows encrypted. tags is a comma list. */
 struct node_facts {
 	const char *name, *region, *country, *city, *state, *continent, *network, *tags;
 	const char *contact, *remarks;
@@ -66,6 +66,10 @@ struct task_list {
 	struct task *first, *last;
 	uint32_t count;
 };
+
+/* What one node may say of itself; doc/nodes.md has the table. */
+enum { NODE_PLUGINS_MAX = 128, NODE_PLUGIN_NAME = 64, NODE_PLUGIN_VERSION = 64,
+       NODE_PLUGIN_BYTES = 16 << 10, NODE_EVENTS_A_MINUTE = 10 };
 
 enum { NODE_RESOLVERS = 8, NODE_RESOLVER_TEXT = 46 };
 
@@ -113,6 +117,9 @@ struct node {
 	json_t *health;         /* what its self-test said; NULL = nothing yet */
 	uint64_t settings_have; /* version in force at the node */
 	char settings_problem[200]; /* why the last version is not in force, "" */
+	bool insecure;            /* its connection is clear text on a network */
+	int64_t told_ns;          /* since when its events are counted */
+	unsigned told;
 	char sent_away[128];      /* why its last connection was refused, "" */
 };
 
@@ -134,7 +141,6 @@ struct nodes {
 	const char *newest;    /* version of the node software that there is */
 };
 
-extern const struct sonde_param node_rows[];
 struct sonde_rows node_fact_rows(void);
 /* Those an operator or the node itself may set: the first rows of the table. */
 struct sonde_rows node_public_rows(void);

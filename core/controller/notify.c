@@ -8,7 +8,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/private.h"
 #include "base/secret.h"
+#include "base/trust.h"
 #include "controller/controller.h"
 #include "controller/notify_private.h"
 
@@ -84,7 +86,7 @@ static void deliver(struct notifier *n, const char *json)
 		count(n, &n->retried);
 	}
 	count(n, &n->failed);
-	sonde_log(SONDE_LOG_ERROR, "notify", "%s %s was not told: %s", kinds[n->kind], n->where,
+	sonde_log(SONDE_LOG_ERROR, "notify", "%s %s was not told: %s", kinds[n->kind], n->shown,
 	          rc == SONDE_OK ? "the controller stops" : err.text);
 }
 
@@ -140,20 +142,6 @@ static void on_event(void *arg, enum topic topic, const void *what)
 
 /* ---- reading the list ---- */
 
-static int read_secret(const char *path, char *out, struct sonde_error *err)
-{
-	FILE *f = fopen(path, "re");
-	size_t n = f ? fread(out, 1, NOTIFY_TEXT - 1, f) : 0;
-
-	if (f)
-		fclose(f);
-	while (n && (out[n - 1] == '\n' || out[n - 1] == '\r'))
-		n--;
-	out[n] = '\0';
-	return n ? SONDE_OK : sonde_fail(err, SONDE_EINVAL, "notify", "%s cannot be read, or is empty",
-	                                 path);
-}
-
 static int set_word(struct notifier *n, const char *word, size_t len, struct sonde_error *err)
 {
 	const char *equals = memchr(word, '=', len);
@@ -166,6 +154,7 @@ static int set_word(struct notifier *n, const char *word, size_t len, struct son
 	} words[] = {
 		{ "secret", n->secret, true }, { "password", n->password, true }, { "from", n->from, false },
 		{ "to", n->to, false }, { "user", n->user, false }, { "ca", n->ca, false },
+		{ "pin", n->pins, false }, { "insecure", n->insecure, false },
 	};
 
 	if (!equals)
@@ -182,11 +171,46 @@ static int set_word(struct notifier *n, const char *word, size_t len, struct son
 		if (strlen(words[i].name) != key || memcmp(words[i].name, word, key))
 			continue;
 		if (words[i].file)
-			return read_secret(value, words[i].text, err);
+			return sonde_private_read(value, words[i].text, NOTIFY_TEXT, err);
 		memcpy(words[i].text, value, sizeof(value));
 		return SONDE_OK;
 	}
 	return sonde_fail(err, SONDE_EINVAL, "notify", "\"%.*s\" is unknown", (int)key, word);
+}
+
+/* Many webhooks carry their secret in the path; a user name has no place in any of them. */
+static void set_shown(struct notifier *n)
+{
+	const char *host = strstr(n->where, "://");
+	size_t len = host ? (size_t)(host - n->where) + 3 : 0;
+
+	if (n->kind != NOTIFY_COMMAND && host)
+		snprintf(n->shown, sizeof(n->shown), "%.*s", (int)(len + strcspn(n->where + len, "/?#@")),
+		         n->where);
+	else
+		snprintf(n->shown, sizeof(n->shown), "%s", n->kind == NOTIFY_COMMAND ? n->where : "");
+}
+
+static int set_where(struct notifier *n, const char *text, size_t len, struct sonde_error *err)
+{
+	snprintf(n->where, sizeof(n->where), "%.*s", (int)len, text);
+	if (n->kind != NOTIFY_WEBHOOK || n->where[0] != '@')
+		return SONDE_OK;
+	char path[NOTIFY_TEXT];
+	memcpy(path, n->where + 1, sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	return sonde_private_read(path, n->where, sizeof(n->where), err);
+}
+
+static int check_trust(struct notifier *n, struct sonde_error *err)
+{
+	struct sonde_pins pins;
+
+	set_shown(n);
+	if (n->kind == NOTIFY_WEBHOOK && sonde_url_in_clear(n->where) && strcmp(n->insecure, "yes"))
+		return sonde_fail(err, SONDE_EINVAL, "notify", "%s is clear text to another machine: use "
+		                  "https://, or say insecure=yes", n->shown);
+	return sonde_pins_parse(&pins, n->pins, true, err);
 }
 
 static int read_one(struct notifier *n, const char *text, size_t len, struct sonde_error *err)
@@ -206,7 +230,7 @@ static int read_one(struct notifier *n, const char *text, size_t len, struct son
 		if (i == 0)
 			n->kind = (enum notify_kind)kind;
 		else if (i == 1)
-			snprintf(n->where, sizeof(n->where), "%.*s", (int)w, text);
+			rc = set_where(n, text, w, err);
 		else if (w)
 			rc = set_word(n, text, w, err);
 		text += w + (text + w < end);
@@ -214,7 +238,7 @@ static int read_one(struct notifier *n, const char *text, size_t len, struct son
 	if (rc == SONDE_OK && (!*n->where || (n->kind == NOTIFY_SMTP && (!*n->from || !*n->to))))
 		rc = sonde_fail(err, SONDE_EINVAL, "notify", n->kind == NOTIFY_SMTP ?
 		                "smtp needs a URL, from= and to=" : "an entry needs a URL or a program");
-	return rc;
+	return rc == SONDE_OK ? check_trust(n, err) : rc;
 }
 
 static int start_one(struct notifier *n, struct sonde_error *err)
@@ -269,12 +293,13 @@ static void stop_one(struct notifier *n)
 	if (n->running)
 		uv_thread_join(&n->thread);
 	if (n->waiting)
-		sonde_log(SONDE_LOG_WARN, "notify", "%u events were not told to %s", n->waiting, n->where);
+		sonde_log(SONDE_LOG_WARN, "notify", "%u events were not told to %s", n->waiting, n->shown);
 	for (; n->waiting; n->waiting--, n->first = (n->first + 1) % NOTIFY_QUEUE)
 		free(n->queue[n->first]);
 	sonde_fetcher_free(n->fetcher);
 	uv_cond_destroy(&n->changed);
 	uv_mutex_destroy(&n->lock);
+	sonde_secret_wipe(n->where, sizeof(n->where));
 	sonde_secret_wipe(n->secret, sizeof(n->secret));
 	sonde_secret_wipe(n->password, sizeof(n->password));
 }

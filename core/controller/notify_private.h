@@ -16,6 +16,8 @@ struct notifier {
 	char where[NOTIFY_TEXT]; /* URL or program */
 	char secret[NOTIFY_TEXT], password[NOTIFY_TEXT]; /* read from files */
 	char from[NOTIFY_TEXT], to[NOTIFY_TEXT], user[NOTIFY_TEXT], ca[NOTIFY_TEXT];
+	char pins[NOTIFY_TEXT], insecure[NOTIFY_TEXT];
+	char shown[NOTIFY_TEXT]; /* where, without what may be secret in a URL */
 	int least; /* severity */
 	struct sonde_fetcher *fetcher;
 	uv_thread_t thread;

@@ -41,7 +41,8 @@ static int webhook(struct notifier *n, const char *json, struct sonde_error *err
 	char signature[128] = "";
 	const char *const headers[] = { signature, NULL };
 	struct sonde_fetch_request req = { .url = n->where, .body = json, .len = strlen(json),
-		.ca_file = *n->ca ? n->ca : NULL, .timeout_ms = NOTIFY_TIMEOUT_MS, .stop = &n->stop };
+		.ca_file = *n->ca ? n->ca : NULL, .pins = n->pins, .timeout_ms = NOTIFY_TIMEOUT_MS,
+		.stop = &n->stop };
 	struct sonde_fetch_reply reply;
 
 	if (*n->secret) {

@@ -10,7 +10,7 @@ const char *const controller_log_levels[] = { "error", "warn", "info", "debug", 
 
 static const char *const registrations[] = { "off", "invite", "open", NULL };
 
-const struct sonde_param controller_rows[] = {
+static const struct sonde_param controller_rows[] = {
 	ROW("config", STRING, config, "YAML file to read"),
 	ROW("listen", STRING, listen, "address and port to serve on", .def = "127.0.0.1:8756"),
 	ROW("state", STRING, state, "directory of the store", .def = SONDE_STATEDIR "/controller"),
@@ -39,7 +39,7 @@ const struct sonde_param controller_rows[] = {
 	ROW("log.level", ENUM, log_level, "least important lines to log", .def = "info",
 	    .names = controller_log_levels),
 	ROW("admin_token_file", STRING, admin_token_file,
-	    "write the admin token made at first start there too"),
+	    "write the admin token made at first start there instead of printing it"),
 	ROW("anonymous", BOOL, anonymous, "accept measurements without a token"),
 	ROW("beat", INT, beat_s, "heartbeat interval of nodes", .unit = "s", .def = "5", .min = 1,
 	    .max = 300),
@@ -67,6 +67,12 @@ const struct sonde_param controller_rows[] = {
 	ROW("limit.logins", INT, logins_per_address,
 	    "tries to log in from one address in five minutes", .def = "100", .min = 1,
 	    .max = 1000000),
+	ROW("connections.max", INT, connections_max,
+	    "connections at once, a websocket for two; 0 is as many as open files may be, less 512",
+	    .def = "0", .max = 1000000),
+	ROW("connections.address", INT, connections_address,
+	    "of them from one address (IPv6: one /64); 0 is a quarter, and loopback has no limit",
+	    .def = "0", .max = 1000000),
 	ROW("retain", INT, retain_days, "days that results are kept", .unit = "days", .def = "30",
 	    .min = 1, .max = 36500),
 	ROW("rollup.minutes", INT, rollup_minute_days, "days that rollups of a minute are kept",

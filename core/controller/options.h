@@ -20,7 +20,7 @@ struct controller_options {
 	const char *web;         /* directory of the pages, NULL = none */
 	const char *guard_allow, *guard_deny;
 	uint32_t log_level;      /* index in controller_log_levels */
-	const char *admin_token_file; /* where the first admin token is also written, 0600 */
+	const char *admin_token_file; /* where the first admin token is written, 0600 */
 	uint8_t anonymous;       /* measurements without a token */
 	int64_t beat_s;          /* heartbeat interval asked of nodes */
 	int64_t queue_max;       /* tasks that may wait */
@@ -34,6 +34,7 @@ struct controller_options {
 	int64_t polls;              /* reads of one measurement in 2 s by one caller; 0 = no limit */
 	int64_t target_per_minute;  /* tests of one target, of all users together; 0 = no limit */
 	int64_t logins_per_address; /* tries in five minutes */
+	int64_t connections_max, connections_address; /* 0 = by the limit of open files */
 	int64_t rollup_minute_days, rollup_hour_days; /* of rollups; those of days stay */
 	const char *node_version_min; /* older nodes are sent away; NULL = none is */
 	const char *node_version_newest; /* older nodes are told of it */
@@ -43,5 +44,4 @@ struct controller_options {
 enum registration { REGISTRATION_OFF, REGISTRATION_INVITE, REGISTRATION_OPEN };
 
 extern const char *const controller_log_levels[];
-extern const struct sonde_param controller_rows[];
 struct sonde_rows controller_option_rows(void);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The queue of password hashing. Owns no job: each is the asker's, in the queue by link. Workers
- * take the lowest priority, so that the loop and the writer come first on a busy machine. */
+ * take the lowest priority, so that the loop and the writer come first on a busy machine. Refuses new
+ * passwords that a list of common ones knows. */
 #include "controller/passwords.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -11,8 +13,10 @@
 #include <unistd.h>
 
 #include "base/status.h"
+#include "controller/common_passwords.h"
 
 enum { NICEST = 19 };
+enum { COMMON_MAX = 32, TAIL_MAX = 6 };
 
 void passwords_init(struct passwords *p, uv_loop_t *loop, unsigned running_max)
 {
@@ -91,25 +95,36 @@ void passwords_stop(struct passwords *p)
 	}
 }
 
-/* Those that every list of leaked passwords begins with; at least SONDE_PASSWORD_MIN long. */
-static const char *const common[] = {
-	"password", "password1", "password12", "password123", "passw0rd", "p@ssw0rd", "p@ssword",
-	"12345678", "123456789", "1234567890", "123123123", "11111111", "00000000", "87654321",
-	"88888888", "12341234", "11223344", "1q2w3e4r", "1q2w3e4r5t", "1qaz2wsx", "q1w2e3r4",
-	"qwertyui", "qwertyuiop", "qwerty123", "qwerty12", "asdfghjk", "asdfghjkl", "zxcvbnm1",
-	"iloveyou", "iloveyou1", "princess", "princess1", "sunshine", "sunshine1", "football",
-	"football1", "baseball", "baseball1", "superman", "superman1", "batman123", "starwars",
-	"trustno1", "whatever", "computer", "internet", "michelle", "jennifer", "jessica1",
-	"corvette", "mercedes", "midnight", "changeme", "changeme1", "changeit", "letmein1",
-	"letmein123", "welcome1", "welcome123", "admin123", "admin1234", "administrator",
-	"adminadmin", "rootroot", "testtest", "test1234", "guest123", "default1", "secret123",
-	"abcd1234", "abcdefgh", "abc12345", "a1b2c3d4", "aaaaaaaa", "dragon123", "monkey123",
-	"master123", "shadow123", "michael1", "charlie1", "pokemon1", "samsung1", "blink182",
-	"liverpool", "manchester", "chelsea1", "arsenal1", "juventus", "december", "november",
-	"september", "february", "hello123", "hellohello", "lovelove", "loveyou1", "freedom1",
-	"nintendo", "playstation", "minecraft", "facebook", "linkedin", "google123", "sondesonde",
-	NULL,
-};
+static int compare(const void *word, const void *entry)
+{
+	return strcmp(word, *(const char *const *)entry);
+}
+
+static bool is_common(const char *word)
+{
+	return bsearch(word, common_passwords, common_password_count, sizeof(common_passwords[0]),
+	               compare) != NULL;
+}
+
+/* A list of words knows "dragon"; people who must have eight letters take "Dragon123!". */
+static bool begins_common(const char *password, size_t len)
+{
+	char word[COMMON_MAX + TAIL_MAX + 1];
+	bool found = false;
+
+	if (len >= sizeof(word))
+		return false;
+	for (size_t i = 0; i <= len; i++)
+		word[i] = (char)tolower((unsigned char)password[i]);
+	for (unsigned cut = 0; !found && len; cut++) {
+		found = is_common(word);
+		if (cut == TAIL_MAX || isalpha((unsigned char)word[len - 1]))
+			break;
+		word[--len] = '\0';
+	}
+	sonde_secret_wipe(word, sizeof(word));
+	return found;
+}
 
 const char *password_refusal(const char *password, size_t len, const char *user)
 {
@@ -121,8 +136,6 @@ const char *password_refusal(const char *password, size_t len, const char *user)
 		return "must not hold a NUL byte";
 	if (user && !strcasecmp(password, user))
 		return "must not be the user's name";
-	for (unsigned i = 0; common[i]; i++)
-		if (!strcasecmp(password, common[i]))
-			return "is one of the passwords that are tried first; take another";
-	return NULL;
+	return begins_common(password, len) ?
+		"is one of the passwords that are tried first; take another" : NULL;
 }

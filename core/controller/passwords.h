@@ -37,5 +37,6 @@ void passwords_init(struct passwords *, uv_loop_t *, unsigned running_max);
 void passwords_stop(struct passwords *);
 /* SONDE_EFULL when PASSWORDS_WAITING_MAX wait already. The password is wiped before done. */
 int passwords_submit(struct passwords *, struct password_job *);
-/* Why a new password is refused, or NULL: its length, a NUL byte, or among the common ones. */
+/* Why a new password is refused, or NULL: its length, a NUL byte, the user's name, or a word of the list
+ * of common ones, whatever its case and with at most six digits and signs behind it. */
 const char *password_refusal(const char *password, size_t len, const char *user);

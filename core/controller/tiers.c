@@ -66,6 +66,30 @@ const struct tier *tiers_get(const struct tiers *t, const char *name)
 	return tier ? tier : tiers_find(t, built_in[0].name);
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct tier *const *x = a, *const *y = b;
+
+	return strcmp((*x)->facts.name, (*y)->facts.name);
+}
+
+int tiers_check(const struct tiers *t, const char *name, struct sonde_error *e)
+{
+	const struct tier *all[TIERS_MAX], *tier;
+	char names[200] = "";
+	size_t n = 0, at = 0, len = 0;
+
+	if (!name || tiers_find(t, name))
+		return SONDE_OK;
+	while (n < TIERS_MAX && (tier = sonde_map_next(&t->by_name, &at)))
+		all[n++] = tier;
+	qsort(all, n, sizeof(all[0]), by_name);
+	for (size_t i = 0; i < n && len < sizeof(names); i++)
+		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", i ? ", " : "",
+		                        all[i]->facts.name);
+	return sonde_fail(e, SONDE_EINVAL, "tier", "must be one of %s", names);
+}
+
 struct tier *tiers_put(struct tiers *t, const struct tier_facts *f)
 {
 	struct tier *tier = tiers_find(t, f->name);

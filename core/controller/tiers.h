@@ -38,6 +38,8 @@ int tiers_load(struct tiers *, struct sonde_store *, struct sonde_error *);
 /* NULL names the first; an unknown name is treated as free. */
 const struct tier *tiers_get(const struct tiers *, const char *name);
 struct tier *tiers_find(const struct tiers *, const char *name);
+/* SONDE_OK when name is NULL or that of a tier; otherwise a sentence that names those there are. */
+int tiers_check(const struct tiers *, const char *name, struct sonde_error *);
 struct tier *tiers_put(struct tiers *, const struct tier_facts *);
 void tiers_remove(struct tiers *, const char *name);
 bool tier_has_type(const struct tier *, const char *type);

@@ -54,6 +54,7 @@ struct users {
 
 void users_init(struct users *);
 void users_deinit(struct users *);
+/* Bad records are logged and left out. A status with a sentence when the store cannot be read. */
 int users_load(struct users *, struct sonde_store *, struct sonde_error *);
 struct user *users_by_name(const struct users *, const char *name); /* lower case */
 struct user *users_by_id(const struct users *, const char *id);

@@ -94,6 +94,8 @@ static bool read_result(struct scene *sc, struct sonde_read *read)
 		return false;
 	snprintf(sc->type, sizeof(sc->type), "%.*s", (int)record.type.len, record.type.s);
 	snprintf(sc->target, sizeof(sc->target), "%.*s", (int)record.target.len, record.target.s);
+	if (result.body.len > VERDICT_BODY_MAX)
+		return false;
 	json_t *body = sonde_json_load(result.body.data, result.body.len, &err);
 	sc->facts = body ? sonde_result_facts(body) : NULL;
 	json_decref(body);

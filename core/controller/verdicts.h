@@ -13,7 +13,8 @@ struct controller;
 struct sonde_error;
 struct json_t;
 
-enum { VERDICTS_MAX = 8, VERDICT_QUEUE = 16384, VERDICT_NAME = 64 };
+enum { VERDICTS_MAX = 8, VERDICT_QUEUE = 16384, VERDICT_NAME = 64,
+       VERDICT_BODY_MAX = 256 << 10 /* bytes of a result; longer ones no verdict sees */ };
 
 struct sighting {
 	struct sonde_id measurement, node, schedule;

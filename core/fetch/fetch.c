@@ -13,10 +13,14 @@
 #include <strings.h>
 
 #include <curl/curl.h>
+#include <openssl/ssl.h>
+
+#include "base/trust.h"
 
 struct sonde_fetcher {
 	CURL *curl;
 	char why[CURL_ERROR_SIZE];
+	struct sonde_pins pins; /* of the request under way */
 };
 
 int sonde_fetcher_new(struct sonde_fetcher **out)
@@ -165,6 +169,32 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 	return atomic_load((const atomic_bool *)arg);
 }
 
+static CURLcode on_context(CURL *c, void *ssl, void *pins)
+{
+	(void)c;
+	SSL_CTX_set_cert_verify_callback(ssl, sonde_pins_verify, pins);
+	return CURLE_OK;
+}
+
+static void set_trust(struct sonde_fetcher *f, const struct sonde_fetch_request *req)
+{
+	CURL *c = f->curl;
+
+	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	/* Of TLS 1.2; all of 1.3 are like that. */
+	curl_easy_setopt(c, CURLOPT_SSL_CIPHER_LIST, "ECDHE+AESGCM:ECDHE+CHACHA20");
+	if (req->ca_file)
+		curl_easy_setopt(c, CURLOPT_CAINFO, req->ca_file);
+	if (!f->pins.count)
+		return;
+	if (f->pins.alone) {
+		curl_easy_setopt(c, CURLOPT_CAINFO, NULL);
+		curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+	}
+	curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, on_context);
+	curl_easy_setopt(c, CURLOPT_SSL_CTX_DATA, &f->pins);
+}
+
 static void set_url_rules(CURL *c, const struct sonde_fetch_request *req)
 {
 	curl_easy_setopt(c, CURLOPT_URL, req->url);
@@ -179,9 +209,6 @@ static void set_url_rules(CURL *c, const struct sonde_fetch_request *req)
 	curl_easy_setopt(c, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
 	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (req->ca_file)
-		curl_easy_setopt(c, CURLOPT_CAINFO, req->ca_file);
 }
 
 static void set_method(CURL *c, const struct sonde_fetch_request *req)
@@ -240,7 +267,7 @@ static int explain(struct sonde_fetcher *f, const struct sonde_fetch_request *re
 		{ CURLE_PEER_FAILED_VERIFICATION, SONDE_EDENIED },
 		{ CURLE_SSL_CACERT_BADFILE, SONDE_EINVAL },
 	};
-	const char *why = f->why[0] ? f->why : curl_easy_strerror(code);
+	const char *why = f->pins.why[0] ? f->pins.why : f->why[0] ? f->why : curl_easy_strerror(code);
 
 	if (code == CURLE_WRITE_ERROR && req->sink)
 		return sonde_fail(err, SONDE_EIO, "", "the answer could not be kept");
@@ -272,12 +299,15 @@ int sonde_fetch(struct sonde_fetcher *f, const struct sonde_fetch_request *req,
 
 	*reply = (struct sonde_fetch_reply){ .status = 0 };
 	sonde_buf_init(&reply->body, SONDE_FETCH_BODY_MAX);
-	int rc = make_headers(req, &headers, err);
+	int rc = sonde_pins_parse(&f->pins, req->pins, !req->ca_file, err);
+	if (!rc)
+		rc = make_headers(req, &headers, err);
 	if (rc)
 		goto done;
 	curl_easy_reset(f->curl);
 	f->why[0] = '\0';
 	set_url_rules(f->curl, req);
+	set_trust(f, req);
 	set_method(f->curl, req);
 	set_limits(f, req, reply, &in);
 	curl_easy_setopt(f->curl, CURLOPT_HTTPHEADER, headers);

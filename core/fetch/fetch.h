@@ -26,6 +26,9 @@ struct sonde_fetch_request {
 	const char *body;     /* JSON; NULL = none */
 	size_t len;           /* of body */
 	const char *ca_file;  /* PEM to trust instead of the system's; NULL = the system's */
+	/* The server's key must be one of these, as base/trust.h reads them; without a ca_file they stand
+	 * for a certificate authority. NULL or "" = any. One fetcher, one ca_file and pins. */
+	const char *pins;
 	const char *etag;     /* sent as If-None-Match; NULL = none */
 	const char *const *headers; /* more "Name: value" lines, NULL-terminated; NULL = none */
 	/* Takes the body of a 2xx answer piece by piece, which may then be of any length, and the

@@ -68,9 +68,6 @@ static int switch_user(const struct sonde_jail *j, struct sonde_error *e)
 	    setresgid(j->gid, j->gid, j->gid) || setresuid(j->uid, j->uid, j->uid))
 		return sonde_fail(e, SONDE_EIO, NULL, "switching to user %u and group %u: %s",
 		                  (unsigned)j->uid, (unsigned)j->gid, strerror(errno));
-	/* The leak check of a sanitizer traces its own process. */
-	if (SANITIZED)
-		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	return SONDE_OK;
 }
 
@@ -85,6 +82,8 @@ int sonde_jail_enter(const struct sonde_jail *j, struct sonde_jail_report *repor
 		status = switch_user(j, e);
 	if (status)
 		return status;
+	/* Secrets of measurements are in memory. The leak check of a sanitizer traces its own process. */
+	prctl(PR_SET_DUMPABLE, SANITIZED, 0, 0, 0);
 	if (sonde_jail_drop_caps(j->keep_raw, &report->raw))
 		return sonde_fail(e, SONDE_EIO, NULL, "giving up capabilities: %s", strerror(errno));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))

@@ -25,7 +25,7 @@ struct dialer {
 	uint64_t until_ms;
 	struct addrinfo *addresses, *next;
 	unsigned tried;
-	struct lws_vhost *vhost;
+	struct client_vhost *trust;
 	bool tls;
 	uint16_t port;
 	char host[HOST_TEXT], path[PATH_TEXT], host_port[HOST_TEXT + 8];
@@ -108,7 +108,7 @@ static void connect_to(struct dialer *d, const char *address)
 	struct sonde_conn *c = d->conn;
 	struct lws_client_connect_info info = {
 		.context = d->net->context,
-		.vhost = d->vhost,
+		.vhost = d->trust->vhost,
 		.address = address,
 		.port = d->port,
 		.path = d->path,
@@ -193,19 +193,22 @@ static void on_connect_error(struct sonde_conn *c, struct lws *wsi, const char *
 {
 	struct dialer *d = c->dialer;
 	unsigned http = lws_http_client_http_response(wsi);
-	const char *error = socket_error(wsi);
+	const char *error = socket_error(wsi), *key = d ? d->trust->pins.why : "";
 
 	c->wsi = NULL;
 	if (!d) {
 		conn_gone(c);
 		return;
 	}
-	if (http >= 300 && http < 600)
+	if (*key)
+		snprintf(d->why, sizeof(d->why), "%s", key);
+	else if (http >= 300 && http < 600)
 		snprintf(d->why, sizeof(d->why), "refused with HTTP status %u", http);
 	else if (error[0])
 		snprintf(d->why, sizeof(d->why), "cannot connect: %s", error);
 	else
 		snprintf(d->why, sizeof(d->why), "cannot connect: %.*s", (int)len, in ? in : "");
+	d->trust->pins.why[0] = '\0';
 	if (!uv_is_closing((uv_handle_t *)&d->timer))
 		arm(d, true);
 }
@@ -218,6 +221,13 @@ static int on_established(struct sonde_conn *c, struct lws *wsi)
 	return 0;
 }
 
+/* A vhost has its own SSL_CTX. */
+static void set_pins(SSL_CTX *ssl, struct client_vhost *v)
+{
+	if (v->pins.count)
+		SSL_CTX_set_cert_verify_callback(ssl, sonde_pins_verify, &v->pins);
+}
+
 static const char silent[] = "closed during the websocket handshake";
 
 int client_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -226,6 +236,9 @@ int client_callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 	struct sonde_conn *c;
 
 	switch (reason) {
+	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_CLIENT_VERIFY_CERTS:
+		set_pins(user, lws_get_vhost_user(lws_get_vhost(wsi)));
+		return 0;
 	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
 		c = lws_get_opaque_user_data(wsi);
 		lws_set_opaque_user_data(wsi, NULL);
@@ -276,8 +289,14 @@ static bool same_text(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
+static bool same_pins(const struct sonde_pins *a, const struct sonde_pins *b)
+{
+	return a->count == b->count && a->alone == b->alone && !memcmp(a->hash, b->hash, sizeof(a->hash));
+}
+
 /* A trust store is parsed once for all connections that use it. */
-static struct lws_vhost *client_vhost(struct sonde_net *net, bool tls, const char *ca_file)
+static struct client_vhost *client_vhost(struct sonde_net *net, bool tls, const char *ca_file,
+                                         const struct sonde_pins *pins)
 {
 	struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN,
@@ -286,7 +305,10 @@ static struct lws_vhost *client_vhost(struct sonde_net *net, bool tls, const cha
 		.retry_and_idle_policy = &net_no_validity,
 		.options = tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0,
 		.client_ssl_ca_filepath = tls ? ca_file : NULL,
-		.ssl_client_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1,
+		.ssl_client_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 |
+		                          SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION,
+		/* Of TLS 1.2; all of 1.3 are like that. */
+		.client_ssl_cipher_list = "ECDHE+AESGCM:ECDHE+CHACHA20",
 		.gid = (gid_t)-1,
 		.uid = (uid_t)-1,
 	};
@@ -300,13 +322,15 @@ static struct lws_vhost *client_vhost(struct sonde_net *net, bool tls, const cha
 	else if (ca_file)
 		info.options |= LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
 	for (v = net->clients; v; v = v->next) {
-		if (v->tls == tls && same_text(v->ca_file, ca_file))
-			return v->vhost;
+		if (v->tls == tls && same_text(v->ca_file, ca_file) && same_pins(&v->pins, pins))
+			return v;
 	}
 	v = calloc(1, sizeof(*v));
 	if (!v)
 		return NULL;
 	v->tls = tls;
+	v->pins = *pins;
+	info.user = v;
 	v->ca_file = ca_file ? strdup(ca_file) : NULL;
 	net_log_loud(true);
 	v->vhost = !v->ca_file == !ca_file ? lws_create_vhost(net->context, &info) : NULL;
@@ -318,7 +342,7 @@ static struct lws_vhost *client_vhost(struct sonde_net *net, bool tls, const cha
 	}
 	v->next = net->clients;
 	net->clients = v;
-	return v->vhost;
+	return v;
 }
 
 static bool parse_port(const char *s, size_t n, uint16_t *port)
@@ -377,6 +401,8 @@ static bool parse_url(struct dialer *d, const char *url)
 static int prepare(struct sonde_net *net, struct dialer *d, const struct sonde_dial *o,
                    struct sonde_error *e)
 {
+	struct sonde_pins pins;
+
 	if (net->state != NET_OPEN)
 		return sonde_fail(e, SONDE_EGONE, NULL, "the network is closing");
 	if (!parse_url(d, o->url))
@@ -385,8 +411,10 @@ static int prepare(struct sonde_net *net, struct dialer *d, const struct sonde_d
 		return sonde_fail(e, SONDE_EINVAL, "subprotocol", "is too long");
 	if (o->subprotocol)
 		memcpy(d->subprotocol, o->subprotocol, strlen(o->subprotocol) + 1);
-	d->vhost = client_vhost(net, d->tls, o->ca_file);
-	if (!d->vhost)
+	if (sonde_pins_parse(&pins, d->tls ? o->pins : NULL, !o->ca_file, e) != SONDE_OK)
+		return SONDE_EINVAL;
+	d->trust = client_vhost(net, d->tls, o->ca_file, &pins);
+	if (!d->trust)
 		return sonde_fail(e, SONDE_EIO, "ca_file", "cannot use the certificates of %s",
 				  o->ca_file ? o->ca_file : "the system");
 	return SONDE_OK;

@@ -19,14 +19,18 @@ enum { LENGTH_DIGITS = 12, DRAIN_FACTOR = 16 };
 
 static const char too_long[] = "the body is too long";
 
-static const struct {
+static const struct method {
 	enum lws_token_indexes token;
 	enum sonde_method method;
+	const char *name;
 } methods[] = {
-	{ WSI_TOKEN_POST_URI, SONDE_POST },       { WSI_TOKEN_GET_URI, SONDE_GET },
-	{ WSI_TOKEN_PUT_URI, SONDE_PUT },         { WSI_TOKEN_PATCH_URI, SONDE_PATCH },
-	{ WSI_TOKEN_DELETE_URI, SONDE_DELETE },   { WSI_TOKEN_OPTIONS_URI, SONDE_OPTIONS },
-	{ WSI_TOKEN_HEAD_URI, SONDE_HEAD },
+	{ WSI_TOKEN_POST_URI, SONDE_POST, "POST" },
+	{ WSI_TOKEN_GET_URI, SONDE_GET, "GET" },
+	{ WSI_TOKEN_PUT_URI, SONDE_PUT, "PUT" },
+	{ WSI_TOKEN_PATCH_URI, SONDE_PATCH, "PATCH" },
+	{ WSI_TOKEN_DELETE_URI, SONDE_DELETE, "DELETE" },
+	{ WSI_TOKEN_OPTIONS_URI, SONDE_OPTIONS, "OPTIONS" },
+	{ WSI_TOKEN_HEAD_URI, SONDE_HEAD, "HEAD" },
 };
 
 static const struct {
@@ -54,6 +58,9 @@ struct sonde_req *session_of(struct lws *wsi, struct listener *l)
 	s->listener = l;
 	s->wsi = wsi;
 	link_init(&s->settle);
+	link_init(&s->unread);
+	link_init(&s->wait);
+	link_init(&s->fresh);
 	sonde_buf_init(&s->target, 2 * HEADER_BYTES);
 	sonde_buf_init(&s->body, l->net->options.max_body);
 	net_peer_text(wsi, s->peer);
@@ -76,6 +83,12 @@ static void connection_gone(struct lws *wsi)
 	if (!s)
 		return;
 	lws_set_opaque_user_data(wsi, NULL);
+	if (s->stream.more || (s->unread_bytes && lws_partial_buffered(wsi)))
+		net_reset(wsi);
+	unread_done(s);
+	patience_stop(s);
+	admit_gone(s, s->net);
+	s->net->upgraded -= s->conn != NULL;
 	if (s->conn)
 		conn_gone(s->conn);
 	s->conn = NULL;
@@ -168,13 +181,34 @@ static bool take_target(struct sonde_req *s, const char *uri, size_t len)
 	return true;
 }
 
-static enum sonde_method method_of(struct lws *wsi)
+static const struct method *method_of(struct lws *wsi)
 {
+	static const struct method none = { .name = "" };
+
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
 		if (lws_hdr_total_length(wsi, methods[i].token))
-			return methods[i].method;
+			return &methods[i];
 	}
-	return 0;
+	return &none;
+}
+
+/* A name or an address, and a port. */
+static bool good_host(struct lws *wsi)
+{
+	char text[256];
+	int n = lws_hdr_total_length(wsi, WSI_TOKEN_HOST);
+
+	if (n <= 0)
+		return n == 0;
+	if (lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HOST) != n)
+		return false;
+	for (int i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)text[i];
+		if (!((c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c >= 0x80 ||
+		      (c && strchr(".:-_[]%", c))))
+			return false;
+	}
+	return true;
 }
 
 /* HTTP/1.0 is always closed: a keep-alive answer would need a header of its own. */
@@ -266,8 +300,7 @@ static int expect_body(struct sonde_req *s, int64_t length)
 	} else {
 		s->state = SESSION_BODY;
 	}
-	s->body_until_ns = sonde_boottime_ns() +
-		(int64_t)s->net->options.idle_timeout_s * SONDE_NS_PER_S;
+	patience_start(s, WAIT_BODY);
 	if (lws_hdr_copy(s->wsi, expect, sizeof(expect), WSI_TOKEN_HTTP_EXPECT) > 0 &&
 	    !strcasecmp(expect, "100-continue")) {
 		static const char go[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -295,16 +328,23 @@ static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
 {
 	struct lws *wsi = s->wsi;
 	enum version version = version_of(wsi);
+	const struct method *method = method_of(wsi);
+	enum raw_head raw = raw_check(s->net, method->name);
 	int64_t length;
 	int rc;
 
-	s->view = (struct sonde_req_view){ .method = method_of(wsi), .peer = s->peer,
+	patience_stop(s);
+	s->view = (struct sonde_req_view){ .method = method->method, .peer = s->peer,
 					   .tls = s->listener->tls, .body = "" };
-	s->keep = version == VERSION_1_1 && !asks_to_close(wsi);
+	/* What nobody has read to the letter is the last that is read. */
+	s->keep = version == VERSION_1_1 && !asks_to_close(wsi) && (raw == RAW_GOOD || s->known);
+	s->known = true;
 	s->head_only = s->view.method == SONDE_HEAD;
 	s->came_ns = sonde_boottime_ns();
 	s->gzip = takes_gzip(wsi);
 	sonde_buf_reset(&s->body);
+	if (raw == RAW_BAD && version != VERSION_OTHER)
+		return reply_refuse(s, 400, "the head of the request is malformed");
 	if (!take_target(s, uri, uri_len))
 		return reply_refuse(s, 400, "the URL is malformed");
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING))
@@ -313,7 +353,8 @@ static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
 	if (length == LENGTH_BAD || disguised_length(wsi))
 		return reply_refuse(s, 400, "the Content-Length is malformed");
 	if (lws_hdr_fragment_length(wsi, WSI_TOKEN_HOST, 1) > 0 ||
-	    (version != VERSION_1_0 && lws_hdr_total_length(wsi, WSI_TOKEN_HOST) <= 0))
+	    (version != VERSION_1_0 && lws_hdr_total_length(wsi, WSI_TOKEN_HOST) <= 0) ||
+	    !good_host(wsi))
 		return reply_refuse(s, 400, "there must be one Host header");
 	if (version == VERSION_OTHER)
 		return reply_refuse(s, 400, "only HTTP/1.1 is spoken");
@@ -347,14 +388,12 @@ static int on_body(struct sonde_req *s, const void *in, size_t len)
 		return reply_refuse(s, 400, "a request with a body cannot be pipelined");
 	if (s->state == SESSION_BODY)
 		sonde_buf_add(&s->body, in, len);
-	if (s->body.failed)
-		return -1;
-	/* Drips keep the gap timer of lws alive; the whole body has a limit too. */
-	return sonde_boottime_ns() > s->body_until_ns ? -1 : 0;
+	return s->body.failed ? -1 : 0;
 }
 
 static int on_body_end(struct sonde_req *s)
 {
+	patience_stop(s);
 	if (s->state == SESSION_DRAIN)
 		return reply_error(s, 413, too_long);
 	return s->state == SESSION_BODY ? run_handler(s) : 0;
@@ -371,6 +410,8 @@ void http_settle(struct sonde_net *net)
 					.events = LWS_POLLIN | LWS_POLLOUT,
 					.revents = LWS_POLLOUT };
 		link_remove(&s->settle);
+		lws_set_timeout(s->wsi, NO_PENDING_TIMEOUT, 0);
+		patience_start(s, WAIT_NEXT);
 		if (p.fd >= 0)
 			lws_service_fd(net->context, &p);
 	}
@@ -398,6 +439,10 @@ static int upgraded(struct sonde_req *s, struct lws *wsi)
 	s->conn = conn_new(s->net, s->route->events, s->route->arg);
 	if (!s->conn)
 		return -1;
+	s->net->upgraded++;
+	if (s->route->max_message)
+		sonde_conn_set_max_message(s->conn, s->route->max_message);
+	patience_stop(s);
 	memcpy(s->conn->peer, s->peer, sizeof(s->peer));
 	if (reader_open(s->conn, s->route, wsi) != 0) {
 		s->conn->events.close = NULL; /* nobody has heard of it */
@@ -443,6 +488,15 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		if (!s)
 			return -1;
 		return reason == LWS_CALLBACK_HTTP_BODY ? on_body(s, in, len) : on_body_end(s);
+	case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
+		return admit_arrival(lws_get_vhost_user(lws_get_vhost(wsi)), user);
+	case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
+		s = session_of(wsi, lws_get_protocol(wsi)->user);
+		if (!s)
+			return -1;
+		admit_made(s);
+		patience_made(s);
+		return 0;
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
 		s = session_of(wsi, NULL);
 		return s ? check_protocol(s, wsi) : -1;

@@ -4,6 +4,8 @@
 #include "net/private.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +110,7 @@ static struct lws_vhost *make_vhost(struct listener *l, const struct sonde_liste
 		.user = l,
 		.keepalive_timeout = (int)net->options.idle_timeout_s,
 		.timeout_secs = HANDSHAKE_S,
+		.timeout_secs_ah_idle = HANDSHAKE_S,
 		.retry_and_idle_policy = &net_no_validity,
 		.alpn = "http/1.1",
 		.gid = (gid_t)-1,
@@ -129,6 +132,23 @@ static struct lws_vhost *make_vhost(struct listener *l, const struct sonde_liste
 	struct lws_vhost *vhost = lws_create_vhost(net->context, &info);
 	net_log_loud(false);
 	return vhost;
+}
+
+/* A SYN that is never answered is forgotten after 7 s instead of 63, and of an answer that nobody
+ * reads the kernel keeps little; what is accepted inherits that. lws tells the sockets it listens on
+ * to nobody but the loop. */
+static void harden(uv_handle_t *h, void *arg)
+{
+	int listens = 0, tries = 2, unsent = UNSENT_BYTES;
+	socklen_t len = sizeof(listens);
+	uv_os_fd_t fd;
+
+	(void)arg;
+	if (h->type != UV_POLL || uv_fileno(h, &fd) ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) || !listens)
+		return;
+	setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &tries, sizeof(tries));
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 }
 
 /* lws would let both share the socket and choose by the Host header. */
@@ -154,6 +174,7 @@ static int open_vhost(struct listener *l, const struct sonde_listen *o, struct s
 		return sonde_fail(e, SONDE_EIO, NULL, "cannot listen on %s port %u%s",
 				  o->host ? o->host : "any address", o->port,
 				  l->tls ? " with this certificate and key" : "");
+	uv_walk(l->net->loop, harden, NULL);
 	return SONDE_OK;
 }
 

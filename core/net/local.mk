@@ -3,6 +3,7 @@ noinst_LIBRARIES += core/net/libnet.a
 core_net_libnet_a_SOURCES = \
 	core/net/frame.h core/net/net.h core/net/private.h \
 	core/net/net.h core/net/private.h \
+	core/net/admit.c \
 	core/net/cert.c \
 	core/net/dial.c \
 	core/net/frame.c \
@@ -10,14 +11,16 @@ core_net_libnet_a_SOURCES = \
 	core/net/http.c \
 	core/net/listen.c \
 	core/net/net.c \
+	core/net/patience.c \
+	core/net/raw.c \
 	core/net/reader.c \
 	core/net/reply.c \
 	core/net/static.c \
 	core/net/stream.c \
+	core/net/unread.c \
 	core/net/upgrade.c \
 	core/net/ws.c
 core_net_libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(LWS_CFLAGS) $(UV_CFLAGS) $(ZLIB_CFLAGS) $(SSL_CFLAGS)
-	$(ZLIB_CFLAGS)
 
 noinst_PROGRAMS += t/net/http_bench
 BENCHES += t/net/http_bench
@@ -31,7 +34,7 @@ t_net_libworld_a_SOURCES = t/net/world.c t/net/world.h
 t_net_libworld_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 
 C_TESTS += t/net/http_test
-t_net_http_test_SOURCES = t/net/http_test.c
+t_net_http_test_SOURCES = t/net/http_test.c t/net/malformed.h
 t_net_http_test_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 t_net_http_test_LDADD = t/net/libworld.a t/libtap.a core/net/libnet.a core/base/libbase.a \
 	$(LWS_LIBS) $(UV_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS)

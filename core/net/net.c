@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,7 +18,7 @@
  * every request walks. */
 const lws_retry_bo_t net_no_validity;
 
-enum { TICK_MS = 1000, CLOSER_MS = 2, QUIET_TURNS = 3 };
+enum { TICK_MS = 250, SOON_MS = 5, CLOSER_MS = 2, QUIET_TURNS = 3 };
 
 static void emit_warning(int level, const char *line)
 {
@@ -46,6 +47,7 @@ static void free_net(struct sonde_net *net)
 
 	sonde_buf_deinit(&net->out);
 	sonde_buf_deinit(&net->packed);
+	admit_deinit(net);
 	gzip_free(net->gzip);
 	free(net->frames);
 	free(net);
@@ -81,19 +83,36 @@ void net_peer_text(struct lws *wsi, char out[PEER_TEXT])
 	snprintf(out, PEER_TEXT, "%s", from);
 }
 
+void net_reset(struct lws *wsi)
+{
+	struct linger now = { .l_onoff = 1 };
+	int fd = lws_get_socket_fd(wsi);
+
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
 static void on_check(uv_check_t *check)
 {
 	struct sonde_net *net = check->data;
 
 	if (!link_alone(&net->settle))
 		http_settle(net);
+	if (!link_alone(&net->fresh) && net->state != NET_DESTROYING)
+		patience_settle(net);
 }
 
 static void on_tick(uv_timer_t *tick)
 {
 	struct sonde_net *net = tick->data;
+	int64_t now = sonde_boottime_ns();
 
-	conns_tick(net, sonde_boottime_ns());
+	if (net->state == NET_DESTROYING)
+		return;
+	conns_tick(net, now);
+	unread_tick(net);
+	if (patience_tick(net, now))
+		uv_timer_start(tick, on_tick, SOON_MS, TICK_MS);
 	if (net->kick) {
 		net->kick = false;
 		net_wake(net);
@@ -151,10 +170,14 @@ int sonde_net_new(uv_loop_t *loop, const struct sonde_net_options *options, stru
 	link_init(&net->conns);
 	link_init(&net->busy);
 	link_init(&net->settle);
+	link_init(&net->unread);
+	patience_init(net);
+	sonde_map_init(&net->addresses);
 	sonde_buf_init_head(&net->out, SIZE_MAX / 4, SONDE_NET_HEAD);
 	sonde_buf_init(&net->packed, SIZE_MAX / 4);
 	int rc = make_context(net, e);
 	if (rc != SONDE_OK) {
+		admit_deinit(net);
 		free(net);
 		return rc;
 	}

@@ -7,7 +7,8 @@
  * Host headers -> 400, body over max_body -> 413 (drained, the connection lives; over 16 times as
  * long it is closed), HEAD -> 405, headers over 8 KiB -> closed. Requests may be pipelined, but one
  * with a body only as the first of what is in flight (else 400 and closed). These answers have a
- * JSON body {"error":{"type","message"}}. A handler sees the whole body and answers once, now or
+ * JSON body {"error":{"type","message"}}. The headers of a request must be there within 5 s, its body
+ * within 20 s. A handler sees the whole body and answers once, now or
  * later. */
 #pragma once
 #include <stdbool.h>
@@ -29,6 +30,20 @@ struct sonde_net_options {
 	size_t max_message;      /* bytes of a websocket message received; over it: close 1009 */
 	size_t max_send_queue;   /* bytes queued on one websocket; over it sonde_conn_send refuses */
 	unsigned idle_timeout_s; /* HTTP keep-alive and slow request limit */
+	/* Connections of listeners at once, a websocket for two; 0 = no limit. */
+	unsigned max_conns;
+	/* Of them from one address (IPv6: one /64); 0 = no limit. */
+	unsigned max_per_address;
+	bool spare_loopback;     /* no limit for addresses of this machine's loopback */
+	size_t max_unread;       /* bytes of answers that peers have not read, of all; 0 = no limit */
+};
+
+/* Since the start, but for the first two. */
+struct sonde_net_counts {
+	unsigned open, addresses;    /* connections of listeners, and from how many addresses */
+	uint64_t refused_full;       /* max_conns was reached */
+	uint64_t refused_address;    /* max_per_address was reached */
+	uint64_t unread_closed;      /* closed because all together read too little */
 };
 
 int sonde_net_new(uv_loop_t *, const struct sonde_net_options *, struct sonde_net **out,
@@ -37,6 +52,9 @@ int sonde_net_new(uv_loop_t *, const struct sonde_net_options *, struct sonde_ne
  * callbacks run), frees; done runs when no handle of the net is left on the loop. A name lookup of a
  * dial cannot be stopped: it may keep the loop alive longer. */
 void sonde_net_close(struct sonde_net *, void (*done)(void *), void *arg);
+/* A connection over a limit is answered 503 (over TLS only closed). Over max_unread those whose
+ * answers wait longest are closed. */
+const struct sonde_net_counts *sonde_net_counts(const struct sonde_net *);
 
 /* -------- HTTP server -------- */
 
@@ -99,7 +117,7 @@ struct sonde_stream {
 	void *arg;
 };
 
-/* Instead of sonde_req_reply: head has no body. A peer that takes nothing for 30 s is closed. */
+/* Instead of sonde_req_reply: head has no body. A peer that takes nothing for 25 s is closed. */
 void sonde_req_stream(struct sonde_req *, const struct sonde_reply *head,
                       const struct sonde_stream *);
 
@@ -126,9 +144,11 @@ struct sonde_conn_events {
 int sonde_conn_send(struct sonde_conn *, struct sonde_buf *b);
 /* Send what is queued, then start the closing handshake; the close callback follows, within about
  * 10 s whatever the peer does, never inside this call. No message is delivered any more. reason is
- * cut to 123 bytes. A peer that reads nothing for 30 s is closed as well. */
+ * cut to 123 bytes. A peer that reads nothing for 25 s is closed as well. */
 void sonde_conn_close(struct sonde_conn *, unsigned code, const char *reason);
 void sonde_conn_set_arg(struct sonde_conn *, void *arg);
+/* From now on messages of up to so many bytes are taken, at most max_message of the net. */
+void sonde_conn_set_max_message(struct sonde_conn *, size_t);
 void *sonde_conn_arg(struct sonde_conn *);
 const char *sonde_conn_peer(struct sonde_conn *);
 /* The address this end has in the connection, as text without a port; "" when there is none. */
@@ -148,7 +168,8 @@ struct sonde_ws_route {
 	const char *path, *subprotocol;
 	const struct sonde_conn_events *events;
 	void *arg; /* initial arg of each connection */
-	/* Bytes of a message; 0 = max_message of the net, and never more. */
+	/* Bytes of a message, until sonde_conn_set_max_message; 0 = max_message of the net, and never
+	 * more. */
 	size_t max_message;
 	/* Frames of messages a peer may send in a second, over any time, and twice as many at once;
 	 * 0 = no limit. Pings, pongs and closes are 100 a second. */
@@ -180,6 +201,7 @@ struct sonde_dial {
 	const char *url; /* ws://host:port/path or wss:// */
 	const char *subprotocol;
 	const char *ca_file; /* NULL = the system's */
+	const char *pins;    /* as in fetch/fetch.h; NULL or "" = any key */
 	const struct sonde_conn_events *events;
 	void *arg;
 	unsigned timeout_s;

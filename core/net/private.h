@@ -5,18 +5,21 @@
 #include <uv.h>
 
 #include "base/map.h"
+#include "base/trust.h"
 #include "net/frame.h"
 #include "net/net.h"
 
 enum {
 	RX_BYTES = 16384,       /* read at once from a socket; a websocket client's receive buffer */
 	EARLY_BYTES = 128,      /* the same of a server, which reads by itself; see reader.c */
+	UNSENT_BYTES = 256 << 10, /* the kernel keeps of a connection, beside what is on its way */
 	TX_BYTES = 1 << 20,     /* given to the kernel at once */
 	HEADER_BYTES = 8192,    /* all headers of a request */
 	KEEP_BODY = 16384,      /* a connection keeps this much body memory between requests */
 	HANDSHAKE_S = 5,        /* TLS, headers, gaps in a body, what is queued before a close */
 	CLOSE_ACK_MS = 750,     /* a peer may take to answer a close; the tick adds up to a second */
-	STALL_S = 30,           /* a peer that reads nothing for so long is dropped */
+	BODY_S = 20,            /* a whole body */
+	STALL_S = 25,           /* a peer that reads nothing for so long is dropped */
 	GOODBYE_MS = 500,       /* how long close frames may take when the net closes */
 	MAX_FRAGMENTS = 4096,   /* pieces of one message */
 	PEER_TEXT = 48,
@@ -59,6 +62,9 @@ static inline void link_append(struct link *list, struct link *l)
 
 #define LINK_OWNER(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
+/* What a client is waited for. */
+enum wait { WAIT_HEADERS, WAIT_BODY, WAIT_NEXT, WAITS };
+
 struct static_files;
 struct gzip;
 
@@ -85,6 +91,7 @@ struct client_vhost {
 	struct lws_vhost *vhost;
 	char *ca_file; /* NULL = the system's */
 	bool tls;
+	struct sonde_pins pins; /* lives as long as the vhost's SSL_CTX */
 };
 
 enum net_state { NET_OPEN, NET_GOODBYE, NET_DESTROYING };
@@ -98,6 +105,15 @@ struct sonde_net {
 	struct link conns;           /* all websockets, also those dialling */
 	struct link busy;            /* websockets that queue or close */
 	struct link settle;          /* sessions whose reply went out in this turn */
+	struct link waits[WAITS];    /* sessions, the first due first */
+	struct link fresh;           /* sessions made in this turn */
+	struct link unread;          /* sessions whose answer lws still holds, the oldest first */
+	size_t unread_bytes;
+	struct sonde_map addresses;  /* 16 bytes -> struct address */
+	unsigned upgraded;           /* of the connections: websockets, which have two descriptors */
+	struct address *arriving;    /* counted, its connection is not made yet */
+	struct sonde_net_counts counts;
+	int64_t full_told_ns, address_told_ns; /* when the log last said so */
 	struct sonde_buf out;        /* a reply is put together here */
 	struct sonde_buf packed;     /* and its body as gzip here */
 	char *frames;                /* what a websocket of a server is read into */
@@ -131,12 +147,15 @@ struct sonde_req {
 	struct sonde_req_view view;
 	struct sonde_buf target; /* path NUL query NUL */
 	struct sonde_buf body;
-	int64_t body_until_ns;
-	struct link settle;
+	int64_t wait_ns;         /* until when it is waited for */
+	struct link settle, unread, wait, fresh;
+	size_t unread_bytes;
+	struct address *from;               /* where it is counted; NULL = nowhere */
 	const struct sonde_ws_route *route; /* chosen by the upgrade request */
 	struct sonde_conn *conn;            /* after the upgrade */
 	bool keep, inside, head_only;
 	bool gzip; /* the peer takes it */
+	bool known; /* had a request before */
 	bool chunked;
 	struct sonde_stream stream; /* more is NULL when there is none */
 	int64_t came_ns;
@@ -161,6 +180,7 @@ struct sonde_conn {
 	void *arg;
 	struct link all, busy;
 	struct sonde_buf message; /* pieces so far */
+	size_t max_message;
 	unsigned pieces;
 	struct packet *head, **tail;
 	size_t queued, in_lws; /* bytes in our queue; bytes lws could not write at once */
@@ -181,12 +201,50 @@ void net_handle_closed(struct sonde_net *);
 void net_log_loud(bool);
 /* lws arms its timers only after one of its own callbacks; make one happen. */
 void net_wake(struct sonde_net *);
+/* When it is closed the kernel drops what the peer did not read, instead of keeping it for minutes. */
+void net_reset(struct lws *);
 void net_peer_text(struct lws *, char out[PEER_TEXT]);
 
 /* listen.c */
 void listener_free(struct listener *);
 void listener_calibrated(struct listener *, const char *rx_base);
 const struct sonde_ws_route *listener_route(const struct listener *, const char *path);
+
+/* admit.c */
+struct lws_filter_network_conn_args;
+/* A connection comes: 0 and it is counted, or -1 and it was told to go. */
+int admit_arrival(struct listener *, const struct lws_filter_network_conn_args *);
+/* It is made: what was counted is the session's. */
+void admit_made(struct sonde_req *);
+/* Whether there is a descriptor more for a websocket. */
+bool admit_upgrade(const struct sonde_net *);
+void admit_gone(struct sonde_req *, struct sonde_net *);
+void admit_deinit(struct sonde_net *);
+
+/* raw.c */
+enum raw_head { RAW_GOOD, RAW_BAD, RAW_UNKNOWN };
+/* The head of the request of this method that lws has just told of; UNKNOWN when it is not to be
+ * seen in one piece. Once a request. */
+enum raw_head raw_check(struct sonde_net *, const char *method);
+
+/* patience.c */
+void patience_init(struct sonde_net *);
+/* A connection that has said nothing yet. */
+void patience_made(struct sonde_req *);
+/* From now on it is waited for this, and no longer for what it was before. */
+void patience_start(struct sonde_req *, enum wait);
+void patience_stop(struct sonde_req *);
+/* After the callbacks of a turn. */
+void patience_settle(struct sonde_net *);
+/* Close whose time is over; true when there may be more of them. */
+bool patience_tick(struct sonde_net *, int64_t now_ns);
+
+/* unread.c */
+/* lws holds up to `len` bytes of an answer because the peer does not read. */
+void unread_add(struct sonde_req *, size_t len);
+void unread_done(struct sonde_req *);
+/* Forget those that were read meanwhile. */
+void unread_tick(struct sonde_net *);
 
 /* http.c */
 int http_callback(struct lws *, enum lws_callback_reasons, void *user, void *in, size_t len);
@@ -247,6 +305,8 @@ void conns_tick(struct sonde_net *, int64_t now_ns);
 /* reader.c */
 /* From now on the websocket is read here and not by lws. */
 int reader_open(struct sonde_conn *, const struct sonde_ws_route *, struct lws *);
+/* Messages of up to so many bytes from now on. */
+void reader_allow(struct reader *, size_t max_message);
 void reader_close(struct reader *); /* NULL is fine */
 /* Writes the close frame; what the writable callback must return. */
 int reader_say_goodbye(struct sonde_conn *);

@@ -219,7 +219,6 @@ static int begin(struct reader *r, struct lws *wsi)
 
 int reader_open(struct sonde_conn *c, const struct sonde_ws_route *route, struct lws *wsi)
 {
-	size_t max = c->net->options.max_message;
 	struct reader *r = calloc(1, sizeof(*r));
 
 	if (!r)
@@ -227,9 +226,7 @@ int reader_open(struct sonde_conn *c, const struct sonde_ws_route *route, struct
 	r->net = c->net;
 	r->conn = c;
 	r->tls = lws_is_ssl(wsi) ? lws_get_ssl(wsi) : NULL;
-	if (route->max_message && route->max_message < max)
-		max = route->max_message;
-	frame_reader_init(&r->frames, &sink, r, max, MAX_FRAGMENTS);
+	frame_reader_init(&r->frames, &sink, r, c->max_message, MAX_FRAGMENTS);
 	r->messages = allowance_of(route->max_frames_s);
 	r->controls = allowance_of(CONTROL_S);
 	if (begin(r, wsi) != 0) {
@@ -239,6 +236,11 @@ int reader_open(struct sonde_conn *c, const struct sonde_ws_route *route, struct
 	c->reader = r;
 	return lws_rx_flow_control(wsi, 0) || uv_poll_start(&r->poll, UV_READABLE, on_readable) ?
 		-1 : 0;
+}
+
+void reader_allow(struct reader *r, size_t max)
+{
+	r->frames.max_message = max;
 }
 
 void reader_close(struct reader *r)

@@ -220,8 +220,11 @@ static int send_reply(struct sonde_req *s, const struct sonde_reply *r)
 	build(s, r);
 	s->state = SESSION_IDLE;
 	if (!b->failed &&
-	    lws_write(s->wsi, (unsigned char *)b->data, b->len, LWS_WRITE_HTTP_HEADERS) >= 0)
+	    lws_write(s->wsi, (unsigned char *)b->data, b->len, LWS_WRITE_HTTP_HEADERS) >= 0) {
+		if (lws_partial_buffered(s->wsi))
+			unread_add(s, b->len);
 		rc = reply_finish(s);
+	}
 	if (b->cap > KEEP_OUT)
 		sonde_buf_deinit(b);
 	if (s->net->packed.cap > KEEP_OUT)

@@ -78,9 +78,13 @@ int upgrade_check(struct sonde_req *s, struct lws *wsi)
 	const struct sonde_ws_route *route;
 
 	s->keep = false;
+	patience_stop(s);
+	bool malformed = raw_check(s->net, "GET") == RAW_BAD;
 	/* For an upgrade it does not know lws has already answered and freed the headers. */
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE) <= 0)
 		return -1;
+	if (malformed)
+		return reply_refuse(s, 400, "the head of the request is malformed");
 	if (!header_is(wsi, WSI_TOKEN_UPGRADE, "websocket"))
 		return reply_refuse(s, 426, "only websocket is offered");
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 ||
@@ -101,6 +105,8 @@ int upgrade_check(struct sonde_req *s, struct lws *wsi)
 		return reply_refuse(s, 400, "the websocket subprotocol is not offered here");
 	if (!origin_allowed(s, wsi))
 		return reply_refuse(s, 403, "pages of this origin may not open a websocket");
+	if (!admit_upgrade(s->net))
+		return reply_refuse(s, 503, "too many connections are open");
 	s->route = route;
 	return 0;
 }

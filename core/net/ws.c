@@ -36,7 +36,8 @@ struct sonde_conn *conn_new(struct sonde_net *net, const struct sonde_conn_event
 	link_init(&c->all);
 	link_init(&c->busy);
 	link_append(&net->conns, &c->all);
-	sonde_buf_init(&c->message, net->options.max_message);
+	c->max_message = net->options.max_message;
+	sonde_buf_init(&c->message, c->max_message);
 	return c;
 }
 
@@ -121,6 +122,8 @@ void conns_tick(struct sonde_net *net, int64_t now)
 		link_remove(&c->busy);
 		if (!c->closing)
 			conn_set_reason(c, CODE_BROKEN, "the peer reads nothing", 22);
+		if (c->wsi && !c->close_sent)
+			net_reset(c->wsi);
 		conn_kill(c);
 	}
 }
@@ -189,7 +192,7 @@ int conn_receive(struct sonde_conn *c, char *in, size_t len)
 		return 0;
 	if (lws_frame_is_binary(wsi))
 		return refuse(c, CODE_TYPE, "only text messages are understood");
-	if (c->message.len + len > c->net->options.max_message)
+	if (c->message.len + len > c->max_message)
 		return refuse(c, CODE_SIZE, "the message is too long");
 	if (c->pieces >= MAX_FRAGMENTS)
 		return refuse(c, CODE_POLICY, "the message comes in too many pieces");
@@ -323,6 +326,15 @@ void sonde_conn_close(struct sonde_conn *c, unsigned code, const char *reason)
 void sonde_conn_set_arg(struct sonde_conn *c, void *arg)
 {
 	c->arg = arg;
+}
+
+void sonde_conn_set_max_message(struct sonde_conn *c, size_t max)
+{
+	size_t most = c->net->options.max_message;
+
+	c->max_message = max < most ? max : most;
+	if (c->reader)
+		reader_allow(c->reader, c->max_message);
 }
 
 void *sonde_conn_arg(struct sonde_conn *c)

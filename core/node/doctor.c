@@ -17,6 +17,7 @@
 
 #include "base/finding.h"
 #include "base/json.h"
+#include "base/private.h"
 #include "config/config.h"
 #include "fetch/fetch.h"
 #include "node/checks.h"
@@ -92,13 +93,14 @@ static void look_at_state(struct doctor *d)
 static void look_at_token(struct doctor *d)
 {
 	const char *file = d->o.token_file;
+	struct sonde_error e = { 0 };
 
-	if (given(d->o.token))
-		say(d, GOOD, "key", "not enrolled yet, the first start does it with the token given");
-	else if (!given(file))
+	if (!given(file))
 		say(d, WARN, "key", "not enrolled yet; sonde token create, and start with --token-file FILE");
 	else if (access(file, R_OK))
 		say(d, BAD, "key", "not enrolled yet, and %s: %s; mend --token-file", file, strerror(errno));
+	else if (sonde_private_check_path(file, &e) != SONDE_OK)
+		say(d, BAD, "key", "not enrolled yet, and %s", e.text);
 	else
 		say(d, GOOD, "key", "not enrolled yet, the first start does it with the token in %s", file);
 }
@@ -117,7 +119,7 @@ static void look_at_key(struct doctor *d)
 	} else if (rc == SONDE_ENOENT) {
 		look_at_token(d);
 	} else {
-		say(d, BAD, "key", "%s; run as its owner with chmod 600, or remove it and enrol anew", e.text);
+		say(d, BAD, "key", "%s, or remove it and enrol anew", e.text);
 	}
 	sonde_secret_wipe(&identity, sizeof(identity));
 }
@@ -195,13 +197,14 @@ static void look_at_controller(struct doctor *d)
 	snprintf(url, sizeof(url), "%.*s/health", len - (d->o.controller[len - 1] == '/'), d->o.controller);
 	const struct sonde_fetch_request request = {
 		.url = url, .timeout_ms = ANSWER_MS, .ca_file = given(d->o.ca_file) ? d->o.ca_file : NULL,
+		.pins = d->o.pin,
 	};
 	if (sonde_fetcher_new(&fetcher) != SONDE_OK)
 		return;
 	int rc = sonde_fetch(fetcher, &request, &reply, &e);
 	sonde_fetcher_free(fetcher);
 	if (rc == SONDE_EDENIED)
-		say(d, BAD, "answers", "%s: %s; name what signed its certificate with --ca-file",
+		say(d, BAD, "answers", "%s: %s; name what signed its certificate with --ca-file, or its key with --pin",
 		    d->o.controller, e.text);
 	else if (rc != SONDE_OK)
 		say(d, BAD, "answers", "%s: %s; start sonde-controller there, or mend --controller",

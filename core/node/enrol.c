@@ -3,46 +3,38 @@
  * blocks. A refusal is final and shown in the controller's words; anything that may pass is tried
  * again. The reply is foreign: bounded by the fetcher, read with depth and duplicate checks. */
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/private.h"
 #include "base/rng.h"
 #include "fetch/fetch.h"
 #include "node/backoff.h"
 #include "node/identity.h"
 
+#define CREDENTIAL "sonde.token"
 enum { TOKEN_MAX = 128, BODY_MAX = 16 << 10 };
 
 static int read_token(const struct sonde_node_options *o, char out[TOKEN_MAX + 1],
                       struct sonde_error *e)
 {
-	if (o->token && *o->token) {
-		snprintf(out, TOKEN_MAX + 1, "%s", o->token);
-		return SONDE_OK;
-	}
-	if (!o->token_file || !*o->token_file)
+	char credential[4096];
+	const char *file = o->token_file && *o->token_file ? o->token_file : NULL;
+
+	if (!file && sonde_private_credential(CREDENTIAL, credential, sizeof(credential)))
+		file = credential;
+	if (!file)
 		return sonde_fail(e, SONDE_EINVAL, NULL,
 		                  "this node is not registered yet: give --token-file with a registration "
 		                  "token (from `sonde token create`)");
-	int fd = open(o->token_file, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, out, TOKEN_MAX);
-	int saved = errno;
-	if (fd >= 0)
-		close(fd);
-	if (n < 0)
-		return sonde_fail(e, SONDE_EIO, NULL, "cannot read %s: %s", o->token_file,
-		                  strerror(saved));
-	out[n] = '\0';
-	out[strcspn(out, " \r\n\t")] = '\0';
-	if (!*out)
-		return sonde_fail(e, SONDE_EINVAL, NULL, "%s is empty", o->token_file);
-	return SONDE_OK;
+	int rc = sonde_private_read(file, out, TOKEN_MAX + 1, e);
+	if (!rc)
+		out[strcspn(out, " \t")] = '\0';
+	return rc;
 }
 
 static void put_given(struct sonde_json *j, const char *key, const char *text)
@@ -188,7 +180,7 @@ int sonde_enrol(const struct sonde_node_options *o, struct sonde_identity *out,
 	         o->controller);
 	const struct sonde_fetch_request request = {
 		.method = "POST", .url = url, .body = body.data, .len = body.len,
-		.ca_file = o->ca_file && *o->ca_file ? o->ca_file : NULL,
+		.ca_file = o->ca_file && *o->ca_file ? o->ca_file : NULL, .pins = o->pin,
 	};
 	rc = body.failed ? sonde_fail(e, SONDE_ENOMEM, NULL, "the registration is too long") :
 	                   repeat(o, &request, out, e);

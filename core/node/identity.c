@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/private.h"
 #include "node/durable.h"
 
 enum { FILE_MAX = 256 };
@@ -35,26 +35,21 @@ static int parse(const char *text, struct sonde_identity *out)
 int sonde_identity_load(const char *path, struct sonde_identity *out, struct sonde_error *e)
 {
 	char text[FILE_MAX] = "";
-	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
 	if (fd < 0 && errno == ENOENT)
 		return sonde_fail(e, SONDE_ENOENT, NULL, "there is no %s", path);
 	if (fd < 0)
 		return sonde_fail(e, SONDE_EIO, NULL, "cannot open %s: %s", path, strerror(errno));
-	ssize_t n = fstat(fd, &st) ? -1 : read(fd, text, sizeof(text) - 1);
+	int rc = sonde_private_check(fd, path, e);
+	ssize_t n = rc ? 0 : read(fd, text, sizeof(text) - 1);
+	int saved = errno;
 	close(fd);
+	if (rc)
+		return rc;
 	if (n < 0)
-		return sonde_fail(e, SONDE_EIO, NULL, "cannot read %s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
-		return sonde_fail(e, SONDE_EDENIED, NULL,
-		                  "%s must be a file that belongs to the user this node runs as", path);
-	if (st.st_mode & 077)
-		return sonde_fail(e, SONDE_EDENIED, NULL,
-		                  "%s can be read by others (mode %03o): make it 0600, or remove it and "
-		                  "register again",
-		                  path, (unsigned)(st.st_mode & 0777));
-	int rc = parse(text, out);
+		return sonde_fail(e, SONDE_EIO, NULL, "cannot read %s: %s", path, strerror(saved));
+	rc = parse(text, out);
 	sonde_secret_wipe(text, sizeof(text));
 	return rc ? sonde_fail(e, rc, NULL, "%s is not a node key file", path) : SONDE_OK;
 }

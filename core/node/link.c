@@ -183,6 +183,7 @@ static void on_redial(uv_timer_t *timer)
 		.url = l->url,
 		.subprotocol = "sonde.node.v1",
 		.ca_file = l->options.ca_file && *l->options.ca_file ? l->options.ca_file : NULL,
+		.pins = l->options.pins,
 		.events = &conn_events,
 		.arg = l,
 		.timeout_s = DIAL_S,

@@ -15,6 +15,8 @@ struct sonde_link;
 /* All borrowed for the life of the link. */
 struct sonde_link_options {
 	const char *controller, *ca_file; /* http(s) URL; NULL or "" = the system's trust */
+	const char *pins;                 /* as in net.h */
+	bool insecure;                    /* told in hello: clear text that leaves the machine */
 	int64_t backoff_min_ms, backoff_max_ms;
 	const struct sonde_identity *identity;
 	struct sonde_text plugins; /* JSON object for hello */

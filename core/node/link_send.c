@@ -61,6 +61,7 @@ int sonde_link_send_hello(struct sonde_link *l)
 			.schedules = l->schedules,
 			.address = { advertise && *advertise ? advertise : address },
 			.config = l->config,
+			.insecure = l->options.insecure,
 			.facts = { facts.data, facts.failed ? 0 : facts.len },
 		},
 	};

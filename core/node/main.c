@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/private.h"
 #include "config/config.h"
 #include "node/doctor.h"
 #include "node/node.h"
@@ -69,6 +70,7 @@ int main(int argc, char **argv)
 	if (argc > 1 && (!strcmp(argv[1], "doctor") || !strcmp(argv[1], "--doctor")))
 		return sonde_node_doctor(argc - 2, argv + 2);
 	signal(SIGHUP, SIG_IGN); /* until the node can look at its plugins again */
+	sonde_private_memory();
 	sonde_pool_init(&pool, POOL_BYTES);
 	int code = EXIT_WRONG;
 	if (!sonde_node_options_load(&options, &pool, argc - 1, argv + 1, &e)) {

@@ -190,7 +190,8 @@ static int start_net(struct sonde_node *node, struct sonde_error *e)
 		.idle_timeout_s = 60,
 	};
 	const struct sonde_link_options link = {
-		.controller = o->controller, .ca_file = o->ca_file,
+		.controller = o->controller, .ca_file = o->ca_file, .pins = o->pin,
+		.insecure = sonde_node_in_clear(o),
 		.backoff_min_ms = o->backoff_min / SONDE_NS_PER_MS,
 		.backoff_max_ms = o->backoff_max / SONDE_NS_PER_MS,
 		.banned_ms = o->backoff_banned / SONDE_NS_PER_MS,
@@ -199,6 +200,9 @@ static int start_net(struct sonde_node *node, struct sonde_error *e)
 		.capacity = (uint32_t)o->capacity, .advertise = o->advertise,
 	};
 
+	if (link.insecure)
+		sonde_log(SONDE_LOG_WARN, "link", "%s is another machine, and the connection is not "
+		          "encrypted (--insecure)", o->controller);
 	int rc = sonde_net_new(&node->loop, &net, &node->net, e);
 	if (rc)
 		return rc;

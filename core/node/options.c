@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/trust.h"
 #include "config/config.h"
 #include "guard/guard.h"
 #include "node/local.h"
@@ -31,13 +32,16 @@ static const struct sonde_param rows[] = {
 	{ "asn", SONDE_TYPE_INT, AT(asn), "number of the autonomous system", .max = UINT32_MAX },
 	{ "network", SONDE_TYPE_STRING, AT(network), "name of the network", .max = 128 },
 	{ "tags", SONDE_TYPE_STRING, AT(tags), "tags, separated by commas", .max = 1024 },
-	/* Not SONDE_TOKEN: that is the client's, and an operator may have it in the environment. */
-	{ "registration_token", SONDE_TYPE_STRING, AT(token), "registration token, used once", .max = 128,
-	  .flags = SONDE_PARAM_SECRET },
-	{ "token_file", SONDE_TYPE_STRING, AT(token_file), "file that holds the registration token",
-	  .max = 4096 },
+	/* Only as a file: arguments and the environment can be read by others. */
+	{ "token_file", SONDE_TYPE_STRING, AT(token_file),
+	  "file that holds the registration token, mode 0600", .max = 4096 },
 	{ "ca_file", SONDE_TYPE_STRING, AT(ca_file),
 	  "PEM file to trust for the controller instead of the system's", .max = 4096 },
+	{ "pin", SONDE_TYPE_STRING, AT(pin),
+	  "key that the controller must have, sha256//BASE64, several with commas; without ca_file it "
+	  "replaces a certificate authority", .max = 512 },
+	{ "insecure", SONDE_TYPE_BOOL, AT(insecure),
+	  "http:// to a controller on another machine: keys and results in clear text" },
 	{ "plugins", SONDE_TYPE_STRING, AT(plugins), "directory of the probe plugins",
 	  .def = SONDE_PLUGINDIR, .min = 1, .max = 4096 },
 	{ "runner", SONDE_TYPE_STRING, AT(runner), "the program that runs the plugins",
@@ -115,6 +119,22 @@ static int check_url(const char *url, struct sonde_error *e)
 	return SONDE_OK;
 }
 
+bool sonde_node_in_clear(const struct sonde_node_options *o)
+{
+	return sonde_url_in_clear(o->controller);
+}
+
+static int check_trust(const struct sonde_node_options *o, struct sonde_error *e)
+{
+	struct sonde_pins pins;
+
+	if (sonde_node_in_clear(o) && !o->insecure)
+		return sonde_fail(e, SONDE_EINVAL, NULL,
+		                  "controller is http:// on another machine, so that keys and results "
+		                  "could be read on the way: use https://, or --insecure");
+	return sonde_pins_parse(&pins, o->pin, true, e);
+}
+
 static int default_name(struct sonde_node_options *o, struct sonde_pool *pool)
 {
 	char host[65] = "";
@@ -140,6 +160,8 @@ int sonde_node_options_load(struct sonde_node_options *o, struct sonde_pool *poo
 	if (rest < argc)
 		return sonde_fail(e, SONDE_EINVAL, NULL, "unexpected argument \"%s\"", argv[rest]);
 	rc = check_url(o->controller, e);
+	if (!rc)
+		rc = check_trust(o, e);
 	if (rc)
 		return rc;
 	if (o->backoff_max < o->backoff_min)

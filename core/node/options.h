@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration of a node: one struct, filled from rows (core/config). */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "param/param.h"
@@ -11,7 +12,9 @@ struct sonde_node_options {
 	const char *name, *region, *country, *city, *continent, *network, *tags;
 	double latitude, longitude; /* both 0: not told */
 	int64_t asn;                /* 0: not told */
-	const char *token, *token_file, *ca_file;
+	const char *token_file, *ca_file;
+	const char *pin;  /* keys that the controller's certificate may have, as base/trust.h reads them */
+	uint8_t insecure; /* clear text to another machine is wanted */
 	const char *plugins, *runner;
 	const char *advertise; /* address other nodes use for this one; NULL = as the link sees it */
 	int64_t capacity; /* tasks at once */
@@ -33,5 +36,7 @@ struct sonde_rows sonde_node_rows(void);
  * pool. SONDE_EINVAL with one sentence. */
 int sonde_node_options_load(struct sonde_node_options *, struct sonde_pool *, int argc, char **argv,
                             struct sonde_error *);
+/* The link is in clear text and leaves this machine. */
+bool sonde_node_in_clear(const struct sonde_node_options *);
 /* The syslog level of options->log_level. */
 int sonde_node_log_level(const struct sonde_node_options *);

@@ -86,9 +86,8 @@ void sonde_spool_seek(struct sonde_spool *, unsigned lane, uint64_t seq);
  * wholly below go, when they were kept long enough. */
 void sonde_spool_ack(struct sonde_spool *, uint64_t seq);
 /* What the controller said at welcome (epoch 0: it has nothing of us): everything up to seq, and at
- * most up to `highest`. Where it holds
- * more than this spool can have sent (a restored disk) the rest is moved durably to a new epoch,
- * from 1. Where it holds less than it once did, what is still here counts as not acknowledged.
- * The readers must be set anew. SONDE_EFULL: a group is out, call again after its commit.
- * SONDE_EIO. */
+ * most up to `highest`. Where it holds more than this spool can have sent (a restored disk) the rest
+ * is moved durably to a new epoch, from 1. Where it holds less than it once did, what is still here
+ * counts as not acknowledged. The readers must be set anew. SONDE_EFULL: a group is out, call again
+ * after its commit. SONDE_EIO. */
 int sonde_spool_confirm(struct sonde_spool *, uint64_t epoch, uint64_t seq, uint64_t highest);

@@ -25,6 +25,7 @@ static const struct field hello_rows[] = {
 	{ "schedules", FIELD_U64, AT(sonde_msg_hello, schedules), 0, true },
 	{ "address", FIELD_TEXT, AT(sonde_msg_hello, address), 255, true },
 	{ "config", FIELD_U64, AT(sonde_msg_hello, config), 0, true },
+	{ "insecure", FIELD_BOOL, AT(sonde_msg_hello, insecure), 0, true },
 	{ "facts", FIELD_OBJECT, AT(sonde_msg_hello, facts), 4 << 10, true },
 	{ NULL },
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From jsmn tokens to structs by rows. The scan owns the token array, which grows with the largest
- * message and is reused; text is borrowed and escapes are undone in it. jsmn is lenient, so every
+/* From jsmn tokens to structs by rows. The scan owns the token array, which is reused and, after
+ * a very large message, let go; text is borrowed and escapes are undone in it. jsmn is lenient, so every
  * value is checked here, and raw objects by sonde_json_valid. */
 #include "wire/scan.h"
 
@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 
-enum { TOKENS_MIN = 512, TOKENS_MAX = 1 << 20 };
+enum { TOKENS_MIN = 512, TOKENS_KEPT = 1 << 16, TOKENS_MAX = 1 << 20, MEMBERS_MAX = 4096 };
 
 struct scan {
 	jsmntok_t *tokens;
@@ -59,6 +59,11 @@ int scan_text(struct scan *s, char *text, size_t len, struct sonde_error *e)
 	jsmn_parser parser;
 	int n = JSMN_ERROR_NOMEM;
 
+	if (s->cap > TOKENS_KEPT) {
+		free(s->tokens);
+		s->tokens = NULL;
+		s->cap = 0;
+	}
 	jsmn_init(&parser);
 	s->text = text;
 	s->count = 0;
@@ -289,6 +294,9 @@ int scan_fields(struct scan *s, int at, const struct field *rows, void *out, str
 			uint32_t bit = 1u << (f - rows);
 			if (seen & bit)
 				return sonde_fail(e, SONDE_EINVAL, f->name, "occurs twice");
+			if (f->kind == FIELD_OBJECT && s->tokens[child + 1].size > MEMBERS_MAX)
+				return sonde_fail(e, SONDE_EFULL, f->name, "has more than %d members",
+				                  MEMBERS_MAX);
 			if (!store(f, s, child + 1, (char *)out + f->offset))
 				return sonde_fail(e, SONDE_EINVAL, f->name, "has a wrong type or range");
 			seen |= bit;

@@ -66,6 +66,7 @@ struct sonde_msg_hello {
 	uint64_t schedules;        /* version of the schedules it runs, 0 = none */
 	struct sonde_text address; /* that other nodes should use for it, "" = not known */
 	uint64_t config;       /* version of the settings in force, 0 = none */
+	bool insecure;         /* the connection leaves the machine in clear text, as its owner wants it */
 	struct sonde_text facts;   /* raw JSON of its machine: families, resolvers, ...; "" = not told */
 };
 
@@ -237,7 +238,7 @@ int sonde_decoder_new(struct sonde_decoder **);
 void sonde_decoder_free(struct sonde_decoder *);
 
 /* Unknown members are skipped (a newer peer), a missing or mistyped one is SONDE_EINVAL with its
- * path. The fuzz target. */
+ * path, more than 2^20 JSON tokens, or 4096 members of a raw object, SONDE_EFULL. The fuzz target. */
 int sonde_msg_decode(struct sonde_decoder *, char *text, size_t len, struct sonde_msg *,
                      struct sonde_error *);
 /* Append the message to b; b->failed when it did not fit. */

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *const directions[] = { "up", "down", "both", NULL };
@@ -92,8 +93,8 @@ static int check(const void *args, const char *target, struct sonde_error *e)
 
 	if (a->role == BW_NONE || (a->peer && *a->peer && a->token && *a->token))
 		return 0;
-	strcpy(e->path, "peer");
-	strcpy(e->text, "and \"token\" must be given with a role");
+	snprintf(e->path, sizeof(e->path), "peer");
+	snprintf(e->text, sizeof(e->text), "and \"token\" must be given with a role");
 	return 1;
 }
 

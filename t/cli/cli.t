@@ -56,7 +56,8 @@ sub answer {
   print $out $json->encode({ method => $method, path => $path, token => $h{authorization},
       etag => $h{'if-none-match'}, body => $body ne '' ? $json->decode($body) : undef }), "\n";
   close $out;
-  my $route = $routes->{"$method $path"}
+  my ($plain) = $path =~ /^([^?]*)/;
+  my $route = $routes->{"$method $path"} || $routes->{"$method $plain"}
     || [ 404, { error => { type => 'not_found', message => "Couldn't find it." } } ];
   $route = @$route > 1 ? shift @$route : $route->[0] if ref $route->[0];
   my ($status, $content, @headers) = @$route;

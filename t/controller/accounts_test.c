@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Access tokens, refresh tokens, limits, passwords and sealed records without a controller. */
+#include <ctype.h>
 #include <jwt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "controller/common_passwords.h"
 #include "controller/jwt.h"
 #include "controller/limits.h"
 #include "controller/passwords.h"
@@ -65,20 +67,38 @@ static void jwt_time(void)
 	sonde_buf_deinit(&b);
 }
 
-static void jwt_bits(void)
+/* Every single bit of several tokens; returns how many were tried. */
+static size_t flip(const char *text, size_t *good)
 {
-	struct sonde_buf b;
-	const char *text = make(&b, key, &claims);
-	size_t len = strlen(text), good = 0;
+	size_t len = strlen(text);
 	char *copy = strdup(text);
 
 	for (size_t i = 0; i < len * 8; i++) {
+		struct jwt_claims out;
 		copy[i / 8] ^= (char)(1 << i % 8);
-		if (copy[i / 8])
-			good += good_at(copy, NOW_S);
+		*good += jwt_check(key, copy, len, NOW_S, &out);
 		copy[i / 8] ^= (char)(1 << i % 8);
 	}
+	free(copy);
+	return len * 8;
+}
+
+static void jwt_bits(void)
+{
+	struct jwt_claims many = claims;
+	struct sonde_buf b;
+	size_t good = 0, tried = 0;
+
+	for (; tried < 10000; many.version++, many.issued_s--, many.expires_s -= 2) {
+		const char *one = make(&b, key, &many);
+		EXPECT(good_at(one, NOW_S));
+		tried += flip(one, &good);
+		sonde_buf_deinit(&b);
+	}
 	EXPECT_INT(good, 0);
+	const char *text = make(&b, key, &claims);
+	size_t len = strlen(text);
+	char *copy = strdup(text);
 	EXPECT(good_at(copy, NOW_S));
 	for (size_t i = 0; i < len; i++) {
 		struct jwt_claims out;
@@ -154,6 +174,54 @@ static bool signed_with(const char *grant, const char *value, jwt_alg_t alg)
 	return good;
 }
 
+/* A header of somebody else's over our claims, signed with our own key: whatever it asks for, a token has
+ * the header that we write. */
+static bool with_header(const char *header, const char *payload)
+{
+	uint8_t mac[SONDE_HASH_BYTES];
+	char text[JWT_TEXT_MAX] = "";
+
+	sonde_secret_text(header, strlen(header), text, 512);
+	size_t n = strlen(text);
+	n += (size_t)snprintf(text + n, sizeof(text) - n, ".%s", payload);
+	sonde_secret_sign(key, SONDE_KEY_BYTES, text, n, mac);
+	text[n++] = '.';
+	sonde_secret_text(mac, sizeof(mac), text + n, sizeof(text) - n);
+	return good_at(text, NOW_S);
+}
+
+static void jwt_headers(void)
+{
+	static const char *const bad[] = {
+		"{\"alg\":\"none\",\"typ\":\"JWT\"}", "{\"alg\":\"None\",\"typ\":\"JWT\"}",
+		"{\"alg\":\"nOnE\"}", "{\"alg\":\"\"}", "{\"typ\":\"JWT\"}", "{}", "",
+		"{\"alg\":\"RS256\",\"typ\":\"JWT\"}", "{\"alg\":\"ES256\",\"typ\":\"JWT\"}",
+		"{\"alg\":\"PS256\",\"typ\":\"JWT\"}", "{\"alg\":\"EdDSA\",\"typ\":\"JWT\"}",
+		"{\"alg\":\"HS384\",\"typ\":\"JWT\"}", "{\"alg\":\"HS512\",\"typ\":\"JWT\"}",
+		"{\"alg\":\"hs256\",\"typ\":\"JWT\"}", "{\"typ\":\"JWT\",\"alg\":\"HS256\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", "{\"alg\":\"HS256\",\"typ\":\"JWT\",\"zip\":\"DEF\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"../../../../dev/null\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"/proc/sys/kernel/randomize_va_space\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"x' UNION SELECT 'key\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"jku\":\"https://attacker.example/keys\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"x5u\":\"https://attacker.example/cert\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"jwk\":{\"kty\":\"oct\",\"k\":\"AAAA\"}}",
+		"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"crit\":[\"exp\"]}",
+		"{\"alg\":\"HS256\",\"alg\":\"none\",\"typ\":\"JWT\"}", "{\"alg\": \"HS256\",\"typ\":\"JWT\"}",
+	};
+	struct sonde_buf b;
+	char *payload = strdup(strchr(make(&b, key, &claims), '.') + 1);
+	unsigned good = 0;
+
+	*strchr(payload, '.') = '\0';
+	EXPECT(with_header("{\"alg\":\"HS256\",\"typ\":\"JWT\"}", payload));
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		good += with_header(bad[i], payload);
+	EXPECT_INT(good, 0);
+	free(payload);
+	sonde_buf_deinit(&b);
+}
+
 static void jwt_claims_checked(void)
 {
 	EXPECT(signed_with(NULL, NULL, JWT_ALG_HS256));
@@ -211,6 +279,33 @@ static void windows(void)
 	limits_deinit(&l);
 }
 
+/* A flood of keys takes no more room than the table has, and shuts nobody out. */
+static void many_keys(void)
+{
+	struct limits l;
+	int64_t now = SONDE_NS_PER_S;
+	char name[32];
+
+	limits_init(&l);
+	EXPECT(limits_use(&l, "first", 1, 2, 3600, now));
+	for (unsigned i = 0; i < 3 * LIMIT_KEYS_MAX; i++) {
+		snprintf(name, sizeof(name), "target %u", i);
+		EXPECT(limits_use(&l, name, 1, 600, 3600, now));
+	}
+	EXPECT(l.by_key.len <= LIMIT_KEYS_MAX + LIMIT_SHARED);
+	EXPECT(limits_use(&l, "first", 1, 2, 3600, now));
+	EXPECT(!limits_use(&l, "first", 1, 2, 3600, now));
+	EXPECT(limits_use(&l, "last", 1, 600, 3600, now));
+	EXPECT(limits_look(&l, "last", 600, now).remaining < 600);
+	limits_failed(&l, "one more", now);
+	limits_failed(&l, "one more", now);
+	limits_failed(&l, "one more", now);
+	EXPECT_INT(limits_wait(&l, "one more", now), 0);
+	EXPECT(limits_use(&l, "later", 1, 5, 10, now + 3700 * SONDE_NS_PER_S));
+	EXPECT_INT(l.by_key.len, 1);
+	limits_deinit(&l);
+}
+
 static void delays(void)
 {
 	struct limits l;
@@ -236,25 +331,6 @@ static void delays(void)
 	EXPECT_INT(limits_wait(&l, "b", now), 0);
 	limits_forget(&l, "a");
 	EXPECT_INT(limits_wait(&l, "a", now), 0);
-	limits_deinit(&l);
-}
-
-static void many_keys(void)
-{
-	struct limits l;
-	char name[32];
-	int64_t now = SONDE_NS_PER_S;
-	bool all = true;
-
-	limits_init(&l);
-	for (int i = 0; i < LIMIT_KEYS_MAX; i++) {
-		snprintf(name, sizeof(name), "k%d", i);
-		all = all && limits_use(&l, name, 1, 5, 10, now);
-	}
-	EXPECT(all);
-	EXPECT(!limits_use(&l, "one more", 1, 5, 10, now + SONDE_NS_PER_S / 2));
-	EXPECT(limits_use(&l, "one more", 1, 5, 10, now + 20 * SONDE_NS_PER_S));
-	EXPECT_INT(l.by_key.len, 1);
 	limits_deinit(&l);
 }
 
@@ -288,6 +364,39 @@ static void hashes(void)
 	EXPECT(password_refusal("correct horse", 13, "me") == NULL);
 }
 
+static const char *refused(const char *password)
+{
+	return password_refusal(password, strlen(password), "me");
+}
+
+static void common(void)
+{
+	static const char *const bad[] = { "password", "Dragon123", "dragon123!", "iloveyou", "ILOVEYOU!!",
+		                           "12345678", "123456789!", "qwertyuiop", "Monkey2024!", "00000000",
+		                           "!@#$%^&*", "zxcvbnm,./", "baseball", "P@ssw0rd1" };
+	static const char *const good[] = { "correct horse", "dragon1234567890", "mydragon77", "dragonfruit",
+		                            "12345678abc", "Zx8-kk2;0pq", "-.-.-.-.-.", "q-1234567890" };
+	char upper[64];
+
+	EXPECT(common_password_count > 3000);
+	for (size_t i = 1; i < common_password_count; i++)
+		EXPECT(strcmp(common_passwords[i - 1], common_passwords[i]) < 0);
+	for (size_t i = 0; i < common_password_count; i++) {
+		size_t len = strlen(common_passwords[i]);
+		EXPECT(len >= 4 && len <= 32);
+		snprintf(upper, sizeof(upper), "%s", common_passwords[i]);
+		for (size_t k = 0; k < len; k++)
+			upper[k] = (char)toupper((unsigned char)upper[k]);
+		if (len < SONDE_PASSWORD_MIN)
+			snprintf(upper + len, sizeof(upper) - len, "12.4");
+		EXPECT(refused(upper) != NULL);
+	}
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		EXPECT(refused(bad[i]) != NULL);
+	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		EXPECT(refused(good[i]) == NULL);
+}
+
 static void sealed(void)
 {
 	uint8_t box[64 + SONDE_SEAL_EXTRA], out[64];
@@ -301,5 +410,6 @@ static void sealed(void)
 }
 
 TAP_MAIN(CASE(jwt_round), CASE(jwt_time), CASE(jwt_bits), CASE(jwt_seen_again), CASE(jwt_other_key),
+         CASE(jwt_headers),
          CASE(jwt_claims_checked), CASE(refresh_tokens), CASE(windows), CASE(delays),
-         CASE(many_keys), CASE(addresses), CASE(hashes), CASE(sealed))
+         CASE(many_keys), CASE(addresses), CASE(hashes), CASE(common), CASE(sealed))

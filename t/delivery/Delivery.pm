@@ -23,7 +23,12 @@ sub spawn_fleet {
   my ($self) = @_;
   my $s = $self->{sonde};
   $self->{token} //= $s->registration_token(uses => 10_000);
-  $s->spawn('fleet', @{ $self->{prefix} || [] }, "$bld/t/delivery/fleet", '-u', $s->url, '-t', $self->{token}, '-d',
+  my $file = "$s->{dir}/fleet.token";
+  open my $f, '>', $file or die "$file: $!";
+  print $f "$self->{token}\n";
+  close $f;
+  chmod 0600, $file;
+  $s->spawn('fleet', @{ $self->{prefix} || [] }, "$bld/t/delivery/fleet", '-u', $s->url, '-t', $file, '-d',
     "$s->{dir}/fleet", '-l', $self->{log}, '-n', $self->{nodes}, '-r', $self->{rate},
     @{ $self->{flags} });
 }

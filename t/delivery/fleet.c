@@ -9,7 +9,7 @@
  *	U <node> <ms>            the link is up, so many ms after the start
  *	D                        all is acknowledged: nothing is left to send
  *
- *	fleet -u URL -t TOKEN -d DIR -l LOG -n NODES [-r RESULTS_PER_S] [-m SPOOL_BYTES]
+ *	fleet -u URL -t TOKEN_FILE -d DIR -l LOG -n NODES [-r RESULTS_PER_S] [-m SPOOL_BYTES]
  *	      [-k BYTES_KEPT] [-b BACKOFF_MIN_MS] [-B BACKOFF_MAX_MS]
  *
  * SIGUSR1 stops the making; SIGTERM ends it. Each start registers what has no key yet. Numbers are
@@ -213,7 +213,7 @@ static void open_unit(struct fleet *f, unsigned i)
 {
 	struct unit *u = &f->units[i];
 	struct sonde_node_options o = {
-		.controller = f->url, .token = f->token, .capacity = 1,
+		.controller = f->url, .token_file = f->token, .capacity = 1,
 		.backoff_min = SONDE_NS_PER_S / 2, .backoff_max = 10 * SONDE_NS_PER_S,
 	};
 	char name[32], dir[512], path[600];
@@ -282,7 +282,7 @@ static void read_flags(struct fleet *f, int argc, char **argv)
 			f->keep_bytes = (uint64_t)number(optarg, 1L << 40);
 	}
 	if (!f->url || !f->dir || !f->count || f->log < 0)
-		die("usage", "fleet -u URL -t TOKEN -d DIR -l LOG -n NODES [-r RATE] [-m BYTES] [-k BYTES] "
+		die("usage", "fleet -u URL -t TOKEN_FILE -d DIR -l LOG -n NODES [-r RATE] [-m BYTES] [-k BYTES] "
 		             "[-b MS] [-B MS]");
 }
 

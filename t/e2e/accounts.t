@@ -312,5 +312,5 @@ my $pid = $s->spawn('controller', $s->controller_command);
 waitpid $pid, 0;
 delete $s->{pids}{controller};
 isnt($?, 0, 'a secret that others may read is refused');
-like($s->log('controller'), qr/may be read by others/, 'with the reason');
+like($s->log('controller'), qr/can be read by others \(mode 0640\); chmod 600/, 'with the reason');
 done_testing;

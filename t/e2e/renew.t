@@ -16,6 +16,7 @@ plan skip_all => 'needs openssl and curl'
   if grep { (capture('sh', '-c', "command -v $_"))[0] } qw(openssl curl);
 my $s = Sonde->new;
 my $d = $s->{dir};
+umask 077; # a key that others can read is refused
 my %kind = (
   ec => [qw(-newkey ec -pkeyopt ec_paramgen_curve:P-256)], rsa => [qw(-newkey rsa:2048)],
 );

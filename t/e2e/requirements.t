@@ -61,6 +61,11 @@ my $known = ask(requirements => { disk => 1 })->{json}{error}{params}{'requireme
 like($known, qr/\b$_\b/, "an unknown key: $_ is named") for qw(cpus memoryMiB capacity priority uptime load
   errorRate ipv4 ipv6 trusted types tags version);
 
+my $none = ask(requirements => { capacity => 3, tags => ['nosuch'] });
+is($none->{status}, 422, 'nobody meets them');
+is($none->{json}{error}{params}{requirements}, 'capacity: 1 node; tags: 1 node', 'and by which of them');
+ok(!exists ask(locations => [ { country => 'AQ' } ])->{json}{error}{params}, 'not said where none were asked for');
+
 # Shown again, and explained.
 my $r = ask(requirements => { version => '>=0.0', capacity => '3' });
 my $m = $s->finished($r->{json}{id});
@@ -88,6 +93,10 @@ is_deeply($doc->{requirements}, { capacity => 3, types => [qw(ping http)] }, 'ea
 is(($s->cli('echo', 'x', '--require', 'capacity'))[0], 2, 'without a value: usage');
 ($rc, $out, my $err) = $s->cli('echo', 'x', '--require', 'disk=3');
 like($err, qr/memoryMiB/, 'an unknown one: the list');
+
+($rc, $out, $err) = $s->cli('schedule', 'add', 'mine', 'echo', 'x', '--interval', '1h', '--require', 'capacity=3');
+is($rc, 0, 'schedule add --require') or diag $err;
+is_deeply($s->get('/v1/schedules/mine')->{json}{requirements}, { capacity => '3' }, 'has them');
 
 # Uptime is a share that a loss lowers; it is never remembered from before.
 is(went({ uptime => 0 }), 'large small', 'uptime of anything');

@@ -435,7 +435,7 @@ static void take(struct storm *s, struct slot *c, const unsigned char *at, size_
 static void listen_to(struct storm *s, struct slot *c)
 {
 	unsigned char in[65536];
-	ssize_t n;
+	ssize_t n = 0;
 
 	while (c->fd >= 0 && (n = recv(c->fd, in, sizeof(in), MSG_DONTWAIT)) > 0)
 		take(s, c, in, (size_t)n);

@@ -53,6 +53,13 @@ like(handshake(), qr/^TLSv1\.3 /, 'TLS 1.3 is preferred');
 like(handshake('-tls1_2'), qr/^TLSv1\.2 ECDHE-\S+(?:GCM|POLY1305)/, 'TLS 1.2 with forward secrecy');
 is(handshake('-tls1_2', '-cipher', $_), 'none', "not with $_")
   for 'ECDHE-ECDSA-AES128-SHA', 'ECDHE-ECDSA-AES256-SHA384', 'AES128-GCM-SHA256', 'NULL:@SECLEVEL=0';
+# A client that asks for another handshake, or for compression, gets neither.
+my (undef, $again) = capture('sh', '-c', 'mkfifo "$2" && exec 3<>"$2" && echo R >&3 &&
+  exec timeout 20 openssl s_client -connect "$0" -tls1_2 -CAfile "$1" <&3 2>&1', "127.0.0.1:$s->{port}", "$d/right.crt", "$d/fifo");
+like($again, qr/RENEGOTIATING.*no renegotiation/s, 'no renegotiation');
+my (undef, $packed) = capture('sh', '-c', 'echo | timeout 10 openssl s_client -connect "$0" -tls1_2 -comp -CAfile "$1" 2>&1',
+  "127.0.0.1:$s->{port}", "$d/right.crt");
+like($packed, qr/^Compression: NONE/m, 'no compression');
 
 $ENV{SONDE_TOKEN} = $token;
 my ($rc, $out) = capture(Sonde::program('sonde'), 'node', 'ls', '--url', $url, '--ca-file',

@@ -13,6 +13,7 @@ use lib "$FindBin::Bin/../lib";
 use IO::Select;
 use IO::Socket::INET;
 use JSON::PP;
+use Live;
 use Sonde;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -104,6 +105,7 @@ my $paged = "$s->{dir}/paged";
 write_file("$s->{dir}/page", "#!/bin/sh\ncat >> $paged\n");
 chmod 0755, "$s->{dir}/page";
 write_file("$s->{dir}/hook.secret", "open sesame\n");
+chmod 0600, "$s->{dir}/hook.secret";
 
 # ---- the controller: tcp to a port that is closed and opened again ----
 my $target = Sonde::free_port();
@@ -122,6 +124,8 @@ write_file("$s->{policies}/broken.lua", "return { api = 1, summary = 's',\n"
   . "  on_result = function(req, result) lb.raise('k', 'loud', 'text') end }\n");
 $s->start_controller('--config', "$s->{dir}/controller.yaml");
 my @names = $s->start_nodes(qw(eu us ap));
+my $live = Live->new($s);
+$live->say({ op => 'subscribe', id => 'e', topic => 'events' });
 
 my $r = $s->post('/v1/schedules', { name => 'web', type => 'tcp', target => '127.0.0.1', limit => 3,
   interval => '1s', measurementOptions => { port => $target, count => 1 } });
@@ -138,6 +142,9 @@ like($p->{cause}, qr{^policies/verdict_quorum\.lua:\d+$}, 'with the line that sa
 is($p->{state}, 'open', 'open');
 ok($s->until(10, sub { (problems())[0]{count} > 1 }), 'what is raised again is counted');
 is(scalar(events('problem.raised')), 1, 'and is one event');
+my @seen = $live->until(10, sub { ($_[0]{event}{kind} // '') eq 'problem.raised' });
+is_deeply($seen[-1]{event}, (events('problem.raised'))[0], 'which a live reader is told as it is kept');
+$live->close;
 my ($deep) = @{ $p->{measurements} };
 ok($deep, 'another type looks deeper');
 my $m = $s->finished($deep);
@@ -231,7 +238,7 @@ for my $case (
   [ '--verdicts', 'least_load', qr/no policy "least_load" with on_result or on_node/ ],
   [ '--notify', 'carrier pigeon', qr/an entry begins with webhook, smtp or command/ ],
   [ '--notify', 'smtp smtp://127.0.0.1', qr/smtp needs a URL, from= and to=/ ],
-  [ '--notify', 'webhook http://127.0.0.1 secret=/nowhere', qr{/nowhere cannot be read} ],
+  [ '--notify', 'webhook http://127.0.0.1 secret=/nowhere', qr{cannot read /nowhere} ],
 ) {
   my ($flag, $value, $want) = @$case;
   my $log = "$s->{dir}/refused.log";

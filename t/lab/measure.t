@@ -19,6 +19,16 @@ $s->start_node($_, netns => netns($_), flags => { region => $_, city => $city{$_
   for sort keys %city;
 $s->wait_online(sort keys %city);
 
+# The controller is another machine here, and there is no TLS: everybody is told.
+is($s->node('eu')->{insecure}, JSON::PP::true, 'a link in clear text shows');
+like($s->node('eu')->{note}, qr/not encrypted/, 'in the note, too');
+like($s->log('eu'), qr/warn +link: .* not encrypted \(--insecure\)/, 'and in the log of the node');
+like(($s->cli('doctor'))[1], qr/^warn +nodes +3 are not encrypted/m, 'sonde doctor warns');
+{
+  local $ENV{SONDE_INSECURE} = '';
+  is(($s->cli('node', 'ls'))[0], 2, 'without --insecure the client refuses it');
+}
+
 # One way delays are in the lab's table; the target hangs on the router of ap.
 my %expected = (eu => 130, us => 180, ap => 0);
 my ($rc, $out, $err) = $s->cli('ping', 'target.lab.test', 'from', 'eu,us,ap', '--limit', 3, '-o',

@@ -48,6 +48,8 @@ mkdir $state, 0700;
 open my $f, '>', "$s->{dir}/token" or die $!;
 print $f $s->registration_token, "\n";
 close $f;
+says(doctor('token-file' => "$s->{dir}/token"), key => qr/^FAIL .*can be read by others .*; chmod 600/);
+chmod 0600, "$s->{dir}/token";
 $l = doctor('token-file' => "$s->{dir}/token");
 is($l->{rc}, 0, 'a machine on which a node can run') or diag $l->{all};
 says($l, config => qr/^ok/);

@@ -253,16 +253,20 @@ static void copy_plugins(const char *to)
 
 static void start_node(struct played *p)
 {
-	char program[512], runner[512], plugins[128], state[128];
+	char program[512], runner[512], plugins[128], state[128], token[128];
 
 	snprintf(plugins, sizeof(plugins), "%s/plugins", p->dir);
 	snprintf(state, sizeof(state), "%s/state", p->dir);
 	if (access(plugins, F_OK))
 		copy_plugins(plugins);
+	snprintf(token, sizeof(token), "%s/token", p->dir);
+	int fd = open(token, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	EXPECT_INT(write(fd, "srt_test\n", 9), 9);
+	close(fd);
 	char *argv[] = {
 		(char *)built("sonde-node", program, sizeof(program)), "--controller", p->url,
 		"--state", state, "--plugins", plugins, "--runner",
-		(char *)built("sonde-runner", runner, sizeof(runner)), "--registration-token", "srt_test",
+		(char *)built("sonde-runner", runner, sizeof(runner)), "--token-file", token,
 		"--tags", "a, b", "--name", "one", "--link-backoff-min", "20ms",
 		"--link-backoff-max", "200ms", "--capacity", "32", "--drain", "1s",
 		"--log-level", getenv("TEST_LOG") ? "debug" : "error", NULL

@@ -357,6 +357,15 @@ static void keep_trace(const struct sonde_buf *trace, struct made *out)
 	out->trace_len = trace->len;
 }
 
+/* Beside a refusal, since the requirements may be why. NULL when they are not. */
+static json_t *who_lacks(const struct controller *c, const struct needs *needs)
+{
+	char text[256];
+
+	needs_missed(needs, &c->nodes, text, sizeof(text));
+	return *text ? json_pack("{s:s}", "requirements", text) : NULL;
+}
+
 /* *wrong, when it is not NULL, gets all errors of the request, for the caller to free. */
 static int create_one(struct controller *c, const json_t *body, struct quota *q,
                       struct made *out, struct sonde_error *e, json_t **wrong)
@@ -380,15 +389,17 @@ static int create_one(struct controller *c, const json_t *body, struct quota *q,
 	}
 	if (rc == SONDE_OK && explained)
 		keep_trace(&c->trace, out);
+	if (rc == SONDE_ENOENT && wrong && r.needs.count)
+		*wrong = who_lacks(c, &r.needs);
 	if (rc == SONDE_ENOENT)
 		sonde_fail(e, rc, "", "No matching IPv%d probes available.", r.ip_version == 6 || r.needs.family == 6 ? 6 : 4);
-	if (wrong && r.wrong)
+	if (wrong && !*wrong && r.wrong)
 		*wrong = json_incref(r.wrong);
 	request_deinit(&r);
 	return rc;
 }
 
-/* wrong: NULL, or all errors where e is the first. */
+/* wrong: NULL, or all errors where e is the first; with SONDE_ENOENT which requirements were not met. */
 static void refuse(struct call *call, struct quota *q, int rc, const struct sonde_error *e,
                    const json_t *wrong)
 {
@@ -402,7 +413,9 @@ static void refuse(struct call *call, struct quota *q, int rc, const struct sond
 	else if (rc == SONDE_EINVAL)
 		answer_invalid(call, e);
 	else if (rc == SONDE_ENOENT)
-		answer_error(call->c, call->req, 422, "no_probes_found", e->text, NULL, NULL);
+		answer_error(call->c, call->req, 422, "no_probes_found", e->text,
+		             wrong ? "requirements" : NULL,
+		             json_string_value(json_object_get(wrong, "requirements")));
 	else if (rc == SONDE_EDENIED)
 		answer_error(call->c, call->req, 403, "policy_refused", e->text, NULL, NULL);
 	else

@@ -163,11 +163,12 @@ void api_create_invitation(struct call *call)
 	if (!p)
 		return;
 	if (account_body(call, SONDE_ROWS(invitation_rows), &asked, &p->pool)) {
-		if (!asked.tier || tiers_find(&call->c->accounts.tiers, asked.tier)) {
+		struct sonde_error e;
+		if (tiers_check(&call->c->accounts.tiers, asked.tier, &e) == SONDE_OK) {
 			make(call, p, &asked, TOKEN_INVITATION, "inv", NULL);
 			return;
 		}
-		invalid(call, "tier", "must be the name of a tier; GET /v1/tiers lists them");
+		answer_invalid(call, &e);
 	}
 	puts_free(p);
 }

@@ -131,6 +131,7 @@ void api_metrics(struct call *call)
 	struct sonde_buf b;
 
 	sonde_store_stats(c->store, &s);
+	const struct sonde_net_counts *net = sonde_net_counts(c->net);
 	const struct {
 		const char *name, *kind, *help;
 		double value;
@@ -190,6 +191,15 @@ void api_metrics(struct call *call)
 		{ "store_waiting", "gauge", "Jobs that wait for a commit.", s.waiting },
 		{ "store_used_bytes", "gauge", "Bytes of the store in use.", (double)s.bytes_used },
 		{ "node_connections", "gauge", "Open node websockets.", c->connections },
+		{ "connections", "gauge", "Open connections of all kinds.", net->open },
+		{ "connection_addresses", "gauge", "Addresses they come from.", net->addresses },
+		{ "connections_refused_full_total", "counter", "Connections over connections.max.",
+		  (double)net->refused_full },
+		{ "connections_refused_address_total", "counter", "Connections over connections.address.",
+		  (double)net->refused_address },
+		{ "connections_unread_closed_total", "counter",
+		  "Connections closed because answers waited in memory for too many slow readers.",
+		  (double)net->unread_closed },
 	};
 	sonde_buf_init(&b, 1 << 20);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -146,9 +146,8 @@ static bool is_tier(struct call *call, const char *name)
 {
 	struct sonde_error e;
 
-	if (!name || tiers_find(&call->c->accounts.tiers, name))
+	if (tiers_check(&call->c->accounts.tiers, name, &e) == SONDE_OK)
 		return true;
-	sonde_fail(&e, SONDE_EINVAL, "tier", "must be the name of a tier; GET /v1/tiers lists them");
 	answer_invalid(call, &e);
 	return false;
 }
