@@ -39,6 +39,31 @@ static void check_json(const struct http_reply *r)
 	}
 }
 
+/* The same bytes as what a user expects: codes, a pattern, a header's pattern, a pointer, its text. */
+static void check_wishes(const uint8_t *data, size_t size)
+{
+	struct sonde_error e = { "", "" };
+	char *text = malloc(size + 1), *rest = text, *part[5];
+
+	memcpy(text, data, size);
+	text[size] = '\0';
+	for (unsigned i = 0; i < 5; i++) {
+		char *end = rest + strcspn(rest, "\n");
+		part[i] = rest;
+		rest = *end ? end + 1 : end;
+		*end = '\0';
+	}
+	const struct sonde_pair headers[] = { { "server", part[2] }, { NULL, NULL } };
+	const struct sonde_pair json[] = { { part[3], part[4] }, { NULL, NULL } };
+	const struct http_wishes wishes = { .status = part[0], .body = part[1], .headers = headers,
+		                            .json = json };
+	if ((http_wishes_check(&wishes, &e) != 0) != (e.text[0] != '\0'))
+		abort();
+	if (http_statuses_valid(part[0]) && !e.text[0])
+		http_status_in(part[0], 301);
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct sonde_pair headers[] = { { "server", "^a+$" }, { NULL, NULL } };
@@ -52,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size)
 		return 0;
+	check_wishes(data + 1, size - 1);
 	http_reply_init(&r, data[0] * 16u);
 	const char *at = (const char *)data + 1, *end = (const char *)data + size;
 	while (at < end && !r.head_done && !r.head_full) {

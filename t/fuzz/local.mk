@@ -300,3 +300,4 @@ endif
 EXTRA_DIST += t/fuzz/seeds/request/requirements.json
 EXTRA_DIST += t/fuzz/seeds/cert
 EXTRA_DIST += t/fuzz/seeds/config
+EXTRA_DIST += t/fuzz/seeds/http

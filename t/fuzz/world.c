@@ -29,7 +29,7 @@ static const char runner[] =
 	"{\"name\":\"wait\",\"type\":\"duration\",\"default\":\"3s\"},"
 	"{\"name\":\"trace\",\"type\":\"bool\"}]},"
 	"{\"name\":\"http\",\"version\":\"1\",\"params\":["
-	"{\"name\":\"request.headers\",\"type\":\"pairs\",\"max\":8},"
+	"{\"name\":\"request.headers\",\"type\":\"map\",\"max\":8},"
 	"{\"name\":\"wait\",\"type\":\"duration\",\"default\":\"10s\"}]},"
 	"{\"name\":\"mtr\",\"version\":\"1\",\"params\":["
 	"{\"name\":\"packets\",\"type\":\"int\",\"default\":\"3\",\"min\":1,\"max\":16}]},"
