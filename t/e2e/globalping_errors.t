@@ -31,7 +31,12 @@ my ($poor, $short) = (user(), user(credits => 1));
 my $limit = 'This measurement exceeds the remaining hourly rate limit for your';
 my $running = $s->post('/v1/measurements', { type => 'ping', target => '127.0.0.1',
   measurementOptions => { packets => 16 } })->{json}{id};
-sub polled { $s->get("/v1/measurements/$running", @anon) for 1 .. 5; return $s->get("/v1/measurements/$running", @anon) }
+# Until it is too often: on a slow machine more than five are needed for five within two seconds.
+sub polled {
+  my $r;
+  for (1 .. 300) { $r = $s->get("/v1/measurements/$running", @anon); last if $r->{status} == 429 }
+  return $r;
+}
 
 # What is asked; status, type, message, params, headers that must be there and such that must not.
 my @table = (
@@ -58,7 +63,7 @@ my @table = (
     [qw(limit consumed remaining reset)], ['retry-after'] ],
   [ sub { spent($short); post([ $echo, $echo ], token => $short) }, 429, 'insufficient_credits',
     'Not enough credits to run this measurement.', undef, [qw(limit consumed remaining reset)], ['retry-after'] ],
-  [ \&polled, 429, 'too_many_requests', 'Too many requests. Please retry in 5 seconds.' ],
+  [ \&polled, 429, 'too_many_requests', qr/^Too many requests\. Please retry in (?:1 second|[2-5] seconds)\.$/ ],
 );
 for my $row (@table) {
   my ($ask, $status, $type, $message, $params, $with, $without) = @$row;
@@ -80,8 +85,8 @@ is($s->get($s->get('/v1/measurements/nosuchid', @anon)->{json}{links}{documentat
   'the documentation is there');
 
 # ---- reading one measurement over and over
-my $again = $s->get("/v1/measurements/$running", @anon);
-is($again->{status}, 429, 'still too many');
+my $again = polled();
+is($again->{status}, 429, 'too many');
 cmp_ok($again->{headers}{'retry-after'}, '>=', 1, 'Retry-After');
 cmp_ok($again->{headers}{'retry-after'}, '<=', 5, 'of at most five seconds');
 is($s->get("/v1/measurements/$running")->{status}, 200, 'an administrator may go on');
