@@ -23,7 +23,7 @@ enum {
 	CLOSE_REPLACED = 4409,
 	CLOSE_QUOTA = 4413,
 	CLOSE_LATER = 1013,
-	HELLO_S = 3,
+	HELLO_MS = 3800, /* 50 kB over 256 kbit/s take half of it; closing adds a second */
 };
 
 struct link {
@@ -403,7 +403,7 @@ const struct sonde_conn_events link_events = {
 void link_tick(struct controller *c, int64_t now)
 {
 	/* In the order they opened: the first young one ends the walk. */
-	while (c->silent.first && now - c->silent.first->opened_ns > HELLO_S * SONDE_NS_PER_S) {
+	while (c->silent.first && now - c->silent.first->opened_ns > HELLO_MS * SONDE_NS_PER_MS) {
 		struct link *l = c->silent.first;
 		leave_silent(l);
 		sonde_conn_close(l->conn, CLOSE_SILENT, "No hello came in time.");

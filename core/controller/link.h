@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The node websocket, controller side: hello and its check, heartbeats, tasks out, results in. A
- * connection that says nothing for HELLO_S seconds, or something wrong, is closed with a reason
+ * connection that says nothing for HELLO_MS, or something wrong, is closed with a reason
  * that the node logs. Codes: 4400 bad message, 4401 not known (any more), 4403 banned, 4408 silent, 4409 replaced by a
  * newer connection, 4413 over a quota, 4426 too old, 1013 try again later. */
 #pragma once
