@@ -281,7 +281,7 @@ static void look_at_machine(struct doctor *d, const struct cli_args *a)
 	char beside[CLI_PATH];
 	const char *argv[8] = { cli_controller_program(beside), "doctor" };
 	const char *state = cli_option(a, "state"), *config = cli_option(a, "config");
-	FILE *from;
+	FILE *from = NULL;
 	unsigned n = 2;
 	pid_t pid;
 

@@ -2,7 +2,6 @@
 noinst_LIBRARIES += core/net/libnet.a
 core_net_libnet_a_SOURCES = \
 	core/net/frame.h core/net/net.h core/net/private.h \
-	core/net/net.h core/net/private.h \
 	core/net/admit.c \
 	core/net/cert.c \
 	core/net/dial.c \

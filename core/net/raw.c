@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-struct reader {
+struct cursor {
 	const unsigned char *p, *end;
 };
 
@@ -19,7 +19,7 @@ static bool is_token(unsigned char c)
 	       (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
-static bool take(struct reader *r, const char *text)
+static bool take(struct cursor *r, const char *text)
 {
 	size_t len = strlen(text);
 
@@ -29,7 +29,7 @@ static bool take(struct reader *r, const char *text)
 	return true;
 }
 
-static bool take_target(struct reader *r)
+static bool take_target(struct cursor *r)
 {
 	const unsigned char *start = r->p;
 
@@ -39,7 +39,7 @@ static bool take_target(struct reader *r)
 }
 
 /* name ":" value CRLF, where the name is a token and the value has no control characters but tabs. */
-static bool take_field(struct reader *r)
+static bool take_field(struct cursor *r)
 {
 	static const char length[] = "content-length";
 	const unsigned char *start = r->p;
@@ -63,7 +63,7 @@ static bool take_field(struct reader *r)
 enum raw_head raw_check(struct sonde_net *net, const char *method)
 {
 	char *base = (char *)net->rx_base;
-	struct reader r = { (unsigned char *)base, (unsigned char *)base + RX_BYTES };
+	struct cursor r = { (unsigned char *)base, (unsigned char *)base + RX_BYTES };
 
 	if (!base || !take(&r, method) || !take(&r, " ") || *r.p != '/')
 		return RAW_UNKNOWN;
