@@ -44,6 +44,7 @@ struct sonde_net_counts {
 	uint64_t refused_full;       /* max_conns was reached */
 	uint64_t refused_address;    /* max_per_address was reached */
 	uint64_t unread_closed;      /* closed because all together read too little */
+	uint64_t headless_closed;    /* closed because too many had not sent their headers */
 };
 
 int sonde_net_new(uv_loop_t *, const struct sonde_net_options *, struct sonde_net **out,

@@ -3,12 +3,17 @@
  * in the order of arrival, so that ten thousand that wait cost nothing; the timers of lws sit in one
  * sorted list that every new one walks, so they are switched off where these take their place.
  * Closing is dear in lws when there are many, so only some are closed in a turn of the loop, and
- * honest requests pass between. Owns nothing. */
+ * honest requests pass between. It is dearest for those without headers: lws walks all of them for
+ * each. So there are never more than HEADLESS_MAX, and who comes then takes the place of the one
+ * that has waited longest. Owns nothing. */
 #include "net/private.h"
+
+#include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 
-enum { CLOSE_AT_ONCE = 16, LATE_MS = 8 };
+enum { CLOSE_AT_ONCE = 16, LATE_MS = 8, HEADLESS_MAX = 1024, LOOK_AT = 16 };
 
 static int64_t limit_ns(const struct sonde_net *net, enum wait what)
 {
@@ -36,6 +41,14 @@ void patience_stop(struct sonde_req *s)
 {
 	link_remove(&s->wait);
 	link_remove(&s->fresh);
+	s->net->headless -= s->headless;
+	s->headless = false;
+}
+
+static void give_up(struct sonde_req *s, int when)
+{
+	patience_stop(s);
+	lws_set_timeout(s->wsi, PENDING_TIMEOUT_USER_REASON_BASE, when);
 }
 
 /* lws arms its timer after the callback that tells of a connection. */
@@ -48,10 +61,36 @@ void patience_settle(struct sonde_net *net)
 	}
 }
 
+/* lws accepts thousands before it reads: a whole head in the socket has only not had its turn. */
+static bool has_head(const struct sonde_req *s)
+{
+	char text[HEADER_BYTES];
+	ssize_t n = recv(lws_get_socket_fd(s->wsi), text, sizeof(text), MSG_PEEK | MSG_DONTWAIT);
+
+	return n > 0 && memmem(text, (size_t)n, "\r\n\r\n", 4);
+}
+
+static struct sonde_req *least_promising(struct link *list)
+{
+	struct link *l = list->next;
+
+	for (int i = 0; i < LOOK_AT && l != list; i++, l = l->next)
+		if (!has_head(LINK_OWNER(l, struct sonde_req, wait)))
+			return LINK_OWNER(l, struct sonde_req, wait);
+	return LINK_OWNER(list->next, struct sonde_req, wait);
+}
+
 void patience_made(struct sonde_req *s)
 {
 	patience_settle(s->net); /* thousands may come in one turn */
+	if (s->net->headless >= HEADLESS_MAX) {
+		s->net->counts.headless_closed++;
+		/* At once: those that wait to be closed are walked, too. */
+		give_up(least_promising(&s->net->waits[WAIT_HEADERS]), LWS_TO_KILL_SYNC);
+	}
 	patience_start(s, WAIT_HEADERS);
+	s->headless = true;
+	s->net->headless++;
 	link_append(&s->net->fresh, &s->fresh);
 }
 
@@ -77,10 +116,8 @@ bool patience_tick(struct sonde_net *net, int64_t now)
 	for (int i = 0; i < WAITS; i++) {
 		s = first_due(&net->waits[i], now);
 		max = s ? closed + how_many(s, now) : 0;
-		for (; closed < max && (s = first_due(&net->waits[i], now)); closed++) {
-			patience_stop(s);
-			lws_set_timeout(s->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
-		}
+		for (; closed < max && (s = first_due(&net->waits[i], now)); closed++)
+			give_up(s, LWS_TO_KILL_ASYNC);
 	}
 	if (closed)
 		net_wake(net);

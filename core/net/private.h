@@ -106,6 +106,7 @@ struct sonde_net {
 	struct link busy;            /* websockets that queue or close */
 	struct link settle;          /* sessions whose reply went out in this turn */
 	struct link waits[WAITS];    /* sessions, the first due first */
+	unsigned headless;           /* how many wait for their headers */
 	struct link fresh;           /* sessions made in this turn */
 	struct link unread;          /* sessions whose answer lws still holds, the oldest first */
 	size_t unread_bytes;
@@ -148,6 +149,7 @@ struct sonde_req {
 	struct sonde_buf target; /* path NUL query NUL */
 	struct sonde_buf body;
 	int64_t wait_ns;         /* until when it is waited for */
+	bool headless;           /* its first headers are waited for */
 	struct link settle, unread, wait, fresh;
 	size_t unread_bytes;
 	struct address *from;               /* where it is counted; NULL = nowhere */

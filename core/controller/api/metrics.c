@@ -112,6 +112,9 @@ static void store_metrics(const struct controller *c, struct sonde_buf *b)
 		{ "connections_unread_closed_total", "counter",
 		  "Connections closed because answers waited in memory for too many slow readers.",
 		  (double)net->unread_closed },
+		{ "connections_headless_closed_total", "counter",
+		  "Connections closed because too many had not sent their headers.",
+		  (double)net->headless_closed },
 	};
 
 	put_figures(b, rows, COUNT(rows));
