@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading JSON that strangers wrote. jansson's parser recurses, so that the depth is counted
- * before it runs; it refuses NUL escapes, broken UTF-8 and trailing text by itself. The caller
- * frees the tree with json_decref. */
+ * before it runs; it refuses NUL escapes, broken UTF-8 and trailing text by itself, but reads over a
+ * NUL byte behind a number. The caller frees the tree with json_decref. */
 #include "param/param.h"
 
 #include <string.h>
@@ -35,8 +35,13 @@ static const char *too_deep(const char *text, size_t len)
 json_t *sonde_json_load(const char *text, size_t len, struct sonde_error *err)
 {
 	json_error_t why;
-	const char *deep = too_deep(text, len);
+	const char *deep = too_deep(text, len), *nul = len ? memchr(text, '\0', len) : NULL;
 
+	if (nul) {
+		sonde_fail(err, SONDE_EINVAL, "", "JSON has a NUL byte at byte %zu",
+		           (size_t)(nul - text) + 1);
+		return NULL;
+	}
 	if (deep) {
 		sonde_fail(err, SONDE_EINVAL, "",
 		           "JSON is nested deeper than %d levels at byte %zu", SONDE_JSON_DEPTH,

@@ -23,6 +23,7 @@ my $before = measurements();
 my %json = (
   'too deep' => '[' x 33 . ']' x 33, 'far too deep' => '{"a":' x 20_000, 'deep objects' => '{"type":' x 40 . '1' . '}' x 40,
   'a key twice' => '{"type":"echo","type":"ping","target":"x"}', 'NUL in a text' => '{"type":"echo","target":"a\u0000b"}',
+  'a NUL byte behind a number' => "{\"type\":\"echo\",\"target\":\"x\",\"limit\":1\0}",
   'a NUL byte' => "{\"type\":\"echo\",\"target\":\"a\0b\"}", 'half a surrogate' => '{"type":"echo","target":"\ud800"}',
   'surrogates in the wrong order' => '{"type":"echo","target":"\udc00\ud800"}', 'no UTF-8' => "{\"type\":\"echo\",\"target\":\"\xff\xfe\"}",
   'overlong UTF-8' => "{\"type\":\"echo\",\"target\":\"\xc0\xaf\"}", 'beyond a double' => '{"type":"echo","target":"x","limit":1e309}',
