@@ -37,7 +37,6 @@ sonde_LDADD = core/cli/libcli.a core/fetch/libfetch.a core/config/libconfig.a co
 
 SCRIPT_TESTS += t/cli/cli.t t/cli/login.t t/cli/schedule.t
 core_cli_libcli_a_SOURCES += core/cli/life.c
-SCRIPT_TESTS += t/cli/cli.t t/cli/schedule.t
 
 core_cli_libcli_a_SOURCES += core/cli/backup.c
 core_cli_libcli_a_CPPFLAGS += -DSONDE_SBINDIR='"$(sbindir)"'

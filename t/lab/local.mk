@@ -5,11 +5,10 @@ t_lab_delayline_SOURCES = t/lab/delayline.c
 t_lab_delayline_LDADD = core/base/libbase.a
 
 SCRIPT_TESTS += t/lab/lab.t t/lab/measure.t t/lab/connect.t t/lab/path.t
-SCRIPT_TESTS += t/lab/lab.t t/lab/measure.t t/lab/http.t
+SCRIPT_TESTS += t/lab/http.t
 EXTRA_DIST += t/lab/lab t/lab/hostile
-SCRIPT_TESTS += t/lab/lab.t t/lab/measure.t t/lab/path.t
 EXTRA_DIST += t/lab/lab
-SCRIPT_TESTS += t/lab/lab.t t/lab/measure.t t/lab/dns.t
+SCRIPT_TESTS += t/lab/dns.t
 EXTRA_DIST += t/lab/signed.test.zone t/lab/lab
 SCRIPT_TESTS += t/lab/bandwidth.t
 SCRIPT_TESTS += t/lab/deepen.t
