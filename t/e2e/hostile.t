@@ -117,6 +117,8 @@ subtest 'a locale with a comma' => sub {
   plan skip_all => 'no de_DE.UTF-8 and no way to make it'
     if system("localedef -i de_DE -f UTF-8 $dir/de_DE.UTF-8 >/dev/null 2>&1") && !-e "$dir/de_DE.UTF-8/LC_NUMERIC";
   local @ENV{qw(LOCPATH LC_ALL LANG)} = ($dir, 'de_DE.UTF-8', 'de_DE.UTF-8');
+  # The C library never frees what it makes of LOCPATH.
+  local $ENV{ASAN_OPTIONS} = join ':', grep { length } $ENV{ASAN_OPTIONS} // '', 'detect_leaks=0';
   is(scalar qx{$^X -Mlocale -e 'printf "%.1f", 1.5'}, '1,5', 'it is in force');
   my $d = Sonde->new;
   $d->start_controller('--latitude', 52.5, '--longitude', 13.25);
