@@ -97,7 +97,7 @@ for my $dir (glob '/proc/[0-9]*') {
   my ($pid) = $dir =~ /(\d+)/;
   my $line = eval { slurp("$dir/cmdline") } // next;
   next unless index($line, $d) >= 0 || grep { $_ == $pid } values %{ $s->{pids} };
-  my $name = $line =~ m{(sonde-\w+)} ? $1 : next;
+  my $name = $line =~ m{/(sonde-[a-z]+)\0} ? $1 : next;
   $program{$name}++;
   my $environ = eval { slurp("$dir/environ") } // '';
   is_deeply([ canaries($line . $environ) ], [], "$name: arguments and environment");
