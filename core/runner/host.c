@@ -18,6 +18,20 @@ static int64_t host_now(struct sonde_probe *p)
 	return sonde_boottime_ns();
 }
 
+/* A timer may read a connection, too: libcurl goes on with a fast one from a timer of 0 ms. */
+static bool must_wait(struct sonde_run *run, struct sonde_timer *t)
+{
+	struct sonde_watch *w;
+	int64_t paid = 0;
+
+	LIST_FOREACH(w, &run->watches, link) {
+		int64_t at = sonde_pace_paid_at(&run->runner->pace, w);
+		if (at > paid)
+			paid = at;
+	}
+	return paid && !sonde_poller_alarm(&run->runner->poller, &t->alarm, paid, t->alarm.run);
+}
+
 static void on_timer(struct sonde_alarm *a)
 {
 	struct sonde_timer *t = (struct sonde_timer *)a;
@@ -25,6 +39,8 @@ static void on_timer(struct sonde_alarm *a)
 	sonde_timer_fn *fn = t->fn;
 	void *arg = t->arg;
 
+	if (must_wait(run, t))
+		return;
 	LIST_REMOVE(t, link);
 	LIST_INSERT_HEAD(&run->old_timers, t, link);
 	sonde_run_enter(run);

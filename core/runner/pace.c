@@ -62,16 +62,24 @@ static bool count(struct sonde_pace *p, struct sonde_watch *w)
 	return true;
 }
 
-bool sonde_pace_holds(struct sonde_pace *p, struct sonde_watch *w)
+int64_t sonde_pace_paid_at(struct sonde_pace *p, struct sonde_watch *w)
 {
 	if (!count(p, w))
-		return false;
-	double slice = (double)p->bits_per_s / 8 * SLICE_MS / 1000;
-	if (p->owed <= slice)
-		return false;
-	int64_t wait = (int64_t)(p->owed / ((double)p->bits_per_s / 8) * (double)SONDE_NS_PER_S);
+		return 0;
+	double rate = (double)p->bits_per_s / 8;
+	if (p->owed <= rate * SLICE_MS / 1000)
+		return 0;
+	return p->at_ns + (int64_t)(p->owed / rate * (double)SONDE_NS_PER_S);
+}
+
+bool sonde_pace_holds(struct sonde_pace *p, struct sonde_watch *w)
+{
+	int64_t paid = sonde_pace_paid_at(p, w);
 	unsigned events = w->watch.events;
-	if (sonde_poller_alarm(p->poller, &p->alarm, p->at_ns + wait, let_go) ||
+
+	if (!paid)
+		return false;
+	if (sonde_poller_alarm(p->poller, &p->alarm, paid, let_go) ||
 	    sonde_poller_change(p->poller, &w->watch, 0))
 		return false;
 	w->held = true;

@@ -19,7 +19,9 @@ struct sonde_pace {
 void sonde_pace_init(struct sonde_pace *, struct sonde_poller *, int64_t bits_per_s);
 /* Small buffers, so that not much is moved before it is counted. */
 void sonde_pace_socket(const struct sonde_pace *, int fd, int type);
-/* Count what the watch's connection moved. True when the watch must wait; it is held then. */
+/* Count what the watch's connection moved. When the connection may move more, boottime ns; 0 = now. */
+int64_t sonde_pace_paid_at(struct sonde_pace *, struct sonde_watch *);
+/* True when the watch must wait; it is held then. */
 bool sonde_pace_holds(struct sonde_pace *, struct sonde_watch *);
 /* A held watch gets other events; any watch ends (its descriptor is open still). */
 void sonde_pace_change(struct sonde_watch *, unsigned events);

@@ -20,13 +20,12 @@ my $log = "$build/distcheck.log";
 # What failed comes first, each with the comments below it: a log that is cut keeps its beginning.
 sub failures {
   my (@lines) = @_;
-  my @out;
+  my ($said, @out) = (0);
   for my $i (0 .. $#lines) {
-    next unless $lines[$i] =~ /^\s*not ok|\bWstat: [1-9]|\berror: |\*\*\* |^Bailout/;
+    next unless $i >= $said && $lines[$i] =~ /^\s*not ok|^\s*# +Failed test|\bWstat: [1-9]|\berror: |\*\*\* |^Bailout/;
     push @out, $lines[$i];
-    for my $next (@lines[$i + 1 .. ($i + 8 > $#lines ? $#lines : $i + 8)]) {
-      last unless $next =~ /^\s*#(?! Subtest)/;
-      push @out, $next;
+    for ($said = $i + 1; $said <= $i + 8 && ($lines[$said] // '') =~ /^\s*#(?! Subtest)/; $said++) {
+      push @out, $lines[$said];
     }
   }
   return @out > 60 ? @out[0 .. 59] : @out;
