@@ -104,7 +104,7 @@ for my $path ('README.md', files(srcdir(), 'doc', qr/\.md$/)) {
   my $n = 0;
   for (split /\n/, slurp(srcdir() . "/$path")) {
     $n++;
-    my @lines = /^ {4}(?:\$ )?(sonde .*)/ ? $1 : /`(sonde [^`]+)`/g;
+    my @lines = /^ {4}(?:\$ |\(umask 077; )?(sonde .*)/ ? $1 : /`(sonde [^`]+)`/g;
     for my $line (@lines) {
       my $why = wrong($line);
       push @bad, "$path:$n: $line: $why" if $why;
