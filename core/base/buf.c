@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 void sonde_buf_init(struct sonde_buf *b, size_t max)
 {
@@ -47,7 +46,7 @@ static bool grow(struct sonde_buf *b, size_t need)
 	return true;
 }
 
-char *sonde_buf_reserve(struct sonde_buf *b, size_t n)
+char *sonde_buf_more(struct sonde_buf *b, size_t n)
 {
 	if (b->failed)
 		return NULL;
@@ -56,26 +55,6 @@ char *sonde_buf_reserve(struct sonde_buf *b, size_t n)
 		return NULL;
 	}
 	return b->data + b->len;
-}
-
-void sonde_buf_add(struct sonde_buf *b, const void *bytes, size_t n)
-{
-	char *to = n ? sonde_buf_reserve(b, n) : NULL;
-
-	if (to) {
-		memcpy(to, bytes, n);
-		b->len += n;
-	}
-}
-
-void sonde_buf_str(struct sonde_buf *b, const char *s)
-{
-	sonde_buf_add(b, s, strlen(s));
-}
-
-void sonde_buf_char(struct sonde_buf *b, char c)
-{
-	sonde_buf_add(b, &c, 1);
 }
 
 void sonde_buf_printf(struct sonde_buf *b, const char *fmt, ...)

@@ -49,14 +49,15 @@ static bool are_plain(const unsigned char *s)
 	return !((x | (x - ones * 0x20) | (x + ones) | quote | backslash) & ones * 0x80);
 }
 
-static size_t plain_run(const unsigned char *s, size_t n)
+/* Copies what needs no escape and returns how much that was, at most n. */
+static size_t copy_plain(char *to, const unsigned char *s, size_t n)
 {
 	size_t i = 0;
 
-	while (n - i >= 8 && are_plain(s + i))
-		i += 8;
-	while (i < n && is_plain(s[i]))
-		i++;
+	for (; n - i >= 8 && are_plain(s + i); i += 8)
+		memcpy(to + i, s + i, 8);
+	for (; i < n && is_plain(s[i]); i++)
+		to[i] = (char)s[i];
 	return i;
 }
 
@@ -73,27 +74,34 @@ static void quote_one(struct sonde_buf *b, unsigned char c)
 		sonde_buf_printf(b, "\\u%04x", c);
 }
 
+/* One character of n bytes that is not plain; returns its bytes. */
+static size_t quote_char(struct sonde_buf *b, const unsigned char *s, size_t n)
+{
+	unsigned width = utf8_len(s, n);
+
+	if (width > 1)
+		sonde_buf_add(b, s, width);
+	else if (width == 1 && *s)
+		quote_one(b, *s);
+	else
+		sonde_buf_str(b, "\xef\xbf\xbd");
+	return width ? width : 1;
+}
+
 void sonde_json_quote(struct sonde_buf *b, const char *text, size_t n)
 {
-	const unsigned char *s = (const unsigned char *)text;
+	const unsigned char *s = (const unsigned char *)text, *end = s + n;
 
 	sonde_buf_char(b, '"');
-	while (n) {
-		size_t run = plain_run(s, n);
-		sonde_buf_add(b, s, run);
+	while (s < end) {
+		char *to = sonde_buf_reserve(b, (size_t)(end - s));
+		if (!to)
+			return;
+		size_t run = copy_plain(to, s, (size_t)(end - s));
+		b->len += run;
 		s += run;
-		n -= run;
-		if (!n)
-			break;
-		unsigned width = utf8_len(s, n);
-		if (width > 1)
-			sonde_buf_add(b, s, width);
-		else if (width == 1 && *s)
-			quote_one(b, *s);
-		else
-			sonde_buf_str(b, "\xef\xbf\xbd");
-		s += width ? width : 1;
-		n -= width ? width : 1;
+		if (s < end)
+			s += quote_char(b, s, (size_t)(end - s));
 	}
 	sonde_buf_char(b, '"');
 }
@@ -101,27 +109,25 @@ void sonde_json_quote(struct sonde_buf *b, const char *text, size_t n)
 static void lead(struct sonde_json *j, const char *key)
 {
 	size_t n = key ? strlen(key) : 0;
-	bool plain = plain_run((const unsigned char *)key, n) == n;
 	char *p = sonde_buf_reserve(j->buf, n + 4);
 
 	if (!p)
 		return;
-	char *start = p;
-	if (j->comma)
+	if (j->comma) {
 		*p++ = ',';
-	if (key && plain) {
-		*p++ = '"';
-		memcpy(p, key, n);
-		p += n;
-		*p++ = '"';
-		*p++ = ':';
+		j->buf->len++;
 	}
-	j->buf->len += p - start;
-	if (!plain) {
+	j->comma = true;
+	if (!key)
+		return;
+	*p++ = '"';
+	if (copy_plain(p, (const unsigned char *)key, n) == n) {
+		memcpy(p + n, "\":", 2);
+		j->buf->len += n + 3;
+	} else {
 		sonde_json_quote(j->buf, key, n);
 		sonde_buf_char(j->buf, ':');
 	}
-	j->comma = true;
 }
 
 void sonde_json_open(struct sonde_json *j, const char *key, char bracket)

@@ -79,6 +79,15 @@ void sonde_secret_mac(const uint8_t key[SONDE_KEY_BYTES], const void *data, size
 	crypto_auth(out, data, len, key);
 }
 
+void sonde_secret_mark(const uint8_t key[SONDE_KEY_BYTES], const void *data, size_t len,
+                       uint8_t out[SONDE_MARK_BYTES])
+{
+	_Static_assert(SONDE_MARK_BYTES == crypto_shorthash_siphashx24_BYTES &&
+	               SONDE_KEY_BYTES >= crypto_shorthash_siphashx24_KEYBYTES, "a part of the key");
+
+	crypto_shorthash_siphashx24(out, data, len, key);
+}
+
 void sonde_secret_seal(const uint8_t key[SONDE_KEY_BYTES], const void *in, size_t len,
                        uint8_t *out)
 {

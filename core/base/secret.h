@@ -30,6 +30,11 @@ enum { SONDE_KEY_BYTES = 32, SONDE_SEAL_EXTRA = 40 };
 /* Keyed hash of data; also how one key becomes several: data is what the other is for. */
 void sonde_secret_mac(const uint8_t key[SONDE_KEY_BYTES], const void *data, size_t len,
                       uint8_t out[SONDE_HASH_BYTES]);
+/* A short and fast one (SipHash-2-4 of 128 bits): tells again what was checked before in this process;
+ * nothing is stored by it. */
+enum { SONDE_MARK_BYTES = 16 };
+void sonde_secret_mark(const uint8_t key[SONDE_KEY_BYTES], const void *data, size_t len,
+                       uint8_t out[SONDE_MARK_BYTES]);
 /* Encrypt and authenticate; out takes len + SONDE_SEAL_EXTRA bytes. */
 void sonde_secret_seal(const uint8_t key[SONDE_KEY_BYTES], const void *in, size_t len,
                        uint8_t *out);

@@ -25,13 +25,13 @@ int jwt_make(const uint8_t key[SONDE_KEY_BYTES], const struct jwt_claims *, stru
 bool jwt_check(const uint8_t key[SONDE_KEY_BYTES], const char *text, size_t len, int64_t now_s,
                struct jwt_claims *);
 
-/* Tokens that were good lately, by the SHA-256 of their whole text: a program asks a thousand times
+/* Tokens that were good lately, by a keyed hash of their whole text: a program asks a thousand times
  * with one token, and reading it costs as much as the rest of a request. Only jwt_check puts one in.
  * Starts as zeros; a newer token takes an older one's place. */
 enum { JWT_SEEN = 256 };
 struct jwt_seen {
 	struct jwt_kept {
-		uint8_t hash[SONDE_HASH_BYTES];
+		uint8_t mark[SONDE_MARK_BYTES];
 		struct jwt_claims claims; /* expires_s 0: empty */
 	} kept[JWT_SEEN];
 };
