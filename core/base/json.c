@@ -90,18 +90,19 @@ static size_t quote_char(struct sonde_buf *b, const unsigned char *s, size_t n)
 
 void sonde_json_quote(struct sonde_buf *b, const char *text, size_t n)
 {
-	const unsigned char *s = (const unsigned char *)text, *end = s + n;
+	const unsigned char *s = (const unsigned char *)text;
 
 	sonde_buf_char(b, '"');
-	while (s < end) {
-		char *to = sonde_buf_reserve(b, (size_t)(end - s));
+	while (n) {
+		char *to = sonde_buf_reserve(b, n);
 		if (!to)
 			return;
-		size_t run = copy_plain(to, s, (size_t)(end - s));
-		b->len += run;
-		s += run;
-		if (s < end)
-			s += quote_char(b, s, (size_t)(end - s));
+		size_t done = copy_plain(to, s, n);
+		b->len += done;
+		if (done < n)
+			done += quote_char(b, s + done, n - done);
+		s += done;
+		n -= done;
 	}
 	sonde_buf_char(b, '"');
 }
