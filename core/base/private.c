@@ -13,19 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-
-/* The leak check of a sanitizer traces its own process. */
-#if defined(__SANITIZE_ADDRESS__)
-enum { SANITIZED = 1 };
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
-#else
-enum { SANITIZED = 0 };
-#endif
+#include "base/sanitized.h"
 
 static bool is_credential(const char *path)
 {
@@ -106,7 +94,7 @@ void sonde_private_memory(void)
 {
 	const struct rlimit none = { 0, 0 };
 
-	if (setrlimit(RLIMIT_CORE, &none) || (!SANITIZED && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)))
+	if (setrlimit(RLIMIT_CORE, &none) || (!SONDE_SANITIZED && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)))
 		sonde_log(SONDE_LOG_WARN, "secrets", "core files cannot be switched off: %s",
 		          strerror(errno));
 }
