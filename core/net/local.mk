@@ -33,7 +33,7 @@ t_net_libworld_a_SOURCES = t/net/world.c t/net/world.h
 t_net_libworld_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 
 C_TESTS += t/net/http_test
-t_net_http_test_SOURCES = t/net/http_test.c t/net/malformed.h
+t_net_http_test_SOURCES = t/net/http_test.c t/net/malformed.c t/net/malformed.h
 t_net_http_test_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 t_net_http_test_LDADD = t/net/libworld.a t/libtap.a core/net/libnet.a core/base/libbase.a \
 	$(LWS_LIBS) $(UV_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS)
