@@ -75,7 +75,6 @@ core_controller_libcontroller_a_SOURCES += \
 	core/controller/api/register.c \
 	core/controller/api/sign.c core/controller/api/sign.h \
 	core/controller/api/credits.c \
-	core/controller/api/pats.c \
 	core/controller/api/quota.c core/controller/api/quota.h \
 	core/controller/api/tiers.c \
 	core/controller/api/users.c \
