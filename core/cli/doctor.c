@@ -18,8 +18,6 @@
 #include "base/finding.h"
 #include "cli/cli.h"
 
-extern char **environ;
-
 enum { ANSWER_MS = 10000, CLOCK_WARN_MS = 2000 };
 
 enum verdict { GOOD = SONDE_FINDING_OK, WARN = SONDE_FINDING_WARN, BAD = SONDE_FINDING_FAIL };

@@ -230,8 +230,8 @@ static void set_pins(SSL_CTX *ssl, struct client_vhost *v)
 
 static const char silent[] = "closed during the websocket handshake";
 
-int client_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
-                    size_t len)
+static int client_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                           size_t len)
 {
 	struct sonde_conn *c;
 

@@ -45,7 +45,7 @@ static const struct {
 	{ "accept-encoding", WSI_TOKEN_HTTP_ACCEPT_ENCODING },
 };
 
-struct sonde_req *session_of(struct lws *wsi, struct listener *l)
+static struct sonde_req *session_of(struct lws *wsi, struct listener *l)
 {
 	struct sonde_req *s = lws_get_opaque_user_data(wsi);
 

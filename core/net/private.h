@@ -250,7 +250,6 @@ void unread_tick(struct sonde_net *);
 
 /* http.c */
 int http_callback(struct lws *, enum lws_callback_reasons, void *user, void *in, size_t len);
-struct sonde_req *session_of(struct lws *, struct listener *);
 void http_settle(struct sonde_net *);
 
 /* reply.c */
@@ -318,7 +317,6 @@ void reader_half_close(struct sonde_conn *);
 int reader_too_early(struct sonde_conn *);
 
 /* dial.c */
-int client_callback(struct lws *, enum lws_callback_reasons, void *user, void *in, size_t len);
 /* The caller wants no connection any more; the close event follows from the loop. */
 void dialer_abort(struct sonde_conn *);
 /* As above, now: the net closes. */
