@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -34,25 +33,8 @@ enum { PATH_LEN = 1024 + 16, DESCRIBED_MAX = 4 << 20, ANSWER_MS = 10000, LANDLOC
 struct doctor {
 	struct sonde_node_options o;
 	struct sonde_pool pool;
-	bool failed;
+	struct sonde_findings said;
 };
-
-enum verdict { GOOD = SONDE_FINDING_OK, WARN = SONDE_FINDING_WARN, BAD = SONDE_FINDING_FAIL };
-
-static void say(struct doctor *d, enum verdict v, const char *what, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-
-static void say(struct doctor *d, enum verdict v, const char *what, const char *fmt, ...)
-{
-	char text[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	sonde_finding_print(stdout, (enum sonde_finding)v, what, text);
-	d->failed |= v == BAD;
-}
 
 static bool given(const char *text)
 {
@@ -132,7 +114,7 @@ static void look_at_space(struct doctor *d)
 	if (statvfs(d->o.state, &v))
 		return;
 	uint64_t free = (uint64_t)v.f_bavail * v.f_frsize;
-	enum verdict is = free < SPACE_FAIL ? BAD : free < want ? WARN : GOOD;
+	enum sonde_finding is = free < SPACE_FAIL ? BAD : free < want ? WARN : GOOD;
 	say(d, is, "space", "%" PRIu64 " MiB are free under %s%s", free >> 20, d->o.state,
 	    is == GOOD ? "" : ", less than the spool may take; make room, or lower --spool-max-bytes");
 }
@@ -328,5 +310,5 @@ int sonde_node_doctor(int argc, char **argv)
 	for (unsigned i = 0; rc == SONDE_OK && i < sizeof(looks) / sizeof(looks[0]); i++)
 		looks[i](&d);
 	sonde_pool_deinit(&d.pool);
-	return d.failed;
+	return d.said.failed;
 }
