@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Splitting a command line by rows of options. Options may stand anywhere; "--" ends them. Owns
- * nothing: names point into rows, values into argv. */
+/* Splitting a command line by rows of options, and reading a file that it names. Options may stand
+ * anywhere; "--" ends them. Owns nothing: names point into rows, values into argv. */
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -201,6 +202,26 @@ const char *cli_option(const struct cli_args *a, const char *name)
 		if (!strcmp(a->options[i].name, name))
 			value = a->options[i].value;
 	return value;
+}
+
+int cli_read_file(const char *path, struct sonde_buf *b)
+{
+	FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
+	char block[4096];
+	size_t n = 1;
+
+	if (!f)
+		return cli_fail(EXIT_USAGE, "cannot open %s: %s", path, strerror(errno));
+	while (n > 0 && !b->failed) {
+		n = fread(block, 1, sizeof(block), f);
+		sonde_buf_add(b, block, n);
+	}
+	int code = ferror(f) ? cli_fail(EXIT_FAILED, "cannot read %s", path) :
+		   b->failed ? cli_fail(EXIT_USAGE, "%s is larger than %zu KiB", path, b->max >> 10) : EXIT_OK;
+	if (f != stdin)
+		fclose(f);
+	explicit_bzero(block, sizeof(block));
+	return code;
 }
 
 int cli_add_pairs(json_t *body, const char *member, const char *option, const struct cli_args *a)

@@ -107,6 +107,9 @@ int cli_put_behind(int argc, char **argv);
 const struct cli_option *cli_global(const char *arg);
 /* The last value given, NULL when not given. */
 const char *cli_option(const struct cli_args *, const char *name);
+enum { CLI_FILE_MAX = 1 << 20 };
+/* All of the file, "-" = standard input, up to the buffer's maximum; an exit code. */
+int cli_read_file(const char *path, struct sonde_buf *);
 /* Each KEY=VALUE of the option into the object body[member], which is made when there is one. Values go as
  * text: the controller checks and converts them. EXIT_USAGE when one is no pair. */
 int cli_add_pairs(json_t *body, const char *member, const char *option, const struct cli_args *);

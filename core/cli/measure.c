@@ -7,7 +7,7 @@
 
 #include "cli/cli.h"
 
-enum { FROM_MAX = 8192, NAMES_MAX = 128 };
+enum { FROM_MAX = 8192, NAMES_MAX = 128, SECRET_MAX = 64 << 10 };
 
 const struct cli_option cli_measure_options[] = {
 	{ "from", 'F', "LOCATION", "where from, as after the word from" },
@@ -167,22 +167,61 @@ static void set_at(json_t *object, const char *path, json_t *value)
 	json_object_set_new(object, path, value);
 }
 
-/* Options of the type go as text: the controller's rows check and convert them. */
-static void add_options(const struct measure *m, json_t *request)
+static bool is_secret(const struct measure *m, const char *name)
 {
-	json_t *options = json_object();
-	bool ipv4 = cli_option(&m->args, "ipv4"), ipv6 = cli_option(&m->args, "ipv6");
+	const json_t *row;
+	size_t i;
 
-	for (const struct cli_option *o = m->rows + OWN; o->name; o++) {
+	json_array_foreach(cli_at(m->plugin, "params"), i, row)
+		if (!strcmp(cli_str(row, "name"), name))
+			return json_is_true(cli_at(row, "secret"));
+	return false;
+}
+
+/* What a file holds, without the end of its last line. */
+static int read_value(const char *path, json_t **value)
+{
+	struct sonde_buf text;
+
+	sonde_buf_init(&text, SECRET_MAX);
+	int code = cli_read_file(path, &text);
+	size_t n = text.len;
+	while (n && (text.data[n - 1] == '\n' || text.data[n - 1] == '\r'))
+		n--;
+	*value = code == EXIT_OK ? json_stringn(n ? text.data : "", n) : NULL;
+	if (code == EXIT_OK && !*value)
+		code = cli_fail(EXIT_USAGE, "%s is not UTF-8", path);
+	if (text.data)
+		explicit_bzero(text.data, text.len);
+	sonde_buf_deinit(&text);
+	return code;
+}
+
+/* Options of the type go as text: the controller's rows check and convert them. A secret one may
+ * stand in a file, because arguments can be seen by everybody on the machine. */
+static int add_options(const struct measure *m, json_t *request)
+{
+	json_t *options = json_object(), *v;
+	bool ipv4 = cli_option(&m->args, "ipv4"), ipv6 = cli_option(&m->args, "ipv6");
+	int code = EXIT_OK;
+
+	for (const struct cli_option *o = m->rows + OWN; o->name && code == EXIT_OK; o++) {
 		const char *value = cli_option(&m->args, o->name);
-		if (value)
-			set_at(options, o->name, o->value ? json_string(value) : json_true());
+		if (!value)
+			continue;
+		if (*value == '@' && is_secret(m, o->name))
+			code = read_value(value + 1, &v);
+		else
+			v = o->value ? json_string(value) : json_true();
+		if (code == EXIT_OK)
+			set_at(options, o->name, v);
 	}
 	if (ipv4 || ipv6)
 		json_object_set_new(options, "ipVersion", json_integer(ipv6 ? 6 : 4));
 	if (json_object_size(options))
 		json_object_set(request, "measurementOptions", options);
 	json_decref(options);
+	return code;
 }
 
 /* "https://host:8443/path?query" as target and options; what was said by an option wins. A
@@ -223,7 +262,7 @@ static int add_params(const struct measure *m, json_t *request)
 	return EXIT_OK;
 }
 
-static void fill(const struct measure *m, const char *from, json_t *request)
+static int fill(const struct measure *m, const char *from, json_t *request)
 {
 	static const char *const texts[][2] = { { "limit", "limit" }, { "deadline", "timeout" },
 		                                { "policy", "policy" } };
@@ -235,8 +274,9 @@ static void fill(const struct measure *m, const char *from, json_t *request)
 		if (cli_option(&m->args, texts[i][0]))
 			json_object_set_new(request, texts[i][1],
 			                    json_string(cli_option(&m->args, texts[i][0])));
-	add_options(m, request);
+	int code = add_options(m, request);
 	add_url(m, request);
+	return code;
 }
 
 static int check(struct measure *m)
@@ -258,8 +298,9 @@ static json_t *create(struct measure *m, int *code)
 	sonde_buf_init(&from, FROM_MAX);
 	*code = join_from(&m->args, &from);
 	if (*code == EXIT_OK) {
-		fill(m, sonde_buf_cstr(&from), request);
-		*code = add_params(m, request);
+		*code = fill(m, sonde_buf_cstr(&from), request);
+		if (*code == EXIT_OK)
+			*code = add_params(m, request);
 		if (*code == EXIT_OK)
 			*code = cli_add_pairs(request, "requirements", "require", &m->args);
 	}
