@@ -7,7 +7,7 @@
 
 #include "cli/cli.h"
 
-enum { FROM_MAX = 8192, NAMES_MAX = 128, SECRET_MAX = 64 << 10 };
+enum { FROM_MAX = 8192, NAMES_MAX = 128 };
 
 const struct cli_option cli_measure_options[] = {
 	{ "from", 'F', "LOCATION", "where from, as after the word from" },
@@ -111,6 +111,17 @@ static int help_type(const struct measure *m)
 	return EXIT_OK;
 }
 
+bool cli_is_secret(const json_t *plugin, const char *name)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(cli_at(plugin, "params"), i, row)
+		if (!strcmp(cli_str(row, "name"), name))
+			return json_is_true(cli_at(row, "secret"));
+	return false;
+}
+
 /* ---- the request ---- */
 
 /* "from A,B": -F, or the words after "from" joined with blanks ("from New York"). */
@@ -153,50 +164,6 @@ static void add_locations(json_t *request, const char *list)
 	json_decref(locations);
 }
 
-/* Set object[a][b] for "a.b"; takes the value. */
-static void set_at(json_t *object, const char *path, json_t *value)
-{
-	char key[64];
-
-	for (const char *dot; (dot = strchr(path, '.')); path = dot + 1) {
-		snprintf(key, sizeof(key), "%.*s", (int)(dot - path), path);
-		if (!json_object_get(object, key))
-			json_object_set_new(object, key, json_object());
-		object = json_object_get(object, key);
-	}
-	json_object_set_new(object, path, value);
-}
-
-static bool is_secret(const struct measure *m, const char *name)
-{
-	const json_t *row;
-	size_t i;
-
-	json_array_foreach(cli_at(m->plugin, "params"), i, row)
-		if (!strcmp(cli_str(row, "name"), name))
-			return json_is_true(cli_at(row, "secret"));
-	return false;
-}
-
-/* What a file holds, without the end of its last line. */
-static int read_value(const char *path, json_t **value)
-{
-	struct sonde_buf text;
-
-	sonde_buf_init(&text, SECRET_MAX);
-	int code = cli_read_file(path, &text);
-	size_t n = text.len;
-	while (n && (text.data[n - 1] == '\n' || text.data[n - 1] == '\r'))
-		n--;
-	*value = code == EXIT_OK ? json_stringn(n ? text.data : "", n) : NULL;
-	if (code == EXIT_OK && !*value)
-		code = cli_fail(EXIT_USAGE, "%s is not UTF-8", path);
-	if (text.data)
-		explicit_bzero(text.data, text.len);
-	sonde_buf_deinit(&text);
-	return code;
-}
-
 /* Options of the type go as text: the controller's rows check and convert them. A secret one may
  * stand in a file, because arguments can be seen by everybody on the machine. */
 static int add_options(const struct measure *m, json_t *request)
@@ -209,12 +176,12 @@ static int add_options(const struct measure *m, json_t *request)
 		const char *value = cli_option(&m->args, o->name);
 		if (!value)
 			continue;
-		if (*value == '@' && is_secret(m, o->name))
-			code = read_value(value + 1, &v);
+		if (*value == '@' && cli_is_secret(m->plugin, o->name))
+			code = cli_read_value(value + 1, &v);
 		else
 			v = o->value ? json_string(value) : json_true();
 		if (code == EXIT_OK)
-			set_at(options, o->name, v);
+			cli_set_at(options, o->name, v);
 	}
 	if (ipv4 || ipv6)
 		json_object_set_new(options, "ipVersion", json_integer(ipv6 ? 6 : 4));
@@ -246,7 +213,7 @@ static void add_url(const struct measure *m, json_t *request)
 	}
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (*parts[i][1] && !cli_option(&m->args, parts[i][0]))
-			set_at(options, parts[i][0], json_string(parts[i][1]));
+			cli_set_at(options, parts[i][0], json_string(parts[i][1]));
 	json_object_set_new(request, "target", json_string(u.host));
 }
 
