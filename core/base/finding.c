@@ -16,7 +16,8 @@ static void print(enum sonde_finding is, const char *what, const char *text)
 	putchar('\n');
 }
 
-void sonde_say(struct sonde_findings *f, enum sonde_finding is, const char *what, const char *fmt, ...)
+void sonde_findings_say(struct sonde_findings *f, enum sonde_finding is, const char *what,
+                        const char *fmt, ...)
 {
 	char text[1024];
 	va_list ap;

@@ -18,8 +18,8 @@ struct sonde_findings {
 };
 
 /* The text is cut at 1023 bytes. A doctor is a struct with its findings in `said`. */
-void sonde_say(struct sonde_findings *, enum sonde_finding, const char *what, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-#define say(doctor, ...) sonde_say(&(doctor)->said, __VA_ARGS__)
+void sonde_findings_say(struct sonde_findings *, enum sonde_finding, const char *what,
+                        const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+#define say(doctor, ...) sonde_findings_say(&(doctor)->said, __VA_ARGS__)
 /* What to do, a part of text; NULL when it says nothing of that. */
 const char *sonde_finding_fix(const char *text);

@@ -2,7 +2,6 @@
 /* What traceroute and mtr both say of a path. Reads the table, changes nothing. A value that was
  * not measured is null, never 0. */
 #include <arpa/inet.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,18 +11,6 @@ enum { DIGITS = 3 };
 
 static const char *const protocols[] = { [PATH_ICMP] = "ICMP", [PATH_TCP] = "TCP",
 	                                 [PATH_UDP] = "UDP" };
-
-void path_print(struct sonde_probe *p, const char *fmt, ...)
-{
-	char line[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	int n = vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		p->host->print(p, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
-}
 
 static void put_string(struct sonde_probe *p, const char *key, const char *text)
 {
