@@ -172,3 +172,4 @@ t_controller_needs_test_SOURCES = t/controller/needs_test.c
 t_controller_needs_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
 t_controller_needs_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
 core_controller_libcontroller_a_SOURCES += core/controller/api/metrics.c
+core_controller_libcontroller_a_SOURCES += core/controller/members.c core/controller/members.h

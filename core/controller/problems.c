@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controller/controller.h"
+#include "controller/members.h"
 #include "script/text.h"
 
 enum { RECORD_MAX = 4 << 20 };
@@ -16,22 +17,14 @@ static const char record_key[] = "problems";
 
 static void put_time(struct sonde_json *j, const char *key, int64_t ms)
 {
-	char when[SONDE_TIME_TEXT];
-
-	if (!ms)
-		return;
-	sonde_format_time(when, ms);
-	sonde_json_str(j, key, when);
+	if (ms)
+		member_time(j, key, ms);
 }
 
 static void put_id(struct sonde_json *j, const char *key, const struct sonde_id *id)
 {
-	char text[SONDE_ID_TEXT];
-
-	if (sonde_id_is_zero(id))
-		return;
-	sonde_id_format(id, text);
-	sonde_json_str(j, key, text);
+	if (!sonde_id_is_zero(id))
+		member_id(j, key, id);
 }
 
 /* ---- the record ---- */

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/clock.h"
 #include "controller/api/api.h"
 
 enum { REQUEST_POOL = 1 << 18, OPTIONS_MAX = 1 << 17 };

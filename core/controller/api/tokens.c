@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "controller/api/account.h"
+#include "controller/members.h"
 
 enum { POOL = 16384, TOKENS_PER_USER = 64 };
 
@@ -72,22 +73,13 @@ struct making {
 	struct user *user;      /* whose API token it is, else NULL */
 };
 
-static void put_time(struct sonde_json *j, const char *key, int64_t ms)
-{
-	char when[SONDE_TIME_TEXT];
-
-	if (ms)
-		sonde_format_time(when, ms);
-	sonde_json_str(j, key, ms ? when : NULL);
-}
-
 static void describe_registration(const struct token_facts *f, struct sonde_json *j)
 {
 	sonde_json_str(j, "id", f->id);
 	sonde_json_str(j, "description", f->description ? f->description : "");
 	sonde_json_str(j, "region", f->region);
-	put_time(j, "createdAt", f->created_ms);
-	put_time(j, "expiresAt", f->expires_ms);
+	member_time_or_null(j, "createdAt", f->created_ms);
+	member_time_or_null(j, "expiresAt", f->expires_ms);
 	sonde_json_int(j, "uses", f->uses);
 	sonde_json_int(j, "used", f->used);
 	sonde_json_bool(j, "approve", f->approve);
@@ -108,8 +100,8 @@ static void describe_account(const struct token_facts *f, struct sonde_json *j)
 		sonde_json_int(j, "uses", f->uses);
 		sonde_json_int(j, "used", f->used);
 	}
-	put_time(j, "createdAt", f->created_ms);
-	put_time(j, "expiresAt", f->expires_ms);
+	member_time_or_null(j, "createdAt", f->created_ms);
+	member_time_or_null(j, "expiresAt", f->expires_ms);
 	sonde_json_bool(j, "usable", !token_refusal(f, sonde_wall_ms()));
 }
 
@@ -251,16 +243,13 @@ void api_create_invitation(struct call *call)
 /* The nodes that came with it and were not removed. */
 static void put_nodes(const struct nodes *nodes, const char *token, struct sonde_json *j)
 {
-	char id[SONDE_ID_TEXT];
-
 	sonde_json_open(j, "nodes", '[');
 	for (unsigned i = 0; i < nodes->len; i++) {
 		const struct node *n = nodes->all[i];
 		if (!n || !n->facts.token || strcmp(n->facts.token, token))
 			continue;
-		sonde_id_format(&n->id, id);
 		sonde_json_open(j, NULL, '{');
-		sonde_json_str(j, "id", id);
+		member_id(j, "id", &n->id);
 		sonde_json_str(j, "name", n->facts.name);
 		sonde_json_close(j);
 	}
