@@ -7,6 +7,7 @@ core_net_libnet_a_SOURCES = \
 	core/net/dial.c \
 	core/net/frame.c \
 	core/net/gzip.c \
+	core/net/head.c \
 	core/net/http.c \
 	core/net/listen.c \
 	core/net/net.c \

@@ -252,6 +252,23 @@ void unread_tick(struct sonde_net *);
 int http_callback(struct lws *, enum lws_callback_reasons, void *user, void *in, size_t len);
 void http_settle(struct sonde_net *);
 
+/* head.c */
+/* HTTP/1.0 is always closed: a keep-alive answer would need a header of its own. */
+enum version { VERSION_OTHER, VERSION_1_0, VERSION_1_1 };
+enum { LENGTH_ABSENT = -1, LENGTH_BAD = -2 };
+struct head {
+	const char *name; /* of the method; "" when it is none of ours */
+	enum sonde_method method;
+	enum version version;
+	bool close, gzip; /* it asks to close, it takes gzip */
+	bool coded;       /* it has a Transfer-Encoding */
+	bool good_host;   /* one Host, a name or an address, and a port; HTTP/1.0 needs none */
+	int64_t length;   /* of the body, or a LENGTH_ */
+};
+void head_read(struct lws *, struct head *);
+/* The target into path and query of the view; false when it is malformed. */
+bool head_target(struct sonde_req *, const char *uri, size_t len);
+
 /* reply.c */
 /* Answer at once from inside a callback and close after it. */
 int reply_refuse(struct sonde_req *, unsigned status, const char *why);
