@@ -173,3 +173,5 @@ t_controller_needs_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(J
 t_controller_needs_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
 core_controller_libcontroller_a_SOURCES += core/controller/api/metrics.c
 core_controller_libcontroller_a_SOURCES += core/controller/members.c core/controller/members.h
+core_controller_libcontroller_a_SOURCES += core/controller/api/request_rules.c
+core_controller_libcontroller_a_SOURCES += core/controller/node_look.c
