@@ -175,3 +175,4 @@ core_controller_libcontroller_a_SOURCES += core/controller/api/metrics.c
 core_controller_libcontroller_a_SOURCES += core/controller/members.c core/controller/members.h
 core_controller_libcontroller_a_SOURCES += core/controller/api/request_rules.c
 core_controller_libcontroller_a_SOURCES += core/controller/node_look.c
+core_controller_libcontroller_a_SOURCES += core/controller/api/making.c core/controller/api/making.h

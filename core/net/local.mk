@@ -17,6 +17,7 @@ core_net_libnet_a_SOURCES = \
 	core/net/reply.c \
 	core/net/static.c \
 	core/net/stream.c \
+	core/net/trust.c \
 	core/net/unread.c \
 	core/net/upgrade.c \
 	core/net/ws.c

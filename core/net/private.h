@@ -333,6 +333,16 @@ void reader_half_close(struct sonde_conn *);
 /* Bytes came before the answer to the upgrade. */
 int reader_too_early(struct sonde_conn *);
 
+/* trust.c */
+/* The one there is, or a new one; NULL when the certificates cannot be used. ca_file: NULL = the
+ * system's. */
+struct client_vhost *client_vhost(struct sonde_net *, const struct lws_protocols *, bool tls,
+                                  const char *ca_file, const struct sonde_pins *);
+/* While lws sets up the SSL_CTX of the vhost. */
+void client_pins(struct ssl_ctx_st *, struct client_vhost *);
+/* After lws has destroyed its context. */
+void client_vhosts_free(struct sonde_net *);
+
 /* dial.c */
 /* The caller wants no connection any more; the close event follows from the loop. */
 void dialer_abort(struct sonde_conn *);
