@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/fault.h"
-#include "base/log.h"
 #include "base/rng.h"
 #include "controller/api/api.h"
 #include "controller/api/making.h"
