@@ -176,3 +176,4 @@ core_controller_libcontroller_a_SOURCES += core/controller/members.c core/contro
 core_controller_libcontroller_a_SOURCES += core/controller/api/request_rules.c
 core_controller_libcontroller_a_SOURCES += core/controller/node_look.c
 core_controller_libcontroller_a_SOURCES += core/controller/api/making.c core/controller/api/making.h
+core_controller_libcontroller_a_SOURCES += core/controller/problems_json.c core/controller/problems_private.h
