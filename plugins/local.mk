@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
-ICMP_SOURCES = \
+CONTROL_SOURCES = plugins/icmp/control.c plugins/icmp/control.h
+ICMP_SOURCES = $(CONTROL_SOURCES) \
 	plugins/icmp/packet.c plugins/icmp/packet.h \
 	plugins/icmp/socket.c plugins/icmp/socket.h
 ICMP_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/core/include -I$(top_srcdir)/plugins
@@ -17,7 +18,7 @@ CONNECT_SOURCES = \
 	plugins/connect/errno.c plugins/connect/errno.h \
 	plugins/connect/out.c plugins/connect/out.h \
 	plugins/connect/say.c plugins/connect/say.h
-DATAGRAM_SOURCES = $(CONNECT_SOURCES) \
+DATAGRAM_SOURCES = $(CONNECT_SOURCES) $(CONTROL_SOURCES) \
 	plugins/connect/datagram.c plugins/connect/datagram.h \
 	plugins/connect/rounds.c plugins/connect/rounds.h
 STREAM_SOURCES = $(CONNECT_SOURCES) \

@@ -9,7 +9,7 @@
 
 enum { UNSAID = 10, COST_MAX = 1000000 };
 
-static double number_of(const json_t *value)
+double sonde_allowance_number(const json_t *value)
 {
 	const char *text = json_string_value(value);
 
@@ -41,7 +41,7 @@ double sonde_allowance_cost(const json_t *plugin, const json_t *options, int64_t
 		if (!name)
 			continue;
 		const json_t *given = json_object_get(options, name);
-		double value = number_of(given ? given : json_object_get(param, "default"));
+		double value = sonde_allowance_number(given ? given : json_object_get(param, "default"));
 		if (unit && !strcmp(unit, "packets/s"))
 			return (double)limit;
 		if (is_one_of(name, counts))

@@ -15,6 +15,8 @@ struct sonde_allowance {
 	int64_t at_ns; /* boottime when it was that */
 };
 
+/* The value of an option; a default stands in the description as people would type it. */
+double sonde_allowance_number(const json_t *);
 /* Packets that a task of this type will send; `plugin` is its description (NULL = unknown), `options`
  * what it was given. At most a second of the limit for types with an option in packets/s. */
 double sonde_allowance_cost(const json_t *plugin, const json_t *options, int64_t limit);

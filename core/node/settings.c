@@ -116,14 +116,6 @@ static json_t *plugin_of(const json_t *described, struct sonde_text type)
 	return NULL;
 }
 
-/* The description tells a default as people would type it. */
-static double number_of(const json_t *value)
-{
-	const char *text = json_string_value(value);
-
-	return text ? strtod(text, NULL) : json_number_value(value);
-}
-
 /* The time between two packets, for the limit. */
 static bool stretch(json_t *options, const json_t *value, int64_t limit)
 {
@@ -159,7 +151,7 @@ static bool slow_down(json_t *options, const json_t *params, int64_t limit)
 		}
 		if (!unit || !name || strcmp(unit, "packets/s"))
 			continue;
-		double asked = number_of(given ? given : json_object_get(param, "default"));
+		double asked = sonde_allowance_number(given ? given : json_object_get(param, "default"));
 		if (asked > 0 && asked <= (double)limit)
 			continue;
 		json_object_set_new(options, name, json_integer(limit));

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "icmp/control.h"
+
 enum { CONTROL = 256 };
 
 int64_t sonde_datagram_wall_ns(void)
@@ -52,27 +54,6 @@ int sonde_datagram_open(struct sonde_probe *p, const struct sonde_addr *to,
 	return rc;
 }
 
-static int64_t stamp_of(const struct cmsghdr *c)
-{
-	struct timespec t;
-
-	memcpy(&t, CMSG_DATA(c), sizeof(t)); /* the first of three is the software stamp */
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
-static bool is_stamp(const struct cmsghdr *c)
-{
-	return c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPING &&
-	       c->cmsg_len >= CMSG_LEN(sizeof(struct timespec));
-}
-
-static bool is_error(const struct cmsghdr *c)
-{
-	return c->cmsg_len >= CMSG_LEN(sizeof(struct sock_extended_err)) &&
-	       ((c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR) ||
-	        (c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_RECVERR));
-}
-
 static ssize_t receive(int fd, struct msghdr *h, int flags)
 {
 	ssize_t n;
@@ -96,8 +77,8 @@ int sonde_datagram_recv(int fd, void *buf, size_t cap, struct sonde_datagram_rx 
 		return errno == EWOULDBLOCK ? -EAGAIN : -errno;
 	*rx = (struct sonde_datagram_rx){ (size_t)n < cap ? (size_t)n : cap, (size_t)n, 0 };
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c))
-		if (is_stamp(c))
-			rx->stamp = stamp_of(c);
+		if (sonde_control_is_stamp(c))
+			rx->stamp = sonde_control_stamp(c);
 	return 0;
 }
 
@@ -131,9 +112,9 @@ bool sonde_datagram_recv_error(int fd, struct sonde_datagram_error *e)
 	if (receive(fd, &h, MSG_ERRQUEUE) < 0)
 		return false;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c)) {
-		if (is_stamp(c))
-			e->stamp = stamp_of(c);
-		else if (is_error(c))
+		if (sonde_control_is_stamp(c))
+			e->stamp = sonde_control_stamp(c);
+		else if (sonde_control_is_error(c))
 			take_error(c, e);
 	}
 	return true;

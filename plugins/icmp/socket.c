@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "icmp/control.h"
+
 enum { CONTROL = 160, BULK_BYTES = 8 << 20 };
 
 enum {
@@ -270,32 +272,11 @@ unsigned sonde_icmp_recv_errors(struct sonde_icmp_socket *s, struct sonde_icmp_b
 	return read_batch(s, b, MSG_ERRQUEUE);
 }
 
-static int64_t stamp_of(const struct cmsghdr *c)
-{
-	struct timespec t;
-
-	memcpy(&t, CMSG_DATA(c), sizeof(t)); /* the first of three is the software stamp */
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
-static bool is_stamp(const struct cmsghdr *c)
-{
-	return c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPING &&
-		c->cmsg_len >= CMSG_LEN(sizeof(struct timespec));
-}
-
 static bool is_ttl(const struct cmsghdr *c)
 {
 	return c->cmsg_len >= CMSG_LEN(sizeof(int)) &&
 		((c->cmsg_level == SOL_IP && c->cmsg_type == IP_TTL) ||
 	         (c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_HOPLIMIT));
-}
-
-static bool is_error(const struct cmsghdr *c)
-{
-	return c->cmsg_len >= CMSG_LEN(sizeof(struct sock_extended_err)) &&
-		((c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR) ||
-	         (c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_RECVERR));
 }
 
 static void kept(const struct sonde_icmp_batch *b, unsigned i, const uint8_t **data, size_t *len)
@@ -315,8 +296,8 @@ void sonde_icmp_get(const struct sonde_icmp_batch *b, unsigned i, struct sonde_i
 	rx->from = b->ip_header ? rx->len >= 16 ? rx->data + 12 : NULL
 	                        : address_bytes((struct sockaddr *)&b->slot[i].from);
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
-		if (is_stamp(c))
-			rx->stamp = stamp_of(c);
+		if (sonde_control_is_stamp(c))
+			rx->stamp = sonde_control_stamp(c);
 		else if (is_ttl(c))
 			memcpy(&rx->ttl, CMSG_DATA(c), sizeof(rx->ttl));
 	}
@@ -342,9 +323,9 @@ bool sonde_icmp_get_error(const struct sonde_icmp_batch *b, unsigned i, struct s
 
 	memset(e, 0, sizeof(*e));
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
-		if (is_stamp(c))
-			e->stamp = stamp_of(c);
-		else if (is_error(c))
+		if (sonde_control_is_stamp(c))
+			e->stamp = sonde_control_stamp(c);
+		else if (sonde_control_is_error(c))
 			take_error(c, e, &origin);
 	}
 	e->is_stamp = origin == SO_EE_ORIGIN_TIMESTAMPING;

@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "icmp/control.h"
 #include "path/path.h"
 
 #ifndef IP_RECVERR_RFC4884
@@ -257,14 +258,6 @@ int path_send(struct path *path, struct path_socket *so, struct path_probe *k, u
 	return error;
 }
 
-static int64_t stamp_of(const struct cmsghdr *c)
-{
-	struct timespec t;
-
-	memcpy(&t, CMSG_DATA(c), sizeof(t)); /* the first of three is the software stamp */
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
 static bool copy_address(uint8_t out[16], const struct sockaddr *sa)
 {
 	if (sa->sa_family == AF_INET)
@@ -299,12 +292,9 @@ static void take_error(const struct cmsghdr *c, struct path_rx *rx)
 static void take_control(struct msghdr *h, struct path_rx *rx)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPING &&
-		    c->cmsg_len >= CMSG_LEN(sizeof(struct timespec)))
-			rx->stamp = stamp_of(c);
-		else if (((c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR) ||
-		          (c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_RECVERR)) &&
-		         c->cmsg_len >= CMSG_LEN(sizeof(struct sock_extended_err)))
+		if (sonde_control_is_stamp(c))
+			rx->stamp = sonde_control_stamp(c);
+		else if (sonde_control_is_error(c))
 			take_error(c, rx);
 	}
 }
