@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { REQUESTS = 4 };
+enum { REQUESTS = 8 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

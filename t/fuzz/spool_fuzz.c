@@ -25,6 +25,26 @@ static void check_pack(const struct sonde_msg_result *r, const uint8_t *data, si
 	sonde_buf_deinit(&b);
 }
 
+static void check_write(const uint8_t *data, size_t size, uint64_t seq)
+{
+	uint8_t out[SONDE_JOURNAL_LINE];
+	struct sonde_journal_line line;
+	struct sonde_record r;
+	struct sonde_buf b;
+
+	sonde_buf_init(&b, SONDE_RECORD_HEAD + size);
+	sonde_record_write(&b, seq, data, size);
+	if (b.failed || sonde_record_read((const uint8_t *)b.data, b.len, seq, &r) || r.seq != seq ||
+	    r.len != size || r.skipped || memcmp(r.payload, data, size))
+		abort();
+	sonde_buf_deinit(&b);
+	if (!sonde_journal_unpack(data, size, &line)) {
+		sonde_journal_pack(out, &line);
+		if (memcmp(out, data, sizeof(out)))
+			abort();
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct sonde_msg_result result;
@@ -38,6 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!sonde_result_unpack(data, size, &result))
 		check_pack(&result, data, size);
 	sonde_journal_unpack(data, size, &line);
+	check_write(data, size, seq + 1);
 	if (size)
 		at = 1;
 	while (!sonde_record_read(data + at, size - at, seq + 1, &r)) {

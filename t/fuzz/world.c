@@ -27,6 +27,7 @@ static const char runner[] =
 	"{\"name\":\"dns\",\"version\":\"1\",\"params\":["
 	"{\"name\":\"tries\",\"type\":\"int\",\"default\":\"2\",\"min\":1,\"max\":9},"
 	"{\"name\":\"wait\",\"type\":\"duration\",\"default\":\"3s\"},"
+	"{\"name\":\"resolver\",\"type\":\"string\",\"max\":255},"
 	"{\"name\":\"trace\",\"type\":\"bool\"}]},"
 	"{\"name\":\"http\",\"version\":\"1\",\"params\":["
 	"{\"name\":\"request.headers\",\"type\":\"map\",\"max\":8},"
