@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzz target of certificate facts and stapled answers: the first two bytes are the length of a DER
  * certificate, an OCSP answer follows it. */
+#include <openssl/err.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
