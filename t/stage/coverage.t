@@ -1,10 +1,10 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 # Line coverage of the parsers by their fuzz targets (`make fuzz-coverage`). The parsers are the table
-# of doc/testing.md. Each target runs SONDE_FUZZ_SECONDS (0) from its seeds and from what earlier runs
-# left below t/fuzz/run/, then over all of that once. Needs a build made with CC=clang
-# --enable-fuzzers CFLAGS="-O1 -g -fprofile-instr-generate -fcoverage-mapping"; prints one line a file
-# and fails when one is below SONDE_FUZZ_COVERAGE (90) percent without a reason in the table.
+# of doc/testing.md. Each target runs SONDE_COVERAGE_SECONDS (0) from its seeds and from what earlier
+# runs left below t/fuzz/run/, then over all of that once. Needs a build made with CC=clang
+# --enable-fuzzers CFLAGS="-O1 -g -fprofile-instr-generate -fcoverage-mapping": SONDE_FUZZ_BUILD, or
+# the build this runs in. A file below SONDE_FUZZ_COVERAGE (90) percent fails, unless the table says why.
 use strict;
 use warnings;
 use FindBin;
@@ -12,11 +12,12 @@ use lib "$FindBin::Bin/../lib";
 use File::Path qw(make_path remove_tree);
 use House qw(srcdir builddir parsers run_all slurp capture);
 use JSON::PP;
+use Test::More;
 
-my $build   = builddir();
-my $seconds = $ENV{SONDE_FUZZ_SECONDS} // 0;
+my $build   = $ENV{SONDE_FUZZ_BUILD} // builddir();
+my $seconds = $ENV{SONDE_COVERAGE_SECONDS} // 0;
 my $least   = $ENV{SONDE_FUZZ_COVERAGE} // 90;
-$seconds =~ /^\d{1,5}$/ or die "SONDE_FUZZ_SECONDS must be a number of seconds\n";
+$seconds =~ /^\d{1,5}$/ or die "SONDE_COVERAGE_SECONDS must be a number of seconds\n";
 
 my @rows = parsers();
 my %targets = map { $_ => 1 } map { @{ $_->{targets} } } @rows;
@@ -24,7 +25,7 @@ my $dir = "$build/t/fuzz/coverage";
 remove_tree($dir);
 make_path($dir);
 
-sub fuzz {
+sub job {
   my ($name, @options) = @_;
   my $seeds  = srcdir() . "/t/fuzz/seeds/$name";
   my $corpus = "$build/t/fuzz/run/$name/corpus";
@@ -33,23 +34,23 @@ sub fuzz {
     cmd => ["$build/t/fuzz/${name}_fuzz", '-timeout=10', @options, $corpus, -d $seeds ? $seeds : ()] };
 }
 
-for my $name (sort keys %targets) {
-  -x "$build/t/fuzz/${name}_fuzz" or die "$build/t/fuzz/${name}_fuzz was not built: make fuzzers\n";
-}
-my $bad = 0;
+my @missing = grep { !-x "$build/t/fuzz/${_}_fuzz" } sort keys %targets;
+die "not built: @missing (make fuzzers)", "\n" if @missing;
+my @failed;
 my $ended = sub {
   my ($job, $rc) = @_;
-  $bad++ if $rc;
-  print "$job->{name}: exit code $rc, see $job->{log}\n" if $rc;
+  push @failed, "$job->{name}: exit code $rc\n" . substr(slurp($job->{log}), -3000) if $rc;
 };
 $ENV{LLVM_PROFILE_FILE} = '/dev/null';
-run_all(2, [ map { fuzz($_, "-max_total_time=$seconds") } sort keys %targets ], $ended) if $seconds;
+run_all(2, [ map { job($_, "-max_total_time=$seconds") } sort keys %targets ], $ended) if $seconds;
 $ENV{LLVM_PROFILE_FILE} = "$dir/%p-%m.profraw";
-run_all(2, [ map { fuzz($_, '-runs=0') } sort keys %targets ], $ended);
+run_all(2, [ map { job($_, '-runs=0') } sort keys %targets ], $ended);
+is(join("\n", @failed), '', 'every target ended well');
 
-my @raw = glob "$dir/*.profraw" or die "no profile was written: is this a build for coverage?\n";
+my @raw = glob "$dir/*.profraw";
+die "no profile was written: is this a build for coverage?\n" if !@raw;
 my ($rc, $text) = capture('llvm-profdata', 'merge', '-sparse', '-failure-mode=all', '-o', "$dir/profile", @raw);
-$rc == 0 or die $text;
+is($rc, 0, 'the profiles are one') or die $text;
 my @programs = ((map { "$build/t/fuzz/${_}_fuzz" } sort keys %targets), glob "$build/plugins/*/.libs/*.so");
 my ($first, @others) = @programs;
 ($rc, $text) = capture('llvm-cov', 'export', '-summary-only', "-instr-profile=$dir/profile", $first,
@@ -63,21 +64,16 @@ for my $f (@{ decode_json($text)->{data}[0]{files} }) {
   $lines{$1} = $l if !$lines{$1} || $l->{covered} > $lines{$1}{covered};
 }
 
-my ($all, $covered, $low) = (0, 0, 0);
+my ($all, $covered) = (0, 0);
 for my $row (sort { $a->{file} cmp $b->{file} } @rows) {
   next unless $row->{counted} && @{ $row->{targets} };
-  my $l = $lines{ $row->{file} };
-  if (!$l) {
-    print "$row->{file}: in no program\n";
-    $low++;
-    next;
-  }
+  my $l = $lines{ $row->{file} } // { count => 0, covered => 0, percent => 0 };
   $all += $l->{count};
   $covered += $l->{covered};
-  my $below = $l->{percent} < $least;
-  my $note = !$below ? '' : $row->{why} ? " ($row->{why})" : ' BELOW';
-  $low++ if $below && !$row->{why};
-  printf "%6.1f %%  %4d of %4d  %s%s\n", $l->{percent}, $l->{covered}, $l->{count}, $row->{file}, $note;
+  my $what = sprintf '%5.1f %%  %4d of %4d  %s', $l->{percent}, $l->{covered}, $l->{count}, $row->{file};
+  $what .= " ($row->{why})" if $l->{percent} < $least && $row->{why};
+  ok($l->{count} && ($l->{percent} >= $least || $row->{why}), $what);
 }
-printf "%6.1f %%  %4d of %4d  all\n", 100 * $covered / $all, $covered, $all;
-exit($bad || $low ? 1 : 0);
+cmp_ok($covered, '>', 0, sprintf '%5.1f %%  %4d of %4d  all', 100 * $covered / ($all || 1), $covered, $all);
+unlink @raw;
+done_testing;
