@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# What runs the daemons as services: units, their users, first configurations. The last are installed
+# only where none is there, since they are the operator's.
+UNITS = packaging/systemd/sonde-controller.service packaging/systemd/sonde-node.service
+EXTRA_DIST += $(UNITS:=.in)
+CLEANFILES += $(UNITS)
+$(UNITS): Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed -e 's,[@]sbindir[@],$(sbindir),g' \
+		-e 's,[@]sysconfdir[@],$(sysconfdir),g' -e 's,[@]docdir[@],$(docdir),g' $(srcdir)/$@.in >$@.tmp && mv $@.tmp $@
+packaging/systemd/sonde-controller.service: packaging/systemd/sonde-controller.service.in
+packaging/systemd/sonde-node.service: packaging/systemd/sonde-node.service.in
+SYSUSERS = packaging/sysusers/sonde-controller.conf packaging/sysusers/sonde-node.conf
+EXTRA_DIST += $(SYSUSERS)
+if SYSTEMD
+systemdsystemunit_DATA = $(UNITS)
+sysusersdir = $(prefix)/lib/sysusers.d
+sysusers_DATA = $(SYSUSERS)
+else
+noinst_DATA = $(UNITS)
+endif
+
+FIRST_CONFIG = packaging/config/controller.yaml packaging/config/node.yaml
+EXTRA_DIST += $(FIRST_CONFIG)
+sondeconfdir = $(sysconfdir)/sonde
+install-data-local:
+	$(MKDIR_P) "$(DESTDIR)$(sondeconfdir)"
+	for file in $(FIRST_CONFIG); do \
+		to="$(DESTDIR)$(sondeconfdir)/$${file##*/}"; \
+		test -e "$$to" || $(INSTALL_DATA) "$(srcdir)/$$file" "$$to" || exit 1; \
+	done
+uninstall-local:
+	for file in $(FIRST_CONFIG); do \
+		to="$(DESTDIR)$(sondeconfdir)/$${file##*/}"; \
+		! cmp -s "$(srcdir)/$$file" "$$to" || rm -f "$$to"; \
+	done
+
+SCRIPT_TESTS += t/packaging/service.t
