@@ -35,3 +35,27 @@ uninstall-local:
 	done
 
 SCRIPT_TESTS += t/packaging/service.t
+
+EXTRA_DIST += packaging/build-deb packaging/debian
+
+# What completes commands, as `sonde completion` prints it.
+COMPLETIONS = packaging/completion/sonde packaging/completion/_sonde packaging/completion/sonde.fish
+CLEANFILES += $(COMPLETIONS)
+bashcompletiondir = $(datadir)/bash-completion/completions
+zshcompletiondir = $(datadir)/zsh/site-functions
+fishcompletiondir = $(datadir)/fish/vendor_completions.d
+nodist_bashcompletion_DATA = packaging/completion/sonde
+nodist_zshcompletion_DATA = packaging/completion/_sonde
+nodist_fishcompletion_DATA = packaging/completion/sonde.fish
+packaging/completion/sonde: sonde$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && ./sonde completion bash >$@.tmp && mv $@.tmp $@
+packaging/completion/_sonde: sonde$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && ./sonde completion zsh >$@.tmp && mv $@.tmp $@
+packaging/completion/sonde.fish: sonde$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && ./sonde completion fish >$@.tmp && mv $@.tmp $@
+
+# The manuals, for people who have the package and not the tree.
+doc_DATA = README.md doc/accounts.md doc/api.md doc/cli.md doc/dashboard.md doc/decisions.md \
+	doc/install.md doc/nodes.md doc/performance.md doc/plugins.md doc/policies.md doc/probes.md \
+	doc/schedules.md doc/testing.md
+EXTRA_DIST += doc/install.md
