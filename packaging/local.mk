@@ -34,7 +34,7 @@ uninstall-local:
 		! cmp -s "$(srcdir)/$$file" "$$to" || rm -f "$$to"; \
 	done
 
-SCRIPT_TESTS += t/packaging/service.t
+SCRIPT_TESTS += t/packaging/service.t t/packaging/doctor.t t/packaging/files.t
 
 EXTRA_DIST += packaging/build-deb packaging/debian
 
