@@ -62,6 +62,7 @@ EXTRA_DIST += t/lib/Certs.pm
 SCRIPT_TESTS += t/banned.t
 # Secrets at rest and in passing.
 SCRIPT_TESTS += t/e2e/secrets.t
+SCRIPT_TESTS += t/e2e/schedule_secrets.t
 # Every parser has a fuzz target.
 SCRIPT_TESTS += t/parsers.t
 EXTRA_DIST += t/stage/coverage

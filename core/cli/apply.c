@@ -2,15 +2,12 @@
 /* `sonde apply -f FILE`: makes the controller's schedules what a file says. A schedule is known by
  * its name; what the file does not name is left alone unless --prune. The difference is shown
  * before anything is sent; with --dry-run nothing is. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "config/document.h"
-
-enum { FILE_MAX = 1 << 20 };
 
 struct apply {
 	struct cli *cli;
@@ -46,25 +43,6 @@ static const json_t *by_name(const json_t *list, const char *name)
 
 /* ---- reading ---- */
 
-static int read_file(const char *path, struct sonde_buf *b)
-{
-	FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
-	char *to;
-	size_t n = 1;
-
-	if (!f)
-		return cli_fail(EXIT_USAGE, "cannot open %s: %s", path, strerror(errno));
-	while (n > 0 && (to = sonde_buf_reserve(b, 4096))) {
-		n = fread(to, 1, 4096, f);
-		b->len += n;
-	}
-	int code = ferror(f) ? cli_fail(EXIT_FAILED, "cannot read %s", path) :
-		   b->failed ? cli_fail(EXIT_USAGE, "%s is larger than 1 MiB", path) : EXIT_OK;
-	if (f != stdin)
-		fclose(f);
-	return code;
-}
-
 static int check_names(const json_t *list, const char *path)
 {
 	const json_t *one;
@@ -87,8 +65,8 @@ static int read_wanted(struct apply *ap, const char *path)
 	const char *key;
 	json_t *v;
 
-	sonde_buf_init(&text, FILE_MAX + 4096);
-	int code = read_file(path, &text);
+	sonde_buf_init(&text, CLI_FILE_MAX);
+	int code = cli_read_file(path, &text);
 	json_t *doc = code == EXIT_OK ? sonde_yaml_document(path, text.data ? text.data : "", text.len,
 	                                                    &e) : NULL;
 	sonde_buf_deinit(&text);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Splitting a command line by rows of options. Options may stand anywhere; "--" ends them. Owns
- * nothing: names point into rows, values into argv. */
+/* Splitting a command line by rows of options, and reading a file that it names. Options may stand
+ * anywhere; "--" ends them. Owns nothing: names point into rows, values into argv. */
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -203,9 +204,61 @@ const char *cli_option(const struct cli_args *a, const char *name)
 	return value;
 }
 
+int cli_read_file(const char *path, struct sonde_buf *b)
+{
+	FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
+	char block[4096];
+	size_t n = 1;
+
+	if (!f)
+		return cli_fail(EXIT_USAGE, "cannot open %s: %s", path, strerror(errno));
+	while (n > 0 && !b->failed) {
+		n = fread(block, 1, sizeof(block), f);
+		sonde_buf_add(b, block, n);
+	}
+	int code = ferror(f) ? cli_fail(EXIT_FAILED, "cannot read %s", path) :
+		   b->failed ? cli_fail(EXIT_USAGE, "%s is larger than %zu KiB", path, b->max >> 10) : EXIT_OK;
+	if (f != stdin)
+		fclose(f);
+	explicit_bzero(block, sizeof(block));
+	return code;
+}
+
+int cli_read_value(const char *path, json_t **value)
+{
+	struct sonde_buf text;
+
+	sonde_buf_init(&text, CLI_VALUE_MAX);
+	int code = cli_read_file(path, &text);
+	size_t n = text.len;
+	while (n && (text.data[n - 1] == '\n' || text.data[n - 1] == '\r'))
+		n--;
+	*value = code == EXIT_OK ? json_stringn(n ? text.data : "", n) : NULL;
+	if (code == EXIT_OK && !*value)
+		code = cli_fail(EXIT_USAGE, "%s is not UTF-8", path);
+	if (text.data)
+		explicit_bzero(text.data, text.len);
+	sonde_buf_deinit(&text);
+	return code;
+}
+
+void cli_set_at(json_t *object, const char *path, json_t *value)
+{
+	char key[64];
+
+	for (const char *dot; (dot = strchr(path, '.')); path = dot + 1) {
+		snprintf(key, sizeof(key), "%.*s", (int)(dot - path), path);
+		if (!json_object_get(object, key))
+			json_object_set_new(object, key, json_object());
+		object = json_object_get(object, key);
+	}
+	json_object_set_new(object, path, value);
+}
+
 int cli_add_pairs(json_t *body, const char *member, const char *option, const struct cli_args *a)
 {
 	json_t *pairs = json_object();
+	char key[65];
 
 	for (unsigned i = 0; i < a->option_count; i++) {
 		const char *value = a->options[i].value, *equals = strchr(value, '=');
@@ -215,7 +268,8 @@ int cli_add_pairs(json_t *body, const char *member, const char *option, const st
 			json_decref(pairs);
 			return cli_fail(EXIT_USAGE, "--%s wants KEY=VALUE, not '%s'", option, value);
 		}
-		json_object_setn_new(pairs, value, (size_t)(equals - value), json_string(equals + 1));
+		snprintf(key, sizeof(key), "%.*s", (int)(equals - value), value);
+		cli_set_at(pairs, key, json_string(equals + 1));
 	}
 	if (json_object_size(pairs))
 		json_object_set(body, member, pairs);

@@ -107,8 +107,15 @@ int cli_put_behind(int argc, char **argv);
 const struct cli_option *cli_global(const char *arg);
 /* The last value given, NULL when not given. */
 const char *cli_option(const struct cli_args *, const char *name);
-/* Each KEY=VALUE of the option into the object body[member], which is made when there is one. Values go as
- * text: the controller checks and converts them. EXIT_USAGE when one is no pair. */
+enum { CLI_FILE_MAX = 1 << 20, CLI_VALUE_MAX = 64 << 10 };
+/* All of the file, "-" = standard input, up to the buffer's maximum; an exit code. */
+int cli_read_file(const char *path, struct sonde_buf *);
+/* What a file holds, without the end of its last line, as a JSON text; an exit code. */
+int cli_read_value(const char *path, json_t **);
+/* Sets object[a][b] for "a.b"; takes the value. */
+void cli_set_at(json_t *object, const char *path, json_t *value);
+/* Each KEY=VALUE of the option into the object body[member], which is made when there is one; "a.b" is b in the
+ * object a. Values go as text: the controller checks and converts them. EXIT_USAGE when one is no pair. */
 int cli_add_pairs(json_t *body, const char *member, const char *option, const struct cli_args *);
 /* Fills everything of struct cli but `interrupt` from global options and the environment; flags win. */
 int cli_set_up(struct cli *, const struct cli_args *);
@@ -187,6 +194,8 @@ int cli_list(struct cli *, const char *path, const struct cli_column *, unsigned
 
 /* ---- commands ---- */
 /* argv[0] is the type. */
+/* Whether the option of a type, as the controller describes it, is a secret one. */
+bool cli_is_secret(const json_t *plugin, const char *name);
 int cli_measure(struct cli *, int argc, char **argv, bool help);
 /* Wait until a measurement is over, at most so many seconds, and show it; the exit code. */
 int cli_wait(struct cli *, const char *id, unsigned max_wait, bool latency_only);

@@ -44,7 +44,7 @@ static const struct cli_option schedule_add_options[] = {
 	{ "node", 0, "NODE", "this node; may be repeated" },
 	{ "to-region", 0, "REGION", "mesh: only nodes of it; may be repeated" },
 	{ "to-tag", 0, "TAG", "mesh: only nodes with it; may be repeated" },
-	{ "option", 'O', "KEY=VALUE", "option of the type; may be repeated" },
+	{ "option", 'O', "KEY=VALUE", "option of the type, a secret one as KEY=@FILE; may be repeated" },
 	{ "timeout", 0, "SECONDS", "time of a run" },
 	{ "retries", 0, "N", "more attempts when it could not be measured" },
 	{ "priority", 0, "N", "1 to 100: who goes first on a full node" },

@@ -105,6 +105,8 @@ static void add_facts(struct sonde_buf *b, const json_t *row)
 	add_range(b, row);
 	add_member(b, row, "", "unit");
 	add_member(b, row, "default ", "default");
+	if (json_is_true(cli_at(row, "secret")))
+		sonde_buf_str(b, b->len ? ", @FILE reads it" : " (@FILE reads it");
 	if (b->len)
 		sonde_buf_char(b, ')');
 }

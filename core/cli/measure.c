@@ -111,6 +111,17 @@ static int help_type(const struct measure *m)
 	return EXIT_OK;
 }
 
+bool cli_is_secret(const json_t *plugin, const char *name)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(cli_at(plugin, "params"), i, row)
+		if (!strcmp(cli_str(row, "name"), name))
+			return json_is_true(cli_at(row, "secret"));
+	return false;
+}
+
 /* ---- the request ---- */
 
 /* "from A,B": -F, or the words after "from" joined with blanks ("from New York"). */
@@ -153,36 +164,31 @@ static void add_locations(json_t *request, const char *list)
 	json_decref(locations);
 }
 
-/* Set object[a][b] for "a.b"; takes the value. */
-static void set_at(json_t *object, const char *path, json_t *value)
+/* Options of the type go as text: the controller's rows check and convert them. A secret one may
+ * stand in a file, because arguments can be seen by everybody on the machine. */
+static int add_options(const struct measure *m, json_t *request)
 {
-	char key[64];
-
-	for (const char *dot; (dot = strchr(path, '.')); path = dot + 1) {
-		snprintf(key, sizeof(key), "%.*s", (int)(dot - path), path);
-		if (!json_object_get(object, key))
-			json_object_set_new(object, key, json_object());
-		object = json_object_get(object, key);
-	}
-	json_object_set_new(object, path, value);
-}
-
-/* Options of the type go as text: the controller's rows check and convert them. */
-static void add_options(const struct measure *m, json_t *request)
-{
-	json_t *options = json_object();
+	json_t *options = json_object(), *v;
 	bool ipv4 = cli_option(&m->args, "ipv4"), ipv6 = cli_option(&m->args, "ipv6");
+	int code = EXIT_OK;
 
-	for (const struct cli_option *o = m->rows + OWN; o->name; o++) {
+	for (const struct cli_option *o = m->rows + OWN; o->name && code == EXIT_OK; o++) {
 		const char *value = cli_option(&m->args, o->name);
-		if (value)
-			set_at(options, o->name, o->value ? json_string(value) : json_true());
+		if (!value)
+			continue;
+		if (*value == '@' && cli_is_secret(m->plugin, o->name))
+			code = cli_read_value(value + 1, &v);
+		else
+			v = o->value ? json_string(value) : json_true();
+		if (code == EXIT_OK)
+			cli_set_at(options, o->name, v);
 	}
 	if (ipv4 || ipv6)
 		json_object_set_new(options, "ipVersion", json_integer(ipv6 ? 6 : 4));
 	if (json_object_size(options))
 		json_object_set(request, "measurementOptions", options);
 	json_decref(options);
+	return code;
 }
 
 /* "https://host:8443/path?query" as target and options; what was said by an option wins. A
@@ -207,7 +213,7 @@ static void add_url(const struct measure *m, json_t *request)
 	}
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (*parts[i][1] && !cli_option(&m->args, parts[i][0]))
-			set_at(options, parts[i][0], json_string(parts[i][1]));
+			cli_set_at(options, parts[i][0], json_string(parts[i][1]));
 	json_object_set_new(request, "target", json_string(u.host));
 }
 
@@ -223,7 +229,7 @@ static int add_params(const struct measure *m, json_t *request)
 	return EXIT_OK;
 }
 
-static void fill(const struct measure *m, const char *from, json_t *request)
+static int fill(const struct measure *m, const char *from, json_t *request)
 {
 	static const char *const texts[][2] = { { "limit", "limit" }, { "deadline", "timeout" },
 		                                { "policy", "policy" } };
@@ -235,8 +241,9 @@ static void fill(const struct measure *m, const char *from, json_t *request)
 		if (cli_option(&m->args, texts[i][0]))
 			json_object_set_new(request, texts[i][1],
 			                    json_string(cli_option(&m->args, texts[i][0])));
-	add_options(m, request);
+	int code = add_options(m, request);
 	add_url(m, request);
+	return code;
 }
 
 static int check(struct measure *m)
@@ -258,8 +265,9 @@ static json_t *create(struct measure *m, int *code)
 	sonde_buf_init(&from, FROM_MAX);
 	*code = join_from(&m->args, &from);
 	if (*code == EXIT_OK) {
-		fill(m, sonde_buf_cstr(&from), request);
-		*code = add_params(m, request);
+		*code = fill(m, sonde_buf_cstr(&from), request);
+		if (*code == EXIT_OK)
+			*code = add_params(m, request);
 		if (*code == EXIT_OK)
 			*code = cli_add_pairs(request, "requirements", "require", &m->args);
 	}

@@ -70,7 +70,7 @@ static void print_head(const json_t *s)
 {
 	static const char *const shown[] = { "description", "target", "targets", "interval", "cron",
 		"zone", "start", "until", "spread", "windows", "timeout", "retries", "priority", "grace",
-		"locations", "limit", "nodes", "policy", "policyParams", "requirements", "peers", "measurementOptions", "problem", "updatedAt" };
+		"locations", "limit", "nodes", "policy", "policyParams", "requirements", "peers", "measurementOptions", "secrets", "problem", "updatedAt" };
 	struct sonde_buf b;
 
 	sonde_buf_init(&b, 1 << 16);
@@ -163,6 +163,33 @@ static void add_locations(json_t *body, const char *from)
 	json_object_set_new(body, "locations", locations);
 }
 
+/* request.password=@FILE, for the secret options of the type. */
+static int read_secrets(struct cli *cli, json_t *body, const struct cli_args *a)
+{
+	json_t *plugins = NULL, *v;
+	const json_t *plugin = NULL, *one;
+	int code = EXIT_OK;
+	char key[65];
+	size_t n;
+
+	for (unsigned i = 0; i < a->option_count && code == EXIT_OK; i++) {
+		const char *at = strcmp(a->options[i].name, "option") ? NULL : strstr(a->options[i].value, "=@");
+		if (!at || at - a->options[i].value > 64)
+			continue;
+		if (!plugins)
+			plugins = cli_get(cli, "/v1/plugins", NULL, &code);
+		json_array_foreach(plugins, n, one)
+			if (!strcmp(cli_str(one, "name"), a->words[1]))
+				plugin = one;
+		snprintf(key, sizeof(key), "%.*s", (int)(at - a->options[i].value), a->options[i].value);
+		if (code == EXIT_OK && cli_is_secret(plugin, key) &&
+		    (code = cli_read_value(at + 2, &v)) == EXIT_OK)
+			cli_set_at(json_object_get(body, "measurementOptions"), key, v);
+	}
+	json_decref(plugins);
+	return code;
+}
+
 int cli_schedule_add(struct cli *cli, const struct cli_args *a)
 {
 	const char *target = a->word_count > 2 ? a->words[2] : "nodes";
@@ -183,6 +210,8 @@ int cli_schedule_add(struct cli *cli, const struct cli_args *a)
 		add_locations(body, cli_option(a, "from"));
 	add_list(body, "node", "nodes", a);
 	int code = cli_add_pairs(body, "measurementOptions", "option", a);
+	if (code == EXIT_OK)
+		code = read_secrets(cli, body, a);
 	if (code == EXIT_OK)
 		code = cli_add_pairs(body, "requirements", "require", a);
 	json_t *s = code == EXIT_OK ? cli_send(cli, "POST", PATH, NULL, body, &code) : NULL;

@@ -41,6 +41,7 @@ core_controller_libcontroller_a_SOURCES = core/controller/machine.c \
 	core/controller/live.c core/controller/live.h \
 	core/controller/magic.c core/controller/magic.h \
 	core/controller/node_plugins.c core/controller/node_plugins.h \
+	core/controller/sealed.c core/controller/sealed.h core/controller/schedule_secrets.c \
 	core/controller/node_store.c core/controller/node_view.c \
 	core/controller/nodes.c core/controller/nodes.h \
 	core/controller/options.c core/controller/options.h \

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "controller/nodes.h"
+#include "controller/sealed.h"
 
 #define SEALED "sealed"
 
@@ -14,28 +15,11 @@ enum { NODE_POOL = 64 << 10, SECRETS_MAX = 32 << 10 };
 
 /* ---- writing ---- */
 
-static void put_sealed(const uint8_t *key, const struct sonde_buf *plain, struct sonde_json *j,
-                       struct sonde_buf *b)
-{
-	size_t len = plain->len + SONDE_SEAL_EXTRA, room = (len + 2) / 3 * 4 + 1;
-	uint8_t *bytes = malloc(len);
-	char *text = malloc(room);
-
-	if (bytes && text) {
-		sonde_secret_seal(key, plain->data, plain->len, bytes);
-		sonde_secret_text(bytes, len, text, room);
-		sonde_json_str(j, SEALED, text);
-	} else {
-		b->failed = true;
-	}
-	free(bytes);
-	free(text);
-}
-
 void node_write(const struct nodes *n, const struct node_facts *f, struct sonde_buf *b)
 {
 	struct sonde_json j, secret;
 	struct sonde_buf plain;
+	char *text = NULL;
 
 	sonde_buf_init(&plain, SECRETS_MAX);
 	sonde_json_init(&secret, &plain);
@@ -45,11 +29,14 @@ void node_write(const struct nodes *n, const struct node_facts *f, struct sonde_
 	sonde_json_init(&j, b);
 	sonde_json_open(&j, NULL, '{');
 	sonde_rows_write(node_fact_rows(), f, &j);
-	if (plain.failed || !n->seal)
-		b->failed = true;
-	else if (plain.len > 2)
-		put_sealed(n->seal, &plain, &j, b);
+	bool some = plain.len > 2;
+	if (some && !plain.failed && n->seal)
+		text = sealed_make(n->seal, &plain);
+	if (text)
+		sonde_json_str(&j, SEALED, text);
+	b->failed |= plain.failed || !n->seal || (some && !text);
 	sonde_json_close(&j);
+	free(text);
 	if (plain.data)
 		sonde_secret_wipe(plain.data, plain.len);
 	sonde_buf_deinit(&plain);
@@ -57,27 +44,11 @@ void node_write(const struct nodes *n, const struct node_facts *f, struct sonde_
 
 /* ---- reading ---- */
 
-static json_t *open_sealed(const uint8_t *key, const char *text)
-{
-	size_t letters = strlen(text), len = letters * 3 / 4;
-	uint8_t *bytes = malloc(len + 1), *plain = malloc(len + 1);
-	json_t *doc = NULL;
-
-	if (bytes && plain && key && len > SONDE_SEAL_EXTRA &&
-	    sonde_secret_bytes(text, letters, bytes, len) && sonde_secret_open(key, bytes, len, plain))
-		doc = sonde_json_load((char *)plain, len - SONDE_SEAL_EXTRA, NULL);
-	if (plain)
-		sonde_secret_wipe(plain, len);
-	free(bytes);
-	free(plain);
-	return doc;
-}
-
 json_t *node_stored(const struct nodes *n, const void *data, size_t len, struct sonde_error *e)
 {
 	json_t *doc = sonde_json_load(data, len, e);
 	const char *text = json_string_value(json_object_get(doc, SEALED));
-	json_t *secrets = text ? open_sealed(n->seal, text) : NULL;
+	json_t *secrets = text ? sealed_open(n->seal, text) : NULL;
 
 	if (text && !secrets)
 		sonde_log(SONDE_LOG_ERROR, "nodes", "what is sensitive of %s was encrypted with another "

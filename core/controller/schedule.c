@@ -44,13 +44,19 @@ static const char *const list_members[] = { "nodes", "targets", "windows", "peer
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-json_t *schedule_measurement(const json_t *spec)
+json_t *schedule_measurement(const struct controller *c, const json_t *spec)
 {
-	json_t *out = json_object();
+	json_t *out = json_object(), *secrets = schedule_secrets(c, spec);
 
 	for (unsigned i = 0; i < COUNT(measurement_members); i++)
 		json_object_set(out, measurement_members[i],
 		                json_object_get(spec, measurement_members[i]));
+	if (secrets) {
+		json_t *options = json_deep_copy(json_object_get(spec, "measurementOptions"));
+		json_object_update_recursive(options, secrets);
+		json_object_set_new(out, "measurementOptions", options);
+	}
+	json_decref(secrets);
 	return out;
 }
 
@@ -322,17 +328,16 @@ static int read_what(struct schedule_facts *f, struct controller *c, const json_
                      struct sonde_error *e)
 {
 	static struct measurement_request r; /* large, and the loop has one thread */
-	json_t *body = schedule_measurement(spec);
+	json_t *body = schedule_measurement(c, spec);
 
 	int rc = f->mesh ? request_parse_untargeted(c, body, &r, e) : request_parse(c, body, &r, e);
 	if (rc == SONDE_OK && r.type->target == TYPE_TARGET_NODE && !f->mesh)
 		rc = sonde_fail(e, SONDE_EINVAL, "target",
 		                "must be left out: between nodes there is targets: nodes");
-	/* Nodes keep their schedules on their disks, and each change of nodes could bring one that is
-	 * not trusted. */
-	if (rc == SONDE_OK && r.secrets.len)
+	/* Each change of the peers could bring one that its secrets are not for. */
+	if (rc == SONDE_OK && r.secrets.len && (f->mesh || !json_object_get(spec, SCHEDULE_SEALED)))
 		rc = sonde_fail(e, SONDE_EINVAL, "measurementOptions",
-		                "\"measurementOptions\" must hold no secret: schedules carry none");
+		                "\"measurementOptions\" must hold no secret where nodes are the targets");
 	if (rc == SONDE_OK) {
 		f->type = sonde_pool_strndup(&f->pool, r.type->name, strlen(r.type->name));
 		f->target_kind = (uint8_t)r.type->target;
@@ -373,11 +378,40 @@ static int read_plain(struct schedule_facts *f, const json_t *spec, struct sonde
 
 	json_object_foreach((json_t *)spec, key, v)
 		if (!is_one_of(key, measurement_members, COUNT(measurement_members)) &&
-		    !is_one_of(key, list_members, COUNT(list_members)))
+		    !is_one_of(key, list_members, COUNT(list_members)) && strcmp(key, SCHEDULE_SEALED))
 			json_object_set(rest, key, v);
 	int rc = sonde_rows_fill(SONDE_ROWS(rows), rest, f, &f->pool, e);
 	json_decref(rest);
 	return rc;
+}
+
+static int check_trust(const struct schedule_facts *f, const struct controller *c, struct sonde_error *e)
+{
+	for (unsigned i = 0; i < f->node_count; i++) {
+		const struct node *node = nodes_by_id(&c->nodes, &f->nodes[i]);
+		if (node && !node->facts.trusted)
+			return sonde_fail(e, SONDE_EINVAL, "nodes", "%s is not trusted, and the schedule holds "
+			                  "secrets", node->facts.name);
+	}
+	return SONDE_OK;
+}
+
+/* The options of a spec with secrets as trusted nodes get them. */
+static int read_secrets(struct schedule_facts *f, const struct controller *c, const json_t *spec,
+                        bool strict, struct sonde_error *e)
+{
+	if (!json_object_get(spec, SCHEDULE_SEALED))
+		return SONDE_OK;
+	json_t *secrets = schedule_secrets(c, spec);
+	if (!secrets)
+		return sonde_fail(e, SONDE_EINVAL, "measurementOptions", "its secrets were encrypted with "
+		                  "another secret.file: give them again");
+	json_t *all = json_loadb(f->options.s, f->options.len, 0, NULL);
+	if (all && !json_object_update_recursive(all, secrets))
+		f->secrets = json_dumps(all, JSON_COMPACT);
+	json_decref(all);
+	json_decref(secrets);
+	return !f->secrets ? SONDE_ENOMEM : strict ? check_trust(f, c, e) : SONDE_OK;
 }
 
 int schedule_facts_init(struct schedule_facts *f, struct controller *c, const json_t *spec,
@@ -396,12 +430,17 @@ int schedule_facts_init(struct schedule_facts *f, struct controller *c, const js
 		rc = read_where(f, c, spec, strict, e);
 	if (rc != SONDE_OK)
 		return rc;
-	return type && !types_find(&c->types, type, strlen(type)) ?
-	       read_resolved(f, c, spec, resolved, e) : read_what(f, c, spec, e);
+	rc = type && !types_find(&c->types, type, strlen(type)) ? read_resolved(f, c, spec, resolved, e) :
+								  read_what(f, c, spec, e);
+	return rc == SONDE_OK ? read_secrets(f, c, spec, strict, e) : rc;
 }
 
 void schedule_facts_deinit(struct schedule_facts *f)
 {
+	if (f->secrets)
+		sonde_secret_wipe(f->secrets, strlen(f->secrets));
+	free(f->secrets);
+	f->secrets = NULL;
 	sonde_pool_deinit(&f->pool);
 }
 

@@ -11,6 +11,8 @@
 struct controller;
 
 enum { SCHEDULE_NODES = 500, SCHEDULE_FILTERS = 32 };
+/* Member of a spec: its secret options, encrypted. Not of users, and shown to nobody. */
+#define SCHEDULE_SEALED "sealed"
 
 struct schedule_facts {
 	struct sonde_pool pool; /* owns all texts */
@@ -25,6 +27,7 @@ struct schedule_facts {
 	const char *policy;
 	const char *policy_params; /* JSON, NULL = none */
 	struct sonde_text options;
+	char *secrets; /* options with their secrets, for trusted nodes, NUL-terminated; NULL = none */
 	uint32_t timeout_ms;
 	uint8_t ip_version;
 
@@ -53,8 +56,18 @@ int schedule_facts_init(struct schedule_facts *, struct controller *, const json
  * start of the controller its schedules go on before it is there. A new one. */
 json_t *schedule_resolved(const struct schedule_facts *);
 void schedule_facts_deinit(struct schedule_facts *);
-/* The members of spec that a measurement has too: type, target, options, locations ... A new one. */
-json_t *schedule_measurement(const json_t *spec);
+/* The members of spec that a measurement has too: type, target, options with their secrets, locations
+ * ... A new one. */
+json_t *schedule_measurement(const struct controller *, const json_t *spec);
+
+/* schedule_secrets.c: moves the secret options of a spec that a user gave into SCHEDULE_SEALED. before:
+ * the spec that it changes, of which it is a copy, or NULL; its secrets stay when none are given. SONDE_OK;
+ * SONDE_EINVAL when they would stay for something else than they were given for; SONDE_ENOMEM. */
+int schedule_seal(struct controller *, json_t *spec, const json_t *before, struct sonde_error *);
+/* The secret options alone, nested as in measurementOptions, a new one; NULL: none, or another key. */
+json_t *schedule_secrets(const struct controller *, const json_t *spec);
+/* "secrets": ["request.password", ...], when there are some. */
+void schedule_secret_names(const struct controller *, const json_t *spec, struct sonde_json *);
 /* Due times on one node. Windows are borrowed from the facts. */
 struct sonde_plan schedule_plan_on(const struct schedule_facts *, const struct sonde_id *schedule,
                                    const struct sonde_id *node);

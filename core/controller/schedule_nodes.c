@@ -46,7 +46,7 @@ struct node_reach schedule_reach(const struct schedules *ss, const struct schedu
 	const struct user *owner = users_by_id(&ss->c->accounts.users, s->owner);
 	bool all = owner ? role_of_index(owner->facts.role) == ROLE_ADMIN : !*s->owner;
 
-	return accounts_reach(ss->c, owner, all, false);
+	return accounts_reach(ss->c, owner, all, s->facts.secrets != NULL);
 }
 
 /* Those out of reach, and those that have a place; the caller's to free. */
@@ -81,7 +81,7 @@ static int search(struct schedules *ss, struct schedule *s, const struct node *o
 {
 	static struct node *have[PLACE_MAX];
 	struct sonde_error e;
-	json_t *body = schedule_measurement(s->spec);
+	json_t *body = schedule_measurement(ss->c, s->spec);
 	unsigned count = schedule_present(ss, s, have, PLACE_MAX);
 	char id[SONDE_ID_TEXT];
 
@@ -160,6 +160,12 @@ static void top_up(struct schedules *ss, struct schedule *s, int64_t now)
 		schedules_join(ss, s, &f->a.nodes[i]->id, MEMBER_ASSIGNED, NULL, f->a.reason);
 }
 
+/* Whatever chose the node: what is not trusted gets no secret. */
+bool schedule_may_have(const struct schedule *s, const struct node *node)
+{
+	return !s->facts.secrets || node->facts.trusted;
+}
+
 /* ---- explicit ---- */
 
 static bool is_listed(const struct schedule_facts *f, const struct sonde_id *id)
@@ -179,6 +185,9 @@ static void assign_listed(struct schedules *ss, struct schedule *s)
 			schedules_leave(ss, m, "The schedule names other nodes now.");
 	for (unsigned i = 0; i < f->node_count; i++) {
 		struct member *m = schedules_member(ss, &s->id, &f->nodes[i]);
+		const struct node *node = nodes_by_id(&ss->c->nodes, &f->nodes[i]);
+		if (node && !schedule_may_have(s, node))
+			continue;
 		if (!m || m->role != MEMBER_ASSIGNED)
 			schedules_join(ss, s, &f->nodes[i], MEMBER_ASSIGNED, NULL,
 			               "The schedule names it.");
@@ -271,6 +280,8 @@ static void look_at(struct schedules *ss, struct schedule *s, struct member *m, 
 			member_store(ss, stand_in);
 		}
 		schedules_leave(ss, m, "The node was removed.");
+	} else if (!schedule_may_have(s, node)) {
+		schedules_leave(ss, m, "It is not trusted any more, and the schedule holds secrets.");
 	} else if (ready && !stand_in) {
 		m->lost_ns = 0;
 	} else if (ready) {
@@ -333,5 +344,7 @@ void schedules_upkeep(struct schedules *ss, int64_t now)
 				look_at(ss, s, m, stand_ins, now);
 		if (!s->facts.node_count)
 			top_up(ss, s, now);
+		else if (s->facts.secrets)
+			assign_listed(ss, s); /* one may be trusted again */
 	}
 }

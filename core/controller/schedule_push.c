@@ -52,7 +52,7 @@ static void add_item(struct item_list *l, const struct member *m, const struct s
 		.type = text_of(f->type), .target = text_of(target), .options = f->options,
 		.timeout_ms = f->timeout_ms, .ip_version = f->ip_version,
 		.retries = (uint32_t)f->retries, .priority = (uint32_t)f->priority,
-		.exclusive = f->exclusive, .every_ms = (uint64_t)plan.every_ms,
+		.exclusive = f->exclusive, .secret = f->secrets != NULL, .every_ms = (uint64_t)plan.every_ms,
 		.start_ms = (uint64_t)plan.start_ms, .phase_ms = (uint64_t)plan.phase_ms,
 		.until_ms = plan.until_ms == SONDE_PLAN_NEVER ? 0 : (uint64_t)plan.until_ms,
 		.zone_minutes = plan.zone_minutes, .cron = text_of(f->cron),
@@ -72,7 +72,8 @@ static void add_member(const struct schedules *ss, struct item_list *l, const st
 {
 	static const struct sonde_id no_peer;
 
-	if (!runs(m) || l->count >= ENTRIES_MAX)
+	const struct node *node = nodes_by_id(&ss->c->nodes, &m->plan->node);
+	if (!runs(m) || l->count >= ENTRIES_MAX || (node && !schedule_may_have(m->schedule, node)))
 		return;
 	if (!m->schedule->facts.mesh) {
 		add_item(l, m, &no_peer, m->schedule->facts.target);
@@ -142,6 +143,16 @@ static void drop_parts(struct node_plan *p)
 	p->next = p->count = 0;
 }
 
+/* Only in what goes out: the version is shown and stored, and a change of a secret is a revision. */
+static void add_secrets(const struct schedules *ss, struct item_list *l)
+{
+	for (unsigned i = 0; i < l->count; i++) {
+		const struct schedule *s = l->items[i].secret ? schedules_by_id(ss, &l->items[i].schedule) : NULL;
+		if (s)
+			l->items[i].options = text_of(s->facts.secrets);
+	}
+}
+
 static void make_parts(struct node_plan *p, const struct item_list *l)
 {
 	struct sonde_msg m = { .kind = SONDE_MSG_SCHEDULES };
@@ -206,6 +217,7 @@ static void refresh(struct schedules *ss, struct node_plan *p, const struct node
 		told(ss, p);
 	} else {
 		p->sent_ns = sonde_boottime_ns();
+		add_secrets(ss, &l);
 		make_parts(p, &l);
 		send_parts(ss, p, node);
 	}

@@ -218,7 +218,7 @@ static bool same_places(const json_t *a, const json_t *b)
 {
 	static const char *const members[] = { "type", "target", "measurementOptions", "locations",
 		                               "limit", "policy", "policyParams", "nodes", "targets",
-		                               "peers" };
+		                               "peers", SCHEDULE_SEALED };
 
 	for (unsigned i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		const json_t *x = json_object_get(a, members[i]), *y = json_object_get(b, members[i]);

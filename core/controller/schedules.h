@@ -153,6 +153,8 @@ void schedules_upkeep(struct schedules *, int64_t now_ns);
 /* Nodes that have a place now, at most max. */
 unsigned schedule_present(const struct schedules *, const struct schedule *, struct node **out,
                           unsigned max);
+/* Whether the node may know its options. */
+bool schedule_may_have(const struct schedule *, const struct node *);
 /* The nodes that it may have: those of the tier of its owner. */
 struct node_reach schedule_reach(const struct schedules *, const struct schedule *);
 /* The randomness of its policies. */

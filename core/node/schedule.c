@@ -3,7 +3,10 @@
  *
  * The file is the parts as they came, one record each (node/record.h), written beside and renamed:
  * it is whole or it is the one before. A set is run as soon as it is complete and told as kept when
- * it is durable; a newer one that comes meanwhile is written next. */
+ * it is durable; a newer one that comes meanwhile is written next.
+ *
+ * Options with secrets are in memory only: after a start such schedules rest until the controller,
+ * which is told that there is no set, has sent it again. */
 #include "node/schedule.h"
 
 #include <errno.h>
@@ -39,6 +42,7 @@ struct sonde_schedule {
 	struct save *saving;
 	char path[PATH_MAX_BYTES], fresh[PATH_MAX_BYTES + 8];
 	bool closing, closed, started;
+	bool lacks; /* the set of the file had schedules with secrets */
 };
 
 static struct sonde_agenda_now now(void)
@@ -133,6 +137,17 @@ static void save_next(struct sonde_schedule *s)
 	}
 }
 
+static void leave_out_secret(struct sonde_schedule *s, struct sonde_msg *m)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < m->list.count; i++)
+		if (!m->list.schedules[i].secret)
+			m->list.schedules[n++] = m->list.schedules[i];
+	s->lacks |= n < m->list.count;
+	m->list.count = n;
+}
+
 /* One record of the file into the agenda; 1 when the set is complete. */
 static int load_part(struct sonde_schedule *s, const struct sonde_record *r)
 {
@@ -144,6 +159,7 @@ static int load_part(struct sonde_schedule *s, const struct sonde_record *r)
 	if (s->text.failed || sonde_msg_decode(s->decoder, s->text.data, s->text.len, &m, &e) ||
 	    m.kind != SONDE_MSG_SCHEDULES)
 		return SONDE_EINVAL;
+	leave_out_secret(s, &m);
 	return sonde_agenda_part(s->agenda, &m, &e);
 }
 
@@ -306,19 +322,30 @@ bool sonde_schedule_outcome(struct sonde_schedule *s, const struct sonde_msg_res
 
 /* ---- from the controller ---- */
 
+/* Into the bytes of the file, with nothing in place of secrets. */
+static bool keep_part(struct sonde_schedule *s, const struct sonde_msg *m)
+{
+	for (unsigned i = 0; i < m->list.count; i++)
+		if (m->list.schedules[i].secret)
+			m->list.schedules[i].options = SONDE_TEXT("{}");
+	sonde_buf_reset(&s->text);
+	sonde_msg_encode(&s->text, m);
+	if (!s->text.failed)
+		sonde_record_write(&s->parts, m->list.part + UINT64_C(1), s->text.data, s->text.len);
+	return !s->text.failed && !s->parts.failed;
+}
+
 void sonde_schedule_take(struct sonde_schedule *s, const struct sonde_msg *m)
 {
-	struct sonde_error e = { "", "" };
+	struct sonde_error e = { "", "do not fit into memory" };
 
 	if (m->list.part == 0) {
 		sonde_buf_reset(&s->parts);
 		s->parts_version = 0;
 	}
-	sonde_buf_reset(&s->text);
-	sonde_msg_encode(&s->text, m);
-	if (!s->text.failed)
-		sonde_record_write(&s->parts, m->list.part + UINT64_C(1), s->text.data, s->text.len);
-	int rc = s->text.failed || s->parts.failed ? SONDE_ENOMEM : sonde_agenda_part(s->agenda, m, &e);
+	int rc = sonde_agenda_part(s->agenda, m, &e);
+	if (rc >= 0 && !keep_part(s, m))
+		rc = SONDE_ENOMEM;
 	if (rc < 0) {
 		sonde_log(SONDE_LOG_ERROR, "schedule", "schedules refused: %s %s", e.path, e.text);
 		sonde_link_scheduled(s->node->link, m->list.version, SONDE_FAIL_PROTOCOL);
@@ -326,6 +353,7 @@ void sonde_schedule_take(struct sonde_schedule *s, const struct sonde_msg *m)
 	if (rc != 1)
 		return;
 	s->parts_version = m->list.version;
+	s->lacks = false;
 	run_some(s); /* what is due until now is of the set before */
 	sonde_agenda_swap(s->agenda, now());
 	sonde_link_set_schedules(s->node->link, m->list.version);
@@ -335,7 +363,7 @@ void sonde_schedule_take(struct sonde_schedule *s, const struct sonde_msg *m)
 
 uint64_t sonde_schedule_version(const struct sonde_schedule *s)
 {
-	return sonde_agenda_version(s->agenda);
+	return s->lacks ? 0 : sonde_agenda_version(s->agenda);
 }
 
 /* ---- life ---- */

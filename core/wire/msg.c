@@ -114,6 +114,7 @@ static const struct field schedule_rows[] = {
 	{ "retries", FIELD_U32, AT(sonde_msg_schedule, retries), 0, true },
 	{ "priority", FIELD_U32, AT(sonde_msg_schedule, priority) },
 	{ "exclusive", FIELD_BOOL, AT(sonde_msg_schedule, exclusive), 0, true },
+	{ "secret", FIELD_BOOL, AT(sonde_msg_schedule, secret), 0, true },
 	{ "everyMs", FIELD_U64, AT(sonde_msg_schedule, every_ms), 0, true },
 	{ "startMs", FIELD_U64, AT(sonde_msg_schedule, start_ms), 0, true },
 	{ "untilMs", FIELD_U64, AT(sonde_msg_schedule, until_ms), 0, true },

@@ -140,6 +140,7 @@ struct sonde_msg_schedule {
 	uint32_t retries;      /* more attempts when it could not be measured */
 	uint32_t priority;     /* 1..100: who waits when the node is full */
 	bool exclusive;        /* never two of these at once */
+	bool secret;           /* options hold secrets: the node keeps them in memory only */
 	uint64_t every_ms, start_ms, until_ms, phase_ms;
 	int64_t zone_minutes;
 	struct sonde_text cron, windows;

@@ -28,6 +28,13 @@ static const struct sonde_param params[] = {
 	{ "request.query", SONDE_TYPE_STRING, AT(query), "query string", .max = 16384 },
 	{ "request.headers", SONDE_TYPE_MAP, AT(headers),
 	  "headers; Host and User-Agent cannot be set", .max = 8192 },
+	{ "request.secretHeaders", SONDE_TYPE_MAP, AT(secret_headers),
+	  "headers that nobody is shown, for trusted nodes and the first host only", .max = 8192,
+	  .flags = SONDE_PARAM_SECRET },
+	{ "request.user", SONDE_TYPE_STRING, AT(user), "user name of basic authentication", .max = 255 },
+	{ "request.password", SONDE_TYPE_STRING, AT(password),
+	  "its password, which nobody is shown, for trusted nodes and the first host only", .max = 1024,
+	  .flags = SONDE_PARAM_SECRET },
 	{ "request.body", SONDE_TYPE_STRING, AT(body), "what POST and PUT send", .max = 65536 },
 	{ "protocol", SONDE_TYPE_ENUM, AT(protocol), "HTTPS, HTTP, or HTTP2 over TLS",
 	  .def = "HTTPS", .names = protocols },
@@ -117,6 +124,42 @@ static int wrong(struct sonde_error *e, const char *path, const char *text)
 	return -1;
 }
 
+static bool has_header(const struct sonde_pair *list, const char *name)
+{
+	for (const struct sonde_pair *h = list; h && h->name; h++)
+		if (!strcasecmp(h->name, name))
+			return true;
+	return false;
+}
+
+static int check_headers(const struct sonde_pair *list, const char *path, struct sonde_error *e)
+{
+	for (const struct sonde_pair *h = list; h && h->name; h++)
+		if (!http_header_valid(h))
+			return wrong(e, path,
+			             "holds a header that cannot be sent (a name of letters, digits "
+			             "and hyphens, a text in one line, none that frames the message)");
+	return 0;
+}
+
+static int check_credentials(const struct http_args *a, struct sonde_error *e)
+{
+	bool user = a->user && *a->user, password = a->password && *a->password;
+
+	if (password && !user)
+		return wrong(e, "request.password", "needs a request.user");
+	/* RFC 7617 2: the first colon ends the name. */
+	if (user && strchr(a->user, ':'))
+		return wrong(e, "request.user", "must have no colon");
+	if (user && (has_header(a->headers, "authorization") ||
+	             has_header(a->secret_headers, "authorization")))
+		return wrong(e, "request.user", "cannot stand beside a header Authorization");
+	for (const struct sonde_pair *h = a->secret_headers; h && h->name; h++)
+		if (has_header(a->headers, h->name))
+			return wrong(e, "request.secretHeaders", "holds a header that request.headers holds, too");
+	return 0;
+}
+
 static int check(const void *args, const char *target, struct sonde_error *e)
 {
 	const struct http_args *a = args;
@@ -129,11 +172,9 @@ static int check(const void *args, const char *target, struct sonde_error *e)
 		return wrong(e, "resolver", "must be a host name or an address");
 	if (a->body && *a->body && a->method != HTTP_POST && a->method != HTTP_PUT)
 		return wrong(e, "request.body", "is only for POST and PUT");
-	for (const struct sonde_pair *h = a->headers; h && h->name; h++)
-		if (!http_header_valid(h))
-			return wrong(e, "request.headers",
-			             "holds a header that cannot be sent (a name of letters, digits "
-			             "and hyphens, a text in one line, none that frames the message)");
+	if (check_headers(a->headers, "request.headers", e) ||
+	    check_headers(a->secret_headers, "request.secretHeaders", e) || check_credentials(a, e))
+		return -1;
 	return http_wishes_check(&a->expect, e);
 }
 

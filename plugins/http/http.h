@@ -29,7 +29,8 @@ enum http_protocol { HTTP_HTTPS, HTTP_HTTP, HTTP_HTTP2 };
 struct http_args {
 	uint32_t method, protocol;
 	const char *host, *path, *query, *body, *resolver;
-	const struct sonde_pair *headers;
+	const struct sonde_pair *headers, *secret_headers;
+	const char *user, *password;
 	int64_t port, redirects, body_limit, download;
 	uint8_t compression, verify;
 	struct http_wishes expect;

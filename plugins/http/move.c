@@ -282,6 +282,10 @@ static void set_request(struct sonde_probe *p, CURL *c)
 	curl_easy_setopt(c, CURLOPT_PREREQDATA, p);
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, p);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, p);
+	if (a->user && *a->user && http_same_origin(&s->first, &s->place)) {
+		curl_easy_setopt(c, CURLOPT_USERNAME, a->user);
+		curl_easy_setopt(c, CURLOPT_PASSWORD, a->password ? a->password : "");
+	}
 	if (s->send_body) {
 		curl_easy_setopt(c, CURLOPT_POST, 1L);
 		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
@@ -297,11 +301,11 @@ static void set_request(struct sonde_probe *p, CURL *c)
 	curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, a->compression ? "" : NULL);
 }
 
-/* Takes back whatever points into a probe, and the method. */
+/* Takes back whatever points into a probe, the credentials, and the method. */
 static void forget_request(CURL *c)
 {
 	static const CURLoption pointers[] = {
-		CURLOPT_CONNECT_TO, CURLOPT_HTTPHEADER, CURLOPT_ERRORBUFFER,
+		CURLOPT_USERNAME, CURLOPT_PASSWORD, CURLOPT_CONNECT_TO, CURLOPT_HTTPHEADER, CURLOPT_ERRORBUFFER,
 		CURLOPT_OPENSOCKETDATA, CURLOPT_CLOSESOCKETDATA, CURLOPT_PREREQDATA,
 		CURLOPT_HEADERDATA, CURLOPT_WRITEDATA, CURLOPT_POSTFIELDS,
 	};

@@ -236,6 +236,9 @@ int http_make_headers(struct sonde_probe *p, struct curl_slist **out)
 		typed |= !strcasecmp(h->name, "content-type");
 		rc = add_pair(p, out, h);
 	}
+	for (const struct sonde_pair *h = home ? a->secret_headers : NULL; !rc && h && h->name; h++)
+		if (!is_one_of(h->name, ours))
+			rc = add_pair(p, out, h);
 	/* libcurl would call any body a form. */
 	if (!rc && s->send_body && !typed)
 		rc = add(out, "Content-Type:");

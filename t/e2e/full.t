@@ -93,6 +93,7 @@ subtest 'the disk' => sub {
   is($s->get('/health')->{status}, 200, 'alive');
   unlink $filler or die $!;
   ok($s->until(30, sub { $s->get('/ready')->{status} == 200 }), 'space again');
+  $s->wait_online('node-eu'); # which was sent away with its results
   is($s->measure(\%echo)->{status}, 'finished', 'and measuring goes on');
   is($s->post('/v1/registration-tokens', {})->{status}, 201, 'as does administration');
 };

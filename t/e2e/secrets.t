@@ -28,7 +28,8 @@ sub under { my ($dir) = @_; my @all; File::Find::find({ no_chdir => 1, wanted =>
 
 # ---- the canaries
 my %canary = (password => 'a canary of a password', new_password => 'a canary of a newer one', wrong => 'a canary of a wrong guess',
-  measurement => 'a canary in a measurement', again => 'a canary of a later one', hook_secret => 'acanaryofahook', hook_path => 'acanaryinapath');
+  measurement => 'a canary in a measurement', header => 'a canary in a header',
+  basic => 'a canary of basic authentication', again => 'a canary of a later one', hook_secret => 'acanaryofahook', hook_path => 'acanaryinapath');
 file("$d/hook.secret", "$canary{hook_secret}\n");
 file("$d/hook.url", $s->url . "/$canary{hook_path}\n"); # where nothing is, so that it cannot be told
 my @notify = ('--notify', "webhook \@$d/hook.url secret=$d/hook.secret severity=info");
@@ -69,6 +70,20 @@ my $m = keep(measure => $s->post('/v1/measurements', $ask, token => $in->{token}
 is($m->{status}, 202, 'a measurement with a secret') or BAIL_OUT($m->{content});
 my $id = $m->{json}{id};
 is($s->finished($id)->{results}[0]{result}{length}, length $canary{measurement}, 'which reached the plugin');
+my $page = keep(http => $s->post('/v1/measurements', { type => 'http', target => '127.0.0.1', measurementOptions => { protocol => 'HTTP',
+  port => $s->{port}, request => { method => 'GET', path => '/health', user => 'anna', password => $canary{basic},
+  secretHeaders => { 'X-Key' => $canary{header} } } } }, token => $in->{token}));
+is($page->{status}, 202, 'one with a secret header and a password') or diag $page->{content};
+$page = $page->{json}{id};
+is($s->finished($page)->{results}[0]{result}{status}, 'finished', 'is answered');
+file("$d/pass.word", "$canary{basic}\n");
+my @typed = ('http', '127.0.0.1', 'from', 'keeper', '--protocol', 'HTTP', '--port', $s->{port}, '--request-path', '/health', '--request-user', 'anna');
+my ($code, $shown, $why) = $s->cli(@typed, '--request-password', "\@$d/pass.word");
+is($code, 0, 'the client takes a password from a file') or diag $why;
+is_deeply([ canaries($shown . $why) ], [], 'and does not show it');
+($code, undef, $why) = $s->cli(@typed, '--request-password', "\@$d/none");
+is($code, 2, 'a file that is not there') or diag $why;
+like($why, qr/cannot open \Q$d\E\/none/, 'is named');
 keep(rerun => $s->post("/v1/measurements/$id/rerun", {}, token => $in->{token}));
 keep(measured => $s->post('/v1/measurements', { %$ask, nosuch => $canary{again} }));
 keep(option => $s->post('/v1/measurements', { %$ask, measurementOptions => { auth => { word => $canary{again} x 9 } } }));
@@ -83,7 +98,7 @@ keep(bearer => $s->get('/v1/nodes', token => "$canary{api_token}x"));
 keep(path => $s->get('/v1/nodes/no-such-node', token => $canary{api_token}));
 keep(change => $s->post('/v1/auth/password', { password => $canary{password}, newPassword => $canary{new_password} }, token => $in->{token}));
 my @routes = ('/v1/nodes', '/v1/nodes/keeper', '/v1/users', '/v1/auth/tokens', '/v1/registration-tokens', '/v1/measurements', "/v1/measurements/$id",
-  "/v1/measurements/$id/explain", '/v1/results', '/v1/export', '/v1/events', '/v1/problems', '/v1/audit?limit=1000', '/v1/policies', '/v1/stats',
+  "/v1/measurements/$id/explain", "/v1/measurements/$page", '/v1/results', '/v1/export', '/v1/events', '/v1/problems', '/v1/audit?limit=1000', '/v1/policies', '/v1/stats',
   '/v1/schedules', '/metrics', '/v1/nodes/keeper/logs', '/v1/plugins/keeper');
 keep($_ => $s->get($_)) for @routes;
 $said{live} .= encode_json($_) while $_ = $live->next(1);

@@ -444,11 +444,36 @@ static void secrets_stay_home(void)
 	         "HTTP/1.1 307 Go\r\nContent-Length: 0\r\nLocation: http://127.0.0.1:%d/x\r\n\r\n", other);
 	struct fakehost *h = http(serve((const char *const[]){ location, NULL }));
 	fakehost_set(h, "redirects", "1");
-	fakehost_set(h, "request.headers", "Authorization: secret\nCookie: secret\nX-Plain: 1");
+	fakehost_set(h, "request.headers", "Cookie: secret\nX-Plain: 1");
+	fakehost_set(h, "request.secretHeaders", "X-Key: secret");
+	fakehost_set(h, "request.user", "someone");
+	fakehost_set(h, "request.password", "c2VjcmV0");
 	json_t *j = run(h, "127.0.0.1", SONDE_FAIL_NONE);
 	EXPECT(strstr(text_at(j, "rawBody"), "X-Plain: 1"));
-	EXPECT(!strstr(text_at(j, "rawBody"), "secret"));
+	EXPECT(!strstr(text_at(j, "rawBody"), "secret") && !strcasestr(text_at(j, "rawBody"), "authorization"));
 	EXPECT_INT(json_array_size(at(j, "redirects")), 1);
+	json_decref(j);
+	fakehost_free(h);
+}
+
+static void secrets_are_sent(void)
+{
+	struct fakehost *h = http(serve((const char *const[]){ "ECHO", NULL }));
+
+	fakehost_set(h, "request.secretHeaders", "X-Key: opal\nHost: other");
+	fakehost_set(h, "request.user", "Aladdin");
+	fakehost_set(h, "request.password", "open sesame");
+	json_t *j = run(h, "127.0.0.1", SONDE_FAIL_NONE);
+	EXPECT(strstr(text_at(j, "rawBody"), "X-Key: opal"));
+	/* RFC 7617 2 */
+	EXPECT(strstr(text_at(j, "rawBody"), "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+	EXPECT(!strstr(text_at(j, "rawBody"), "other"));
+	json_decref(j);
+	fakehost_free(h);
+	/* The handle that was used for it is used again. */
+	h = http(serve((const char *const[]){ "ECHO", NULL }));
+	j = run(h, "127.0.0.1", SONDE_FAIL_NONE);
+	EXPECT(!strstr(text_at(j, "rawBody"), "opal") && !strstr(text_at(j, "rawBody"), "Basic"));
 	json_decref(j);
 	fakehost_free(h);
 }
@@ -538,7 +563,8 @@ static void bad_requests_are_refused(void)
 	static const char *const bad[][2] = {
 		{ "request.host", "a/b" }, { "request.host", "a b" },
 		{ "request.headers", "Content-Length: 5" }, { "request.headers", "A b: 5" },
-		{ "request.body", "only with POST" }, { "expect.status", "x" },
+		{ "request.secretHeaders", "A b: 5" }, { "request.password", "of nobody" },
+		{ "request.user", "a:b" }, { "request.body", "only with POST" }, { "expect.status", "x" },
 		{ "expect.json", "nopointer: 1" },
 	};
 
@@ -558,6 +584,7 @@ TAP_MAIN(CASE(reply_reads_headers), CASE(reply_has_bounds), CASE(text_is_cut_bet
          CASE(json_pointers), CASE(json_depth_is_bounded), CASE(patterns), CASE(dear_patterns_end),
          CASE(statuses), CASE(wishes), CASE(wishes_are_checked), CASE(globalping_shape),
          CASE(another_resolver_is_asked), CASE(request_is_what_was_asked), CASE(redirects_are_guarded),
-         CASE(redirects_that_lead_nowhere), CASE(secrets_stay_home), CASE(body_is_cut),
+         CASE(redirects_that_lead_nowhere), CASE(secrets_stay_home), CASE(secrets_are_sent),
+         CASE(body_is_cut),
          CASE(wish_that_fails), CASE(answers_that_are_none), CASE(nobody_there), CASE(time_is_over),
          CASE(bad_requests_are_refused))

@@ -22,7 +22,7 @@ sub failures {
   my (@lines) = @_;
   my ($said, @out) = (0);
   for my $i (0 .. $#lines) {
-    next unless $i >= $said && $lines[$i] =~ /^\s*not ok|^\s*# +Failed test|\bWstat: [1-9]|\berror: |\*\*\* |^Bailout/;
+    next unless $i >= $said && $lines[$i] =~ /^\s*not ok|^\s*# +Failed test|^[^#].* at \S+ line \d+[.,]|\bWstat: [1-9]|\berror: |\*\*\* |^Bailout/;
     push @out, $lines[$i];
     for ($said = $i + 1; $said <= $i + 8 && ($lines[$said] // '') =~ /^\s*#(?! Subtest)/; $said++) {
       push @out, $lines[$said];

@@ -224,8 +224,11 @@ await step('one time for all views, kept in the address', async () => {
   const chart = page.locator('.uplot .u-over').first();
   const chosen = /from=\d+&to=\d+/;
   // A chart that is drawn anew meanwhile takes no stroke: it is drawn over again.
-  for (let n = 0; n < 5 && !chosen.test(page.url()); n++) {
-    const { x, y, width } = await chart.boundingBox();
+  for (let n = 0; n < 10 && !chosen.test(page.url()); n++) {
+    await chart.waitFor();
+    const box = await chart.boundingBox();
+    if (!box) continue;
+    const { x, y, width } = box;
     await page.mouse.move(x + width * 0.3, y + 40);
     await page.mouse.down();
     await page.mouse.move(x + width * 0.9, y + 40, { steps: 4 });

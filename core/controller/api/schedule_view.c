@@ -106,7 +106,8 @@ static void put_spec(const struct schedule *s, struct sonde_json *j)
 	json_t *v;
 
 	json_object_foreach(s->spec, key, v) {
-		char *text = strcmp(key, "paused") ? json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+		bool shown = strcmp(key, "paused") && strcmp(key, SCHEDULE_SEALED);
+		char *text = shown ? json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
 		if (text)
 			sonde_json_raw(j, key, text, strlen(text));
 		free(text);
@@ -121,6 +122,7 @@ void schedule_describe(struct controller *c, struct schedule *s, bool full, stru
 	sonde_json_open(j, NULL, '{');
 	put_id(j, "id", &s->id);
 	put_spec(s, j);
+	schedule_secret_names(c, s->spec, j);
 	for (struct member *m = s->members; m; m = m->next) {
 		member_fold(m, sonde_wall_ms());
 		expected += member_expected(m, sonde_wall_ms());

@@ -129,9 +129,9 @@ static void submit(struct call *call, const struct schedule *s, json_t *spec, js
 }
 
 /* What was found out about a schedule's type holds for a spec that measures the same. */
-static const json_t *still_resolved(const struct schedule *s, const json_t *spec)
+static const json_t *still_resolved(const struct controller *c, const struct schedule *s, const json_t *spec)
 {
-	json_t *before = schedule_measurement(s->spec), *after = schedule_measurement(spec);
+	json_t *before = schedule_measurement(c, s->spec), *after = schedule_measurement(c, spec);
 	bool same = json_equal(before, after) && !json_object_get(s->spec, "targets") ==
 	            !json_object_get(spec, "targets");
 
@@ -176,7 +176,7 @@ static bool check(struct call *call, json_t *spec, const struct schedule *self, 
 	    sonde_policy_exists(call->c->policies, tier->facts.policy))
 		json_object_set_new(spec, "policy", json_string(tier->facts.policy));
 	int rc = schedule_facts_init(&facts, call->c, spec, true,
-	                             self ? still_resolved(self, spec) : NULL, &e);
+	                             self ? still_resolved(call->c, self, spec) : NULL, &e);
 	if (rc == SONDE_OK && tier)
 		rc = schedule_tier_allows(call->c, &facts, tier, user->facts.id, self, &e);
 	const struct schedule *other =
@@ -207,6 +207,29 @@ static void drop_nulls(json_t *object)
 			json_object_del(object, key);
 }
 
+/* Puts the secrets of a spec away. false: the request was answered. */
+static bool seal(struct call *call, json_t *spec, const json_t *before)
+{
+	struct sonde_error e = { "", "" };
+
+	int rc = schedule_seal(call->c, spec, before, &e);
+	if (rc == SONDE_EINVAL)
+		answer_invalid(call, &e);
+	else if (rc != SONDE_OK)
+		answer_busy(call->c, call->req, rc);
+	return rc == SONDE_OK;
+}
+
+/* What only the controller may write. false: the request was answered. */
+static bool is_users(struct call *call, const json_t *body)
+{
+	struct sonde_error e = { SCHEDULE_SEALED, "is unknown" };
+
+	if (json_object_get(body, SCHEDULE_SEALED))
+		answer_invalid(call, &e);
+	return !json_object_get(body, SCHEDULE_SEALED);
+}
+
 void api_create_schedule(struct call *call)
 {
 	json_t *spec = call_body(call), *resolved;
@@ -215,7 +238,7 @@ void api_create_schedule(struct call *call)
 		return;
 	if (json_is_object(spec))
 		drop_nulls(spec);
-	if (check(call, spec, NULL, &resolved))
+	if (is_users(call, spec) && seal(call, spec, NULL) && check(call, spec, NULL, &resolved))
 		submit(call, NULL, spec, resolved, false);
 	else
 		json_decref(spec);
@@ -279,7 +302,9 @@ static void change_spec(struct call *call, struct schedule *s, json_t *patch)
 	json_object_update(spec, patch);
 	json_decref(patch);
 	drop_nulls(spec);
-	if (json_equal(spec, s->spec)) {
+	if (!seal(call, spec, s->spec)) {
+		json_decref(spec);
+	} else if (json_equal(spec, s->spec)) {
 		json_decref(spec);
 		answer_schedule(call->c, call->req, 200, s);
 	} else if (check(call, spec, s, &resolved)) {
@@ -296,11 +321,14 @@ void api_patch_schedule(struct call *call)
 
 	if (!patch)
 		return;
-	if (json_is_object(patch)) {
+	if (json_is_object(patch) && is_users(call, patch)) {
 		change_spec(call, s, patch);
 		return;
 	}
+	bool answered = json_is_object(patch);
 	json_decref(patch);
+	if (answered)
+		return;
 	answer_error(call->c, call->req, 400, "api_error", "The body must be a JSON object.", NULL,
 	             NULL);
 }
@@ -341,9 +369,9 @@ static json_t *at_node(const struct sonde_id *id)
 	return json_pack("[{s:s}]", "node", text);
 }
 
-static json_t *one_run(const struct schedule *s)
+static json_t *one_run(const struct controller *c, const struct schedule *s)
 {
-	json_t *body = schedule_measurement(s->spec), *locations = json_array();
+	json_t *body = schedule_measurement(c, s->spec), *locations = json_array();
 	const struct member *m = s->members;
 
 	for (; m && json_array_size(locations) < LOCATIONS_MAX; m = m->next) {
@@ -366,7 +394,7 @@ static json_t *mesh_runs(const struct controller *c, const struct schedule *s)
 			const struct node *node = nodes_by_id(&c->nodes, &m->plan->node);
 			if (!peer || !peer->facts.address || !node || !node->conn)
 				continue;
-			json_t *body = schedule_measurement(s->spec);
+			json_t *body = schedule_measurement(c, s->spec);
 			char id[SONDE_ID_TEXT];
 			sonde_id_format(&peer->id, id);
 			json_object_set_new(body, "target",
@@ -383,7 +411,7 @@ void api_run_schedule(struct call *call)
 
 	if (!s)
 		return;
-	json_t *body = s->usable && s->facts.mesh ? mesh_runs(call->c, s) : one_run(s);
+	json_t *body = s->usable && s->facts.mesh ? mesh_runs(call->c, s) : one_run(call->c, s);
 	size_t n = json_is_array(body) ? json_array_size(body) :
 					 json_array_size(json_object_get(body, "locations"));
 	if (n) {
