@@ -96,7 +96,8 @@ static void look_at_token(struct doctor *d)
 	struct sonde_error e = { 0 };
 
 	if (!given(file))
-		say(d, WARN, "key", "not enrolled yet; sonde token create, and start with --token-file FILE");
+		say(d, WARN, "key", "not enrolled yet; sonde token create, and start with --token-file FILE, "
+		    "or put it into /etc/credstore/sonde.token for the service");
 	else if (access(file, R_OK))
 		say(d, BAD, "key", "not enrolled yet, and %s: %s; mend --token-file", file, strerror(errno));
 	else if (sonde_private_check_path(file, &e) != SONDE_OK)

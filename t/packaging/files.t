@@ -60,6 +60,11 @@ my ($depends) = slurp("$debian/control") =~ /^Build-Depends: (.*?)^[A-Z]/ms;
 my @dev = sort grep { /-dev$/ } split ' ', $build;
 is_deeply([ sort map { s/,//r } grep { /-dev,?$/ } split ' ', $depends ], \@dev, 'libraries to build with');
 
+for my $script (srcdir() . '/packaging/build-deb', srcdir() . '/bootstrap') {
+  my ($wrong, $why) = capture('sh', '-n', $script);
+  is($wrong, 0, "$script is a script") or diag($why);
+}
+
 # Every page that tells how to use the thing is installed.
 my %doc = map { s{.*/}{}r => 1 } grep { m{/doc/} } @installed;
 is_deeply([ grep { !$doc{ s{.*/}{}r } } files(srcdir(), 'doc', qr/\.md$/) ], [], 'each page of doc/');
