@@ -56,12 +56,14 @@ struct cli_interrupt {
 	const volatile sig_atomic_t *seen;
 };
 
+enum { CLI_PATH = 1024 };
+
 struct cli {
 	const char *url, *ca_file; /* borrowed from argv or the environment; ca_file may be NULL */
 	const char *pins; /* as in fetch/fetch.h; may be NULL */
 	bool insecure;    /* clear text to another machine is wanted */
 	char token[1100];          /* "" = none */
-	char context_url[1024];
+	char context_url[1024], context_pins[1024], context_ca[CLI_PATH]; /* of the context; "" = none */
 	enum cli_format format;
 	bool headers, colour;
 	unsigned columns; /* of the terminal that stdout is; 0 = it is none */
@@ -238,7 +240,6 @@ int cli_measurement_explain(struct cli *, const struct cli_args *);
 extern const struct cli_option cli_restore_options[], cli_measure_options[];
 /* A program of ours: what the variable says, or the installed one, or that beside this program in a
  * build tree. May be a path that is not there; borrowed from the environment or from `beside`. */
-enum { CLI_PATH = 1024 };
 const char *cli_program(const char *variable, const char *installed, char beside[CLI_PATH]);
 const char *cli_controller_program(char beside[CLI_PATH]);
 int cli_doctor(struct cli *, const struct cli_args *);
@@ -255,8 +256,8 @@ bool cli_own_file(char out[CLI_PATH], const char *name, bool make);
 /* ---- sessions between runs; a name of NULL is the current context ---- */
 /* EXIT_FAILED after a sentence when others can read the file of sessions. */
 int cli_context_private(void);
-/* The address of a context, NULL when there is none. */
-const char *cli_context_url(struct cli *, const char *name);
+/* What a context says of the controller's address, and of its certificate as it was logged in with. */
+void cli_context_read(struct cli *, const char *name);
 /* EXIT_NOT_FOUND after a sentence when there is no context of this name. */
 int cli_context_check(const char *name);
 /* Its access token into cli->token, when cli->url is where it came from; refreshed when old. */

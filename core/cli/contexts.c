@@ -101,14 +101,14 @@ static json_t *current(json_t *doc, const char *name)
 	                       name ? name : cli_str(doc, "current"));
 }
 
-const char *cli_context_url(struct cli *cli, const char *name)
+void cli_context_read(struct cli *cli, const char *name)
 {
-	json_t *doc = read_file();
-	const char *url = cli_str(current(doc, name), "url");
+	json_t *doc = read_file(), *context = current(doc, name);
 
-	snprintf(cli->context_url, sizeof(cli->context_url), "%s", url);
+	snprintf(cli->context_url, sizeof(cli->context_url), "%s", cli_str(context, "url"));
+	snprintf(cli->context_pins, sizeof(cli->context_pins), "%s", cli_str(context, "pins"));
+	snprintf(cli->context_ca, sizeof(cli->context_ca), "%s", cli_str(context, "caFile"));
 	json_decref(doc);
-	return *cli->context_url ? cli->context_url : NULL;
 }
 
 static void take_answer(json_t *context, const json_t *answer)
@@ -174,12 +174,18 @@ int cli_context_save(struct cli *cli, const char *name, const json_t *answer)
 	int fd = lock();
 	json_t *doc = read_file(), *all = json_object_get(doc, "contexts");
 	json_t *context = json_pack("{s:s}", "url", cli->url);
+	char *ca_file = cli->ca_file ? realpath(cli->ca_file, NULL) : NULL;
 
 	if (!json_is_object(all)) {
 		all = json_object();
 		json_object_set_new(doc, "contexts", all);
 	}
 	take_answer(context, answer);
+	if (cli->pins)
+		json_object_set_new(context, "pins", json_string(cli->pins));
+	if (ca_file)
+		json_object_set_new(context, "caFile", json_string(ca_file));
+	free(ca_file);
 	json_object_set_new(all, name, context);
 	json_object_set_new(doc, "current", json_string(name));
 	int rc = write_file(doc);

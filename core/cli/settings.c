@@ -116,6 +116,10 @@ static int set_trust(struct cli *cli, const struct cli_args *a)
 
 	cli->ca_file = setting(a, "ca-file", NULL);
 	cli->pins = setting(a, "pin", NULL);
+	if (!cli->ca_file && !cli->pins && !strcmp(cli->url, cli->context_url)) {
+		cli->ca_file = *cli->context_ca ? cli->context_ca : NULL;
+		cli->pins = *cli->context_pins ? cli->context_pins : NULL;
+	}
 	cli->insecure = setting(a, "insecure", NULL) != NULL;
 	if (sonde_pins_parse(&pins, cli->pins, true, &e) != SONDE_OK)
 		return cli_fail(EXIT_USAGE, "%s", e.text);
@@ -134,8 +138,9 @@ int cli_set_up(struct cli *cli, const struct cli_args *a)
 	int rc = cli_context_private();
 	if (rc != EXIT_OK)
 		return rc;
-	if (!cli->url)
-		cli->url = cli_context_url(cli, context);
+	cli_context_read(cli, context);
+	if (!cli->url && *cli->context_url)
+		cli->url = cli->context_url;
 	if (!cli->url)
 		cli->url = "http://127.0.0.1:8756";
 	rc = set_trust(cli, a);

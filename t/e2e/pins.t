@@ -8,6 +8,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Certs;
+use Cwd ();
 use House qw(capture);
 use Sonde;
 use Test::More;
@@ -161,5 +162,20 @@ subtest 'the pin of a controller' => sub {
     '--token-file', "$t->{dir}/n.token", @how);
   ok($t->until(30, sub { (capture(Sonde::program('sonde'), qw(node ls -o jsonl), @as))[1] =~ /"status":"online"/ }), 'and a node comes online')
     or diag $t->log('n');
+
+  local $ENV{XDG_CONFIG_HOME} = "$d/home";
+  mkdir "$d/home";
+  file("$d/word", "a word for the pins\n");
+  is((capture(Sonde::program('sonde'), qw(user add pia --role admin --password-file), "$d/word", @as))[0], 0, 'a user');
+  ($rc, $text) = capture(Sonde::program('sonde'), qw(login pia --password-file), "$d/word", '--url', $url, '--pin', $said);
+  is($rc, 0, 'logs in with the pin') or diag $text;
+  ($rc, $text) = capture(Sonde::program('sonde'), 'whoami');
+  is($rc, 0, 'which the context keeps') or diag $text;
+  is((capture(Sonde::program('sonde'), 'whoami', '--url', $url))[0], 0, 'for that address');
+  isnt((capture(Sonde::program('sonde'), 'whoami', '--pin', $pin{good}))[0], 0, 'another one given wins');
+  is((capture(Sonde::program('sonde'), qw(login pia --context file --password-file), "$d/word", '--url', $url, '--ca-file', "$d/self.crt"))[0], 0,
+    'and with the certificate as a file');
+  ($rc, $text) = capture('sh', '-c', 'cd / && "$@"', 'sh', Cwd::abs_path(Sonde::program('sonde')), 'whoami');
+  is($rc, 0, 'which is found from anywhere') or diag $text;
 };
 done_testing;

@@ -172,7 +172,7 @@ test('forms: only what differs is sent, at its place', () => {
   const ask = { type: 'http', target: 'example.com', from: 'DE, US', limit: 2, policy: '' };
   assert.equal(
     asCli(ask, fields, typed),
-    "sonde http example.com from DE,US --limit 2 --port 8080 --request.headers 'A: b' --request.headers 'C: d' --verify=false",
+    "sonde http example.com from DE,US --limit 2 --port 8080 --request.headers 'A: b' --request.headers 'C: d' --verify=false --password @FILE",
   );
   assert.match(
     asCurl('http://c:1', { type: 'http' }),

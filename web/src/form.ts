@@ -151,8 +151,8 @@ export function asCli(a: Ask, fields: Field[], typed: Record<string, string>): s
   words.push('--limit', String(a.limit));
   if (a.policy) words.push('--policy', shellWord(a.policy));
   for (const f of fields)
-    if (changed(f, typed[f.path]) && !f.secret)
-      words.push(...cliArguments(f, typed[f.path] as string));
+    if (changed(f, typed[f.path]))
+      words.push(...(f.secret ? [flag(f), '@FILE'] : cliArguments(f, typed[f.path] as string)));
   return words.join(' ');
 }
 

@@ -235,6 +235,7 @@ export interface Schedule {
   interval?: string | number;
   cron?: string;
   paused: boolean;
+  secrets?: string[];
   problem?: string;
   owner?: string | null;
   ownerName?: string | null;

@@ -118,7 +118,15 @@ export function EditSchedule({ of, close }: { of?: Schedule; close: () => void }
           <input {...bind('limit')} inputMode="numeric" />
         </Field>
       </div>
-      <Field id="s-options" label="Options" help='As JSON, for example {"packets": 5}.'>
+      <Field
+        id="s-options"
+        label="Options"
+        help={
+          of?.secrets
+            ? `As JSON. ${of.secrets.join(', ')} stays as it is; with another type, target or options it must be given again.`
+            : 'As JSON, for example {"packets": 5}.'
+        }
+      >
         <input {...bind('options')} spellcheck={false} />
       </Field>
       {other.length ? (

@@ -175,21 +175,23 @@ export function Measure(): JSX.Element {
   const [hint, example] = HINTS[plugin?.target ?? 'host'] ?? HINTS.host!;
   const options = optionsOf(fields, typed);
   const where = locations(ask.from);
-  const body = {
+  const bodyWith = (o: Record<string, unknown>) => ({
     type: ask.type,
     target: ask.target.trim(),
     limit: ask.limit,
     ...(where.length ? { locations: where } : {}),
     ...(ask.policy ? { policy: ask.policy } : {}),
-    ...(Object.keys(options).length ? { measurementOptions: options } : {}),
-  };
+    ...(Object.keys(o).length ? { measurementOptions: o } : {}),
+  });
+  // What is copied may be pasted anywhere: it holds no secret.
+  const plain = bodyWith(optionsOf(fields.filter((f) => !f.secret), typed));
   const send = async (e: SubmitEvent): Promise<void> => {
     e.preventDefault();
     if (fields.some((f) => wrongWith(f, typed[f.path] ?? f.initial))) return;
     setBusy(true);
     try {
       const made = await post<{ id: string }>('/v1/measurements', {
-        ...body,
+        ...bodyWith(options),
         inProgressUpdates: true,
       });
       remember(made.id);
@@ -265,7 +267,7 @@ export function Measure(): JSX.Element {
               Measure
             </button>
             <Copy text={asCli(ask, fields, typed)}>Copy as CLI</Copy>
-            <Copy text={asCurl(location.origin, body)}>Copy as curl</Copy>
+            <Copy text={asCurl(location.origin, plain)}>Copy as curl</Copy>
           </div>
           {!may('user') ? (
             <p class="muted small">

@@ -214,6 +214,7 @@ function Detail({ s }: { s: Schedule }): JSX.Element {
         <p>
           {s.type} {aim(s)}, {every(s)}
           {s.owner ? `, by ${s.ownerName ?? s.owner}` : ''}
+          {s.secrets ? `, with a secret ${s.secrets.join(', ')}, on trusted nodes only` : ''}
         </p>
         {may('operator') ? <Actions s={s} edit={() => edit(true)} /> : null}
         {editing ? <EditSchedule of={s} close={() => edit(false)} /> : null}
