@@ -36,7 +36,7 @@ uninstall-local:
 
 SCRIPT_TESTS += t/packaging/service.t t/packaging/doctor.t t/packaging/files.t
 
-EXTRA_DIST += packaging/build-deb packaging/debian
+EXTRA_DIST += packaging/build-deb packaging/try-deb packaging/debian
 
 # What completes commands, as `sonde completion` prints it.
 COMPLETIONS = packaging/completion/sonde packaging/completion/_sonde packaging/completion/sonde.fish

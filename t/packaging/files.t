@@ -60,7 +60,7 @@ my ($depends) = slurp("$debian/control") =~ /^Build-Depends: (.*?)^[A-Z]/ms;
 my @dev = sort grep { /-dev$/ } split ' ', $build;
 is_deeply([ sort map { s/,//r } grep { /-dev,?$/ } split ' ', $depends ], \@dev, 'libraries to build with');
 
-for my $script (srcdir() . '/packaging/build-deb', srcdir() . '/bootstrap') {
+for my $script (map { srcdir() . "/$_" } qw(bootstrap packaging/build-deb packaging/try-deb)) {
   my ($wrong, $why) = capture('sh', '-n', $script);
   is($wrong, 0, "$script is a script") or diag($why);
 }
