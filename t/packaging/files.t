@@ -20,7 +20,8 @@ my %DIRS = (
   zshcompletiondir => '/usr/share/zsh/vendor-completions',
 );
 my $tmp = File::Temp->newdir;
-my ($rc, $said) = capture('make', '-s', '-C', builddir(), 'install', "DESTDIR=$tmp", map { "$_=$DIRS{$_}" } sort keys %DIRS);
+my ($rc, $said) = capture('make', '-s', '-C', builddir(), 'install', "DESTDIR=$tmp",
+  map { "$_=$DIRS{$_}" } sort keys %DIRS);
 is($rc, 0, 'make install') or BAIL_OUT($said);
 my @installed = map { s{^\./}{}r } files("$tmp", '.', qr/./);
 cmp_ok(scalar @installed, '>', 50, 'files are installed');
