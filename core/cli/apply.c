@@ -12,15 +12,18 @@
 struct apply {
 	struct cli *cli;
 	json_t *wanted, *have; /* arrays of schedules */
+	json_t *plugins;       /* which options are secret */
 	json_t *changes;       /* what is done, for -o json */
 	bool dry, prune;
 	unsigned same;
 };
 
+#define HIDDEN "(secret)"
+
 /* Members that the controller adds. */
 static const char *const derived[] = { "id", "owner", "ownerName", "revision", "createdAt",
 	                               "updatedAt", "nodesCount", "expected", "received", "missing", "problem",
-	                               "members", NULL };
+	                               "members", "secrets", NULL };
 
 static bool is_derived(const char *key)
 {
@@ -116,6 +119,40 @@ static json_t *difference(const json_t *want, const json_t *have)
 	return patch;
 }
 
+/* ---- secrets ---- */
+
+/* A copy of a spec or a patch of a type with `word` in place of each secret option; NULL = without. */
+static json_t *masked(const struct apply *ap, const char *type, const json_t *body, const char *word)
+{
+	const json_t *plugin = by_name(ap->plugins, type), *row;
+	json_t *copy = json_deep_copy(body), *options = json_object_get(copy, "measurementOptions");
+	size_t i;
+
+	json_array_foreach(cli_at(plugin, "params"), i, row) {
+		const char *name = cli_str(row, "name"), *dot = strrchr(name, '.');
+		char group[65] = "";
+		if (!json_is_true(cli_at(row, "secret")) || !cli_at(options, name))
+			continue;
+		if (word) {
+			cli_set_at(options, name, json_string(word));
+			continue;
+		}
+		snprintf(group, sizeof(group), "%.*s", dot ? (int)(dot - name) : 0, name);
+		json_object_del(dot ? (json_t *)cli_at(options, group) : options, dot ? dot + 1 : name);
+	}
+	return copy;
+}
+
+static bool only_secrets(const struct apply *ap, const json_t *want, const json_t *have, const json_t *patch)
+{
+	json_t *bare = masked(ap, cli_str(want, "type"), patch, NULL);
+	bool only = json_object_size(patch) == 1 && json_object_get(patch, "measurementOptions") &&
+		    json_equal(json_object_get(bare, "measurementOptions"), json_object_get(have, "measurementOptions"));
+
+	json_decref(bare);
+	return only;
+}
+
 static void note(struct apply *ap, const char *what, const char *name, const json_t *body)
 {
 	json_array_append_new(ap->changes, json_pack("{s:s,s:s,s:O*}", "action", what, "name", name,
@@ -134,6 +171,24 @@ static int send_change(struct apply *ap, const char *method, const char *name, c
 	return code;
 }
 
+/* Whether they are others only the controller can tell: it makes no new revision of the same. */
+static int give_secrets(struct apply *ap, const json_t *have, const json_t *patch)
+{
+	const char *name = cli_str(have, "name");
+	int code = EXIT_OK;
+
+	json_t *now = ap->dry ? NULL : cli_send(ap->cli, "PATCH", "/v1/schedules", name, patch, &code);
+	if (now && json_equal(cli_at(now, "revision"), cli_at(have, "revision"))) {
+		ap->same++;
+	} else if (ap->dry || now) {
+		note(ap, "change", name, NULL);
+		if (ap->cli->format == FORMAT_TABLE)
+			cli_printf("    secrets: given%s\n", ap->dry ? ", perhaps the same" : " anew");
+	}
+	json_decref(now);
+	return code;
+}
+
 static int change_one(struct apply *ap, const json_t *want, const json_t *have)
 {
 	const char *name = cli_str(want, "name"), *key;
@@ -142,11 +197,15 @@ static int change_one(struct apply *ap, const json_t *want, const json_t *have)
 
 	if (!json_object_size(patch)) {
 		ap->same++;
+	} else if (only_secrets(ap, want, have, patch)) {
+		code = give_secrets(ap, have, patch);
 	} else {
-		note(ap, "change", name, patch);
+		json_t *seen = masked(ap, cli_str(want, "type"), patch, HIDDEN);
+		note(ap, "change", name, seen);
 		if (ap->cli->format == FORMAT_TABLE)
-			json_object_foreach(patch, key, v)
+			json_object_foreach(seen, key, v)
 				print_change(key, json_object_get(have, key), json_is_null(v) ? NULL : v);
+		json_decref(seen);
 		code = send_change(ap, "PATCH", name, patch);
 	}
 	json_decref(patch);
@@ -155,17 +214,18 @@ static int change_one(struct apply *ap, const json_t *want, const json_t *have)
 
 static int create_one(struct apply *ap, const json_t *want)
 {
+	json_t *seen = masked(ap, cli_str(want, "type"), want, HIDDEN), *v;
 	const char *key;
-	json_t *v;
 
-	note(ap, "create", cli_str(want, "name"), want);
+	note(ap, "create", cli_str(want, "name"), seen);
 	if (ap->cli->format == FORMAT_TABLE)
-		json_object_foreach((json_t *)want, key, v) {
+		json_object_foreach(seen, key, v) {
 			char *text = strcmp(key, "name") ? shown(v) : NULL;
 			if (text)
 				cli_printf("    %s: %s\n", key, text);
 			free(text);
 		}
+	json_decref(seen);
 	return send_change(ap, "POST", NULL, want);
 }
 
@@ -203,14 +263,17 @@ int cli_apply(struct cli *cli, const struct cli_args *a)
 	code = read_wanted(&ap, path);
 	if (code == EXIT_OK)
 		ap.have = cli_get(cli, "/v1/schedules", NULL, &code);
-	ap.changes = json_array();
 	if (ap.have)
+		ap.plugins = cli_get(cli, "/v1/plugins", NULL, &code);
+	ap.changes = json_array();
+	if (ap.plugins)
 		code = apply_all(&ap);
-	if (ap.have && !cli_print_json(cli, ap.changes))
+	if (ap.plugins && !cli_print_json(cli, ap.changes))
 		cli_printf("%zu to change%s, %u as they should be\n", json_array_size(ap.changes),
 		           ap.dry ? " (nothing was done)" : "", ap.same);
 	json_decref(ap.changes);
 	json_decref(ap.wanted);
 	json_decref(ap.have);
+	json_decref(ap.plugins);
 	return code;
 }

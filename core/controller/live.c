@@ -10,8 +10,8 @@
 #include "controller/api/api.h"
 
 enum {
-	SILENT_S = 3,        /* until the first message */
-	IDLE_S = 60,         /* later, without a token and a subscription */
+	SILENT_MS = 2500,    /* until the first message; the tick and closing add a second each */
+	IDLE_MS = 60000,     /* later, without a token and a subscription */
 	CODE_AUTH = 4401, CODE_BAD = 4400, CODE_SILENT = 4408, CODE_MANY = 1013,
 };
 
@@ -105,7 +105,7 @@ static void authenticate(struct live_conn *lc, const json_t *m)
 
 static void check_silence(struct live_conn *lc, int64_t now)
 {
-	int64_t limit = (lc->spoke ? IDLE_S : SILENT_S) * SONDE_NS_PER_S;
+	int64_t limit = (lc->spoke ? IDLE_MS : SILENT_MS) * SONDE_NS_PER_MS;
 
 	if (!lc->credential.given && !lc->count && now - lc->quiet_ns > limit)
 		sonde_conn_close(lc->conn, CODE_SILENT, "No token and no subscription came in time.");

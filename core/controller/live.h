@@ -15,7 +15,7 @@
  * cursor: one that was up to date and falls LAG_MAX behind is moved to the end and told
  * {"id":"a","missed":N,"from":...,"next":...}: all of it can be had from /v1/results. Of nodes and
  * events only the number that was missed is told. What is wrong is answered
- * {"id":"a","error":"..."}. A connection that says nothing is closed with 4408 after 3 s, one without
+ * {"id":"a","error":"..."}. A connection that says nothing is closed with 4408 after 2.5 s, one without
  * a token and a subscription after a minute. */
 #pragma once
 #include <uv.h>

@@ -140,6 +140,23 @@ ok($s->until(60, sub { grep { $_ eq '200' } codes() }), 'which is let in');
 like($out, qr/^secrets: .*request\.password/m, 'and shows that it has a secret');
 unlike($out, qr/\Q$word\E/, 'but not which');
 
+# ---- a file
+sub apply {
+  my ($text, @more) = @_;
+  open my $f, '>', "$s->{dir}/all.yaml" or die $!;
+  print $f "schedules:\n  - name: filed\n    type: http\n    target: 127.0.0.1\n    interval: 1h\n    nodes: [stranger]\n" .
+    "    measurementOptions: { protocol: HTTP, port: $port, request: { user: ali, password: $text } }\n";
+  close $f;
+  my ($rc, $out, $err) = $s->cli('apply', '-f', "$s->{dir}/all.yaml", @more);
+  is($rc, 0, "apply @more") or diag $err;
+  unlike($out, qr/\Q$text\E/, 'does not show the word');
+  return $out;
+}
+like(apply($word), qr/^\+ filed\n.*^1 to change/ms, 'a file makes one');
+like(apply($word), qr/^0 to change, 1 as/m, 'the same file changes nothing');
+like(apply('another word', '--dry-run'), qr/secrets: given, perhaps the same$/m, 'which only the controller knows');
+like(apply('another word'), qr/^~ filed\n    secrets: given anew\n1 to change/m, 'another word is a change');
+
 # ---- another key
 $s->kill('controller', 'TERM');
 rename "$s->{dir}/controller/secret", "$s->{dir}/secret.kept" or die $!;

@@ -84,6 +84,9 @@ is_deeply([ canaries($shown . $why) ], [], 'and does not show it');
 ($code, undef, $why) = $s->cli(@typed, '--request-password', "\@$d/none");
 is($code, 2, 'a file that is not there') or diag $why;
 like($why, qr/cannot open \Q$d\E\/none/, 'is named');
+is($s->post('/v1/measurements', { type => 'http', target => '127.0.0.1', locations => [ { node => 'other' } ],
+  measurementOptions => { request => { user => 'anna', password => $canary{basic} } } })->{json}{error}{message},
+  'No matching IPv4 probes available. Its secrets are for trusted nodes only.', 'a node without trust is none');
 keep(rerun => $s->post("/v1/measurements/$id/rerun", {}, token => $in->{token}));
 keep(measured => $s->post('/v1/measurements', { %$ask, nosuch => $canary{again} }));
 keep(option => $s->post('/v1/measurements', { %$ask, measurementOptions => { auth => { word => $canary{again} x 9 } } }));

@@ -178,6 +178,8 @@ static void on_event(struct run *r, const struct epoll_event *e)
 
 	if (!c->said && (e->events & EPOLLOUT) && !(e->events & (EPOLLERR | EPOLLHUP))) {
 		c->said = true;
+		/* Before that the server has not seen it: the kernel tries again after 1, 3 and 7 s. */
+		c->opened_ns = load_now_ns();
 		r->opening--;
 		listen_for(r, c, deaf ? 0 : EPOLLIN);
 		if (r->lens[c->kind])

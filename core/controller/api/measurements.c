@@ -392,7 +392,9 @@ static int create_one(struct controller *c, const json_t *body, struct quota *q,
 	if (rc == SONDE_ENOENT && wrong && r.needs.count)
 		*wrong = who_lacks(c, &r.needs);
 	if (rc == SONDE_ENOENT)
-		sonde_fail(e, rc, "", "No matching IPv%d probes available.", r.ip_version == 6 || r.needs.family == 6 ? 6 : 4);
+		sonde_fail(e, rc, "", "No matching IPv%d probes available.%s",
+		           r.ip_version == 6 || r.needs.family == 6 ? 6 : 4,
+		           r.secrets.len ? " Its secrets are for trusted nodes only." : "");
 	if (wrong && !*wrong && r.wrong)
 		*wrong = json_incref(r.wrong);
 	request_deinit(&r);
