@@ -49,6 +49,9 @@ for my $daemon ('sonde-controller', 'sonde-node') {
   my (undef, $flags) = capture(builddir() . "/$daemon", '--help');
   has_all($daemon, 30, $flags =~ /^  (?:-\w, )?(--[\w-]+)/mg);
   has_all($daemon, 30, $flags =~ /^ +(SONDE_\w+);/mg);
+  my %times;
+  $times{$_}++ for $flags =~ /^  (?:-\w, )?(--[\w-]+)/mg;
+  is_deeply([ grep { $times{$_} > 1 } sort keys %times ], [], "$daemon: each flag is told once");
 }
 
 my $meta = slurp(srcdir() . '/lua/sonde.meta.lua');
