@@ -65,7 +65,7 @@ SCRIPT_TESTS += t/e2e/secrets.t
 SCRIPT_TESTS += t/e2e/schedule_secrets.t
 # Every parser has a fuzz target.
 SCRIPT_TESTS += t/parsers.t
-EXTRA_DIST += t/stage/coverage
+EXTRA_DIST += t/stage/coverage.t
 
 # What strangers may do to a controller: slow, malformed, without number.
 check_PROGRAMS += t/net/strangers

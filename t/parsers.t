@@ -37,6 +37,7 @@ my @seeds = files($src, 't/fuzz/seeds', qr/./);
 my $bytes = 0;
 $bytes += -s "$src/$_" for @seeds;
 cmp_ok($bytes, '<', 200_000, 'the seeds are small');
+is_deeply([ grep { m{/[0-9a-f]{40}$} } @seeds ], [], 'and by hand: what a run finds stays in the build');
 
 my @without = grep { !$file{$_} && slurp("$src/$_") =~ $PARSES }
   files($src, 'core', qr/\.c$/), files($src, 'plugins', qr/\.c$/);

@@ -90,6 +90,33 @@ bool sonde_private_credential(const char *name, char *out, size_t room)
 	return n > 0 && (size_t)n < room && access(out, R_OK) == 0;
 }
 
+/* The real ids, too, since access() asks by them; root stays the saved one, to come back. */
+static void become(uid_t uid, gid_t gid)
+{
+	if (setresgid(gid, gid, 0) || setresuid(uid, uid, 0))
+		sonde_log(SONDE_LOG_WARN, "secrets", "cannot look as user %u: %s", (unsigned)uid,
+		          strerror(errno));
+}
+
+void sonde_private_as_owner(const char *dir)
+{
+	struct stat st;
+
+	if (!geteuid() && !stat(dir, &st) && st.st_uid)
+		become(st.st_uid, st.st_gid);
+}
+
+void sonde_private_as_self(void)
+{
+	uid_t real, effective, saved;
+
+	/* Only who became somebody else has another saved id than an effective one. */
+	if (getresuid(&real, &effective, &saved) || saved || !effective)
+		return;
+	if (setresuid(0, 0, 0) || setresgid(0, 0, 0))
+		sonde_log(SONDE_LOG_WARN, "secrets", "cannot be root again: %s", strerror(errno));
+}
+
 void sonde_private_memory(void)
 {
 	const struct rlimit none = { 0, 0 };

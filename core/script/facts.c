@@ -40,7 +40,8 @@ const struct sonde_fact_row sonde_change_rows[] = {
 	{ "node", "string", "its name", { NULL } },
 	{ "position", "position?", "the node in view", { NULL } },
 	{ "region", "string", "its region, \"\" when unknown", { NULL } },
-	{ "status", "string", "\"online\", \"stale\", \"offline\", \"disabled\", \"deregistered\"", { NULL } },
+	{ "status", "string", "\"online\", \"stale\", \"offline\", \"disabled\", \"deregistered\", "
+	  "\"banned\"", { NULL } },
 	{ "ok", "boolean", "it is online", { NULL } },
 	{ "uplink_down", "boolean", "its own uplink check fails", { NULL } },
 	{ "at", "number", "when it changed, ms since 1970", { NULL } },

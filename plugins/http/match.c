@@ -39,11 +39,23 @@ static int on_callout(pcre2_callout_block *block, void *arg)
 	return ++w->calls % CALLOUTS_A_LOOK || now_ns() < w->until ? 0 : PCRE2_ERROR_MATCHLIMIT;
 }
 
+/* PCRE2's sentence, as much of it as there is room for. */
+struct sentence {
+	PCRE2_UCHAR text[HTTP_WHY / 2];
+};
+
+static struct sentence say(int error)
+{
+	struct sentence s = { "" };
+
+	pcre2_get_error_message(error, s.text, sizeof(s.text));
+	return s;
+}
+
 static pcre2_code *compile(const char *pattern, char *why)
 {
 	/* Bytes: what the target sends need not be UTF-8, whatever the pattern says. */
 	const uint32_t flags = PCRE2_AUTO_CALLOUT | PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C;
-	PCRE2_UCHAR text[HTTP_WHY / 2];
 	PCRE2_SIZE at = 0;
 	int error = 0;
 
@@ -55,9 +67,7 @@ static pcre2_code *compile(const char *pattern, char *why)
 	                                 &at, NULL);
 	if (code)
 		return code;
-	if (pcre2_get_error_message(error, text, sizeof(text)) < 0)
-		text[0] = '\0';
-	snprintf(why, HTTP_WHY, "%s at letter %zu", (const char *)text, (size_t)at + 1);
+	snprintf(why, HTTP_WHY, "%s at letter %zu", (const char *)say(error).text, (size_t)at + 1);
 	return NULL;
 }
 
@@ -103,6 +113,7 @@ enum http_match http_match(const char *pattern, const char *text, size_t len, ch
 	if (rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT ||
 	    rc == PCRE2_ERROR_HEAPLIMIT)
 		return HTTP_MATCH_DEAR;
-	snprintf(why, HTTP_WHY, "out of memory");
+	/* Without memory, or recursion that goes nowhere, which only matching finds. */
+	snprintf(why, HTTP_WHY, "%s", (const char *)say(rc).text);
 	return HTTP_MATCH_BROKEN;
 }

@@ -12,7 +12,7 @@ enum http_match {
 	HTTP_MATCH,
 	HTTP_NO_MATCH,
 	HTTP_MATCH_DEAR,   /* it would take too long */
-	HTTP_MATCH_BROKEN, /* the pattern is none, or out of memory; `why` says it */
+	HTTP_MATCH_BROKEN, /* no pattern, one that recurses for ever, or out of memory: see `why` */
 };
 
 /* Perl's syntax; '.' matches no line end, bytes are taken as they are. why holds HTTP_WHY bytes. */

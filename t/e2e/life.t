@@ -207,6 +207,7 @@ subtest 'ban' => sub {
   is($code, 0, 'banned');
   my $n = $s->node('alpha');
   is($n->{status}, 'banned', 'status');
+  is($s->get('/v1/stats')->{json}{nodes}{banned}, 1, 'counted by /v1/stats');
   is($n->{ban}{reason}, 'abuse of port 25', 'reason');
   ok($n->{ban}{until}, 'expiry');
   ok($s->until(2, sub { $s->log('alpha') =~ /closed with 4403: Banned until .*abuse of port 25/ }),

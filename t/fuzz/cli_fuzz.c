@@ -30,11 +30,13 @@ static void contexts(const char *text, size_t len)
 	if (setenv("XDG_CONFIG_HOME", fuzz_dir(), 1) || (mkdir(dir, 0700) && errno != EEXIST))
 		abort();
 	fuzz_dir_write("sonde/contexts.json", text, len, 0600);
-	const char *url = cli_context_url(&cli, NULL);
+	cli_context_read(&cli, NULL);
 	if (!cli.fetcher && sonde_fetcher_new(&cli.fetcher))
 		abort();
 	cli.url = "http://127.0.0.1:1";
-	if (url && strlen(url) >= sizeof(cli.context_url))
+	if (!memchr(cli.context_url, 0, sizeof(cli.context_url)) ||
+	    !memchr(cli.context_pins, 0, sizeof(cli.context_pins)) ||
+	    !memchr(cli.context_ca, 0, sizeof(cli.context_ca)))
 		abort();
 	cli_context_token(&cli, "c");
 	cli_context_ls(&cli, &(struct cli_args){ 0 });

@@ -67,7 +67,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (dialogue_parse((const char *)data, &d, why, sizeof(why)))
 		return 0;
+	for (unsigned i = 0; i < d.count; i++)
+		if (!*dialogue_kind_name(d.steps[i].kind) ||
+		    (d.steps[i].kind == DIALOGUE_STARTTLS && !dialogue_has_tls(&d)))
+			abort();
 	talk(&d, nul + 1, size - (size_t)(nul + 1 - data));
+	dialogue_greet(&run);
 	dialogue_free(&d);
 	return 0;
 }

@@ -82,6 +82,11 @@ static void fuzz_http(const uint8_t *data, size_t size)
 	require(whole != DNS_HTTP_BAD || a.why);
 	if (whole == DNS_HTTP_MORE)
 		require(dns_http_close(&a) != DNS_HTTP_MORE);
+	require(dns_http_feed(&a, data, size) == DNS_HTTP_BAD || !size || whole == DNS_HTTP_MORE);
+	char memory[512];
+	struct dns_text t = { .s = memory, .max = sizeof(memory) };
+	dns_http_request(&t, "a.example", "/dns-query", size);
+	require(t.len && !t.full && !memcmp(memory + t.len - 4, "\r\n\r\n", 4));
 }
 
 static void fuzz_name(const uint8_t *data, size_t size)
@@ -99,6 +104,8 @@ static void fuzz_name(const uint8_t *data, size_t size)
 	struct dns_question q = { .name = &name, .type = 1, .class = 1, .edns_size = 1232, .nsid = true };
 	n = dns_query_write(&q, 7, query);
 	require(n <= sizeof(query) && dns_message_read(query, n, &m) && m.edns.present);
+	const struct dns_name root = { 1, { 0 } };
+	require(dns_name_within(&name, &name) && dns_name_within(&name, &root));
 	dns_name_text(&name, again);
 	require(!dns_name_parse(again, false, &same) && dns_name_equal(&name, &same));
 }

@@ -7,8 +7,11 @@
 
 #include "http/expect.h"
 #include "http/json.h"
+#include "http/match.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { PATTERN_TEXT = 64 };
 
 static void check_headers(const struct http_reply *r)
 {
@@ -39,6 +42,18 @@ static void check_json(const struct http_reply *r)
 	}
 }
 
+static void check_pattern(const char *pattern, const char *text)
+{
+	char why[HTTP_WHY] = "";
+	size_t len = strlen(text);
+	bool broken = http_pattern_check(pattern, why) == HTTP_MATCH_BROKEN;
+	if (broken != (*why != '\0'))
+		abort();
+	enum http_match found = http_match(pattern, text, len < PATTERN_TEXT ? len : PATTERN_TEXT, why);
+	if ((broken && found != HTTP_MATCH_BROKEN) || (found == HTTP_MATCH_BROKEN) != (*why != '\0'))
+		abort();
+}
+
 /* The same bytes as what a user expects: codes, a pattern, a header's pattern, a pointer, its text. */
 static void check_wishes(const uint8_t *data, size_t size)
 {
@@ -61,6 +76,7 @@ static void check_wishes(const uint8_t *data, size_t size)
 		abort();
 	if (http_statuses_valid(part[0]) && !e.text[0])
 		http_status_in(part[0], 301);
+	check_pattern(part[1], part[4]);
 	free(text);
 }
 
@@ -88,6 +104,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	http_reply_body(&r, at, (size_t)(end - at));
 	if (r.body_len > r.body_max || r.head_len > HTTP_HEAD_MAX)
+		abort();
+	if (*http_status_name(r.status) && (r.status < 200 || r.status > 511))
 		abort();
 	check_headers(&r);
 	check_json(&r);

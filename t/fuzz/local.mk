@@ -301,3 +301,8 @@ EXTRA_DIST += t/fuzz/seeds/request/requirements.json
 EXTRA_DIST += t/fuzz/seeds/cert
 EXTRA_DIST += t/fuzz/seeds/config
 EXTRA_DIST += t/fuzz/seeds/http
+# Whole folders
+EXTRA_DIST += t/fuzz/seeds/cron t/fuzz/seeds/wire t/fuzz/seeds/spool t/fuzz/seeds/measurement \
+	t/fuzz/seeds/target t/fuzz/seeds/policy t/fuzz/seeds/dialogue t/fuzz/seeds/dns \
+	t/fuzz/seeds/elf
+EXTRA_DIST += t/fuzz/seeds/frame t/fuzz/seeds/path t/fuzz/seeds/types

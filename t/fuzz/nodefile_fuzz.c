@@ -27,7 +27,11 @@ static void key(const uint8_t *p, size_t n)
 	struct sonde_identity identity, again;
 	struct sonde_error e = { "", "" };
 
-	fuzz_dir_write("node.key", p, n, 0600);
+	if (sonde_identity_load(path_of("node.key"), &identity, &e) != SONDE_ENOENT || !e.text[0])
+		abort();
+	e = (struct sonde_error){ "", "" };
+	/* Others may not read it. */
+	fuzz_dir_write("node.key", p, n, n % 16 ? 0600 : 0644);
 	int rc = sonde_identity_load(path_of("node.key"), &identity, &e);
 	if ((rc != 0) != (e.text[0] != '\0'))
 		abort();

@@ -7,6 +7,19 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* A request, and a time that goes there and back. */
+static void check_own(uint64_t nonce)
+{
+	uint8_t out[NTP_HEADER];
+	struct ntp_packet k;
+	int64_t ns = (int64_t)nonce / 5; /* within half an era of 1970 */
+
+	ntp_build(out, 3 + (nonce & 1), nonce);
+	if (!ntp_parse(out, sizeof(out), &k) || k.transmit != nonce || ntp_judge(&k, 0) != NTP_NOT_OURS ||
+	    ntp_to_unix(ntp_from_unix(ns), 0) != ns)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct ntp_packet k;
@@ -16,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 8)
 		return 0;
 	memcpy(&nonce, data, 8);
+	check_own(nonce);
 	if (ntp_parse(data + 8, size - 8, &k) != (size - 8 >= NTP_HEADER))
 		abort();
 	if (size - 8 < NTP_HEADER)

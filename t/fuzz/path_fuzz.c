@@ -33,6 +33,21 @@ static void check_seq(int family, const struct sonde_icmp_msg *m)
 		abort();
 }
 
+/* What we send is known again, and its checksum is right. */
+static void check_own(int family, uint16_t seq)
+{
+	uint8_t payload[PATH_PAYLOAD], echo[PATH_ECHO];
+	struct sonde_icmp_msg m;
+
+	path_payload(payload, seq, cookie);
+	path_echo(family, echo, ID, seq, cookie);
+	if (path_payload_seq(payload, sizeof(payload), cookie) != (seq ? seq : -1))
+		abort();
+	if (!sonde_icmp_parse_quoted(family, family == AF_INET ? 11 : 3, 0, echo, sizeof(echo), &m) ||
+	    path_echo_seq(family, &m, ID, cookie) != (seq ? seq : -1))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct path_label l[PATH_LABELS];
@@ -44,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t *p = data + 3;
 	size_t n = size - 3, told = (size_t)(data[1] << 8 | data[2]);
 
+	check_own(family, (uint16_t)told);
 	check_labels(path_labels(p, n, data[0] & 2, l), l);
 	check_labels(path_labels_of_icmp(family, p, n, l), l);
 	check_labels(path_labels_of_quote(family, p, n, data[0] >> 2, told, l), l);

@@ -14,6 +14,31 @@ static void check(const struct http_place *to)
 		abort();
 }
 
+/* Each line is a header, and a secret goes only to where it was meant for. */
+static void check_headers(struct sonde_probe *p, const struct http_place *first,
+                          const struct http_place *next, const struct sonde_pair *more)
+{
+	const struct sonde_pair headers[] = { { "Cookie", "c" }, { "Host", "h" }, { "X-Empty", "" },
+		                              *more, { NULL, NULL } };
+	struct http_state state = { .first = *first, .place = *next, .send_body = true };
+	struct http_args *args = (struct http_args *)(uintptr_t)p->args;
+	struct curl_slist *list = NULL;
+	bool secret = false;
+
+	args->headers = headers;
+	p->state = &state;
+	if (http_make_headers(p, &list))
+		abort();
+	for (const struct curl_slist *at = list; at; at = at->next) {
+		secret |= !strcmp(at->data, "Cookie: c");
+		if (!strpbrk(at->data, ":;") || strpbrk(at->data, "\r\n") || !strcasecmp(at->data, "Host: h"))
+			abort();
+	}
+	if (secret != http_same_origin(first, next))
+		abort();
+	curl_slist_free_all(list);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1), *rest = text;
@@ -28,7 +53,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sonde_probe probe = { .host = &fuzz_host, .args = &args, .target = host };
 	header.name = path ? path : "";
 	header.value = query ? query : "";
-	http_header_valid(&header);
+	bool valid = http_header_valid(&header);
+	if (http_is_address(host) && !http_host_valid(host))
+		abort();
 	if (location && http_host_valid(host)) {
 		fuzz_host_begin();
 		args.path = path;
@@ -38,7 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check(&first);
 			if (!http_place_next(&probe, first.url, location, &next)) {
 				check(&next);
-				http_same_origin(&first, &next);
+				if (valid)
+					check_headers(&probe, &first, &next, &header);
 			}
 		}
 		fuzz_host_end();

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "param/param.h"
 #include "script/policy.h"
 
 enum { NODES = 12 };
@@ -50,6 +52,24 @@ static void decide(struct sonde_policies *ps, uint64_t seed)
 	sonde_policy_route(ps, "p", &req, regions, 4);
 }
 
+/* As a verdict, when it is one: options that it wrote are an object. */
+static void observe(struct sonde_policies *ps, const char *name, const char *facts)
+{
+	struct sonde_request req = { .type = "ping", .target = "x", .schedule = "s", .seed = 1 };
+	struct sonde_actions actions = { 0 };
+	struct sonde_error err;
+	json_t *object = sonde_json_load(facts, strlen(facts), &err);
+
+	if (!object)
+		abort();
+	sonde_policy_observe(ps, name, SONDE_ENTRY_ON_RESULT, &req, object, &actions);
+	for (unsigned i = 0; i < actions.n; i++)
+		if (*actions.all[i].options && !sonde_json_valid(actions.all[i].options,
+		                                                 strlen(actions.all[i].options), true))
+			abort();
+	json_decref(object);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct sonde_error err;
@@ -62,6 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sonde_column_clear(ps, 2);
 		sonde_column_text(ps, 40, SONDE_COL_NAME, "c");
 		decide(ps, 2);
+		if (sonde_policy_has(ps, "p", SONDE_ENTRY_ON_RESULT))
+			observe(ps, "p", "{\"rtt\":900,\"status\":\"finished\"}");
 	}
 	sonde_policies_free(ps);
 	return 0;

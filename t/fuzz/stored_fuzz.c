@@ -83,6 +83,33 @@ static void entry(const char *p, size_t n)
 	sonde_pool_deinit(&pool);
 }
 
+/* As the writer of rollups takes it: the same series, and the same row once it is written. */
+static void rollup_again(const struct rollup_view *v)
+{
+	struct rollup_delta *d = calloc(1, sizeof(*d) + 2 * UINT8_MAX);
+	struct rollup_sums twice = v->sums;
+	struct rollup_view again;
+	struct rollup_key key;
+	struct sonde_buf b;
+
+	require(d != NULL);
+	d->schedule = v->schedule;
+	d->type_len = (uint8_t)v->type_len;
+	d->target_len = (uint8_t)v->target_len;
+	memcpy(d->texts, v->type, v->type_len);
+	memcpy(d->texts + v->type_len, v->target, v->target_len);
+	require(rollup_row_is(v, d));
+	rollup_key_make(&key, ROLLUP_MINUTE, 7, &d->schedule, rollup_series(d));
+	require(rollup_key_at(&key) == 7);
+	rollup_sums_add(&twice, &v->sums);
+	sonde_buf_init(&b, ROOM);
+	rollup_row_write(&b, d, &v->sums, &(struct histogram){ 0 });
+	require(!b.failed && rollup_row_read((struct sonde_slice){ b.data, b.len }, &again) &&
+	        rollup_row_is(&again, d) && !again.bar_count && again.sums.count == v->sums.count);
+	sonde_buf_deinit(&b);
+	free(d);
+}
+
 static void rollup(const char *p, size_t n)
 {
 	struct rollup_view v;
@@ -91,6 +118,7 @@ static void rollup(const char *p, size_t n)
 		return;
 	require(v.type + v.type_len <= p + n && v.target + v.target_len <= p + n);
 	require((const char *)(v.bars + v.bar_count) <= p + n);
+	rollup_again(&v);
 }
 
 static void mark(const char *p, size_t n)

@@ -51,6 +51,17 @@ static void spans(const char *text, size_t len)
 	}
 	if (len && sonde_spans_fits(&s, (unsigned char)text[0], 300u + (unsigned char)text[0]))
 		sonde_spans_add(&s, (unsigned char)text[0], 300u + (unsigned char)text[0]);
+	/* What lies between is filled; then all up to the end is one. */
+	if (s.count && sonde_spans_fits(&s, s.cum + 2, s.at[0].from)) {
+		uint64_t last = s.at[s.count - 1].to;
+		if (s.cum + 2 <= s.at[0].from)
+			sonde_spans_add(&s, s.cum + 2, s.at[0].from);
+		if (last < UINT64_MAX) {
+			sonde_spans_add(&s, s.at[0].to, last);
+			sonde_spans_add(&s, 1, last);
+			require(!s.count && s.cum == last && sonde_spans_has(&s, last));
+		}
+	}
 	require(s.count <= SONDE_SPANS);
 }
 

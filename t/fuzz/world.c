@@ -16,7 +16,7 @@
 #include "controller/link.h"
 #include "world_net.h"
 
-enum { WAITING_MAX = 48, TURNS = 100, PATIENCE = 200000, TEXT_MAX = 1 << 16 };
+enum { OTHER_NODES = 3, WAITING_MAX = 48, TURNS = 100, PATIENCE = 200000, TEXT_MAX = 1 << 16 };
 
 static const char runner[] =
 	"#!/bin/sh\n"
@@ -27,6 +27,7 @@ static const char runner[] =
 	"{\"name\":\"dns\",\"version\":\"1\",\"params\":["
 	"{\"name\":\"tries\",\"type\":\"int\",\"default\":\"2\",\"min\":1,\"max\":9},"
 	"{\"name\":\"wait\",\"type\":\"duration\",\"default\":\"3s\"},"
+	"{\"name\":\"resolver\",\"type\":\"string\",\"max\":255},"
 	"{\"name\":\"trace\",\"type\":\"bool\"}]},"
 	"{\"name\":\"http\",\"version\":\"1\",\"params\":["
 	"{\"name\":\"request.headers\",\"type\":\"map\",\"max\":8},"
@@ -59,12 +60,15 @@ struct name {
 
 enum { ADMIN, NODE, KEY, TOKEN, USER, ACCESS, REFRESH, MEASUREMENT, FINISHED, SCHEDULE, NAMES };
 
+/* What inputs have no name for, so that none sends them away. */
+enum { TOKEN_OF_OURS = NAMES, OTHERS, ALL_NAMES = OTHERS + 2 * OTHER_NODES };
+
 static struct world {
 	struct controller c;
 	char dir[64];
 	bool up;
 	unsigned inputs;
-	struct name names[NAMES];
+	struct name names[ALL_NAMES];
 } world = { .names = { [ADMIN] = { "{admin}", "" }, [NODE] = { "{node}", "" }, [KEY] = { "{key}", "" },
 	               [TOKEN] = { "{token}", "" }, [USER] = { "{user}", "" },
 	               [ACCESS] = { "{access}", "" }, [REFRESH] = { "{refresh}", "" },
@@ -256,6 +260,23 @@ void world_request(const char *text, size_t len)
 		ask(text, len, NULL, TURNS);
 }
 
+void world_measure(const char *text, size_t len)
+{
+	char cancel[80];
+	struct sonde_buf b;
+	struct sonde_error e;
+
+	sonde_buf_init(&b, 1 << 20);
+	json_t *doc = ask(text, len, &b, TURNS) ? sonde_json_load(b.data, b.len, &e) : NULL;
+	const char *id = json_string_value(json_object_get(doc, "id"));
+	if (id) {
+		int n = snprintf(cancel, sizeof(cancel), "DELETE /v1/measurements/%.40s\n\n", id);
+		ask(cancel, (size_t)n, NULL, TURNS);
+	}
+	json_decref(doc);
+	sonde_buf_deinit(&b);
+}
+
 static void keep(const json_t *answer, const char *key, int name)
 {
 	const char *value = json_string_value(json_object_get(answer, key));
@@ -331,14 +352,109 @@ static void say_expanded(struct sonde_conn *conn, const char *message)
 	free(text);
 }
 
+#define HELLO(version, plugins) \
+	"\"version\":\"" version "\",\"epoch\":1,\"first\":1,\"last\":0,\"wallMs\":1," \
+	"\"capacity\":4,\"plugins\":{\"plugins\":[" plugins "]}"
+#define HAS(name) "{\"name\":\"" name "\",\"version\":\"1\"}"
+
 void world_hello(struct sonde_conn *conn)
 {
 	static const char hello[] =
-		"{\"t\":\"hello\",\"node\":\"{node}\",\"key\":\"{key}\",\"version\":\"0.1\",\"epoch\":1,"
-		"\"first\":1,\"last\":0,\"wallMs\":1,\"capacity\":4,\"plugins\":{\"plugins\":["
-		"{\"name\":\"ping\",\"version\":\"1\"},{\"name\":\"echo\",\"version\":\"1\"}]}}";
+		"{\"t\":\"hello\",\"node\":\"{node}\",\"key\":\"{key}\","
+		HELLO("0.1", HAS("ping") "," HAS("echo")) "}";
 
 	say_expanded(conn, hello);
+}
+
+/* ---- the other nodes ---- */
+
+/* Places, networks and tags that differ; the last one told nothing. */
+static const struct other {
+	const char *facts, *hello, *beat;
+} others[OTHER_NODES] = {
+	{ ",\"region\":\"us\",\"country\":\"US\",\"state\":\"NY\",\"continent\":\"NA\","
+	  "\"city\":\"New York\",\"asn\":64497,\"network\":\"Big Cloud Inc\",\"latitude\":40.7,"
+	  "\"longitude\":-74,\"tags\":[\"dc\",\"dc-east-1\",\"u-ada\"]",
+	  HELLO("0.2.1", HAS("ping") "," HAS("dns") "," HAS("http") "," HAS("bandwidth") "," HAS("mtr"))
+	  ",\"facts\":{\"ipv4\":true,\"ipv6\":false,\"cpus\":2,\"memoryMiB\":512}",
+	  "\"load\":0.5,\"errorRate\":0.1" },
+	{ ",\"country\":\"GB\",\"city\":\"London\",\"asn\":64498,\"network\":\"Home-Net\"",
+	  HELLO("1.0", HAS("ping") "," HAS("bandwidth") "," HAS("echo") "," HAS("sweep"))
+	  ",\"facts\":{\"ipv4\":true,\"ipv6\":true,\"cpus\":8,\"memoryMiB\":4096}",
+	  "\"load\":3,\"errorRate\":0" },
+	{ "", HELLO("", HAS("ping")), "\"load\":0,\"errorRate\":1" },
+};
+
+/* The message with the node's id and key in front, or without them. */
+static void say_as(struct sonde_conn *conn, unsigned i, const char *kind, const char *rest)
+{
+	const struct name *id = &world.names[OTHERS + 2 * i];
+	char text[1024], who[200];
+
+	snprintf(who, sizeof(who), "\"node\":\"%.30s\",\"key\":\"%.80s\",", id[0].value, id[1].value);
+	int n = snprintf(text, sizeof(text), "{\"t\":\"%s\",%s%s}", kind,
+	                 strcmp(kind, "hello") ? "" : who, rest);
+	world_say(conn, text, (size_t)n);
+}
+
+static void connect_others(void)
+{
+	char beat[256];
+
+	for (unsigned i = 0; i < OTHER_NODES; i++) {
+		struct sonde_conn *conn = fuzz_net_connect(&link_events, &world.c);
+		say_as(conn, i, "hello", others[i].hello);
+		snprintf(beat, sizeof(beat), "%s,\"responseMs\":1,\"probes\":1,\"active\":0,\"queued\":0,"
+		         "\"spoolBytes\":0,\"spoolCount\":0,\"wallMs\":1", others[i].beat);
+		say_as(conn, i, "beat", beat);
+	}
+}
+
+static void register_one(const char *name, const char *facts, int id, int key)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), "POST /v1/nodes/register\n\n{\"token\":\"%s\",\"name\":\"%s\"%s}",
+	         world.names[TOKEN_OF_OURS].value, name, facts);
+	learn(text, "id", id, "key", key);
+}
+
+static const char first_facts[] =
+	",\"region\":\"eu\",\"country\":\"DE\",\"continent\":\"EU\",\"city\":\"Berlin\",\"asn\":64496,"
+	"\"network\":\"Net\",\"latitude\":52.5,\"longitude\":13.4,\"tags\":[\"dc\"]";
+
+static void register_nodes(void)
+{
+	char name[8];
+
+	register_one("n1", first_facts, NODE, KEY);
+	for (int i = 0; i < OTHER_NODES; i++) {
+		snprintf(name, sizeof(name), "o%d", i);
+		register_one(name, others[i].facts, OTHERS + 2 * i, OTHERS + 2 * i + 1);
+	}
+}
+
+static bool is_there(void)
+{
+	const struct node *n = nodes_find(&world.c.nodes, world.names[NODE].value);
+
+	return n && node_is_ready(&world.c.nodes, n);
+}
+
+/* An input may have sent the node away, for now or for ever. */
+static void mend(void)
+{
+	char name[24] = "n1";
+
+	if (is_there())
+		return;
+	world_hello(fuzz_net_connect(&link_events, &world.c));
+	if (is_there())
+		return;
+	if (nodes_find(&world.c.nodes, name))
+		snprintf(name, sizeof(name), "n%u", world.inputs);
+	register_one(name, first_facts, NODE, KEY);
+	world_hello(fuzz_net_connect(&link_events, &world.c));
 }
 
 /* ---- the world ---- */
@@ -392,10 +508,9 @@ static void populate(void)
 {
 	read_admin();
 	learn("POST /v1/registration-tokens\n\n{\"uses\":5,\"approve\":true}", "token", TOKEN, NULL, 0);
-	learn("POST /v1/nodes/register\n\n{\"token\":\"{token}\",\"name\":\"n1\",\"region\":\"eu\","
-	      "\"country\":\"DE\",\"continent\":\"EU\",\"city\":\"Berlin\",\"asn\":64496,"
-	      "\"network\":\"Net\",\"latitude\":52.5,\"longitude\":13.4,\"tags\":[\"dc\"]}",
-	      "id", NODE, "key", KEY);
+	learn("POST /v1/registration-tokens\n\n{\"uses\":3000,\"approve\":true}", "token",
+	      TOKEN_OF_OURS, NULL, 0);
+	register_nodes();
 	learn("POST /v1/users\n\n{\"name\":\"ada\",\"password\":\"correct horse\",\"role\":\"operator\"}",
 	      "id", USER, NULL, 0);
 	learn("POST /v1/auth/login\n\n{\"name\":\"ada\",\"password\":\"correct horse\"}",
@@ -411,6 +526,8 @@ static void populate(void)
 	      "id", MEASUREMENT, NULL, 0);
 	learn("POST /v1/schedules\n\n{\"name\":\"s\",\"type\":\"ping\",\"target\":\"192.0.2.7\","
 	      "\"interval\":\"60s\"}", "id", SCHEDULE, NULL, 0);
+	/* Last, so that the measurements above are the first node's. */
+	connect_others();
 }
 
 static void start(void)
@@ -469,10 +586,27 @@ struct controller *world_begin(void)
 		stop();
 	if (!world.up)
 		start();
-	/* An input may have sent the node away. */
 	if (world.inputs % 128 == 127)
-		world_hello(fuzz_net_connect(&link_events, &world.c));
+		connect_others();
+	mend();
 	return &world.c;
+}
+
+/* A world keeps what it made (decisions, garbage of Lua), so that libFuzzer would look for leaks after
+ * each input, at ten times its cost; they are looked for at the end, once. */
+static void look_for_leaks_once(int *argc, char ***argv)
+{
+	static char option[] = "-detect_leaks=0";
+	static char **all;
+
+	all = calloc((size_t)*argc + 2, sizeof(*all));
+	if (!all)
+		abort();
+	all[0] = (*argv)[0];
+	all[1] = option;
+	memcpy(all + 2, *argv + 1, (size_t)(*argc - 1) * sizeof(*all));
+	*argv = all;
+	++*argc;
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -484,6 +618,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	if (code >= 0)
 		_exit(code);
+	look_for_leaks_once(argc, argv);
 	/* The first world is not on the clock of an input. */
 	world_begin();
 	return 0;

@@ -17,6 +17,8 @@ char *world_expand(const void *data, size_t size, size_t *len);
  * authorization line it comes from the administrator. What is answered at once must be well formed;
  * a request that waits is answered, or dropped with the world. */
 void world_request(const char *text, size_t len);
+/* A request that may make a measurement, which is cancelled then. */
+void world_measure(const char *text, size_t len);
 /* Lets what was asked for happen: commits, answers, timers that are due. */
 void world_settle(void);
 /* The same some milliseconds later, for timers. */

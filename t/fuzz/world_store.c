@@ -112,7 +112,10 @@ static void look(void)
 		world_request(requests[i], strlen(requests[i]));
 	for (unsigned i = 0; i < sizeof(about) / sizeof(about[0]); i++) {
 		char *text = world_expand(about[i], strlen(about[i]), &len);
-		world_request(text, len);
+		if (*text == 'P')
+			world_measure(text, len);
+		else
+			world_request(text, len);
 		free(text);
 	}
 }

@@ -158,6 +158,9 @@ static void patterns(void)
 	EXPECT(strstr(why, "parenthes"));
 	EXPECT_INT(http_pattern_check("(*UTF)a", why), HTTP_MATCH_BROKEN);
 	EXPECT_INT(http_match("x", NULL, 0, why), HTTP_NO_MATCH);
+	/* Only matching finds that it calls itself for ever; memory is not what it lacks. */
+	EXPECT_INT(http_match("(?R)", "x", 1, why), HTTP_MATCH_BROKEN);
+	EXPECT(strstr(why, "recursi") != NULL);
 }
 
 static void dear_patterns_end(void)

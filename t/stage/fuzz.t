@@ -40,6 +40,9 @@ for my $name (@names) {
 # The sanitizer keeps what was freed for a while; a little of that is enough.
 $ENV{ASAN_OPTIONS} = join ':', $ENV{ASAN_OPTIONS} // (), 'quarantine_size_mb=16';
 
+# A build for coverage.t would leave a file behind.
+$ENV{LLVM_PROFILE_FILE} = '/dev/null';
+
 # On a busy machine any input may take a second. One that is slow takes it each time, alone.
 sub is_slow {
   my ($job, $log) = @_;

@@ -7,13 +7,13 @@
 
 static void put_nodes(const struct controller *c, struct sonde_json *j)
 {
-	unsigned count[NODE_DEREGISTERED + 1] = { 0 };
+	unsigned count[NODE_STATUSES] = { 0 };
 
 	for (unsigned i = 0; i < c->nodes.len; i++)
 		if (c->nodes.all[i])
 			count[node_status(&c->nodes, c->nodes.all[i])]++;
 	sonde_json_open(j, "nodes", '{');
-	for (int s = 0; s <= NODE_DEREGISTERED; s++)
+	for (int s = 0; s < NODE_STATUSES; s++)
 		sonde_json_int(j, node_status_name(s), count[s]);
 	sonde_json_close(j);
 }
