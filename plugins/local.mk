@@ -15,7 +15,8 @@ CONNECT_CPPFLAGS = $(PLUGIN_CPPFLAGS) -I$(top_srcdir)/plugins $(PCRE2_CFLAGS)
 CONNECT_SOURCES = \
 	plugins/connect/address.c plugins/connect/address.h \
 	plugins/connect/errno.c plugins/connect/errno.h \
-	plugins/connect/out.c plugins/connect/out.h
+	plugins/connect/out.c plugins/connect/out.h \
+	plugins/connect/say.c plugins/connect/say.h
 DATAGRAM_SOURCES = $(CONNECT_SOURCES) \
 	plugins/connect/datagram.c plugins/connect/datagram.h \
 	plugins/connect/rounds.c plugins/connect/rounds.h
@@ -30,6 +31,7 @@ plugin_LTLIBRARIES += plugins/ping/ping.la
 plugins_ping_ping_la_SOURCES = $(ICMP_SOURCES) \
 	plugins/connect/address.c plugins/connect/address.h \
 	plugins/connect/errno.c plugins/connect/errno.h \
+	plugins/connect/say.c plugins/connect/say.h \
 	plugins/connect/series.c plugins/connect/series.h \
 	plugins/connect/stream.c plugins/connect/stream.h \
 	plugins/ping/ping.c plugins/ping/ping.h plugins/ping/read.c plugins/ping/result.c \
@@ -93,7 +95,7 @@ plugins_tcp_tcp_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 plugins_tcp_tcp_la_LIBADD = $(PCRE2_LIBS) $(SSL_LIBS) -lm
 
 plugin_LTLIBRARIES += plugins/bandwidth/bandwidth.la
-plugins_bandwidth_bandwidth_la_SOURCES = \
+plugins_bandwidth_bandwidth_la_SOURCES = plugins/connect/say.c plugins/connect/say.h \
 	plugins/bandwidth/bandwidth.c plugins/bandwidth/bandwidth.h \
 	plugins/bandwidth/line.c plugins/bandwidth/receive.c plugins/bandwidth/report.c \
 	plugins/bandwidth/send.c plugins/bandwidth/stream.c \
@@ -190,7 +192,7 @@ t_plug_tls_test_SOURCES = t/plug/tls_test.c
 t_plug_tls_test_CPPFLAGS = $(AM_CPPFLAGS) $(SSL_CFLAGS) $(JANSSON_CFLAGS)
 t_plug_tls_test_LDADD = $(FAKEHOST_LIBS) $(JANSSON_LIBS) $(SSL_LIBS)
 # The path engine, and the two plugins over it.
-PATH_SOURCES = $(ICMP_SOURCES) \
+PATH_SOURCES = $(ICMP_SOURCES) plugins/connect/say.c plugins/connect/say.h \
 	plugins/path/begin.c plugins/path/engine.c plugins/path/facts.c plugins/path/match.c \
 	plugins/path/path.h plugins/path/socket.c plugins/path/wire.c plugins/path/wire.h
 

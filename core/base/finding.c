@@ -2,16 +2,34 @@
 /* The lines of the doctors of all programs. Owns nothing. */
 #include "base/finding.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 const char *const sonde_finding_words[] = { "ok", "warn", "FAIL", NULL };
 
-void sonde_finding_print(FILE *out, enum sonde_finding is, const char *what, const char *text)
+static void print(enum sonde_finding is, const char *what, const char *text)
 {
-	fprintf(out, "%-5s %-9s ", sonde_finding_words[is], what);
+	printf("%-5s %-9s ", sonde_finding_words[is], what);
 	for (; *text; text++)
-		putc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
-	putc('\n', out);
+		putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+	putchar('\n');
+}
+
+void sonde_findings_say(struct sonde_findings *f, enum sonde_finding is, const char *what,
+                        const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	f->failed |= is == BAD;
+	if (f->take)
+		f->take(f->arg, is, what, text);
+	else
+		print(is, what, text);
 }
 
 const char *sonde_finding_fix(const char *text)

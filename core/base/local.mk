@@ -41,3 +41,4 @@ t_base_trust_test_SOURCES = t/base/trust_test.c
 t_base_trust_test_LDADD = t/libtap.a core/base/libbase.a $(CRYPTO_LIBS) $(SODIUM_LIBS)
 core_base_libbase_a_SOURCES += core/base/private.c core/base/private.h
 core_base_libbase_a_SOURCES += core/base/finding.c core/base/finding.h
+core_base_libbase_a_SOURCES += core/base/sanitized.h

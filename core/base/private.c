@@ -13,19 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-
-/* The leak check of a sanitizer traces its own process. */
-#if defined(__SANITIZE_ADDRESS__)
-enum { SANITIZED = 1 };
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
-#else
-enum { SANITIZED = 0 };
-#endif
+#include "base/sanitized.h"
 
 static bool is_credential(const char *path)
 {
@@ -102,11 +90,38 @@ bool sonde_private_credential(const char *name, char *out, size_t room)
 	return n > 0 && (size_t)n < room && access(out, R_OK) == 0;
 }
 
+/* The real ids, too, since access() asks by them; root stays the saved one, to come back. */
+static void become(uid_t uid, gid_t gid)
+{
+	if (setresgid(gid, gid, 0) || setresuid(uid, uid, 0))
+		sonde_log(SONDE_LOG_WARN, "secrets", "cannot look as user %u: %s", (unsigned)uid,
+		          strerror(errno));
+}
+
+void sonde_private_as_owner(const char *dir)
+{
+	struct stat st;
+
+	if (!geteuid() && !stat(dir, &st) && st.st_uid)
+		become(st.st_uid, st.st_gid);
+}
+
+void sonde_private_as_self(void)
+{
+	uid_t real, effective, saved;
+
+	/* Only who became somebody else has another saved id than an effective one. */
+	if (getresuid(&real, &effective, &saved) || saved || !effective)
+		return;
+	if (setresuid(0, 0, 0) || setresgid(0, 0, 0))
+		sonde_log(SONDE_LOG_WARN, "secrets", "cannot be root again: %s", strerror(errno));
+}
+
 void sonde_private_memory(void)
 {
 	const struct rlimit none = { 0, 0 };
 
-	if (setrlimit(RLIMIT_CORE, &none) || (!SANITIZED && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)))
+	if (setrlimit(RLIMIT_CORE, &none) || (!SONDE_SANITIZED && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)))
 		sonde_log(SONDE_LOG_WARN, "secrets", "core files cannot be switched off: %s",
 		          strerror(errno));
 }

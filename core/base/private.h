@@ -17,6 +17,10 @@ int sonde_private_check_path(const char *path, struct sonde_error *e);
 int sonde_private_read(const char *path, char *out, size_t room, struct sonde_error *e);
 /* The path of what systemd hands over under a name; false when it hands over none. */
 bool sonde_private_credential(const char *name, char *out, size_t room);
+/* Look at files as the one who will use them: where root asks about a directory of another user, that user's
+ * rights hold until sonde_private_as_self. Does nothing for anybody else. */
+void sonde_private_as_owner(const char *dir);
+void sonde_private_as_self(void);
 /* No core file of this process and its children holds a secret, and no other process of the same user
  * may look into this one. Failure is a warning in the log. */
 void sonde_private_memory(void);

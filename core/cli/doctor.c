@@ -7,7 +7,6 @@
 #include <math.h>
 #include <netinet/in.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,23 +17,19 @@
 #include "base/finding.h"
 #include "cli/cli.h"
 
-extern char **environ;
-
 enum { ANSWER_MS = 10000, CLOCK_WARN_MS = 2000 };
-
-enum verdict { GOOD = SONDE_FINDING_OK, WARN = SONDE_FINDING_WARN, BAD = SONDE_FINDING_FAIL };
 
 struct doctor {
 	struct cli *cli;
+	struct sonde_findings said;
 	json_t *lines; /* what was said, where it is printed at the end; NULL = at once */
-	bool failed;
 };
 
-static void say_text(struct doctor *d, enum verdict v, const char *what, const char *text)
+static void take_line(void *arg, enum sonde_finding v, const char *what, const char *text)
 {
 	const char *word = sonde_finding_words[v], *fix = sonde_finding_fix(text);
+	struct doctor *d = arg;
 
-	d->failed |= v == BAD;
 	if (d->lines) {
 		size_t len = fix ? (size_t)(fix - text) - strlen("; ") : strlen(text);
 		json_array_append_new(d->lines, json_pack("{s:s, s:s, s:s%, s:s}", "check", what,
@@ -45,20 +40,6 @@ static void say_text(struct doctor *d, enum verdict v, const char *what, const c
 	cli_put(stdout, text, false);
 	putchar('\n');
 	fflush(stdout);
-}
-
-static void say(struct doctor *d, enum verdict v, const char *what, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-
-static void say(struct doctor *d, enum verdict v, const char *what, const char *fmt, ...)
-{
-	char text[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	say_text(d, v, what, text);
 }
 
 /* The status and the body, which is the caller's; 0 and a sentence in the body when there is no
@@ -232,9 +213,9 @@ static void repeat_line(struct doctor *d, char *line)
 	rest = rest ? rest + strspn(rest, " ") : rest;
 	const char *what = rest ? strsep(&rest, " ") : NULL;
 	if (rest)
-		say_text(d, (enum verdict)v, what, rest + strspn(rest, " "));
+		say(d, v, what, "%s", rest + strspn(rest, " "));
 	else
-		say_text(d, v == BAD ? BAD : WARN, "machine", line);
+		say(d, v == BAD ? BAD : WARN, "machine", "%s", line);
 }
 
 /* Starts argv with its standard output in a pipe that *out reads. */
@@ -301,7 +282,7 @@ static void look_at_machine(struct doctor *d, const struct cli_args *a)
 	if (rc)
 		say(d, BAD, "machine", "%s: %s", argv[0], strerror(rc));
 	else
-		d->failed |= !repeat(d, pid, from);
+		d->said.failed |= !repeat(d, pid, from);
 }
 
 static void print_lines(const struct cli *cli, const json_t *lines)
@@ -319,6 +300,7 @@ int cli_doctor(struct cli *cli, const struct cli_args *a)
 {
 	struct doctor d = { .cli = cli, .lines = cli->format != FORMAT_TABLE ? json_array() : NULL };
 
+	d.said = (struct sonde_findings){ .take = take_line, .arg = &d };
 	if (look_at_controller(&d)) {
 		look_at_ready(&d);
 		look_at_version(&d);
@@ -332,5 +314,5 @@ int cli_doctor(struct cli *cli, const struct cli_args *a)
 	if (d.lines)
 		print_lines(cli, d.lines);
 	json_decref(d.lines);
-	return d.failed ? EXIT_FAILED : EXIT_OK;
+	return d.said.failed ? EXIT_FAILED : EXIT_OK;
 }

@@ -15,8 +15,6 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 enum { FILE_MAX = 256 << 10, FOLLOW_MS = 1000 };
 
-extern char **environ;
-
 /* ---- files ---- */
 
 char *cli_policy_file(const char *path, size_t *len)

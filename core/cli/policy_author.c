@@ -16,8 +16,6 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 enum { REPORT_MAX = 16 << 20, WORDS = 64 };
 
-extern char **environ;
-
 /* ---- the tool ---- */
 
 /* Its exit codes are ours. With `out`, what it prints goes there and not to our stdout. */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "controller/api/api.h"
+#include "controller/members.h"
 #include "controller/puts.h"
 
 struct audit {
@@ -81,13 +82,11 @@ static void stored(struct puts *p, int status)
 static void write_record(const struct audit *a, const struct trace *t, unsigned status,
                          struct sonde_buf *b)
 {
-	char when[SONDE_TIME_TEXT];
 	struct sonde_json j;
 
-	sonde_format_time(when, sonde_wall_ms());
 	sonde_json_init(&j, b);
 	sonde_json_open(&j, NULL, '{');
-	sonde_json_str(&j, "at", when);
+	member_time(&j, "at", sonde_wall_ms());
 	sonde_json_str(&j, "who", a->who);
 	sonde_json_str(&j, "role", a->role);
 	sonde_json_str(&j, "from", a->from);

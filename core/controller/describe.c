@@ -14,8 +14,6 @@
 
 #include "base/clock.h"
 
-extern char **environ;
-
 enum { PATIENCE_S = 30 };
 
 static int read_all(int fd, struct sonde_buf *b)

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <netdb.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -34,25 +33,8 @@ struct doctor {
 	struct controller_options o;
 	struct sonde_pool pool;
 	const char *config;
-	bool failed;
+	struct sonde_findings said;
 };
-
-enum verdict { GOOD = SONDE_FINDING_OK, WARN = SONDE_FINDING_WARN, BAD = SONDE_FINDING_FAIL };
-
-static void say(struct doctor *d, enum verdict v, const char *what, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-
-static void say(struct doctor *d, enum verdict v, const char *what, const char *fmt, ...)
-{
-	char text[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	sonde_finding_print(stdout, (enum sonde_finding)v, what, text);
-	d->failed |= v == BAD;
-}
 
 /* ---- the looks ---- */
 
@@ -97,7 +79,7 @@ static void look_at_space(struct doctor *d)
 	if (statvfs(d->o.state, &v))
 		return;
 	uint64_t free = (uint64_t)v.f_bavail * v.f_frsize;
-	enum verdict is = free < SPACE_FAIL ? BAD : free < SPACE_WARN ? WARN : GOOD;
+	enum sonde_finding is = free < SPACE_FAIL ? BAD : free < SPACE_WARN ? WARN : GOOD;
 	say(d, is, "space", "%" PRIu64 " MiB are free under %s%s", free >> 20, d->o.state,
 	    is == BAD ? "; under 64 MiB nothing new is taken: make room, or --retain fewer days" :
 	    is == WARN ? "; make room" : "");
@@ -246,7 +228,7 @@ static void look_at_folders(struct doctor *d)
 {
 	const struct {
 		const char *what, *path;
-		enum verdict without;
+		enum sonde_finding without;
 	} all[] = { { "policies", d->o.policies, BAD }, { "lua", d->o.lua, WARN },
 		    { "web", d->o.web, WARN } };
 
@@ -285,8 +267,12 @@ int doctor_command(int argc, char **argv)
 		rc = sonde_fail(&e, SONDE_EINVAL, "", "unexpected argument %s", argv[rest]);
 	say(&d, rc == SONDE_OK ? GOOD : BAD, "config", "%s", rc != SONDE_OK ? e.text : d.config ? d.config :
 	    "defaults and flags");
+	/* As the user of the service: what root may read and write says little. */
+	if (rc == SONDE_OK)
+		sonde_private_as_owner(d.o.state);
 	for (unsigned i = 0; rc == SONDE_OK && i < sizeof(looks) / sizeof(looks[0]); i++)
 		looks[i](&d);
+	sonde_private_as_self();
 	sonde_pool_deinit(&d.pool);
-	return d.failed;
+	return d.said.failed;
 }

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "controller/controller.h"
+#include "controller/members.h"
 
 enum { JSON_MAX = 2048 };
 
@@ -128,12 +128,8 @@ static void store(struct events *e, const struct kept_event *k, const struct son
 
 static void put_id(struct sonde_json *j, const char *key, const struct sonde_id *id)
 {
-	char text[SONDE_ID_TEXT];
-
-	if (!id)
-		return;
-	sonde_id_format(id, text);
-	sonde_json_str(j, key, text);
+	if (id)
+		member_id(j, key, id);
 }
 
 static void put_problem(const struct event *ev, struct sonde_json *j)
@@ -152,11 +148,9 @@ static void put_problem(const struct event *ev, struct sonde_json *j)
 void event_put(const struct events *e, const struct event *ev, struct sonde_json *j)
 {
 	const struct node *node = ev->node ? nodes_by_id(&e->c->nodes, ev->node) : NULL;
-	char when[SONDE_TIME_TEXT];
 
-	sonde_format_time(when, sonde_id_wall_ms(&ev->id));
 	put_id(j, "id", &ev->id);
-	sonde_json_str(j, "at", when);
+	member_time(j, "at", sonde_id_wall_ms(&ev->id));
 	sonde_json_str(j, "kind", ev->kind);
 	sonde_json_str(j, "severity", ev->severity);
 	put_id(j, "schedule", ev->schedule);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "controller/controller.h"
 #include "controller/link.h"
+#include "controller/members.h"
 #include "controller/quarantine.h"
 #include "controller/result_body.h"
 #include "controller/result_facts.h"
@@ -72,7 +73,6 @@ static const char *failure_source(unsigned failure)
 static void compose(struct sonde_buf *b, const struct sonde_msg_result *r,
                     const struct run_facts *run)
 {
-	char when[SONDE_TIME_TEXT];
 	struct sonde_json j;
 
 	sonde_json_init(&j, b);
@@ -84,16 +84,12 @@ static void compose(struct sonde_buf *b, const struct sonde_msg_result *r,
 		sonde_json_str(&j, "failure", sonde_failure_name(r->failure));
 		sonde_json_text(&j, "failureMessage", r->why.s, r->why.len);
 	}
-	sonde_format_time(when, r->started_ms);
-	sonde_json_str(&j, "startedAt", when);
+	member_time(&j, "startedAt", r->started_ms);
 	sonde_json_number(&j, "durationMs", (double)r->took_us / 1000.0, 3);
 	sonde_json_int(&j, "attempt", r->attempt);
 	if (run) {
-		char id[SONDE_ID_TEXT];
-		sonde_id_format(&run->schedule, id);
-		sonde_json_str(&j, "schedule", id);
-		sonde_format_time(when, run->run.due_ms);
-		sonde_json_str(&j, "dueAt", when);
+		member_id(&j, "schedule", &run->schedule);
+		member_time(&j, "dueAt", run->run.due_ms);
 	}
 	result_body_add(b, r->body);
 }

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
-#include "base/secret.h"
 #include "controller/change.h"
 #include "controller/controller.h"
 #include "controller/life.h"

@@ -76,7 +76,6 @@ core_controller_libcontroller_a_SOURCES += \
 	core/controller/api/register.c \
 	core/controller/api/sign.c core/controller/api/sign.h \
 	core/controller/api/credits.c \
-	core/controller/api/pats.c \
 	core/controller/api/quota.c core/controller/api/quota.h \
 	core/controller/api/tiers.c \
 	core/controller/api/users.c \
@@ -115,11 +114,18 @@ t_controller_life_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JA
 t_controller_life_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
 core_controller_libcontroller_a_SOURCES += core/controller/past.c core/controller/past.h
 
-C_TESTS += t/controller/accounts_test
-t_controller_accounts_test_SOURCES = t/controller/accounts_test.c
-t_controller_accounts_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS) \
-	$(JWT_CFLAGS)
-t_controller_accounts_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
+C_TESTS += t/controller/jwt_test
+t_controller_jwt_test_SOURCES = t/controller/jwt_test.c
+t_controller_jwt_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS) $(JWT_CFLAGS)
+t_controller_jwt_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
+C_TESTS += t/controller/limits_test
+t_controller_limits_test_SOURCES = t/controller/limits_test.c
+t_controller_limits_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_controller_limits_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
+C_TESTS += t/controller/passwords_test
+t_controller_passwords_test_SOURCES = t/controller/passwords_test.c
+t_controller_passwords_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
+t_controller_passwords_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
 # The OpenAPI document goes into the program as its lines.
 core_controller_libcontroller_a_SOURCES += core/controller/api/spec.c core/controller/api/spec.h
 EXTRA_DIST += core/controller/api/spec.yaml
@@ -166,3 +172,8 @@ t_controller_needs_test_SOURCES = t/controller/needs_test.c
 t_controller_needs_test_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(UV_CFLAGS) $(JANSSON_CFLAGS)
 t_controller_needs_test_LDADD = t/libtap.a $(CONTROLLER_LIBS)
 core_controller_libcontroller_a_SOURCES += core/controller/api/metrics.c
+core_controller_libcontroller_a_SOURCES += core/controller/members.c core/controller/members.h
+core_controller_libcontroller_a_SOURCES += core/controller/api/request_rules.c
+core_controller_libcontroller_a_SOURCES += core/controller/node_look.c
+core_controller_libcontroller_a_SOURCES += core/controller/api/making.c core/controller/api/making.h
+core_controller_libcontroller_a_SOURCES += core/controller/problems_json.c core/controller/problems_private.h

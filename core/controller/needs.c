@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "controller/nodes.h"
@@ -88,7 +87,8 @@ void needs_missed(const struct needs *needs, const struct nodes *nodes, char *ou
 			                      missed[i] == 1 ? "" : "s");
 }
 
-void needs_names(char *out, size_t len)
+/* All there are, "cpus, memoryMiB, ..."; at most len - 1 bytes. */
+static void put_names(char *out, size_t len)
 {
 	size_t n = 0;
 
@@ -238,7 +238,7 @@ static int unknown(const char *key, struct sonde_error *e)
 {
 	char names[160], must[240];
 
-	needs_names(names, sizeof(names));
+	put_names(names, sizeof(names));
 	snprintf(must, sizeof(must), "is not known; there are %s", names);
 	return wrong(e, key, must);
 }

@@ -39,5 +39,3 @@ const char *need_name(const struct need *);
 /* Of the nodes that could be given something now and do not meet all: by which requirement how many, as
  * "capacity: 2 nodes; version: 1 node"; "" when each meets all. */
 void needs_missed(const struct needs *, const struct nodes *, char *out, size_t len);
-/* All there are, "cpus, memoryMiB, ..."; at most len - 1 bytes. */
-void needs_names(char *out, size_t len);

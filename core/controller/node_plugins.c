@@ -13,6 +13,7 @@
 #include "controller/describe.h"
 #include "controller/life.h"
 #include "controller/link.h"
+#include "controller/members.h"
 
 enum { DESCRIBE_MAX = 4 << 20, REFUSED_MAX = 32, FILE_TEXT = 128, WHY_TEXT = 300 };
 
@@ -204,15 +205,13 @@ static bool some_node_has(void *arg, const struct type *type)
 static void ask(struct controller *c, struct node *node, struct sonde_json *j)
 {
 	const struct sonde_msg m = { .kind = SONDE_MSG_RELOAD };
-	char id[SONDE_ID_TEXT];
 
 	if (!link_send_tasks(c, node, &m))
 		return;
 	node->reload = NODE_RELOAD_ASKED;
 	node->reload_why[0] = '\0';
-	sonde_id_format(&node->id, id);
 	sonde_json_open(j, NULL, '{');
-	sonde_json_str(j, "id", id);
+	member_id(j, "id", &node->id);
 	sonde_json_str(j, "name", node->facts.name ? node->facts.name : "");
 	sonde_json_close(j);
 }

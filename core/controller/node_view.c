@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "controller/magic.h"
+#include "controller/members.h"
 #include "controller/places.h"
 #include "controller/users.h"
 
@@ -86,22 +87,13 @@ static void describe_plugins(const struct node *node, struct sonde_json *j)
 	sonde_json_close(j);
 }
 
-static void put_time(struct sonde_json *j, const char *key, int64_t ms)
-{
-	char when[SONDE_TIME_TEXT];
-
-	if (ms)
-		sonde_format_time(when, ms);
-	sonde_json_str(j, key, ms ? when : NULL);
-}
-
 static void describe_ban(const struct node *node, struct sonde_json *j)
 {
 	if (!node_is_banned(node))
 		return;
 	sonde_json_open(j, "ban", '{');
 	sonde_json_str(j, "reason", node->facts.ban_reason ? node->facts.ban_reason : "");
-	put_time(j, "until", node->facts.ban_until_ms);
+	member_time_or_null(j, "until", node->facts.ban_until_ms);
 	sonde_json_close(j);
 }
 
@@ -128,7 +120,7 @@ static void describe_key(const struct node *node, struct sonde_json *j)
 	sonde_json_open(j, "key", '{');
 	sonde_json_bool(j, "rotating", under_way);
 	sonde_json_bool(j, "kept", under_way && f->next_key_kept);
-	put_time(j, "madeAt", under_way ? f->next_key_ms : 0);
+	member_time_or_null(j, "madeAt", under_way ? f->next_key_ms : 0);
 	sonde_json_close(j);
 }
 
@@ -238,16 +230,12 @@ static void describe_reload(const struct node *node, struct sonde_json *j)
 
 void node_describe(const struct nodes *n, const struct node *node, struct sonde_json *j, bool full)
 {
-	char id[SONDE_ID_TEXT], when[SONDE_TIME_TEXT];
-
-	sonde_id_format(&node->id, id);
-	sonde_format_time(when, node->facts.created_ms);
-	sonde_json_str(j, "id", id);
+	member_id(j, "id", &node->id);
 	put_text(j, "name", node->facts.name);
 	sonde_json_str(j, "status", node_status_name(node_status(n, node)));
 	sonde_json_int(j, "priority", node->facts.priority);
 	sonde_json_str(j, "version", node->version);
-	sonde_json_str(j, "createdAt", when);
+	member_time(j, "createdAt", node->facts.created_ms);
 	sonde_json_open(j, "location", '{');
 	node_location(node, j);
 	sonde_json_close(j);

@@ -18,8 +18,6 @@
 #include "param/param.h"
 
 enum { COMMAND_S = 30, LOOK_MS = 20 };
-extern char **environ;
-
 static void sign(const struct notifier *n, const char *json, char *out, size_t room)
 {
 	char hex[2 * SONDE_HASH_BYTES + 1];

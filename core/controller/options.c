@@ -11,7 +11,6 @@ const char *const controller_log_levels[] = { "error", "warn", "info", "debug", 
 static const char *const registrations[] = { "off", "invite", "open", NULL };
 
 static const struct sonde_param controller_rows[] = {
-	ROW("config", STRING, config, "YAML file to read"),
 	ROW("listen", STRING, listen, "address and port to serve on", .def = "127.0.0.1:8756"),
 	ROW("state", STRING, state, "directory of the store", .def = SONDE_STATEDIR "/controller"),
 	ROW("cert", STRING, cert, "TLS certificate chain, PEM"),

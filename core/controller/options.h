@@ -4,7 +4,6 @@
 #include "param/param.h"
 
 struct controller_options {
-	const char *config;
 	const char *listen;      /* host:port */
 	const char *state;       /* directory of the store */
 	const char *cert, *key;  /* PEM files, both or none */

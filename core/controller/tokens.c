@@ -183,15 +183,6 @@ bool tokens_have_admin(const struct tokens *t)
 	return false;
 }
 
-static void put_time(struct sonde_json *j, const char *key, int64_t ms)
-{
-	char when[SONDE_TIME_TEXT];
-
-	if (ms)
-		sonde_format_time(when, ms);
-	sonde_json_str(j, key, ms ? when : NULL);
-}
-
 void token_make(struct new_token *t, struct sonde_id_maker *ids, enum token_kind kind,
                 const char *prefix, int64_t ttl_ns)
 {
@@ -204,21 +195,4 @@ void token_make(struct new_token *t, struct sonde_id_maker *ids, enum token_kind
 	sonde_secret_hash(t->secret, strlen(t->secret), t->hash);
 	t->facts = (struct token_facts){ .kind = kind, .id = t->id, .created_ms = now,
 		                         .expires_ms = ttl_ns ? now + ttl_ns / SONDE_NS_PER_MS : 0 };
-}
-
-void token_describe(const struct token_facts *f, struct sonde_json *j)
-{
-	const char *refusal = token_refusal(f, sonde_wall_ms());
-
-	sonde_json_str(j, "id", f->id);
-	sonde_json_str(j, "description", f->description ? f->description : "");
-	sonde_json_str(j, "region", f->region);
-	put_time(j, "createdAt", f->created_ms);
-	put_time(j, "expiresAt", f->expires_ms);
-	sonde_json_int(j, "uses", f->uses);
-	sonde_json_int(j, "used", f->used);
-	sonde_json_bool(j, "approve", f->approve);
-	sonde_json_bool(j, "revoked", f->revoked);
-	sonde_json_bool(j, "usable", !refusal);
-	sonde_json_str(j, "node", f->last_node);
 }

@@ -4,7 +4,6 @@
 #pragma once
 #include "base/map.h"
 #include "base/id.h"
-#include "base/json.h"
 #include "base/secret.h"
 #include "param/param.h"
 #include "store/store.h"
@@ -59,4 +58,3 @@ bool tokens_have_admin(const struct tokens *);
 
 void token_write(const struct token_facts *, struct sonde_buf *);
 int token_read(struct token_facts *, struct sonde_pool *, const void *data, size_t len);
-void token_describe(const struct token_facts *, struct sonde_json *);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
+#include "controller/members.h"
 
 #define ROW(n, t, m, ...) \
 	{ .name = n, .type = SONDE_TYPE_##t, .offset = offsetof(struct user_facts, m), .help = "", \
@@ -202,9 +202,7 @@ int users_load(struct users *u, struct sonde_store *store, struct sonde_error *e
 void user_describe(const struct user *user, struct sonde_json *j)
 {
 	const struct user_facts *f = &user->facts;
-	char when[SONDE_TIME_TEXT];
 
-	sonde_format_time(when, f->created_ms);
 	sonde_json_str(j, "id", f->id);
 	sonde_json_str(j, "name", f->name);
 	sonde_json_str(j, "display", f->display);
@@ -215,5 +213,5 @@ void user_describe(const struct user *user, struct sonde_json *j)
 	sonde_json_int(j, "credits", user->credits);
 	sonde_json_int(j, "sessions", user->sessions);
 	sonde_json_int(j, "tokens", user->tokens);
-	sonde_json_str(j, "createdAt", when);
+	member_time(j, "createdAt", f->created_ms);
 }

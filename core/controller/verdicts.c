@@ -273,10 +273,10 @@ static int add(struct verdicts *v, const char *name, size_t len, const json_t *p
                struct sonde_error *err)
 {
 	struct sonde_policies *all = v->c->policies;
-	char *to = v->policy[v->count].name;
 
 	if (v->count == VERDICTS_MAX || len >= VERDICT_NAME)
 		return sonde_fail(err, SONDE_EINVAL, "verdicts", "at most %d names", VERDICTS_MAX);
+	char *to = v->policy[v->count].name;
 	snprintf(to, VERDICT_NAME, "%.*s", (int)len, name);
 	if (!sonde_policy_has(all, to, SONDE_ENTRY_ON_RESULT) &&
 	    !sonde_policy_has(all, to, SONDE_ENTRY_ON_NODE))

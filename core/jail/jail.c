@@ -10,17 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-enum { SANITIZED = 1 };
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
-#else
-enum { SANITIZED = 0 };
-#endif
+#include "base/sanitized.h"
 
 static int limit(int what, uint64_t value, const char *name, struct sonde_error *e)
 {
@@ -47,8 +37,8 @@ static int set_limits(const struct sonde_jail *j, struct sonde_error *e)
 	} rows[] = {
 		{ RLIMIT_CORE, 0, true, "core files" },
 		{ RLIMIT_NOFILE, j->files, j->files, "open files" },
-		{ RLIMIT_AS, j->memory, j->memory && !SANITIZED, "memory" },
-		{ RLIMIT_NPROC, j->processes, j->processes && !SANITIZED, "processes" },
+		{ RLIMIT_AS, j->memory, j->memory && !SONDE_SANITIZED, "memory" },
+		{ RLIMIT_NPROC, j->processes, j->processes && !SONDE_SANITIZED, "processes" },
 	};
 
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -83,7 +73,7 @@ int sonde_jail_enter(const struct sonde_jail *j, struct sonde_jail_report *repor
 	if (status)
 		return status;
 	/* Secrets of measurements are in memory. The leak check of a sanitizer traces its own process. */
-	prctl(PR_SET_DUMPABLE, SANITIZED, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, SONDE_SANITIZED, 0, 0, 0);
 	if (sonde_jail_drop_caps(j->keep_raw, &report->raw))
 		return sonde_fail(e, SONDE_EIO, NULL, "giving up capabilities: %s", strerror(errno));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))

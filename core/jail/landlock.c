@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/sanitized.h"
 #include "jail/jail.h"
 
 #ifndef SYS_landlock_create_ruleset
@@ -51,7 +52,7 @@ static const char *const system_paths[] = {
 	"/etc/services", "/etc/protocols", "/etc/localtime", "/etc/ssl", "/etc/pki",
 	"/etc/ca-certificates", "/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/alternatives",
 	"/run/systemd/resolve", "/dev/urandom", "/dev/null",
-#if defined(__SANITIZE_ADDRESS__)
+#if SONDE_SANITIZED
 	"/proc", "/proc/self/exe",
 #endif
 	NULL,

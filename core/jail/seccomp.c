@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/sanitized.h"
 #include "jail/jail.h"
 
 static const char *const refused[] = {
@@ -35,7 +36,7 @@ static const char *const refused[] = {
 	"rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "mkdir",
 	"mkdirat", "rmdir", "chmod", "fchmod", "fchmodat", "chown", "fchown", "fchownat", "lchown",
 	"setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr",
-#if !defined(__SANITIZE_ADDRESS__)
+#if !SONDE_SANITIZED
 	"ptrace",
 #endif
 };
@@ -53,7 +54,7 @@ static void refuse_names(scmp_filter_ctx ctx)
  * check of a sanitizer runs in a process that shares its memory. */
 static int refuse_processes(scmp_filter_ctx ctx)
 {
-#if defined(__SANITIZE_ADDRESS__)
+#if SONDE_SANITIZED
 	const scmp_datum_t needed = CLONE_VM;
 #else
 	const scmp_datum_t needed = CLONE_THREAD;

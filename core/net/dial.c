@@ -7,12 +7,10 @@
  * timer need to end; it and the connection forget each other when either is done. */
 #include "net/private.h"
 
-#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 enum { HOST_TEXT = 256, PATH_TEXT = 512, DEFAULT_TIMEOUT_S = 30, MAX_ADDRESSES = 8 };
 
@@ -221,23 +219,16 @@ static int on_established(struct sonde_conn *c, struct lws *wsi)
 	return 0;
 }
 
-/* A vhost has its own SSL_CTX. */
-static void set_pins(SSL_CTX *ssl, struct client_vhost *v)
-{
-	if (v->pins.count)
-		SSL_CTX_set_cert_verify_callback(ssl, sonde_pins_verify, &v->pins);
-}
-
 static const char silent[] = "closed during the websocket handshake";
 
-int client_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
-                    size_t len)
+static int client_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                           size_t len)
 {
 	struct sonde_conn *c;
 
 	switch (reason) {
 	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_CLIENT_VERIFY_CERTS:
-		set_pins(user, lws_get_vhost_user(lws_get_vhost(wsi)));
+		client_pins(user, lws_get_vhost_user(lws_get_vhost(wsi)));
 		return 0;
 	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
 		c = lws_get_opaque_user_data(wsi);
@@ -283,67 +274,6 @@ static const struct lws_protocols client_protocols[] = {
 };
 
 /* -------- the calls of the contract -------- */
-
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? !strcmp(a, b) : a == b;
-}
-
-static bool same_pins(const struct sonde_pins *a, const struct sonde_pins *b)
-{
-	return a->count == b->count && a->alone == b->alone && !memcmp(a->hash, b->hash, sizeof(a->hash));
-}
-
-/* A trust store is parsed once for all connections that use it. */
-static struct client_vhost *client_vhost(struct sonde_net *net, bool tls, const char *ca_file,
-                                         const struct sonde_pins *pins)
-{
-	struct lws_context_creation_info info = {
-		.port = CONTEXT_PORT_NO_LISTEN,
-		.vhost_name = tls ? "sonde-wss" : "sonde-ws",
-		.protocols = client_protocols,
-		.retry_and_idle_policy = &net_no_validity,
-		.options = tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0,
-		.client_ssl_ca_filepath = tls ? ca_file : NULL,
-		.ssl_client_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 |
-		                          SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION,
-		/* Of TLS 1.2; all of 1.3 are like that. */
-		.client_ssl_cipher_list = "ECDHE+AESGCM:ECDHE+CHACHA20",
-		.gid = (gid_t)-1,
-		.uid = (uid_t)-1,
-	};
-	struct client_vhost *v;
-
-	/* lws only logs that it cannot read the file. */
-	if (tls && ca_file && access(ca_file, R_OK) != 0)
-		return NULL;
-	if (!tls)
-		ca_file = NULL;
-	else if (ca_file)
-		info.options |= LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
-	for (v = net->clients; v; v = v->next) {
-		if (v->tls == tls && same_text(v->ca_file, ca_file) && same_pins(&v->pins, pins))
-			return v;
-	}
-	v = calloc(1, sizeof(*v));
-	if (!v)
-		return NULL;
-	v->tls = tls;
-	v->pins = *pins;
-	info.user = v;
-	v->ca_file = ca_file ? strdup(ca_file) : NULL;
-	net_log_loud(true);
-	v->vhost = !v->ca_file == !ca_file ? lws_create_vhost(net->context, &info) : NULL;
-	net_log_loud(false);
-	if (!v->vhost) {
-		free(v->ca_file);
-		free(v);
-		return NULL;
-	}
-	v->next = net->clients;
-	net->clients = v;
-	return v;
-}
 
 static bool parse_port(const char *s, size_t n, uint16_t *port)
 {
@@ -413,7 +343,7 @@ static int prepare(struct sonde_net *net, struct dialer *d, const struct sonde_d
 		memcpy(d->subprotocol, o->subprotocol, strlen(o->subprotocol) + 1);
 	if (sonde_pins_parse(&pins, d->tls ? o->pins : NULL, !o->ca_file, e) != SONDE_OK)
 		return SONDE_EINVAL;
-	d->trust = client_vhost(net, d->tls, o->ca_file, &pins);
+	d->trust = client_vhost(net, client_protocols, d->tls, o->ca_file, &pins);
 	if (!d->trust)
 		return sonde_fail(e, SONDE_EIO, "ca_file", "cannot use the certificates of %s",
 				  o->ca_file ? o->ca_file : "the system");

@@ -7,6 +7,7 @@ core_net_libnet_a_SOURCES = \
 	core/net/dial.c \
 	core/net/frame.c \
 	core/net/gzip.c \
+	core/net/head.c \
 	core/net/http.c \
 	core/net/listen.c \
 	core/net/net.c \
@@ -16,6 +17,7 @@ core_net_libnet_a_SOURCES = \
 	core/net/reply.c \
 	core/net/static.c \
 	core/net/stream.c \
+	core/net/trust.c \
 	core/net/unread.c \
 	core/net/upgrade.c \
 	core/net/ws.c
@@ -33,7 +35,7 @@ t_net_libworld_a_SOURCES = t/net/world.c t/net/world.h
 t_net_libworld_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 
 C_TESTS += t/net/http_test
-t_net_http_test_SOURCES = t/net/http_test.c t/net/malformed.h
+t_net_http_test_SOURCES = t/net/http_test.c t/net/malformed.c t/net/malformed.h
 t_net_http_test_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 t_net_http_test_LDADD = t/net/libworld.a t/libtap.a core/net/libnet.a core/base/libbase.a \
 	$(LWS_LIBS) $(UV_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS)

@@ -200,12 +200,7 @@ static void free_vhosts(struct sonde_net *net)
 		net->listeners = l->next;
 		listener_free(l);
 	}
-	while (net->clients) {
-		struct client_vhost *c = net->clients;
-		net->clients = c->next;
-		free(c->ca_file);
-		free(c);
-	}
+	client_vhosts_free(net);
 }
 
 static void count_closing(uv_handle_t *h, void *count)

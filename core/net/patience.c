@@ -111,11 +111,11 @@ static unsigned how_many(const struct sonde_req *first, int64_t now)
 bool patience_tick(struct sonde_net *net, int64_t now)
 {
 	struct sonde_req *s;
-	unsigned closed = 0, max = 0;
+	unsigned closed = 0;
 
 	for (int i = 0; i < WAITS; i++) {
 		s = first_due(&net->waits[i], now);
-		max = s ? closed + how_many(s, now) : 0;
+		unsigned max = s ? closed + how_many(s, now) : 0;
 		for (; closed < max && (s = first_due(&net->waits[i], now)); closed++)
 			give_up(s, LWS_TO_KILL_ASYNC);
 	}

@@ -250,8 +250,24 @@ void unread_tick(struct sonde_net *);
 
 /* http.c */
 int http_callback(struct lws *, enum lws_callback_reasons, void *user, void *in, size_t len);
-struct sonde_req *session_of(struct lws *, struct listener *);
 void http_settle(struct sonde_net *);
+
+/* head.c */
+/* HTTP/1.0 is always closed: a keep-alive answer would need a header of its own. */
+enum version { VERSION_OTHER, VERSION_1_0, VERSION_1_1 };
+enum { LENGTH_ABSENT = -1, LENGTH_BAD = -2 };
+struct head {
+	const char *name; /* of the method; "" when it is none of ours */
+	enum sonde_method method;
+	enum version version;
+	bool close, gzip; /* it asks to close, it takes gzip */
+	bool coded;       /* it has a Transfer-Encoding */
+	bool good_host;   /* one Host, a name or an address, and a port; HTTP/1.0 needs none */
+	int64_t length;   /* of the body, or a LENGTH_ */
+};
+void head_read(struct lws *, struct head *);
+/* The target into path and query of the view; false when it is malformed. */
+bool head_target(struct sonde_req *, const char *uri, size_t len);
 
 /* reply.c */
 /* Answer at once from inside a callback and close after it. */
@@ -317,8 +333,17 @@ void reader_half_close(struct sonde_conn *);
 /* Bytes came before the answer to the upgrade. */
 int reader_too_early(struct sonde_conn *);
 
+/* trust.c */
+/* The one there is, or a new one; NULL when the certificates cannot be used. ca_file: NULL = the
+ * system's. */
+struct client_vhost *client_vhost(struct sonde_net *, const struct lws_protocols *, bool tls,
+                                  const char *ca_file, const struct sonde_pins *);
+/* While lws sets up the SSL_CTX of the vhost. */
+void client_pins(struct ssl_ctx_st *, struct client_vhost *);
+/* After lws has destroyed its context. */
+void client_vhosts_free(struct sonde_net *);
+
 /* dial.c */
-int client_callback(struct lws *, enum lws_callback_reasons, void *user, void *in, size_t len);
 /* The caller wants no connection any more; the close event follows from the loop. */
 void dialer_abort(struct sonde_conn *);
 /* As above, now: the net closes. */

@@ -63,9 +63,11 @@ static bool take_field(struct cursor *r)
 enum raw_head raw_check(struct sonde_net *net, const char *method)
 {
 	char *base = (char *)net->rx_base;
-	struct cursor r = { (unsigned char *)base, (unsigned char *)base + RX_BYTES };
 
-	if (!base || !take(&r, method) || !take(&r, " ") || *r.p != '/')
+	if (!base)
+		return RAW_UNKNOWN;
+	struct cursor r = { (unsigned char *)base, (unsigned char *)base + RX_BYTES };
+	if (!take(&r, method) || !take(&r, " ") || *r.p != '/')
 		return RAW_UNKNOWN;
 	*base = '\0'; /* a request that waited behind this one must not be taken for it */
 	if (!take_target(&r) || !take(&r, " HTTP/1.") || (!take(&r, "1\r\n") && !take(&r, "0\r\n")))

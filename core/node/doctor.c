@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -34,25 +33,8 @@ enum { PATH_LEN = 1024 + 16, DESCRIBED_MAX = 4 << 20, ANSWER_MS = 10000, LANDLOC
 struct doctor {
 	struct sonde_node_options o;
 	struct sonde_pool pool;
-	bool failed;
+	struct sonde_findings said;
 };
-
-enum verdict { GOOD = SONDE_FINDING_OK, WARN = SONDE_FINDING_WARN, BAD = SONDE_FINDING_FAIL };
-
-static void say(struct doctor *d, enum verdict v, const char *what, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-
-static void say(struct doctor *d, enum verdict v, const char *what, const char *fmt, ...)
-{
-	char text[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	sonde_finding_print(stdout, (enum sonde_finding)v, what, text);
-	d->failed |= v == BAD;
-}
 
 static bool given(const char *text)
 {
@@ -96,7 +78,8 @@ static void look_at_token(struct doctor *d)
 	struct sonde_error e = { 0 };
 
 	if (!given(file))
-		say(d, WARN, "key", "not enrolled yet; sonde token create, and start with --token-file FILE");
+		say(d, WARN, "key", "not enrolled yet; sonde token create, and start with --token-file FILE, "
+		    "or put it into /etc/credstore/sonde.token for the service");
 	else if (access(file, R_OK))
 		say(d, BAD, "key", "not enrolled yet, and %s: %s; mend --token-file", file, strerror(errno));
 	else if (sonde_private_check_path(file, &e) != SONDE_OK)
@@ -132,7 +115,7 @@ static void look_at_space(struct doctor *d)
 	if (statvfs(d->o.state, &v))
 		return;
 	uint64_t free = (uint64_t)v.f_bavail * v.f_frsize;
-	enum verdict is = free < SPACE_FAIL ? BAD : free < want ? WARN : GOOD;
+	enum sonde_finding is = free < SPACE_FAIL ? BAD : free < want ? WARN : GOOD;
 	say(d, is, "space", "%" PRIu64 " MiB are free under %s%s", free >> 20, d->o.state,
 	    is == GOOD ? "" : ", less than the spool may take; make room, or lower --spool-max-bytes");
 }
@@ -309,13 +292,25 @@ static void look_at_kernel(struct doctor *d)
 		say(d, GOOD, "jail", "seccomp and Landlock %ld", landlock);
 }
 
+static void look(struct doctor *d)
+{
+	static void (*const files[])(struct doctor *) = { look_at_state, look_at_key, look_at_space };
+	static void (*const machine[])(struct doctor *) = {
+		look_at_icmp,       look_at_ipv6,   look_at_resolver, look_at_names,  look_at_controller,
+		look_at_uplink,     look_at_plugins, look_at_clock,   look_at_limits, look_at_kernel,
+	};
+
+	/* As the user of the service: what root may read and write says little. */
+	sonde_private_as_owner(d->o.state);
+	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		files[i](d);
+	sonde_private_as_self();
+	for (unsigned i = 0; i < sizeof(machine) / sizeof(machine[0]); i++)
+		machine[i](d);
+}
+
 int sonde_node_doctor(int argc, char **argv)
 {
-	static void (*const looks[])(struct doctor *) = {
-		look_at_state,      look_at_key,    look_at_space,   look_at_icmp,  look_at_ipv6,
-		look_at_resolver,   look_at_names,  look_at_controller, look_at_uplink, look_at_plugins,
-		look_at_clock,      look_at_limits, look_at_kernel,
-	};
 	const char *config = sonde_config_path(argc, argv);
 	struct sonde_error e = { 0 };
 	struct doctor d = { 0 };
@@ -325,8 +320,8 @@ int sonde_node_doctor(int argc, char **argv)
 	int rc = sonde_node_options_load(&d.o, &d.pool, argc, argv, &e);
 	say(&d, rc == SONDE_OK ? GOOD : BAD, "config", "%s", rc != SONDE_OK ? e.text : config ? config :
 	    "defaults and flags");
-	for (unsigned i = 0; rc == SONDE_OK && i < sizeof(looks) / sizeof(looks[0]); i++)
-		looks[i](&d);
+	if (rc == SONDE_OK)
+		look(&d);
 	sonde_pool_deinit(&d.pool);
-	return d.failed;
+	return d.said.failed;
 }

@@ -11,7 +11,6 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/private.h"
-#include "base/rng.h"
 #include "fetch/fetch.h"
 #include "node/backoff.h"
 #include "node/identity.h"

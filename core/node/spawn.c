@@ -11,8 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { FDS_MAX = 4, FD_ABOVE = 64 };
 
 /* Copies above the low numbers, so that placing one cannot overwrite the next. */

@@ -48,11 +48,8 @@ bool sonde_row_find(struct sonde_rows, const char *name, struct sonde_param *out
 int sonde_rows_check(struct sonde_rows, uint32_t args_size, struct sonde_error *);
 
 /* The rows as a JSON array of {name,type,help,unit,default,enum,min,max,required,secret,internal},
- * written
- * as the value of `key`. */
+ * written as the value of `key`. */
 void sonde_rows_describe(struct sonde_rows, struct sonde_json *, const char *key);
-/* The same as a JSON Schema object (2020-12, additionalProperties false). */
-void sonde_rows_schema(struct sonde_rows, struct sonde_json *, const char *key);
 
 /* Rows read back from sonde_rows_describe's array: owned copies, for the controller and the CLI
  * which never load a plugin. Offsets are laid out by us; *args_size is the size of a struct that

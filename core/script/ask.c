@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "script/facts.h"
 #include "script/names.h"
 #include "script/program.h"

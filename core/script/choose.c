@@ -7,7 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "base/status.h"
 
 enum { POOL_LEAST = 32 };

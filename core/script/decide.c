@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "script/facts.h"
 #include "script/names.h"
 #include "script/policies.h"
 

@@ -168,11 +168,9 @@ static int put_all(struct out *o, const struct snapshot *s, struct sonde_backup_
 static int finish(struct out *o, int rc, const char *dir, struct sonde_backup_report *r,
                   struct sonde_error *e)
 {
-	uint64_t sum = o->sum;
-
 	if (!rc) {
 		put_record(o, BACKUP_END, (MDB_val){ 0, NULL }, (MDB_val){ 0, NULL });
-		sum = o->sum;
+		uint64_t sum = o->sum;
 		put(o, &sum, sizeof(sum));
 		flush(o);
 		rc = o->failed;

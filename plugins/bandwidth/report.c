@@ -2,27 +2,12 @@
 /* What a test tells. A direction that was not asked for is null, never zero. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "bandwidth.h"
+#include "connect/say.h"
 
 #define MS(ns) ((double)(ns) / 1e6)
-
-static void print(struct sonde_probe *p, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void print(struct sonde_probe *p, const char *fmt, ...)
-{
-	char line[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	int n = vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		p->host->print(p, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
-}
 
 static void put_address(struct sonde_probe *p)
 {
@@ -37,7 +22,7 @@ static void put_address(struct sonde_probe *p)
 	inet_ntop(sa->ss_family, raw, text, sizeof(text));
 	p->host->put_text(p, "resolvedAddress", text, __builtin_strlen(text));
 	p->host->put_int(p, "port", a->port);
-	print(p, "%s %.255s (%s) port %d, %d stream%s\n",
+	sonde_say(p, "%s %.255s (%s) port %d, %d stream%s\n",
 	      a->role == BW_SEND ? "Bandwidth to" : "Receiving from", p->target, text, (int)a->port,
 	      (int)a->streams, a->streams == 1 ? "" : "s");
 }
@@ -61,7 +46,7 @@ static void put_way(struct sonde_probe *p, const char *name, const struct way *w
 	h->put_int(p, "bytes", w->bytes);
 	h->put_number(p, "duration", MS(w->ns), 3);
 	h->close(p);
-	print(p, "%-4s  %9.2f MBytes in %9.3f ms  %10.2f Mbits/sec (%.2f over all)\n", name,
+	sonde_say(p, "%-4s  %9.2f MBytes in %9.3f ms  %10.2f Mbits/sec (%.2f over all)\n", name,
 	      (double)w->bytes / 1e6, MS(w->ns), w->rate / 1e6, w->mean / 1e6);
 }
 
@@ -85,8 +70,8 @@ static void put_rtt(struct sonde_probe *p, const char *name, const struct bw_rtt
 	h->put_number(p, "max", MS(r->max), 3);
 	h->put_int(p, "count", r->count);
 	h->close(p);
-	print(p, "rtt %-6s min/avg/max = %.3f/%.3f/%.3f ms (%u)\n", name, MS(r->min), MS(r->sum) / r->count,
-	      MS(r->max), r->count);
+	sonde_say(p, "rtt %-6s min/avg/max = %.3f/%.3f/%.3f ms (%u)\n", name, MS(r->min),
+	          MS(r->sum) / r->count, MS(r->max), r->count);
 }
 
 void bw_report(struct sonde_probe *p)

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A line of rawOutput, cut at 511 bytes. */
-void sonde_say(struct sonde_probe *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+#include "connect/say.h"
+
 /* Nanoseconds (>= 0) as milliseconds with three decimals, for a line: a quarter of what %f costs.
  * Returns out. */
 enum { SONDE_MS_TEXT = 32 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "connect/say.h"
 #include "mtr/asn.h"
 #include "path/args.h"
 #include "path/path.h"
@@ -143,13 +144,13 @@ static void print_hop(struct sonde_probe *p, const struct path *s, unsigned ttl,
 		path_text(s, k->from, text);
 	if (name)
 		snprintf(host, sizeof(host), "%s (%s)", name, text);
-	path_print(p, "%3u.|-- %-40s %5.1f%% %5u", ttl, name ? host : text, loss(t), t->total);
+	sonde_say(p, "%3u.|-- %-40s %5.1f%% %5u", ttl, name ? host : text, loss(t), t->total);
 	if (t->rcv)
-		path_print(p, " %6.1f %6.1f %6.1f %6.1f %6.1f", t->last, t->avg, t->min, t->max,
+		sonde_say(p, " %6.1f %6.1f %6.1f %6.1f %6.1f", t->last, t->avg, t->min, t->max,
 		           t->deviation);
 	if (t->pairs)
-		path_print(p, " %6.1f", t->j_avg);
-	path_print(p, "\n");
+		sonde_say(p, " %6.1f", t->j_avg);
+	sonde_say(p, "\n");
 }
 
 static void write_result(struct sonde_probe *p, const struct path *s)
@@ -157,7 +158,7 @@ static void write_result(struct sonde_probe *p, const struct path *s)
 	unsigned last = path_last(s, true);
 
 	path_put_head(p, s);
-	path_print(p, "%-48s  Loss%%   Snt   Last    Avg   Best   Wrst  StDev   Javg\n", p->target);
+	sonde_say(p, "%-48s  Loss%%   Snt   Last    Avg   Best   Wrst  StDev   Javg\n", p->target);
 	p->host->open(p, "hops", '[');
 	for (unsigned ttl = s->config.first; ttl <= last; ttl++) {
 		struct stats t = stats_of(s, ttl);

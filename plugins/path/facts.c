@@ -2,7 +2,6 @@
 /* What traceroute and mtr both say of a path. Reads the table, changes nothing. A value that was
  * not measured is null, never 0. */
 #include <arpa/inet.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,19 +12,7 @@ enum { DIGITS = 3 };
 static const char *const protocols[] = { [PATH_ICMP] = "ICMP", [PATH_TCP] = "TCP",
 	                                 [PATH_UDP] = "UDP" };
 
-void path_print(struct sonde_probe *p, const char *fmt, ...)
-{
-	char line[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	int n = vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		p->host->print(p, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
-}
-
-void path_put_string(struct sonde_probe *p, const char *key, const char *text)
+static void put_string(struct sonde_probe *p, const char *key, const char *text)
 {
 	p->host->put_text(p, key, text, strlen(text));
 }
@@ -123,17 +110,17 @@ void path_put_head(struct sonde_probe *p, const struct path *s)
 	bool own, tcp = s->config.protocol == PATH_TCP;
 	const char *stamps = clocks(s, &own);
 
-	path_put_string(p, "resolvedAddress", s->address);
+	put_string(p, "resolvedAddress", s->address);
 	if (strcmp(s->address, p->target))
-		path_put_string(p, "resolvedHostname", p->target);
+		put_string(p, "resolvedHostname", p->target);
 	else
 		p->host->put_null(p, "resolvedHostname");
-	path_put_string(p, "protocol", protocols[s->config.protocol]);
+	put_string(p, "protocol", protocols[s->config.protocol]);
 	put_int(p, "port", s->config.protocol != PATH_ICMP, s->config.port);
-	path_put_string(p, "flow", tcp ? "varied" : own ? "mixed" : "stable");
+	put_string(p, "flow", tcp ? "varied" : own ? "mixed" : "stable");
 	p->host->put_bool(p, "reached", s->reached);
 	if (stamps)
-		path_put_string(p, "timestamps", stamps);
+		put_string(p, "timestamps", stamps);
 	else
 		p->host->put_null(p, "timestamps");
 }
@@ -168,7 +155,7 @@ static void put_addresses(struct sonde_probe *p, const struct path *s, unsigned 
 
 	p->host->open(p, "addresses", '[');
 	for (unsigned i = 0; i < n; i++)
-		path_put_string(p, NULL, path_text(s, from[i], text));
+		put_string(p, NULL, path_text(s, from[i], text));
 	p->host->close(p);
 }
 
@@ -209,13 +196,13 @@ void path_put_hop(struct sonde_probe *p, const struct path *s, unsigned ttl)
 
 	if (k && k->has_from) {
 		path_text(s, k->from, text);
-		path_put_string(p, "resolvedAddress", text);
+		put_string(p, "resolvedAddress", text);
 	} else {
 		p->host->put_null(p, "resolvedAddress");
 	}
 	const char *name = k && k->has_from ? path_name(s, k->from) : NULL;
 	if (name)
-		path_put_string(p, "resolvedHostname", name);
+		put_string(p, "resolvedHostname", name);
 	else
 		p->host->put_null(p, "resolvedHostname");
 	p->host->put_int(p, "ttl", ttl);
@@ -223,7 +210,7 @@ void path_put_hop(struct sonde_probe *p, const struct path *s, unsigned ttl)
 	put_int(p, "icmpType", k && k->type, k ? k->type : 0);
 	put_int(p, "icmpCode", k && k->type, k ? k->code : 0);
 	if (k && k->answer == PATH_STOPPED)
-		path_put_string(p, "note", sonde_icmp_phrase(s->family, k->type, k->code));
+		put_string(p, "note", sonde_icmp_phrase(s->family, k->type, k->code));
 	else
 		p->host->put_null(p, "note");
 	put_labels(p, s, ttl);

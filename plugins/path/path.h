@@ -208,8 +208,6 @@ unsigned path_addresses(const struct path *, unsigned ttl, const uint8_t *out[PA
 /* The last TTL worth showing. */
 unsigned path_last(const struct path *, bool trim);
 const char *path_text(const struct path *, const uint8_t *address, char out[PATH_ADDRESS_TEXT]);
-void path_print(struct sonde_probe *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void path_put_string(struct sonde_probe *, const char *key, const char *text);
 void path_put_ms(struct sonde_probe *, const char *key, bool known, double ms);
 /* resolvedAddress, resolvedHostname, protocol, port, flow, reached, timestamps. */
 void path_put_head(struct sonde_probe *, const struct path *);

@@ -4,9 +4,10 @@
 #include "ping/ping.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "connect/say.h"
 
 enum { DIGITS = 6 };
 
@@ -21,32 +22,19 @@ static double ms(int64_t ns)
 	return (double)ns / 1e6;
 }
 
-static void say(struct sonde_probe *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void say(struct sonde_probe *p, const char *fmt, ...)
-{
-	char line[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	int n = vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		p->host->print(p, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
-}
-
 void ping_print_head(struct sonde_probe *p)
 {
 	const struct ping_args *a = p->args;
 	const struct ping_state *s = p->state;
 
 	if (s->series)
-		say(p, "PING %.255s (%s) on port %d.\n", p->target, s->address, (int)a->port);
+		sonde_say(p, "PING %.255s (%s) on port %d.\n", p->target, s->address, (int)a->port);
 	else if (s->socket.family == AF_INET)
-		say(p, "PING %.255s (%s) %d(%d) bytes of data.\n", p->target, s->address,
-		    (int)a->size, (int)a->size + 28);
+		sonde_say(p, "PING %.255s (%s) %d(%d) bytes of data.\n", p->target, s->address,
+		          (int)a->size, (int)a->size + 28);
 	else
-		say(p, "PING %.255s(%s) %d data bytes\n", p->target, s->address, (int)a->size);
+		sonde_say(p, "PING %.255s(%s) %d data bytes\n", p->target, s->address,
+		          (int)a->size);
 }
 
 void ping_print_reply(struct sonde_probe *p, unsigned seq, const struct ping_packet *k,
@@ -56,14 +44,14 @@ void ping_print_reply(struct sonde_probe *p, unsigned seq, const struct ping_pac
 	char ttl[16] = "";
 
 	if (s->series) {
-		say(p, "Reply from %s on port %d: tcp_conn=%u time=%.3f ms\n", s->address,
-		    s->series->port, seq, ms(k->rtt));
+		sonde_say(p, "Reply from %s on port %d: tcp_conn=%u time=%.3f ms\n", s->address,
+		          s->series->port, seq, ms(k->rtt));
 		return;
 	}
 	if (k->ttl >= 0)
 		snprintf(ttl, sizeof(ttl), " ttl=%d", k->ttl);
-	say(p, "%u bytes from %s: icmp_seq=%u%s time=%.3f ms%s\n", k->bytes, s->address, seq, ttl,
-	    ms(k->rtt), duplicate ? " (DUP!)" : "");
+	sonde_say(p, "%u bytes from %s: icmp_seq=%u%s time=%.3f ms%s\n", k->bytes, s->address, seq,
+	          ttl, ms(k->rtt), duplicate ? " (DUP!)" : "");
 }
 
 void ping_print_error(struct sonde_probe *p, unsigned seq, const char *from, const char *phrase)
@@ -71,10 +59,10 @@ void ping_print_error(struct sonde_probe *p, unsigned seq, const char *from, con
 	const struct ping_state *s = p->state;
 
 	if (s->series)
-		say(p, "No connection to %s on port %d: tcp_conn=%u %s\n", s->address,
-		    s->series->port, seq, phrase);
+		sonde_say(p, "No connection to %s on port %d: tcp_conn=%u %s\n", s->address,
+		          s->series->port, seq, phrase);
 	else
-		say(p, "From %s icmp_seq=%u %s\n", from, seq, phrase);
+		sonde_say(p, "From %s icmp_seq=%u %s\n", from, seq, phrase);
 }
 
 static int is_over(const struct ping_packet *k)
@@ -227,14 +215,14 @@ static void print_tail(struct sonde_probe *p, const struct sums *u)
 
 	if (s->n_duplicates)
 		snprintf(extra, sizeof(extra), " +%u duplicates,", s->n_duplicates);
-	say(p, "\n--- %.255s ping statistics ---\n"
-	       "%u packets transmitted, %u received,%s %.4g%% packet loss, time %.0fms\n",
-	    p->target, u->total, u->rcv, extra,
-	    u->total ? 100.0 * (u->total - u->rcv) / u->total : 0.0,
-	    ms(p->host->now(p) - s->started_at));
+	sonde_say(p, "\n--- %.255s ping statistics ---\n"
+	          "%u packets transmitted, %u received,%s %.4g%% packet loss, time %.0fms\n",
+	          p->target, u->total, u->rcv, extra,
+	          u->total ? 100.0 * (u->total - u->rcv) / u->total : 0.0,
+	          ms(p->host->now(p) - s->started_at));
 	if (u->rcv)
-		say(p, "rtt min/avg/max/mdev = %.3f/%.3f/%.3f/%.3f ms\n", u->min, u->sum / u->rcv,
-		    u->max, deviation(u));
+		sonde_say(p, "rtt min/avg/max/mdev = %.3f/%.3f/%.3f/%.3f ms\n", u->min,
+		          u->sum / u->rcv, u->max, deviation(u));
 }
 
 void ping_write_result(struct sonde_probe *p)

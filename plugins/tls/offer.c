@@ -23,7 +23,8 @@ const struct tls_version tls_versions[TLS_VERSIONS] = {
 	"TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:" \
 	"TLS_AES_128_CCM_SHA256:TLS_AES_128_CCM_8_SHA256"
 
-void tls_list_drop(char *list, const char *name)
+/* Takes NAME out of a list "A:B:C". */
+static void list_drop(char *list, const char *name)
 {
 	size_t n = strlen(name);
 
@@ -113,7 +114,7 @@ static bool take_cipher(struct sonde_probe *p, struct tls_line *line)
 	snprintf(c->name, sizeof(c->name), "%s", name);
 	line->count++;
 	size_t before = strlen(line->left);
-	tls_list_drop(line->left, name);
+	list_drop(line->left, name);
 	line->complete = !*line->left;
 	/* A peer that chose what was not offered would go on for ever. */
 	return *line->left && strlen(line->left) < before;

@@ -86,7 +86,8 @@ static const struct sonde_field fields[] = {
 	{ NULL },
 };
 
-size_t tls_alpn_pack(const char *list, unsigned char out[TLS_ALPN_MAX])
+/* "h2,http/1.1" as the extension holds it; its length, 0 when it is none. */
+static size_t alpn_pack(const char *list, unsigned char out[TLS_ALPN_MAX])
 {
 	size_t at = 0;
 
@@ -120,7 +121,7 @@ static int check(const void *args, const char *target, struct sonde_error *e)
 	if (a->server_name && !is_name(a->server_name)) {
 		path = "serverName";
 		text = "must be a host name or an address";
-	} else if (a->alpn && *a->alpn && !tls_alpn_pack(a->alpn, packed)) {
+	} else if (a->alpn && *a->alpn && !alpn_pack(a->alpn, packed)) {
 		path = "alpn";
 		text = "must be names with commas between them";
 	}
@@ -195,7 +196,7 @@ static int offer(struct sonde_probe *p, SSL *ssl, void *arg)
 	const struct tls_args *a = p->args;
 	const struct tls_state *s = p->state;
 	unsigned char packed[TLS_ALPN_MAX];
-	size_t n = a->alpn ? tls_alpn_pack(a->alpn, packed) : 0;
+	size_t n = a->alpn ? alpn_pack(a->alpn, packed) : 0;
 
 	if (n && SSL_set_alpn_protos(ssl, packed, (unsigned)n))
 		return -1;

@@ -103,14 +103,9 @@ int tls_try_start(struct sonde_probe *, struct tls_try *, int64_t wait_ns,
 /* Closes what is open; the outcome stays. */
 void tls_try_stop(struct sonde_probe *, struct tls_try *);
 
-/* "h2,http/1.1" as the extension holds it; its length, 0 when it is none. */
-size_t tls_alpn_pack(const char *list, unsigned char out[TLS_ALPN_MAX]);
-
 /* offer.c: which versions and ciphers. over() comes once, at once when nothing is asked for. */
 void tls_offers_start(struct sonde_probe *, void (*over)(struct sonde_probe *));
 void tls_offers_stop(struct sonde_probe *);
-/* Takes NAME out of a list "A:B:C". */
-void tls_list_drop(char *list, const char *name);
 
 /* report.c: writes the result and calls done(). failure: of the first handshake or of the probe. */
 void tls_report(struct sonde_probe *, enum sonde_failure, const char *why);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "connect/say.h"
 #include "path/args.h"
 #include "path/path.h"
 
@@ -24,7 +25,7 @@ static void print_hop(struct sonde_probe *p, const struct path *s, unsigned ttl)
 	unsigned n, got = 0;
 	const struct path_label *l = path_stack(s, ttl, &n);
 
-	path_print(p, "%2u ", ttl);
+	sonde_say(p, "%2u ", ttl);
 	for (unsigned i = 0; i < s->slots; i++) {
 		const struct path_probe *k = path_slot(s, ttl, i);
 		if (k->status != PATH_ANSWERED)
@@ -34,22 +35,22 @@ static void print_hop(struct sonde_probe *p, const struct path *s, unsigned ttl)
 			path_text(s, k->from, text);
 			const char *name = path_name(s, k->from);
 			if (s->config.names)
-				path_print(p, " %s (%s)", name ? name : text, text);
+				sonde_say(p, " %s (%s)", name ? name : text, text);
 			else
-				path_print(p, " %s", text);
+				sonde_say(p, " %s", text);
 			for (unsigned j = 0; !said && j < n; j++)
-				path_print(p, "%sL=%u,E=%u,S=%u,T=%u%s", j ? "/" : " <MPLS:",
+				sonde_say(p, "%sL=%u,E=%u,S=%u,T=%u%s", j ? "/" : " <MPLS:",
 				           l[j].label, l[j].tc, l[j].bottom, l[j].ttl,
 				           j + 1 == n ? ">" : "");
 			said = k;
 		}
 		path_mark(s, k, mark);
 		int64_t us = (k->rtt + 500) / 1000;
-		path_print(p, "  %" PRId64 ".%03d ms%s", us / 1000, (int)(us % 1000), mark);
+		sonde_say(p, "  %" PRId64 ".%03d ms%s", us / 1000, (int)(us % 1000), mark);
 	}
 	for (; got < s->config.queries; got++)
-		path_print(p, " *");
-	path_print(p, "\n");
+		sonde_say(p, " *");
+	sonde_say(p, "\n");
 }
 
 static void write_hop(struct sonde_probe *p, const struct path *s, unsigned ttl)
@@ -77,7 +78,7 @@ static void write_result(struct sonde_probe *p, const struct path *s)
 	unsigned last = path_last(s, false);
 
 	path_put_head(p, s);
-	path_print(p, "traceroute to %.255s (%s), %u hops max, %d byte packets\n", p->target,
+	sonde_say(p, "traceroute to %.255s (%s), %u hops max, %d byte packets\n", p->target,
 	           s->address, s->config.last, s->family == AF_INET ? 60 : 80);
 	p->host->open(p, "hops", '[');
 	for (unsigned ttl = s->config.first; ttl <= last; ttl++) {

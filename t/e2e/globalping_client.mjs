@@ -100,7 +100,8 @@ for (const [status, [who, request, type]] of Object.entries(errors)) {
 const params = (await client.createMeasurement(errors[400][1])).data.error.params
 ok(params?.limit, '400 names the field', params)
 const missing = await client.getMeasurement('nosuchid')
-is([missing.ok, missing.response.status, missing.data.error.type], [false, 404, 'not_found'], '404')
+is([missing.ok, missing.response.status, missing.data.error.type], [false, 404, 'not_found'],
+  'a measurement that is not there is a 404')
 try {
   await new Globalping({ throwApiErrors: true }).getMeasurement('nosuchid')
   ok(false, 'an exception')

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Identity under attack, each part with its figure: registration tokens, node keys, what ends with a
 # session or token, stored passwords, guesses, what a caller may reach that is another's. Who may use
-# which route and topic is roles.t; the bits of access tokens are controller/accounts_test.
+# which route and topic is roles.t; the bits of access tokens are controller/jwt_test.
 use strict;
 use warnings;
 use FindBin;

@@ -80,7 +80,6 @@ static void read_rows(const json_t *v, struct sonde_pool *pool)
 	sonde_json_init(&j, &buf);
 	sonde_json_open(&j, NULL, '{');
 	sonde_rows_describe(told, &j, "a");
-	sonde_rows_schema(told, &j, "b");
 	sonde_json_close(&j);
 	json_t *shown =
 		buf.failed ? NULL : json_loadb(buf.data, buf.len, JSON_REJECT_DUPLICATES, NULL);

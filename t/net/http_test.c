@@ -279,7 +279,7 @@ static void malformed_client(struct world *w)
 {
 	char out[4096];
 
-	for (size_t i = 0; i < MALFORMED; i++) {
+	for (size_t i = 0; i < malformed_count; i++) {
 		const struct malformed *m = &malformed[i];
 		size_t len;
 		char *text = malformed_text(m, "GET /behind HTTP/1.1\r\n" HOST "\r\n", &len);

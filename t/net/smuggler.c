@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -144,8 +146,8 @@ int main(int argc, char **argv)
 	if (!port || !in)
 		load_die("usage: smuggler PORT [tls]");
 	signal(SIGPIPE, SIG_IGN);
-	printf("1..%d\n", MALFORMED + (ctx != NULL));
-	for (i = 0; i < MALFORMED; i++)
+	printf("1..%u\n", malformed_count + (ctx != NULL));
+	for (i = 0; i < malformed_count; i++)
 		bad += !try_one(&malformed[i], i + 1, port, ctx, in);
 	if (ctx)
 		bad += !try_alpn(i + 1, port, ctx);

@@ -125,9 +125,6 @@ static void maps_are_told_and_written(void)
 	struct sonde_buf buf;
 	struct sonde_json j;
 
-	EXPECT(strstr(first, "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\","
-	                     "\"maxLength\":4},\"propertyNames\":{\"minLength\":1,\"maxLength\":256},"
-	                     "\"maxProperties\":128}"));
 	sonde_pool_init(&pool, 65536);
 	EXPECT_INT(sonde_rows_parse(json_object_get(told, "params"), &pool, &back, &size, &err),
 	           SONDE_OK);

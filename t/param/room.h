@@ -49,7 +49,7 @@ static inline int fill(struct sonde_rows r, const char *text, void *args, size_t
 	return rc;
 }
 
-/* Rows and their schema as {"params":...,"schema":...}: in `text`, and parsed for the caller. */
+/* Rows as {"params":...}: in `text`, and parsed for the caller. */
 static inline json_t *described(struct sonde_rows r, char *text, size_t size)
 {
 	struct sonde_buf buf;
@@ -59,7 +59,6 @@ static inline json_t *described(struct sonde_rows r, char *text, size_t size)
 	sonde_json_init(&j, &buf);
 	sonde_json_open(&j, NULL, '{');
 	sonde_rows_describe(r, &j, "params");
-	sonde_rows_schema(r, &j, "schema");
 	sonde_json_close(&j);
 	EXPECT(!buf.failed);
 	snprintf(text, size, "%s", sonde_buf_cstr(&buf));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* core/param: what is written of a structure; rows told, read back, and as a JSON Schema. */
+/* core/param: what is written of a structure; rows told and read back. */
 #include "room.h"
 
 static void write_gives_the_leaves_that_differ(void)
@@ -116,38 +116,5 @@ static void foreign_rows_are_bounded(void)
 	sonde_pool_deinit(&pool);
 }
 
-static void the_schema_is_closed_and_nested(void)
-{
-	static const struct sonde_param tree[] = {
-		{ "a.b.c", SONDE_TYPE_INT, 0, NULL, NULL, NULL, NULL, 0, 0, SONDE_PARAM_REQUIRED },
-		{ "a.b.d", SONDE_TYPE_INT, 8, NULL, NULL, NULL, NULL, 0, 0, SONDE_PARAM_REQUIRED },
-		{ "a.e", SONDE_TYPE_BOOL, 16, NULL, NULL, "no" },
-		{ "f", SONDE_TYPE_STRING, 24, NULL, NULL, NULL, NULL, 0, 0, SONDE_PARAM_REQUIRED },
-		{ 0 },
-	};
-	char text[8192];
-	json_t *out = described((struct sonde_rows)SONDE_ROWS(tree), text, sizeof(text));
-	json_t *a, *b, *c;
-	const char *r0, *r1;
-	int closed = 0;
-
-	EXPECT(strstr(
-		text,
-		"\"schema\":{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"object\","
-		"\"properties\":{\"b\":{\"type\":\"object\",\"properties\":{\"c\":{\"type\":"
-		"\"integer\"},\"d\":{\"type\":\"integer\"}},\"required\":[\"c\",\"d\"],"
-		"\"additionalProperties\":false},\"e\":{\"type\":\"boolean\",\"default\":false}},"
-		"\"required\":[\"b\"],\"additionalProperties\":false},"));
-	EXPECT_INT(json_unpack(out, "{s:{s:[s,s!],s:b,s:{s:o}}}", "schema", "required", &r0, &r1,
-	                       "additionalProperties", &closed, "properties", "a", &a),
-	           0);
-	EXPECT_STR(r0, "a");
-	EXPECT_STR(r1, "f");
-	EXPECT_INT(closed, 0);
-	EXPECT_INT(json_unpack(a, "{s:{s:o}}", "properties", "b", &b), 0);
-	EXPECT_INT(json_unpack(b, "{s:{s:o}}", "properties", "c", &c), 0);
-	json_decref(out);
-}
-
 TAP_MAIN(CASE(write_gives_the_leaves_that_differ), CASE(rows_survive_being_told),
-         CASE(foreign_rows_are_bounded), CASE(the_schema_is_closed_and_nested))
+         CASE(foreign_rows_are_bounded))

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/sanitized.h"
 #include "room.h"
 #include "script/binding.h"
 #include "script/lib.h"
@@ -179,11 +180,7 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-#if defined(__SANITIZE_ADDRESS__)
-enum { SLOWER = 10 };
-#else
-enum { SLOWER = 1 };
-#endif
+enum { SLOWER = SONDE_SANITIZED ? 10 : 1 };
 
 /* The pass lines are a fallback within 60 ms at the 99th percentile, and no stall over 5 ms. The
  * best of some tries, each with a state of its own: what else runs here is not the policy's. */

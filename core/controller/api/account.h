@@ -16,7 +16,7 @@ struct user_change {
 };
 /* NULL after an answer: 409 when another change of the user waits for its commit. */
 struct puts *change_user(struct call *, struct user *, struct user_change **);
-/* Stores it and answers 200 with the user, or 204. */
+/* Stores the change that is the arg of the job, and answers 200 with the user, or 204. */
 void change_user_save(struct puts *, bool empty);
 /* The same for those who answer otherwise: writes the record and marks the user; then
  * change_user_done in the job's done shows it. */

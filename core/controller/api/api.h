@@ -66,6 +66,8 @@ bool call_owns(const struct call *, const struct record *);
 const struct user *record_owner(const struct controller *, const struct record *);
 /* Value of a query parameter, percent-decoded, into out; false when absent. */
 bool call_query(const struct call *, const char *name, char *out, size_t room);
+/* Answers 400: the parameter `name` of the query `must` be otherwise. Always false. */
+bool call_wrong(struct call *, const char *name, const char *must);
 
 /* Value of `wait` ("10s", "500ms", seconds) in milliseconds, 0 when absent; false after a 400. */
 bool call_wait(struct call *, int64_t *ms);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controller/api/api.h"
+#include "controller/members.h"
 
 enum { PAGE = 100, PAGE_MAX = 1000 };
 
@@ -36,13 +37,11 @@ static void put_page(struct sonde_read *r, const struct page *p, struct sonde_js
 	for (unsigned i = 1; i <= n; i++) {
 		const struct sonde_id *id = &p->ids[(p->count - i) % p->room];
 		struct sonde_slice value;
-		char text[SONDE_ID_TEXT];
 		if (sonde_read_get(r, SONDE_TABLE_AUDIT, (struct sonde_slice){ id->b, sizeof(id->b) },
 		                   &value) != SONDE_OK || value.len < 2)
 			continue;
-		sonde_id_format(id, text);
 		sonde_json_open(j, NULL, '{');
-		sonde_json_str(j, "id", text);
+		member_id(j, "id", id);
 		/* The record is an object of ours: its members follow. */
 		sonde_buf_char(j->buf, ',');
 		sonde_buf_add(j->buf, (const char *)value.data + 1, value.len - 2);

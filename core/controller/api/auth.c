@@ -401,20 +401,11 @@ void api_password(struct call *call)
 
 /* ---- set by an administrator ---- */
 
-static void set_done(struct puts *p, int status)
-{
-	change_user_done(p->c, p->arg, status);
-	if (status != SONDE_OK)
-		answer_busy(p->c, p->req, status);
-	else
-		answer_empty(p->c, p->req, 204);
-}
-
 static void set_then(struct sign *s)
 {
 	struct user *user = users_by_name(&s->c->accounts.users, s->name);
 
-	struct puts *p = user && !user->busy ? puts_new(s->c, s->req, set_done, SIGN_POOL) : NULL;
+	struct puts *p = user && !user->busy ? puts_new(s->c, s->req, NULL, SIGN_POOL) : NULL;
 	if (!user || user->busy)
 		answer_error(s->c, s->req, 409, "conflict", "Another change is being stored.", NULL,
 		             NULL);
@@ -425,8 +416,7 @@ static void set_then(struct sign *s)
 	ch->facts.password = puts_keep(p, s->job.hash);
 	ch->facts.version++;
 	p->arg = ch;
-	change_user_write(p, ch);
-	puts_submit(p);
+	change_user_save(p, true);
 }
 
 void account_set_password(struct call *call, struct user *user, const char *password)

@@ -19,8 +19,6 @@
 #include "controller/api/api.h"
 #include "controller/archive.h"
 
-extern char **environ;
-
 enum { PIECE = 64 << 10, LOOK_MS = 20 };
 
 struct backup {

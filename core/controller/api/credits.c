@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "controller/api/account.h"
+#include "controller/members.h"
 
 enum { POOL = 4096, ENTRIES_MAX = 1000 };
 
@@ -19,13 +19,11 @@ struct statement {
 
 static void put_entry(struct statement *s, const struct ledger_entry *entry, struct sonde_slice key)
 {
-	char when[SONDE_TIME_TEXT];
 	struct sonde_id id;
 
 	memcpy(id.b, key.data, sizeof(id.b));
-	sonde_format_time(when, sonde_id_wall_ms(&id));
 	sonde_json_open(s->j, NULL, '{');
-	sonde_json_str(s->j, "at", when);
+	member_time(s->j, "at", sonde_id_wall_ms(&id));
 	sonde_json_str(s->j, "kind", ledger_kind_name(entry->kind));
 	sonde_json_int(s->j, "amount", entry->amount);
 	sonde_json_str(s->j, "note", entry->note);

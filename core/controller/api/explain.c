@@ -3,18 +3,14 @@
  * dropped which, what the policy answered and why. The stored bytes are served as they are. */
 #include <string.h>
 
-#include "base/clock.h"
 #include "controller/api/api.h"
+#include "controller/members.h"
 #include "controller/retain.h"
 
 static void put_head(const struct record *r, const struct sonde_id *id, struct sonde_json *j)
 {
-	char text[SONDE_ID_TEXT], when[SONDE_TIME_TEXT];
-
-	sonde_id_format(id, text);
-	sonde_format_time(when, sonde_id_wall_ms(id));
-	sonde_json_str(j, "id", text);
-	sonde_json_str(j, "createdAt", when);
+	member_id(j, "id", id);
+	member_time(j, "createdAt", sonde_id_wall_ms(id));
 	sonde_json_text(j, "type", r->type.s, r->type.len);
 	sonde_json_text(j, "target", r->target.s, r->target.len);
 	if (r->locations.len)
@@ -38,12 +34,10 @@ static void put_chosen(const struct controller *c, const struct record *r, struc
 	sonde_json_open(j, "nodes", '[');
 	for (uint32_t i = 0; i < r->count; i++) {
 		struct sonde_id id;
-		char text[SONDE_ID_TEXT];
 		record_node(r, i, &id);
 		const struct node *n = nodes_by_id(&c->nodes, &id);
-		sonde_id_format(&id, text);
 		sonde_json_open(j, NULL, '{');
-		sonde_json_str(j, "id", text);
+		member_id(j, "id", &id);
 		if (n) {
 			sonde_json_str(j, "name", n->facts.name);
 			node_location(n, j);

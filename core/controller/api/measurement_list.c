@@ -6,8 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/clock.h"
 #include "controller/api/api.h"
+#include "controller/members.h"
 #include "controller/retain.h"
 
 enum { PAGE = 50, PAGE_MAX = 1000, SCAN_MAX = 20000 };
@@ -35,16 +35,12 @@ static void refuse_other(struct call *call)
 
 static void put_one(struct page *p, const struct sonde_id *id, const struct record *r, bool open)
 {
-	char text[SONDE_ID_TEXT], when[SONDE_TIME_TEXT];
-
-	sonde_id_format(id, text);
-	sonde_format_time(when, sonde_id_wall_ms(id));
 	sonde_json_open(p->j, NULL, '{');
-	sonde_json_str(p->j, "id", text);
+	member_id(p->j, "id", id);
 	sonde_json_text(p->j, "type", r->type.s, r->type.len);
 	sonde_json_text(p->j, "target", r->target.s, r->target.len);
 	sonde_json_str(p->j, "status", open ? "in-progress" : "finished");
-	sonde_json_str(p->j, "createdAt", when);
+	member_time(p->j, "createdAt", sonde_id_wall_ms(id));
 	sonde_json_int(p->j, "probesCount", record_probes(r));
 	const struct user *owner = record_owner(p->c, r);
 	sonde_json_str(p->j, "user", owner ? owner->facts.name : NULL);
@@ -87,15 +83,6 @@ static int on_record(void *arg, struct sonde_slice key, struct sonde_slice value
 	return 0;
 }
 
-static bool bad(struct call *call, const char *name, const char *must)
-{
-	struct sonde_error e;
-
-	sonde_fail(&e, SONDE_EINVAL, name, "\"%s\" %s", name, must);
-	answer_invalid(call, &e);
-	return false;
-}
-
 /* Others see their own only. */
 static bool read_owner(struct call *call, struct page *p)
 {
@@ -110,7 +97,7 @@ static bool read_owner(struct call *call, struct page *p)
 		p->owner = user;
 		return true;
 	}
-	return bad(call, "user", all ? "must be the name of a user" : "must be your own name");
+	return call_wrong(call, "user", all ? "must be the name of a user" : "must be your own name");
 }
 
 static bool read_page(struct call *call, struct page *p, struct sonde_id *from, bool *has_from)
@@ -124,14 +111,14 @@ static bool read_page(struct call *call, struct page *p, struct sonde_id *from, 
 		p->status = !strcmp(text, "in-progress") ? STATUS_OPEN :
 			    !strcmp(text, "finished") ? STATUS_FINISHED : STATUS_ANY;
 		if (!p->status)
-			return bad(call, "status", "must be in-progress or finished");
+			return call_wrong(call, "status", "must be in-progress or finished");
 	}
 	if (!call_number(call, "limit", 1, PAGE_MAX, PAGE, &p->limit) ||
 	    !call_time(call, "since", 0, &p->since_ms) || !call_time(call, "until", -1, &until))
 		return false;
 	*has_from = call_query(call, "cursor", text, sizeof(text));
 	if (*has_from && !sonde_id_parse(text, strlen(text), from))
-		return bad(call, "cursor", "must be the \"next\" of an answer");
+		return call_wrong(call, "cursor", "must be the \"next\" of an answer");
 	if (*has_from || until < 0)
 		return true;
 	*has_from = true;

@@ -6,19 +6,18 @@
 
 #include "base/clock.h"
 #include "controller/api/api.h"
+#include "controller/members.h"
 #include "controller/retain.h"
 
 static void put_probe(const struct controller *c, const struct record *r, uint32_t task,
                       struct sonde_json *j)
 {
 	struct sonde_id id;
-	char text[SONDE_ID_TEXT];
 
 	record_node(r, task, &id);
 	const struct node *node = nodes_by_id(&c->nodes, &id);
 	sonde_json_open(j, "probe", '{');
-	sonde_id_format(&id, text);
-	sonde_json_str(j, "id", text);
+	member_id(j, "id", &id);
 	if (node) {
 		sonde_json_str(j, "name", node->facts.name);
 		node_location(node, j);
@@ -93,14 +92,6 @@ static void put_results(struct view *v, struct sonde_json *j)
 	sonde_json_close(j);
 }
 
-static void put_time(struct sonde_json *j, const char *key, int64_t ms)
-{
-	char when[SONDE_TIME_TEXT];
-
-	sonde_format_time(when, ms);
-	sonde_json_str(j, key, when);
-}
-
 static void put_decision(const struct record *r, struct sonde_json *j)
 {
 	sonde_json_open(j, "placement", '{');
@@ -133,15 +124,13 @@ static void put_options(const struct record *r, struct sonde_json *j)
 static void put_all(struct view *v, const char *key, struct sonde_json *j)
 {
 	const struct record *r = &v->record;
-	char id[SONDE_ID_TEXT];
 
-	sonde_id_format(&v->id, id);
 	sonde_json_open(j, key, '{');
-	sonde_json_str(j, "id", id);
+	member_id(j, "id", &v->id);
 	sonde_json_text(j, "type", r->type.s, r->type.len);
 	sonde_json_text(j, "target", r->target.s, r->target.len);
 	sonde_json_str(j, "status", v->open ? "in-progress" : "finished");
-	put_time(j, "createdAt", sonde_id_wall_ms(&v->id));
+	member_time(j, "createdAt", sonde_id_wall_ms(&v->id));
 	sonde_json_int(j, "probesCount", record_probes(r));
 	if (r->locations.len)
 		sonde_json_raw(j, "locations", r->locations.s, r->locations.len);
@@ -155,13 +144,12 @@ static void put_all(struct view *v, const char *key, struct sonde_json *j)
 	if (r->schedule.len == sizeof(struct sonde_id)) {
 		struct sonde_id schedule;
 		memcpy(&schedule, r->schedule.s, sizeof(schedule));
-		sonde_id_format(&schedule, id);
-		sonde_json_str(j, "schedule", id);
-		put_time(j, "dueAt", (int64_t)r->due_ms);
+		member_id(j, "schedule", &schedule);
+		member_time(j, "dueAt", (int64_t)r->due_ms);
 	}
 	put_decision(r, j);
 	put_results(v, j);
-	put_time(j, "updatedAt", v->updated_ms);
+	member_time(j, "updatedAt", v->updated_ms);
 	sonde_json_close(j);
 }
 

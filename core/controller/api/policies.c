@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "controller/api/api.h"
 #include "controller/api/policy.h"
+#include "controller/members.h"
 #include "script/replay.h"
 
 /* What one turn of the loop may take. */
@@ -42,12 +42,10 @@ struct wanted {
 static int put_version(void *arg, const struct policy_version *v)
 {
 	struct wanted *w = arg;
-	char when[SONDE_TIME_TEXT];
 
-	sonde_format_time(when, v->created_ms);
 	sonde_json_open(w->j, NULL, '{');
 	sonde_json_int(w->j, "version", v->version);
-	sonde_json_str(w->j, "createdAt", when);
+	member_time(w->j, "createdAt", v->created_ms);
 	sonde_json_int(w->j, "bytes", (int64_t)v->len);
 	sonde_json_close(w->j);
 	return 0;
@@ -121,12 +119,10 @@ void api_get_policy(struct call *call)
 static void put_line(void *arg, const struct sonde_policy_line *line)
 {
 	struct sonde_json *j = arg;
-	char when[SONDE_TIME_TEXT];
 
-	sonde_format_time(when, line->at_ms);
 	sonde_json_open(j, NULL, '{');
 	sonde_json_int(j, "number", (int64_t)line->number);
-	sonde_json_str(j, "at", when);
+	member_time(j, "at", line->at_ms);
 	sonde_json_str(j, "kind", line->kind);
 	sonde_json_text(j, "text", line->text, strlen(line->text));
 	sonde_json_close(j);

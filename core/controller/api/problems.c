@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "controller/api/api.h"
+#include "controller/members.h"
 
 static void answer_list(struct call *call, void (*describe)(const struct problems *, struct sonde_json *))
 {
@@ -89,18 +90,15 @@ static int read_silence(const json_t *body, const char *duration, struct silence
 
 static void answer_silence(struct call *call, const struct silence *s)
 {
-	char id[SONDE_ID_TEXT], until[SONDE_TIME_TEXT];
 	struct sonde_buf b;
 	struct sonde_json j;
 
-	sonde_id_format(&s->id, id);
-	sonde_format_time(until, s->until_ms);
 	sonde_buf_init(&b, 4096);
 	sonde_json_init(&j, &b);
 	sonde_json_open(&j, NULL, '{');
-	sonde_json_str(&j, "id", id);
+	member_id(&j, "id", &s->id);
 	sonde_json_str(&j, "match", s->match);
-	sonde_json_str(&j, "until", until);
+	member_time(&j, "until", s->until_ms);
 	sonde_json_close(&j);
 	answer_json(call->c, call->req, 201, &b, NULL);
 }

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "controller/api/api.h"
 
-static bool wrong(struct call *call, const char *name, const char *must)
+bool call_wrong(struct call *call, const char *name, const char *must)
 {
 	struct sonde_error e;
 
@@ -25,7 +25,7 @@ bool call_wait(struct call *call, int64_t *ms)
 	if (!call_query(call, "wait", text, sizeof(text)))
 		return true;
 	if (sonde_parse_duration(text, &ns) != SONDE_OK || ns / SONDE_NS_PER_MS > WAIT_MAX_MS)
-		return wrong(call, "wait", "must be a duration of at most 300 s, as in 10s");
+		return call_wrong(call, "wait", "must be a duration of at most 300 s, as in 10s");
 	*ms = ns / SONDE_NS_PER_MS;
 	return true;
 }
@@ -48,7 +48,7 @@ bool call_time(struct call *call, const char *name, int64_t fallback, int64_t *m
 		return true;
 	if (whole(text, 0, INT64_C(253402300799999), ms) || sonde_parse_time(text, strlen(text), ms))
 		return true;
-	return wrong(call, name, "must be a time as in 2026-11-21T07:21:00Z, or milliseconds since 1970");
+	return call_wrong(call, name, "must be a time as in 2026-11-21T07:21:00Z, or milliseconds since 1970");
 }
 
 bool call_number(struct call *call, const char *name, int64_t min, int64_t max, int64_t fallback,
@@ -61,5 +61,5 @@ bool call_number(struct call *call, const char *name, int64_t min, int64_t max, 
 		return true;
 	snprintf(must, sizeof(must), "must be an integer from %lld to %lld", (long long)min,
 	         (long long)max);
-	return wrong(call, name, must);
+	return call_wrong(call, name, must);
 }

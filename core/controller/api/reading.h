@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the readers of a measurement request share; private to request.c and locations.c. */
+/* What the readers of a measurement request share; private to request.c, request_rules.c and
+ * locations.c. */
 #pragma once
 #include "controller/api/request.h"
 
@@ -26,5 +27,11 @@ int request_locations(struct reading *, const json_t *);
 /* The members `nodes` and `exclude`. */
 int request_nodes(struct reading *, const json_t *);
 int request_exclude(struct reading *, const json_t *);
+/* request_rules.c: looked at when all members were read. The options into rd->args and r->options. */
+int request_check_options(struct reading *);
+int request_check_target(struct reading *);
+int request_check_limits(struct reading *);
+/* The family of addresses that a node must have, into r->needs. */
+int request_find_family(struct reading *);
 /* How long a measurement of the request's type and options takes at most, as Globalping counts. */
 uint32_t request_default_timeout_ms(const struct reading *);

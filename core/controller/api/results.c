@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "controller/api/api.h"
+#include "controller/members.h"
 #include "controller/api/results.h"
 #include "controller/result_facts.h"
 
@@ -78,19 +79,15 @@ static bool fits(struct result_reader *rd, struct row *row)
 static void put_json(struct result_reader *rd, const struct row *row)
 {
 	const struct sonde_result *r = row->r;
-	char id[SONDE_ID_TEXT], when[SONDE_TIME_TEXT];
 	struct sonde_json *j = &rd->json;
 
 	sonde_json_open(j, NULL, '{');
 	sonde_json_int(j, "ingest", (int64_t)row->ingest);
-	sonde_format_time(when, r->received_ms);
-	sonde_json_str(j, "receivedAt", when);
-	sonde_id_format(&r->node, id);
-	sonde_json_str(j, "node", sonde_id_is_zero(&r->node) ? NULL : id);
+	member_time(j, "receivedAt", r->received_ms);
+	member_id_or_null(j, "node", &r->node);
 	sonde_json_str(j, "nodeName", row->node ? row->node->facts.name : NULL);
 	sonde_json_str(j, "region", row->node ? row->node->facts.region : NULL);
-	sonde_id_format(&r->measurement, id);
-	sonde_json_str(j, "measurement", sonde_id_is_zero(&r->measurement) ? NULL : id);
+	member_id_or_null(j, "measurement", &r->measurement);
 	sonde_json_int(j, "task", r->task);
 	sonde_json_int(j, "attempt", r->attempt);
 	if (row->record) {
@@ -226,15 +223,6 @@ int result_reader_next(struct result_reader *rd)
 
 /* ---- the question ---- */
 
-static bool bad(struct call *call, const char *name, const char *must)
-{
-	struct sonde_error e;
-
-	sonde_fail(&e, SONDE_EINVAL, name, "\"%s\" %s", name, must);
-	answer_invalid(call, &e);
-	return false;
-}
-
 static bool read_ids(struct call *call, struct result_filter *f)
 {
 	char text[65];
@@ -244,11 +232,11 @@ static bool read_ids(struct call *call, struct result_filter *f)
 		if (n)
 			f->node = n->id;
 		else if (!sonde_id_parse(text, strlen(text), &f->node))
-			return bad(call, "node", "must be the id or the name of a node");
+			return call_wrong(call, "node", "must be the id or the name of a node");
 	}
 	if (call_query(call, "measurement", text, sizeof(text)) &&
 	    !sonde_id_parse(text, strlen(text), &f->measurement))
-		return bad(call, "measurement", "must be the id of a measurement");
+		return call_wrong(call, "measurement", "must be the id of a measurement");
 	return true;
 }
 
@@ -328,7 +316,7 @@ void api_export_results(struct call *call)
 	call_query(call, "format", format, sizeof(format));
 	bool csv = !strcmp(format, "csv");
 	if (!csv && strcmp(format, "jsonl")) {
-		bad(call, "format", "must be jsonl or csv");
+		call_wrong(call, "format", "must be jsonl or csv");
 		free(rd);
 		return;
 	}

@@ -6,25 +6,14 @@
 
 #include "base/clock.h"
 #include "controller/api/api.h"
+#include "controller/members.h"
 
 enum { EVENTS_DEFAULT = 100 };
 
 static void put_time(struct sonde_json *j, const char *key, int64_t ms)
 {
-	char when[SONDE_TIME_TEXT];
-
-	if (ms <= 0 || ms == SONDE_PLAN_NEVER)
-		return;
-	sonde_format_time(when, ms);
-	sonde_json_str(j, key, when);
-}
-
-static void put_id(struct sonde_json *j, const char *key, const struct sonde_id *id)
-{
-	char text[SONDE_ID_TEXT];
-
-	sonde_id_format(id, text);
-	sonde_json_str(j, key, text);
+	if (ms > 0 && ms != SONDE_PLAN_NEVER)
+		member_time(j, key, ms);
 }
 
 static void put_counts(struct sonde_json *j, uint64_t expected, uint64_t received)
@@ -49,7 +38,7 @@ static void put_peers(struct controller *c, const struct member *m, struct sonde
 	for (unsigned i = 0; i < m->peer_count; i++) {
 		const struct node *peer = nodes_by_id(&c->nodes, &m->peers[i]);
 		sonde_json_open(j, NULL, '{');
-		put_id(j, "id", &m->peers[i]);
+		member_id(j, "id", &m->peers[i]);
 		if (peer) {
 			sonde_json_str(j, "name", peer->facts.name);
 			sonde_json_str(j, "address", peer->facts.address);
@@ -75,20 +64,20 @@ static void put_member(struct controller *c, struct member *m, struct sonde_json
 	const struct node *n = nodes_by_id(&c->nodes, &m->plan->node);
 
 	sonde_json_open(j, NULL, '{');
-	put_id(j, "id", &m->plan->node);
+	member_id(j, "id", &m->plan->node);
 	put_name(c, j, "name", &m->plan->node);
 	sonde_json_str(j, "status", n ? node_status_name(node_status(&c->nodes, n)) : "removed");
 	sonde_json_str(j, "role", roles[m->role]);
 	sonde_json_str(j, "reason", m->reason);
 	put_time(j, "since", m->since_ms);
 	if (m->role == MEMBER_STAND_IN) {
-		put_id(j, "standsFor", &m->stands_for);
+		member_id(j, "standsFor", &m->stands_for);
 		put_name(c, j, "standsForName", &m->stands_for);
 	}
 	put_counts(j, member_expected(m, sonde_wall_ms()), m->received);
 	put_time(j, "lastDueAt", m->last_due_ms);
 	if (!sonde_id_is_zero(&m->last_run))
-		put_id(j, "lastRun", &m->last_run);
+		member_id(j, "lastRun", &m->last_run);
 	if (m->role != MEMBER_LEFT) {
 		sonde_json_bool(j, "synced", m->told_ms && (m->schedule->facts.booked || m->plan->acked == m->plan->version));
 		sonde_json_int(j, "missedInARow", m->missed);
@@ -120,7 +109,7 @@ void schedule_describe(struct controller *c, struct schedule *s, bool full, stru
 	unsigned members = 0;
 
 	sonde_json_open(j, NULL, '{');
-	put_id(j, "id", &s->id);
+	member_id(j, "id", &s->id);
 	put_spec(s, j);
 	schedule_secret_names(c, s->spec, j);
 	for (struct member *m = s->members; m; m = m->next) {

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "controller/api/api.h"
+#include "controller/members.h"
 
 enum { POINTS = 500, POINTS_MAX = 2000, GROUPS_MAX = 500, LOOK_MAX = 50000, GROUP_TEXT = 700 };
 enum { BY_NODE = 1, BY_REGION = 2, BY_TARGET = 4, BY_TYPE = 8, BY_SCHEDULE = 16 };
@@ -117,15 +118,6 @@ static int add(void *arg, const struct rollup_view *v)
 
 /* ---- the question ---- */
 
-static bool bad(struct call *call, const char *name, const char *must)
-{
-	struct sonde_error e;
-
-	sonde_fail(&e, SONDE_EINVAL, name, "\"%s\" %s", name, must);
-	answer_invalid(call, &e);
-	return false;
-}
-
 static bool read_by(struct call *call, unsigned *by)
 {
 	static const char *const names[] = { "node", "region", "target", "type", "schedule" };
@@ -141,7 +133,7 @@ static bool read_by(struct call *call, unsigned *by)
 		while (i < NAMES && (strlen(names[i]) != len || memcmp(names[i], p, len)))
 			i++;
 		if (i == NAMES)
-			return bad(call, "by", "must be some of node, region, target, type, schedule");
+			return call_wrong(call, "by", "must be some of node, region, target, type, schedule");
 		*by |= 1u << i;
 		p += len + (p[len] == ',');
 	}
@@ -159,14 +151,14 @@ static bool read_step(struct call *call, struct question *q)
 		while (step < ROLLUP_STEPS && strcmp(names[step], text))
 			step++;
 		if (step == ROLLUP_STEPS)
-			return bad(call, "step", "must be 1m, 1h, 1d or auto");
+			return call_wrong(call, "step", "must be 1m, 1h, 1d or auto");
 		if (span / rollup_step_ms[step] > POINTS_MAX)
-			return bad(call, "step", "is too short for this time: over 2000 points");
+			return call_wrong(call, "step", "is too short for this time: over 2000 points");
 	} else {
 		while (step < ROLLUP_DAY && span / rollup_step_ms[step] > POINTS)
 			step++;
 		if (span / rollup_step_ms[step] > POINTS_MAX)
-			return bad(call, "since", "and \"until\" are over 2000 days apart");
+			return call_wrong(call, "since", "and \"until\" are over 2000 days apart");
 	}
 	q->step = (enum rollup_step)step;
 	q->width_ms = rollup_step_ms[step];
@@ -187,7 +179,7 @@ static bool read_schedule(struct call *call, struct question *q)
 	if (s)
 		q->schedule = s->id;
 	else if (!sonde_id_parse(text, strlen(text), &q->schedule))
-		return bad(call, "schedule", "must be the id or the name of a schedule, or none");
+		return call_wrong(call, "schedule", "must be the id or the name of a schedule, or none");
 	return true;
 }
 
@@ -202,7 +194,7 @@ static bool read_question(struct call *call, struct question *q)
 	    !call_time(call, "since", q->until_ms > 3600000 ? q->until_ms - 3600000 : 0, &q->since_ms))
 		return false;
 	if (q->since_ms >= q->until_ms)
-		return bad(call, "since", "must be before \"until\"");
+		return call_wrong(call, "since", "must be before \"until\"");
 	call_query(call, "type", q->type, sizeof(q->type));
 	call_query(call, "target", q->target, sizeof(q->target));
 	call_query(call, "region", q->region, sizeof(q->region));
@@ -211,7 +203,7 @@ static bool read_question(struct call *call, struct question *q)
 		if (n)
 			q->node = n->id;
 		else if (!sonde_id_parse(text, strlen(text), &q->node))
-			return bad(call, "node", "must be the id or the name of a node");
+			return call_wrong(call, "node", "must be the id or the name of a node");
 	}
 	return read_schedule(call, q) && read_by(call, &q->by) && read_step(call, q);
 }
@@ -230,11 +222,9 @@ static void put_point(const struct point *p, int64_t at_ms, struct sonde_json *j
 		double share;
 	} quantiles[] = { { "p50", 0.5 }, { "p90", 0.9 }, { "p95", 0.95 }, { "p99", 0.99 } };
 	const struct rollup_sums *s = &p->sums;
-	char when[SONDE_TIME_TEXT];
 
-	sonde_format_time(when, at_ms);
 	sonde_json_open(j, NULL, '{');
-	sonde_json_str(j, "at", when);
+	member_time(j, "at", at_ms);
 	sonde_json_int(j, "count", (int64_t)s->count);
 	sonde_json_int(j, "failed", (int64_t)s->failed);
 	sonde_json_int(j, "unmeasured", (int64_t)s->unmeasured);
@@ -249,13 +239,10 @@ static void put_point(const struct point *p, int64_t at_ms, struct sonde_json *j
 
 static void put_group(const struct question *q, const struct group *g, struct sonde_json *j)
 {
-	char id[SONDE_ID_TEXT];
-
 	sonde_json_open(j, NULL, '{');
 	if (q->by & BY_NODE) {
 		const struct node *n = nodes_by_id(&q->c->nodes, &g->node);
-		sonde_id_format(&g->node, id);
-		sonde_json_str(j, "node", id);
+		member_id(j, "node", &g->node);
 		sonde_json_str(j, "nodeName", n ? n->facts.name : NULL);
 	}
 	if (q->by & BY_REGION)
@@ -266,8 +253,7 @@ static void put_group(const struct question *q, const struct group *g, struct so
 		sonde_json_str(j, "target", g->target);
 	if (q->by & BY_SCHEDULE) {
 		const struct schedule *s = schedules_by_id(&q->c->schedules, &g->schedule);
-		sonde_id_format(&g->schedule, id);
-		sonde_json_str(j, "schedule", sonde_id_is_zero(&g->schedule) ? NULL : id);
+		member_id_or_null(j, "schedule", &g->schedule);
 		sonde_json_str(j, "scheduleName", s ? s->name : NULL);
 	}
 	sonde_json_open(j, "points", '[');
@@ -292,14 +278,6 @@ static void free_groups(struct question *q)
 	sonde_map_deinit(&q->groups);
 }
 
-static void put_time(struct sonde_json *j, const char *key, int64_t ms)
-{
-	char when[SONDE_TIME_TEXT];
-
-	sonde_format_time(when, ms);
-	sonde_json_str(j, key, when);
-}
-
 static void answer(struct call *call, const struct question *q)
 {
 	static const char *const names[ROLLUP_STEPS] = { "1m", "1h", "1d" };
@@ -310,8 +288,8 @@ static void answer(struct call *call, const struct question *q)
 	sonde_json_init(&j, &b);
 	sonde_json_open(&j, NULL, '{');
 	sonde_json_str(&j, "step", names[q->step]);
-	put_time(&j, "since", q->since_ms);
-	put_time(&j, "until", q->until_ms);
+	member_time(&j, "since", q->since_ms);
+	member_time(&j, "until", q->until_ms);
 	sonde_json_open(&j, "series", '[');
 	for (const struct group *g = q->first; g; g = g->next)
 		put_group(q, g, &j);
@@ -331,9 +309,9 @@ void api_series(struct call *call)
 	if (!rc)
 		answer(call, &q);
 	else if (rc == TOO_MANY_ROLLUPS)
-		bad(call, "since", "asks for more than 50000 rollups: a shorter time or a longer step");
+		call_wrong(call, "since", "asks for more than 50000 rollups: a shorter time or a longer step");
 	else if (rc == TOO_MANY_GROUPS)
-		bad(call, "by", "makes more than 500 groups: filter, or group by less");
+		call_wrong(call, "by", "makes more than 500 groups: filter, or group by less");
 	else
 		answer_busy(call->c, call->req, rc < 0 ? rc : SONDE_ENOMEM);
 	free_groups(&q);

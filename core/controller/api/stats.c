@@ -3,6 +3,7 @@
  * and what of the last day the rollups know. */
 #include "base/clock.h"
 #include "controller/api/api.h"
+#include "controller/members.h"
 
 static void put_nodes(const struct controller *c, struct sonde_json *j)
 {
@@ -33,7 +34,6 @@ static void put_day(struct controller *c, struct sonde_json *j)
 void stats_put(struct controller *c, struct sonde_json *j)
 {
 	struct sonde_store_stats s;
-	char when[SONDE_TIME_TEXT];
 
 	struct sonde_read *read;
 	uint64_t next = 0;
@@ -43,8 +43,7 @@ void stats_put(struct controller *c, struct sonde_json *j)
 		sonde_read_end(read);
 	}
 	sonde_store_stats(c->store, &s);
-	sonde_format_time(when, sonde_wall_ms());
-	sonde_json_str(j, "at", when);
+	member_time(j, "at", sonde_wall_ms());
 	sonde_json_number(j, "uptimeSeconds",
 	                  (double)(sonde_boottime_ns() - c->started_ns) / 1e9, 0);
 	put_nodes(c, j);

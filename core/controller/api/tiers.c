@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "controller/api/account.h"
 #include "controller/api/quota.h"
 
