@@ -44,7 +44,7 @@ for my $list (files($debian, '.', qr/(?:\.install|not-installed)$/)) {
 }
 # What this build was not asked for, or could not make: manual pages need Pod::Man.
 @idle = grep { !m{/systemd/|/sysusers\.d/} } @idle if make_var('systemdsystemunitdir') eq 'no';
-@idle = grep { !m{/man/} } @idle if !-e builddir() . '/man/sonde.1';
+@idle = grep { !m{/man/} } @idle if !-e builddir() . '/doc/man/sonde.1';
 is_deeply([ grep { !$owners{$_} } @installed ], [], 'each file is in a package');
 is_deeply([ map { "$_: @{ $owners{$_} }" } grep { @{ $owners{$_} // [] } > 1 } @installed ], [], 'and in one only');
 is_deeply(\@idle, [], 'each line of a list has files');

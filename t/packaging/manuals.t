@@ -10,13 +10,13 @@ use House qw(srcdir builddir program capture slurp);
 use Test::More;
 
 my %PAGES = (sonde => 1, 'sonde-controller' => 8, 'sonde-node' => 8, 'sonde-policy' => 7, 'sonde-plugin' => 3);
-plan skip_all => 'no manual pages were built: perl has no Pod::Man' unless -e builddir() . '/man/sonde.1';
+plan skip_all => 'no manual pages were built: perl has no Pod::Man' unless -e builddir() . '/doc/man/sonde.1';
 delete @ENV{ grep { /^SONDE_/ } keys %ENV };
 
 # A page as text that can be compared: without the marks of its format.
 sub page {
   my ($name) = @_;
-  my $text = slurp(builddir() . "/man/$name.$PAGES{$name}");
+  my $text = slurp(builddir() . "/doc/man/$name.$PAGES{$name}");
   $text =~ s/\\f(?:\[\w*\]|\(\w\w|.)//g;
   $text =~ s,\\s-?\d,,g;
   $text =~ s/\\&|\\%//g;
@@ -65,7 +65,7 @@ subtest 'man' => sub {
   local $ENV{MANROFFSEQ} = '';
   local $ENV{LC_ALL} = 'C.UTF-8';
   for my $name (sort keys %PAGES) {
-    my $file = builddir() . "/man/$name.$PAGES{$name}";
+    my $file = builddir() . "/doc/man/$name.$PAGES{$name}";
     my $text = page($name);
     ok($text =~ /^\.SH "?NAME"?\n\Q$name\E - \w/m, "$name: says what it is");
     ok($text =~ /^\.SH "?SYNOPSIS"?$/m, "$name: and how to use it");
