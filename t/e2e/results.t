@@ -196,7 +196,6 @@ subtest 'constant memory' => sub {
     skip 'a sanitizer keeps freed memory', 1 if $s->sanitized;
     cmp_ok($top - $before, '<', 4096, 'at most 4 MiB more while it runs (' . ($top - $before) . ' KiB)');
   }
-  require IO::Socket::INET;
   my $c = IO::Socket::INET->new(PeerAddr => $s->{host}, PeerPort => $s->{port}) or die $!;
   print $c "GET /v1/export HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $s->{token}\r\n\r\n";
   read $c, my $some, 1000;
