@@ -147,7 +147,10 @@ static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
 	/* What nobody has read to the letter is the last that is read. */
 	s->keep = head.version == VERSION_1_1 && !head.close && (raw == RAW_GOOD || s->known);
 	s->known = true;
+	/* RFC 9110 9.3.2: the same answer without its body. */
 	s->head_only = s->view.method == SONDE_HEAD;
+	if (s->head_only)
+		s->view.method = SONDE_GET;
 	s->came_ns = sonde_boottime_ns();
 	s->gzip = head.gzip;
 	sonde_buf_reset(&s->body);
@@ -165,8 +168,6 @@ static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
 		return reply_refuse(s, 400, "only HTTP/1.1 is spoken");
 	if (!s->view.method)
 		return reply_refuse(s, 400, "the method is unknown");
-	if (s->head_only)
-		return reply_refuse(s, 405, "HEAD is not served");
 	if (head.length > 0)
 		return expect_body(s, head.length);
 	/* lws takes a missing length for 100 MB to come; after the answer it must close. */

@@ -172,7 +172,7 @@ static void build(struct sonde_req *s, const struct sonde_reply *given)
 		LITERAL(b, "Transfer-Encoding: chunked\r\n");
 	} else if (!bodiless && !s->stream.more) {
 		LITERAL(b, "Content-Length: ");
-		add_int(b, s->head_only ? 0 : (int64_t)r->len);
+		add_int(b, (int64_t)r->len);
 		LITERAL(b, "\r\n");
 	}
 	if (!s->keep)
@@ -265,7 +265,7 @@ static size_t error_body(char *out, size_t room, unsigned status, const char *wh
 int reply_error(struct sonde_req *s, unsigned status, const char *why)
 {
 	static const struct sonde_header allow[] = {
-		{ "Allow", "GET, POST, PUT, PATCH, DELETE, OPTIONS" }, { NULL, NULL } };
+		{ "Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" }, { NULL, NULL } };
 	static const struct sonde_header upgrade[] = {
 		{ "Upgrade", "websocket" }, { "Sec-WebSocket-Version", "13" }, { NULL, NULL } };
 	char body[256];

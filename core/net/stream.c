@@ -52,7 +52,8 @@ int stream_writable(struct sonde_req *s)
 
 	if (!s->stream.more)
 		return 0;
-	int rc = next_piece(s, b);
+	sonde_buf_reset(b);
+	int rc = s->head_only ? 0 : next_piece(s, b);
 	if (b->len && rc >= 0 &&
 	    lws_write(s->wsi, (unsigned char *)b->data, b->len, LWS_WRITE_HTTP) < 0)
 		rc = -1;

@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Sonde;
+use IO::Socket::INET;
 use JSON::PP;
 use Test::More;
 use Time::HiRes qw(time);
@@ -143,6 +144,16 @@ subtest export => sub {
   is(scalar(grep { (split /,/, $_, -1) != @names } @csv), 0, 'every row is whole');
   is($s->get('/v1/export?format=xml')->{status}, 400, 'no other format');
   is($s->get('/v1/export', token => undef)->{status}, 401, 'not for everybody');
+
+  # A stream that nobody wants to see: its head, and the connection goes on.
+  my $c = IO::Socket::INET->new(PeerAddr => $s->{host}, PeerPort => $s->{port}, Timeout => 20) or die $!;
+  $c->autoflush(1);
+  for my $path ('/v1/export', '/health') {
+    print $c "HEAD $path HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $s->{token}\r\n\r\n";
+    my @head;
+    while (defined(my $line = <$c>)) { last if $line eq "\r\n"; push @head, $line }
+    like($head[0] // '', qr{^HTTP/1\.1 200 }, "HEAD $path");
+  }
 };
 
 subtest client => sub {
@@ -185,7 +196,6 @@ subtest 'constant memory' => sub {
     skip 'a sanitizer keeps freed memory', 1 if $s->sanitized;
     cmp_ok($top - $before, '<', 4096, 'at most 4 MiB more while it runs (' . ($top - $before) . ' KiB)');
   }
-  require IO::Socket::INET;
   my $c = IO::Socket::INET->new(PeerAddr => $s->{host}, PeerPort => $s->{port}) or die $!;
   print $c "GET /v1/export HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $s->{token}\r\n\r\n";
   read $c, my $some, 1000;

@@ -305,4 +305,5 @@ EXTRA_DIST += t/fuzz/seeds/http
 EXTRA_DIST += t/fuzz/seeds/cron t/fuzz/seeds/wire t/fuzz/seeds/spool t/fuzz/seeds/measurement \
 	t/fuzz/seeds/target t/fuzz/seeds/policy t/fuzz/seeds/dialogue t/fuzz/seeds/dns \
 	t/fuzz/seeds/elf
-EXTRA_DIST += t/fuzz/seeds/frame t/fuzz/seeds/path t/fuzz/seeds/types
+EXTRA_DIST += t/fuzz/seeds/frame t/fuzz/seeds/path t/fuzz/seeds/types t/fuzz/seeds/facts \
+	t/fuzz/seeds/bandwidth t/fuzz/seeds/icmp t/fuzz/seeds/ntp t/fuzz/seeds/request

@@ -209,6 +209,44 @@ static void bodies_client(struct world *w)
 	close(fd);
 }
 
+/* Up to the empty line, and not a byte more. */
+static void read_head(int fd, char *out, size_t size)
+{
+	size_t n = 0;
+
+	while (n + 1 < size && recv(fd, out + n, 1, 0) == 1) {
+		out[++n] = '\0';
+		if (n >= 4 && !memcmp(out + n - 4, "\r\n\r\n", 4))
+			return;
+	}
+	EXPECT(!"a whole head");
+}
+
+static void head_client(struct world *w)
+{
+	static const char *const paths[] = { "/p", "/later" };
+	char text[128], want[128], out[2048];
+	int fd = raw_dial(w);
+
+	for (unsigned i = 0; i < 2; i++) {
+		int n = snprintf(want, sizeof(want), "1 %s ?  | 127.0.0.1 | - | - | 0:", paths[i]);
+		snprintf(text, sizeof(text), "HEAD %s HTTP/1.1\r\n" HOST "\r\n", paths[i]);
+		raw_text(fd, text);
+		read_head(fd, out, sizeof(out));
+		snprintf(text, sizeof(text), "Content-Length: %d\r\n", n);
+		EXPECT(!strncmp(out, "HTTP/1.1 200 ", 13) && strstr(out, text));
+		snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\n" HOST "\r\n", paths[i]);
+		raw_text(fd, text);
+		expect_body(fd, 200, want);
+	}
+	close(fd);
+}
+
+static void head_has_no_body(void)
+{
+	serve(head_client);
+}
+
 static void every_kind_of_body(void)
 {
 	serve(bodies_client);
@@ -536,7 +574,7 @@ static void listen_fails_with_a_reason(void)
 	world_close(&w);
 }
 
-TAP_MAIN(CASE(handler_sees_request), CASE(every_kind_of_body), CASE(pipelining_of_100),
+TAP_MAIN(CASE(handler_sees_request), CASE(every_kind_of_body), CASE(head_has_no_body), CASE(pipelining_of_100),
 	 CASE(pipelined_body_is_refused),
 	 CASE(malformed_is_refused), CASE(too_long_is_drained), CASE(big_answer_to_slow_reader),
 	 CASE(client_leaves_before_the_answer), CASE(answer_after_close),

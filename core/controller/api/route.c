@@ -219,7 +219,7 @@ static unsigned refusal(struct call *call, const struct route *r)
 static void preflight(struct call *call)
 {
 	static const struct sonde_header headers[] = {
-		{ "Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS" },
+		{ "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" },
 		{ "Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, Idempotency-Key" },
 		{ "Access-Control-Max-Age", "600" },
 		{ NULL },
