@@ -4,8 +4,8 @@
  * sorted list that every new one walks, so they are switched off where these take their place.
  * Closing is dear in lws when there are many, so only some are closed in a turn of the loop, and
  * honest requests pass between. It is dearest for those without headers: lws walks all of them for
- * each. So there are never more than HEADLESS_MAX, and who comes then takes the place of the one
- * that has waited longest. Owns nothing. */
+ * each. So there are about HEADLESS_MAX of them at most, and who comes then takes the place of the one
+ * that has waited longest without sending any. Owns nothing. */
 #include "net/private.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 
-enum { CLOSE_AT_ONCE = 16, LATE_MS = 8, HEADLESS_MAX = 1024, LOOK_AT = 16 };
+enum { CLOSE_AT_ONCE = 16, LATE_MS = 8, HEADLESS_MAX = 1024, HEADLESS_BURST = 8192, LOOK_AT = 16 };
 
 static int64_t limit_ns(const struct sonde_net *net, enum wait what)
 {
@@ -70,23 +70,31 @@ static bool has_head(const struct sonde_req *s)
 	return n > 0 && memmem(text, (size_t)n, "\r\n\r\n", 4);
 }
 
-static struct sonde_req *least_promising(struct link *list)
+/* NULL when the first ones have only not had their turn, unless there are far too many. */
+static struct sonde_req *least_promising(const struct sonde_net *net)
 {
+	const struct link *list = &net->waits[WAIT_HEADERS];
 	struct link *l = list->next;
 
 	for (int i = 0; i < LOOK_AT && l != list; i++, l = l->next)
 		if (!has_head(LINK_OWNER(l, struct sonde_req, wait)))
 			return LINK_OWNER(l, struct sonde_req, wait);
-	return LINK_OWNER(list->next, struct sonde_req, wait);
+	return net->headless >= HEADLESS_BURST ? LINK_OWNER(list->next, struct sonde_req, wait) : NULL;
 }
 
 void patience_made(struct sonde_req *s)
 {
+	struct sonde_req *worst;
+
 	patience_settle(s->net); /* thousands may come in one turn */
-	if (s->net->headless >= HEADLESS_MAX) {
+	/* Two for one that comes, so that a burst is made up for. */
+	for (int i = 0; i < 2 && s->net->headless >= HEADLESS_MAX; i++) {
+		worst = least_promising(s->net);
+		if (!worst)
+			break;
 		s->net->counts.headless_closed++;
 		/* At once: those that wait to be closed are walked, too. */
-		give_up(least_promising(&s->net->waits[WAIT_HEADERS]), LWS_TO_KILL_SYNC);
+		give_up(worst, LWS_TO_KILL_SYNC);
 	}
 	patience_start(s, WAIT_HEADERS);
 	s->headless = true;

@@ -149,6 +149,9 @@ static bool hear(struct client *c)
 	while ((n = recv(c->fd, in, sizeof(in), 0)) > 0) {
 		if (n > 12 && !memcmp(in, "HTTP/1.1 503", 12))
 			c->refused = true;
+		/* Silent as a websocket: from then on. A burst can keep it from the server for seconds. */
+		if (n > 12 && !memcmp(in, "HTTP/1.1 101", 12))
+			c->opened_ns = load_now_ns();
 	}
 	return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
