@@ -38,7 +38,8 @@ struct fakehost *path_tool(const char *name, const struct path_way *w)
 	snprintf(path, sizeof(path), "plugins/%s/.libs/%s.so", name, name);
 	struct fakehost *h = fakehost_new(path);
 	EXPECT_INT(fakehost_set(h, "protocol", w->protocol), 0);
-	EXPECT_INT(fakehost_set(h, "wait", "800ms"), 0);
+	/* Long, because the simulated path may not run for a while; what is silent says less. */
+	EXPECT_INT(fakehost_set(h, "wait", "4s"), 0);
 	fakehost_icmp_sockets(h, w->sockets);
 	return h;
 }

@@ -62,6 +62,7 @@ static void silent_hops_are_null(void)
 	for (unsigned i = 0; i < PATH_WAYS; i++) {
 		struct pathsim sim = { .distance = 6, .silent = BIT(2) | BIT(4) };
 		struct fakehost *h = path_tool("traceroute", &path_ways[i]);
+		EXPECT_INT(fakehost_set(h, "wait", "1s"), 0);
 		pathsim_start(&sim);
 		json_t *j = trace(h, &path_ways[i]);
 		pathsim_stop(&sim);
@@ -191,6 +192,7 @@ static void expect_nobody(unsigned which, enum pathsim_forgery forgery, bool sho
 		if (!path_is_one_of(&path_ways[i], which))
 			continue;
 		struct fakehost *h = path_tool("traceroute", &path_ways[i]);
+		EXPECT_INT(fakehost_set(h, "wait", "1s"), 0);
 		EXPECT_INT(fakehost_set(h, "maxHops", "5"), 0);
 		pathsim_start(&sim);
 		json_t *j = trace(h, &path_ways[i]);
@@ -228,6 +230,7 @@ static void errors_about_another_target_are_ignored(void)
 {
 	struct pathsim sim = { .distance = 30, .forgery = PATHSIM_ELSEWHERE };
 	struct fakehost *h = path_tool("traceroute", &path_ways[PATH_WAY_RAW]);
+	EXPECT_INT(fakehost_set(h, "wait", "1s"), 0);
 
 	netns_enter();
 	EXPECT_INT(fakehost_set(h, "maxHops", "5"), 0);
@@ -246,6 +249,7 @@ static void a_path_that_stops_says_why(void)
 	for (unsigned i = 0; i < PATH_WAYS; i++) {
 		struct pathsim sim = { .distance = 9, .stop = 3 };
 		struct fakehost *h = path_tool("traceroute", &path_ways[i]);
+		EXPECT_INT(fakehost_set(h, "wait", "1s"), 0);
 		pathsim_start(&sim);
 		json_t *j = trace(h, &path_ways[i]);
 		pathsim_stop(&sim);
@@ -265,6 +269,7 @@ static void loops_and_distant_first_hops_are_told(void)
 {
 	struct pathsim sim = { .distance = 40, .loop = 4 };
 	struct fakehost *h = path_tool("traceroute", &path_ways[0]);
+	EXPECT_INT(fakehost_set(h, "wait", "1s"), 0);
 
 	netns_enter();
 	EXPECT_INT(fakehost_set(h, "firstHop", "3"), 0);
