@@ -90,7 +90,7 @@
 ---@field node string its name
 ---@field position position? the node in view
 ---@field region string its region, "" when unknown
----@field status string "online", "stale", "offline", "disabled", "deregistered"
+---@field status string "online", "stale", "offline", "disabled", "deregistered", "banned"
 ---@field ok boolean it is online
 ---@field uplink_down boolean its own uplink check fails
 ---@field at number when it changed, ms since 1970
