@@ -262,4 +262,5 @@ t_plug_bandwidth_test_SOURCES = t/plug/bandwidth_test.c \
 	plugins/bandwidth/line.c plugins/rate/meter.c
 t_plug_bandwidth_test_CPPFLAGS = $(AM_CPPFLAGS) $(ICMP_CPPFLAGS)
 t_plug_bandwidth_test_LDADD = t/libtap.a
-plugins_dns_dns_la_SOURCES += plugins/connect/address.c plugins/connect/address.h
+plugins_dns_dns_la_SOURCES += plugins/connect/address.c plugins/connect/address.h \
+	plugins/connect/say.c plugins/connect/say.h

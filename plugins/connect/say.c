@@ -7,7 +7,7 @@
 
 void sonde_say(struct sonde_probe *p, const char *fmt, ...)
 {
-	char line[512];
+	char line[1024];
 	va_list ap;
 
 	va_start(ap, fmt);

@@ -3,5 +3,5 @@
 #pragma once
 #include <sonde/plugin.h>
 
-/* A line of rawOutput, cut at 511 bytes. */
+/* A line of rawOutput, cut at 1,023 bytes. */
 void sonde_say(struct sonde_probe *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

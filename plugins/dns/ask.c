@@ -236,7 +236,7 @@ static void start_over_tcp(struct sonde_probe *p)
 	a->protocol = DNS_TCP;
 	a->before = dns_ask_took(a, &kernel);
 	dns_ask_stop(p);
-	dns_print(p, ";; Truncated, retrying in TCP mode.\n");
+	sonde_say(p, ";; Truncated, retrying in TCP mode.\n");
 	write_query(p);
 	if (arm(p))
 		dns_stream_start(p);

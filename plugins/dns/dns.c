@@ -120,7 +120,7 @@ static void on_resolved(struct sonde_probe *p, void *arg, enum sonde_failure fai
 
 	if (failure) {
 		dns_print_head(p);
-		dns_print(p, ";; no address of %.253s: %.240s\n", a->resolver, why ? why : "");
+		sonde_say(p, ";; no address of %.253s: %.240s\n", a->resolver, why ? why : "");
 		p->host->done(p, failure, why);
 		return;
 	}

@@ -14,6 +14,7 @@
 #include <sonde/plugin.h>
 
 #include "connect/address.h"
+#include "connect/say.h"
 #include "http.h"
 #include "query.h"
 #include "tls.h"
@@ -151,7 +152,6 @@ void dns_trace_end(struct sonde_probe *); /* close what is open in the result */
 /* report.c */
 /* Of the server that is asked, or what stands for it. */
 const char *dns_server_text(const struct sonde_probe *, char out[SONDE_ADDRESS_TEXT]);
-void dns_print(struct sonde_probe *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void dns_print_head(struct sonde_probe *);
 void dns_print_error(struct sonde_probe *, const char *why);
 void dns_report_answer(struct sonde_probe *, const struct dns_message *);

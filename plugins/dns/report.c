@@ -3,7 +3,6 @@
  * into tickets. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -22,18 +21,6 @@ const char *dns_server_text(const struct sonde_probe *p, char out[SONDE_ADDRESS_
 	return s->hidden ? hidden_address : sonde_address_text(&s->ask.to, out);
 }
 
-void dns_print(struct sonde_probe *p, const char *fmt, ...)
-{
-	char line[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	int n = vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		p->host->print(p, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
-}
-
 void dns_print_head(struct sonde_probe *p)
 {
 	const struct dns_args *a = p->args;
@@ -41,7 +28,7 @@ void dns_print_head(struct sonde_probe *p)
 	char type[16];
 	bool named = a->resolver && *a->resolver && (s->addr_count || !a->trace);
 
-	dns_print(p, "\n; <<>> sonde dns <<>> %s %s%s%.255s%s\n", p->target,
+	sonde_say(p, "\n; <<>> sonde dns <<>> %s %s%s%.255s%s\n", p->target,
 	          dns_type_text(dns_type_number(a), type), named ? " @" : "",
 	          named ? a->resolver : "", a->trace ? " +trace" : "");
 }
@@ -59,7 +46,7 @@ void dns_print_error(struct sonde_probe *p, const char *why)
 	size_t n = strlen(server);
 	if (!strncmp(why, server, n) && why[n] == ':' && why[n + 1] == ' ')
 		why += n + 2;
-	dns_print(p, ";; communications error to %s#%u: %.240s\n", server, port, why);
+	sonde_say(p, ";; communications error to %s#%u: %.240s\n", server, port, why);
 }
 
 /* The server as the user knows it. */
@@ -302,7 +289,7 @@ void dns_report_nothing(struct sonde_probe *p)
 	p->host->close(p);
 	put_timings(p, NULL);
 	put_exchange(p);
-	dns_print(p, ";; no servers could be reached\n\n");
+	sonde_say(p, ";; no servers could be reached\n\n");
 }
 
 void dns_report_hop(struct sonde_probe *p, const struct dns_message *m, const char *server)

@@ -135,7 +135,7 @@ static void on_address(struct sonde_probe *p, void *arg, enum sonde_failure fail
 	struct server *s = arg;
 
 	if (failure) {
-		dns_print(p, ";; no address of a name server: %.240s\n", why ? why : "");
+		sonde_say(p, ";; no address of a name server: %.240s\n", why ? why : "");
 		failed(p, failure, why);
 		try_next(p);
 		return;
@@ -191,7 +191,7 @@ static void try_next(struct sonde_probe *p)
 		char why[DNS_WHY];
 		snprintf(why, sizeof(why), "this node may not probe %s",
 		         sonde_address_text(&s->addr, text));
-		dns_print(p, ";; %s\n", why);
+		sonde_say(p, ";; %s\n", why);
 		failed(p, SONDE_FAIL_GUARD, why);
 	}
 	if (!t->failure)
@@ -422,7 +422,7 @@ void dns_trace_answered(struct sonde_probe *p, const struct dns_message *m)
 	}
 	snprintf(why, sizeof(why), "%s is lame: it neither answers nor names servers nearer",
 	         sonde_address_text(&dns_state_of(p)->ask.to, text));
-	dns_print(p, ";; %s\n", why);
+	sonde_say(p, ";; %s\n", why);
 	failed(p, SONDE_FAIL_PROTOCOL, why);
 	try_later(p);
 }

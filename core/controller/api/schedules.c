@@ -321,16 +321,14 @@ void api_patch_schedule(struct call *call)
 
 	if (!patch)
 		return;
-	if (json_is_object(patch) && is_users(call, patch)) {
+	if (!json_is_object(patch)) {
+		answer_error(call->c, call->req, 400, "api_error", "The body must be a JSON object.",
+		             NULL, NULL);
+	} else if (is_users(call, patch)) {
 		change_spec(call, s, patch);
 		return;
 	}
-	bool answered = json_is_object(patch);
 	json_decref(patch);
-	if (answered)
-		return;
-	answer_error(call->c, call->req, 400, "api_error", "The body must be a JSON object.", NULL,
-	             NULL);
 }
 
 static void set_paused(struct call *call, bool paused)
