@@ -88,8 +88,8 @@ static void foreign_rows_are_bounded(void)
 		"[{\"name\":\"a\",\"type\":\"int\",\"default\":\"x\"}]",
 		"[{\"name\":\"a\",\"type\":\"int\"},{\"name\":\"a\",\"type\":\"int\"}]",
 		"[{\"name\":\"a\",\"type\":\"int\",\"min\":5,\"max\":1}]",
-		"[{\"name\":\"012345678901234567890123456789012345678901234567890123456789012345\","
-		"\"type\":\"int\"}]",
+		("[{\"name\":\"012345678901234567890123456789012345678901234567890123456789012345\","
+		 "\"type\":\"int\"}]"),
 	};
 	struct sonde_error err;
 	struct sonde_pool pool;

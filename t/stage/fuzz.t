@@ -40,6 +40,8 @@ for my $name (@names) {
 # The sanitizer keeps what was freed for a while; a little of that is enough.
 $ENV{ASAN_OPTIONS} = join ':', $ENV{ASAN_OPTIONS} // (), 'quarantine_size_mb=16';
 
+$ENV{UBSAN_OPTIONS} = join ':', $ENV{UBSAN_OPTIONS} // (), 'print_stacktrace=1';
+
 # A build for coverage.t would leave a file behind.
 $ENV{LLVM_PROFILE_FILE} = '/dev/null';
 
@@ -54,12 +56,22 @@ sub is_slow {
   return 1;
 }
 
+# What was found and where, without what libFuzzer said of its progress before.
+sub findings {
+  my ($log) = @_;
+  my ($found) = $log =~ /^([^
+]*(?:runtime error|ERROR: )[^
+]*
+.*)/ms;
+  return substr $found // substr($log, -6000), 0, 6000;
+}
+
 run_all(2, \@jobs, sub {
   my ($job, $rc) = @_;
   my $log = slurp($job->{log});
   $rc = 0 if $rc == 70 && !is_slow($job, $log);
   my ($units) = $log =~ /^stat::number_of_executed_units:\s*(\d+)/m;
   ok($rc == 0 && $units, "$job->{name}: " . ($units // 0) . ' inputs')
-    or diag(substr($log, -6000) . "\ninputs and log are in $job->{dir}");
+    or diag(findings($log) . "\ninputs and log are in $job->{dir}");
 });
 done_testing;

@@ -172,8 +172,10 @@ void answer_busy(struct controller *c, struct sonde_req *req, int status)
 		{ 503, "overloaded", "Too much waits already; try again." },
 		{ 507, "storage_full", "The controller's disk or store is full: it "
 		  "reads and deletes, and takes nothing new." },
+		{ 503, "stopping", "The controller is stopping." },
 	};
-	int i = sonde_store_full(c->store) ? 2 : status == SONDE_EFULL ? 1 : 0;
+	/* What a thread of the pool ends last is answered when the store is closed already. */
+	int i = c->stopping ? 3 : sonde_store_full(c->store) ? 2 : status == SONDE_EFULL ? 1 : 0;
 
 	answer_with(c, req, answers[i].status, answers[i].type, answers[i].message, NULL, headers);
 }

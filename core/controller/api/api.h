@@ -44,7 +44,8 @@ void answer_invalid_all(struct call *, const json_t *wrong);
 enum { ERROR_SENTENCE = sizeof(struct sonde_error) + 4 };
 /* The error as one sentence that begins with the field, as Globalping's do. */
 void error_sentence(const struct sonde_error *, char out[ERROR_SENTENCE]);
-void answer_busy(struct controller *, struct sonde_req *, int status); /* 503 or 507 */
+/* 503 or 507: what waits is too much, the store does not take it, the controller is stopping. */
+void answer_busy(struct controller *, struct sonde_req *, int status);
 void answer_not_found(struct call *, const char *what);
 /* An error with headers of its own. */
 void answer_refused(struct controller *, struct sonde_req *, unsigned status, const char *type,

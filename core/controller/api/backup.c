@@ -111,7 +111,7 @@ static void made(uv_work_t *work, int status)
 		answer_error(b->c, b->req, 507, "storage_full",
 		             "There is no space for the backup in the state directory.", NULL, NULL);
 	else if (atomic_load(&b->stop))
-		answer_error(b->c, b->req, 503, "stopping", "The controller is stopping.", NULL, NULL);
+		answer_busy(b->c, b->req, SONDE_EGONE);
 	else
 		answer_error(b->c, b->req, 500, "api_error", "The backup failed; the log says why.", NULL,
 		             NULL);

@@ -25,7 +25,7 @@ static void on_hashed(struct password_job *job)
 	struct sign *s = (struct sign *)job;
 
 	if (s->c->stopping)
-		answer_empty(s->c, s->req, 503);
+		answer_busy(s->c, s->req, SONDE_EGONE);
 	else
 		s->then(s);
 	sign_free(s);
