@@ -62,7 +62,7 @@ const char *sonde_nearest(const char *word, const char *const *list)
 	const char *found = NULL;
 
 	for (; *list; list++) {
-		unsigned d = distance(word, *list);
+		unsigned d = distance(word, *list) + (word[0] != (*list)[0]);
 		if (d <= best && (!found || d < best)) {
 			best = d;
 			found = *list;

@@ -14,6 +14,7 @@ int sonde_fail(struct sonde_error *e, int status, const char *path, const char *
 /* Put "outer." (or "outer[i]." when index >= 0) before the path already in *e. */
 void sonde_error_nest(struct sonde_error *e, const char *outer, int index);
 
-/* The entry of a NULL-terminated list that is nearest to `word` (edit distance at most a third of
- * its length, at least 1), for "did you mean"; NULL when none is near. */
+/* The entry of a NULL-terminated list that is nearest to `word`, for "did you mean"; NULL when none is
+ * near. Edit distance, one more where the first letters differ (few are mistyped), at most a third of
+ * the word's length and one. */
 const char *sonde_nearest(const char *word, const char *const *list);

@@ -174,6 +174,8 @@ static void errors_carry_a_path(void)
 	EXPECT_STR(e.path, "body.locations[3].limit");
 	EXPECT_STR(sonde_nearest("packet", words), "packets");
 	EXPECT(!sonde_nearest("colour", words));
+	EXPECT(!sonde_nearest("http", (const char *const[]){ "top", "node", NULL }));
+	EXPECT_STR(sonde_nearest("mode", (const char *const[]){ "top", "node", NULL }), "node");
 }
 
 static void time_is_written_as_rfc3339(void)

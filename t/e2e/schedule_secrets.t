@@ -157,6 +157,21 @@ like(apply($word), qr/^0 to change, 1 as/m, 'the same file changes nothing');
 like(apply('another word', '--dry-run'), qr/secrets: given, perhaps the same$/m, 'which only the controller knows');
 like(apply('another word'), qr/^~ filed\n    secrets: given anew\n1 to change/m, 'another word is a change');
 
+# ---- what is kept
+sub sealed_in_store {
+  my ($name) = @_;
+  ($rc, $out, $err) = $s->cli('backup', "$s->{dir}/$name");
+  is($rc, 0, "a backup: $name") or diag $err;
+  open my $f, '<:raw', "$s->{dir}/$name" or die $!;
+  my $bytes = do { local $/; <$f> };
+  my %texts;
+  $texts{$1}++ while $bytes =~ /"revision":\d+,[^\0]+?"sealed":"([^"]+)"/g;
+  return [ sort { $a <=> $b } values %texts ];
+}
+is_deeply(sealed_in_store('two'), [ 1, 1 ], 'each secret is there once, of no earlier revision');
+is($s->delete('/v1/schedules/filed')->{status}, 204, 'a schedule is removed');
+is_deeply(sealed_in_store('one'), [1], 'and its secret with it');
+
 # ---- another key
 $s->kill('controller', 'TERM');
 rename "$s->{dir}/controller/secret", "$s->{dir}/secret.kept" or die $!;

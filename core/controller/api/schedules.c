@@ -20,20 +20,21 @@ struct change {
 	char owner[SONDE_ID_TEXT];
 	bool removed;
 	json_t *spec, *resolved; /* owned until they are put */
-	struct sonde_buf value;
+	struct sonde_buf value, past; /* as it is; as the revision is remembered */
 };
 
 static int apply(struct sonde_write *w, struct sonde_job *job)
 {
 	struct change *ch = (struct change *)job;
 	const struct sonde_slice value = { ch->value.data, ch->value.len };
+	const struct sonde_slice past = { ch->past.data, ch->past.len };
 	uint8_t key[20];
 
 	memcpy(key, ch->id.b, 16);
 	for (int i = 0; i < 4; i++)
 		key[16 + i] = (uint8_t)(ch->revision >> (24 - 8 * i));
 	int rc = sonde_write_insert(w, SONDE_TABLE_SCHEDULES, (struct sonde_slice){ key, sizeof(key) },
-	                            value);
+	                            past);
 	if (rc == SONDE_OK)
 		rc = sonde_write_put(w, SONDE_TABLE_SCHEDULES, (struct sonde_slice){ key, 16 }, value);
 	return rc;
@@ -60,6 +61,7 @@ static void change_free(struct change *ch)
 	json_decref(ch->spec);
 	json_decref(ch->resolved);
 	sonde_buf_deinit(&ch->value);
+	sonde_buf_deinit(&ch->past);
 	free(ch);
 }
 
@@ -85,6 +87,27 @@ static void done(struct sonde_job *job, int status)
 	else
 		answer_schedule(c, ch->req, ch->revision == 1 ? 201 : 200, s);
 	change_free(ch);
+}
+
+/* Secrets are kept for what runs: no earlier revision has them, nor one that is removed. */
+static int write_down(struct change *ch)
+{
+	int64_t now = sonde_wall_ms();
+	json_t *past = json_copy(ch->spec);
+
+	sonde_buf_init(&ch->value, STORED_MAX);
+	sonde_buf_init(&ch->past, STORED_MAX);
+	json_object_del(past, SCHEDULE_SEALED);
+	if (ch->removed) {
+		json_decref(ch->spec);
+		ch->spec = json_incref(past);
+	}
+	schedule_write(ch->revision, ch->created_ms, now, ch->removed, ch->owner, ch->spec, ch->resolved,
+	               &ch->value);
+	schedule_write(ch->revision, ch->created_ms, now, ch->removed, ch->owner, past, ch->resolved,
+	               &ch->past);
+	json_decref(past);
+	return ch->value.failed || ch->past.failed ? SONDE_ENOMEM : SONDE_OK;
 }
 
 /* Takes spec and resolved. s NULL: a new one. */
@@ -120,10 +143,9 @@ static void submit(struct call *call, const struct schedule *s, json_t *spec, js
 		if (!sonde_map_get(&c->schedules.by_tag, &tag, sizeof(tag)))
 			break;
 	}
-	sonde_buf_init(&ch->value, STORED_MAX);
-	schedule_write(ch->revision, ch->created_ms, sonde_wall_ms(), removed, ch->owner, spec,
-	               resolved, &ch->value);
-	int rc = ch->value.failed ? SONDE_ENOMEM : sonde_store_submit(c->store, &ch->job);
+	int rc = write_down(ch);
+	if (rc == SONDE_OK)
+		rc = sonde_store_submit(c->store, &ch->job);
 	if (rc != SONDE_OK)
 		done(&ch->job, rc);
 }
