@@ -91,8 +91,17 @@ struct schedule {
 	char name[65];       /* in by_name; "" = it is not */
 };
 
+/* What a change takes while it is being stored: others count with it already. */
+struct schedule_claim {
+	struct schedule_claim *next;
+	struct sonde_id id;
+	char name[65], owner[SONDE_ID_TEXT];
+	double per_hour; /* tests */
+};
+
 struct schedules {
 	struct controller *c;
+	struct schedule_claim *claims;
 	struct sonde_map by_tag, by_name;  /* removed ones have no name */
 	struct sonde_map members, plans;   /* by schedule id and node id; by node id */
 	struct sonde_heap checks, booked;

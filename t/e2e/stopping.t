@@ -6,22 +6,8 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use IO::Socket::INET;
-use JSON::PP;
 use Sonde;
 use Test::More;
-use Time::HiRes qw(sleep);
-
-# Asks, and does not wait for the answer.
-sub asked {
-  my ($s, $method, $path, $body) = @_;
-  my $text = encode_json($body // {});
-  my $socket = IO::Socket::INET->new(PeerAddr => $s->{host}, PeerPort => $s->{port}) or die "connect: $!";
-  print $socket "$method $path HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $s->{token}\r\n" .
-    "Content-Type: application/json\r\nContent-Length: " . length($text) . "\r\n\r\n$text";
-  $socket->flush;
-  return $socket;
-}
 
 sub slow_runner {
   my ($s) = @_;
@@ -52,7 +38,7 @@ for my $work (@works) {
   open my $f, '>', "$s->{dir}/slow" or die $!;
   close $f;
   $s->post('/v1/users', { name => 'ada', password => 'correct horse', role => 'user' });
-  my $waits = asked($s, @request);
+  my $waits = $s->ask(@request);
   # The next one is answered after it was read; what it asked for still works.
   is($s->get('/health')->{status}, 200, "$what: asked");
   is($s->kill('controller', 'TERM'), 0, "$what: the controller ended well")

@@ -103,9 +103,19 @@ is($s->patch('/v1/schedules/pia%20first', { description => 'x' }, token => $pia)
   'its own share is not counted twice');
 is($s->delete('/v1/schedules/pia%20second', token => $pia)->{status}, 204, 'one goes');
 is(planned('fourth', interval => '60s'), 201, 'and makes room');
+
+# ---- at one instant
+is($s->delete("/v1/schedules/pia%20$_", token => $pia)->{status}, 204, "$_ goes") for qw(third fourth);
+sub at_once {
+  my @asked = map { $s->ask(POST => '/v1/schedules', { type => 'echo', target => 'x', interval => '60s', %$_ }, token => $pia) } @_;
+  return join ' ', sort map { $s->answered($_) } @asked;
+}
+is(at_once(map { { name => 'pia same' } } 1 .. 8), '201 ' . join(' ', (409) x 7), 'one of eight gets the name');
+is(scalar(grep { $_->{name} eq 'pia same' } @{ $s->get('/v1/schedules')->{json} }), 1, 'and is there');
+is(at_once(map { { name => "pia $_" } } 1 .. 8), '201 ' . join(' ', (400) x 7), 'one of eight fits into the plan');
 my $cost = $s->get('/v1/limits', token => $pia)->{json}{rateLimit}{measurements}{create};
 is($cost->{remaining}, 3, 'runs take no points') or diag explain $cost;
-is($s->post('/v1/schedules/pia%20third/run', undef, token => $pia)->{headers}{'x-ratelimit-consumed'}, 1,
+is($s->post('/v1/schedules/pia%20same/run', undef, token => $pia)->{headers}{'x-ratelimit-consumed'}, 1,
   'one by hand does');
 
 # ---- nodes that are for another tier

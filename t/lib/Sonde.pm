@@ -150,6 +150,25 @@ sub request {
   return $r;
 }
 
+# Asks on a connection of its own, and does not wait.
+sub ask {
+  my ($self, $method, $path, $body, %o) = @_;
+  my $text = defined $body ? encode_json($body) : '';
+  my $token = $o{token} // $self->{token};
+  my $socket = IO::Socket::INET->new(PeerAddr => $self->{host}, PeerPort => $self->{port}) or die "connect: $!";
+  print $socket "$method $path HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\n" .
+    "Content-Type: application/json\r\nContent-Length: " . length($text) . "\r\n\r\n$text";
+  $socket->flush;
+  return $socket;
+}
+
+# The status of the answer to ask.
+sub answered {
+  my ($self, $socket) = @_;
+  my ($status) = (<$socket> // '') =~ m{^HTTP/1\.1 (\d+)};
+  return $status;
+}
+
 sub get    { my ($s, $p, %o) = @_;     return $s->request('GET',    $p, undef, %o) }
 sub post   { my ($s, $p, $b, %o) = @_; return $s->request('POST',   $p, $b,    %o) }
 sub put    { my ($s, $p, $b, %o) = @_; return $s->request('PUT',    $p, $b,    %o) }

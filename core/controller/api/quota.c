@@ -225,8 +225,7 @@ static int check_nodes(const struct controller *c, const struct schedule_facts *
 
 enum { DAY_MS = 86400000, DAY_H = 24, HOUR_S = 3600, DUES_MAX = 86400 };
 
-/* Without windows, and whether it is paused or not: both end when their owner likes. */
-static double planned_per_hour(const struct controller *c, const struct schedule_facts *f)
+double schedule_per_hour(const struct controller *c, const struct schedule_facts *f)
 {
 	unsigned all = (unsigned)c->nodes.by_id.len, peers = schedule_mesh_peers(f, all);
 	double nodes = f->node_count ? f->node_count : f->wanted;
@@ -239,19 +238,40 @@ static double planned_per_hour(const struct controller *c, const struct schedule
 	return nodes * (double)sonde_plan_count(&f->plan, now, now + DAY_MS, DUES_MAX) / DAY_H;
 }
 
+static bool is_claimed(const struct schedules *ss, const struct sonde_id *id)
+{
+	const struct schedule_claim *m = ss->claims;
+
+	while (m && !sonde_id_equal(&m->id, id))
+		m = m->next;
+	return m != NULL;
+}
+
+/* By the schedules of an owner but one; of those that are being changed, what they will be. */
+static double taken_per_hour(const struct controller *c, const char *owner, const struct schedule *self)
+{
+	const struct schedules *ss = &c->schedules;
+	const struct schedule *s;
+	double taken = 0;
+	size_t at = 0;
+
+	for (const struct schedule_claim *m = ss->claims; m; m = m->next)
+		if (!strcmp(m->owner, owner))
+			taken += m->per_hour;
+	while ((s = sonde_map_next(&ss->by_tag, &at)))
+		if (s != self && !s->removed && s->usable && !strcmp(s->owner, owner) &&
+		    !is_claimed(ss, &s->id))
+			taken += schedule_per_hour(c, &s->facts);
+	return taken;
+}
+
 static int check_planned(const struct controller *c, const struct schedule_facts *f,
                          const struct tier *t, const char *owner, const struct schedule *self,
                          struct sonde_error *e)
 {
-	double taken = 0, more = planned_per_hour(c, f);
-	const struct schedule *s;
-	size_t at = 0;
-
 	if (!t->facts.planned)
 		return SONDE_OK;
-	while ((s = sonde_map_next(&c->schedules.by_tag, &at)))
-		if (s != self && !s->removed && s->usable && !strcmp(s->owner, owner))
-			taken += planned_per_hour(c, &s->facts);
+	double taken = taken_per_hour(c, owner, self), more = schedule_per_hour(c, f);
 	if (taken + more <= (double)t->facts.planned)
 		return SONDE_OK;
 	return sonde_fail(e, SONDE_EINVAL, f->cron ? "cron" : "interval",

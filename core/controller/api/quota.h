@@ -38,6 +38,9 @@ void quota_describe(const struct quota *, struct sonde_json *);
 /* Answer 429 with the headers. */
 void quota_refuse(struct quota *, struct sonde_req *, const struct sonde_error *);
 
+/* Tests an hour that a schedule plans, without its windows and whether it is paused or not: both end when
+ * its owner likes. */
+double schedule_per_hour(const struct controller *, const struct schedule_facts *);
 /* The tier against a schedule: its type, the time between its runs, its nodes, and what it plans beside
  * the other schedules of its owner. SONDE_EINVAL with the field. Its runs cost no points: nodes run them
  * without asking, and a result that came is never refused; what they may cost is bounded by this.

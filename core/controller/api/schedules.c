@@ -14,6 +14,7 @@ struct change {
 	struct sonde_job job;
 	struct controller *c;
 	struct sonde_req *req;
+	struct schedule_claim claim; /* among the claims unless it is a removal */
 	struct sonde_id id;
 	uint32_t revision;
 	int64_t created_ms;
@@ -56,6 +57,24 @@ static void answer_schedule(struct controller *c, struct sonde_req *req, unsigne
 	answer_json(c, req, status, &b, status == 201 ? headers : NULL);
 }
 
+static void claim(struct schedules *ss, struct change *ch)
+{
+	ch->claim.id = ch->id;
+	memcpy(ch->claim.owner, ch->owner, sizeof(ch->owner));
+	ch->claim.next = ss->claims;
+	ss->claims = &ch->claim;
+}
+
+static void unclaim(struct schedules *ss, const struct change *ch)
+{
+	struct schedule_claim **at = &ss->claims;
+
+	while (*at && *at != &ch->claim)
+		at = &(*at)->next;
+	if (*at)
+		*at = ch->claim.next;
+}
+
 static void change_free(struct change *ch)
 {
 	json_decref(ch->spec);
@@ -71,6 +90,7 @@ static void done(struct sonde_job *job, int status)
 	struct controller *c = ch->c;
 	struct schedule *s = NULL;
 
+	unclaim(&c->schedules, ch);
 	if (status == SONDE_OK) {
 		s = schedules_put(&c->schedules, &ch->id, ch->revision, ch->created_ms, ch->owner,
 		                  ch->spec, ch->resolved, ch->removed);
@@ -110,10 +130,17 @@ static int write_down(struct change *ch)
 	return ch->value.failed || ch->past.failed ? SONDE_ENOMEM : SONDE_OK;
 }
 
-/* Takes spec and resolved. s NULL: a new one. */
-static void submit(struct call *call, const struct schedule *s, json_t *spec, json_t *resolved,
-                   bool removed)
+/* What was checked of a spec. */
+struct checked {
+	json_t *resolved;
+	struct schedule_claim claim; /* name and per_hour */
+};
+
+/* Takes spec and what is in `checked`. s NULL: a new one; checked NULL: it is removed. */
+static void submit(struct call *call, const struct schedule *s, json_t *spec,
+                   const struct checked *checked)
 {
+	json_t *resolved = checked ? checked->resolved : json_incref(s->resolved);
 	struct controller *c = call->c;
 	struct change *ch = calloc(1, sizeof(*ch));
 
@@ -129,7 +156,7 @@ static void submit(struct call *call, const struct schedule *s, json_t *spec, js
 	ch->req = call->req;
 	ch->spec = spec;
 	ch->resolved = resolved;
-	ch->removed = removed;
+	ch->removed = !checked;
 	ch->revision = s ? s->revision + 1 : 1;
 	ch->created_ms = s ? s->created_ms : sonde_wall_ms();
 	snprintf(ch->owner, sizeof(ch->owner), "%s",
@@ -144,6 +171,10 @@ static void submit(struct call *call, const struct schedule *s, json_t *spec, js
 			break;
 	}
 	int rc = write_down(ch);
+	if (rc == SONDE_OK && checked) {
+		ch->claim = checked->claim;
+		claim(&c->schedules, ch);
+	}
 	if (rc == SONDE_OK)
 		rc = sonde_store_submit(c->store, &ch->job);
 	if (rc != SONDE_OK)
@@ -186,8 +217,18 @@ static const struct user *limited(const struct call *call, const struct schedule
 	return call->who.role == ROLE_ADMIN || (self && only_paused(self, spec)) ? NULL : user;
 }
 
-/* The spec is good and its name free, or the request was answered. *resolved is new. */
-static bool check(struct call *call, json_t *spec, const struct schedule *self, json_t **resolved)
+static bool is_free(const struct schedules *ss, const char *name, const struct schedule *self)
+{
+	const struct schedule *other = schedules_find(ss, name);
+	const struct schedule_claim *m = ss->claims;
+
+	while (m && (strcmp(m->name, name) || (self && sonde_id_equal(&m->id, &self->id))))
+		m = m->next;
+	return !m && (!other || other == self);
+}
+
+/* The spec is good and its name free, or the request was answered. out->resolved is new. */
+static bool check(struct call *call, json_t *spec, const struct schedule *self, struct checked *out)
 {
 	const struct user *user = limited(call, self, spec);
 	const struct tier *tier = user ? tiers_get(&call->c->accounts.tiers, user->facts.tier) : NULL;
@@ -201,11 +242,14 @@ static bool check(struct call *call, json_t *spec, const struct schedule *self, 
 	                             self ? still_resolved(call->c, self, spec) : NULL, &e);
 	if (rc == SONDE_OK && tier)
 		rc = schedule_tier_allows(call->c, &facts, tier, user->facts.id, self, &e);
-	const struct schedule *other =
-		rc == SONDE_OK ? schedules_find(&call->c->schedules, facts.name) : NULL;
-	*resolved = rc == SONDE_OK && (!other || other == self) ? schedule_resolved(&facts) : NULL;
+	bool good = rc == SONDE_OK && is_free(&call->c->schedules, facts.name, self);
+	if (good) {
+		*out = (struct checked){ .resolved = schedule_resolved(&facts),
+			                 .claim.per_hour = schedule_per_hour(call->c, &facts) };
+		snprintf(out->claim.name, sizeof(out->claim.name), "%s", facts.name);
+	}
 	schedule_facts_deinit(&facts);
-	if (rc == SONDE_OK && (!other || other == self))
+	if (good)
 		return true;
 	if (rc == SONDE_OK)
 		answer_error(call->c, call->req, 409, "conflict",
@@ -254,14 +298,15 @@ static bool is_users(struct call *call, const json_t *body)
 
 void api_create_schedule(struct call *call)
 {
-	json_t *spec = call_body(call), *resolved;
+	json_t *spec = call_body(call);
+	struct checked checked;
 
 	if (!spec)
 		return;
 	if (json_is_object(spec))
 		drop_nulls(spec);
-	if (is_users(call, spec) && seal(call, spec, NULL) && check(call, spec, NULL, &resolved))
-		submit(call, NULL, spec, resolved, false);
+	if (is_users(call, spec) && seal(call, spec, NULL) && check(call, spec, NULL, &checked))
+		submit(call, NULL, spec, &checked);
 	else
 		json_decref(spec);
 }
@@ -319,7 +364,8 @@ void api_get_schedule(struct call *call)
 /* Takes the patch. */
 static void change_spec(struct call *call, struct schedule *s, json_t *patch)
 {
-	json_t *spec = json_deep_copy(s->spec), *resolved;
+	json_t *spec = json_deep_copy(s->spec);
+	struct checked checked;
 
 	json_object_update(spec, patch);
 	json_decref(patch);
@@ -329,8 +375,8 @@ static void change_spec(struct call *call, struct schedule *s, json_t *patch)
 	} else if (json_equal(spec, s->spec)) {
 		json_decref(spec);
 		answer_schedule(call->c, call->req, 200, s);
-	} else if (check(call, spec, s, &resolved)) {
-		submit(call, s, spec, resolved, false);
+	} else if (check(call, spec, s, &checked)) {
+		submit(call, s, spec, &checked);
 	} else {
 		json_decref(spec);
 	}
@@ -376,7 +422,7 @@ void api_delete_schedule(struct call *call)
 	struct schedule *s = find(call);
 
 	if (s)
-		submit(call, s, json_incref(s->spec), json_incref(s->resolved), true);
+		submit(call, s, json_incref(s->spec), NULL);
 }
 
 /* ---- run now ---- */
