@@ -15,6 +15,7 @@ core_controller_libcontroller_a_SOURCES = core/controller/machine.c \
 	core/controller/api/policies.c \
 	core/controller/api/problems.c \
 	core/controller/api/schedules.c core/controller/api/schedule_view.c \
+	core/controller/api/schedule_change.c core/controller/api/schedule_change.h \
 	core/controller/api/reading.h \
 	core/controller/api/request.c core/controller/api/request.h \
 	core/controller/api/query.c \
