@@ -47,6 +47,7 @@ static void session_free(struct sonde_req *s)
 	link_remove(&s->settle);
 	sonde_buf_deinit(&s->target);
 	sonde_buf_deinit(&s->body);
+	sonde_buf_deinit(&s->behind);
 	free(s);
 }
 
@@ -140,13 +141,12 @@ static int on_request(struct sonde_req *s, const char *uri, size_t uri_len)
 	int rc;
 
 	head_read(s->wsi, &head);
-	enum raw_head raw = raw_check(s->net, head.name);
+	enum raw_head raw = raw_check(s, head.name, head.length > 0 ? head.length : 0);
 	patience_stop(s);
 	s->view = (struct sonde_req_view){ .method = head.method, .peer = s->peer,
 					   .tls = s->listener->tls, .body = "" };
 	/* What nobody has read to the letter is the last that is read. */
-	s->keep = head.version == VERSION_1_1 && !head.close && (raw == RAW_GOOD || s->known);
-	s->known = true;
+	s->keep = head.version == VERSION_1_1 && !head.close && raw == RAW_GOOD;
 	/* RFC 9110 9.3.2: the same answer without its body. */
 	s->head_only = s->view.method == SONDE_HEAD;
 	if (s->head_only)
@@ -194,6 +194,7 @@ static int on_body(struct sonde_req *s, const void *in, size_t len)
 		return reply_refuse(s, 400, "a request with a body cannot be pipelined");
 	if (s->state == SESSION_BODY)
 		sonde_buf_add(&s->body, in, len);
+	raw_used(s->net, in, len);
 	return s->body.failed ? -1 : 0;
 }
 

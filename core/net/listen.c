@@ -181,8 +181,10 @@ static int open_vhost(struct listener *l, const struct sonde_listen *o, struct s
 /* Once: CONNECT makes a connection raw as well, and then what it says stands anywhere. */
 void listener_calibrated(struct listener *l, const char *rx_base)
 {
-	if (!l->net->rx_base)
-		l->net->rx_base = rx_base;
+	if (l->net->rx_base)
+		return;
+	l->net->rx_base = rx_base;
+	l->net->rx_dirty = true;
 }
 
 /* Learns where lws reads to, by a byte over a socket pair; http.c needs to know. */

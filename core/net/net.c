@@ -100,6 +100,7 @@ static void on_check(uv_check_t *check)
 		http_settle(net);
 	if (!link_alone(&net->fresh) && net->state != NET_DESTROYING)
 		patience_settle(net);
+	raw_settle(net);
 }
 
 static void on_tick(uv_timer_t *tick)

@@ -127,6 +127,7 @@ struct sonde_net {
 	time_t date_at;
 	char date[40];
 	const char *rx_base;         /* where lws puts what it reads: RX_BYTES */
+	bool rx_dirty;               /* something is there that nobody has used */
 	bool kick; /* lws timers were set outside of its own callbacks */
 	void (*done)(void *);
 	void *done_arg;
@@ -148,6 +149,7 @@ struct sonde_req {
 	struct sonde_req_view view;
 	struct sonde_buf target; /* path NUL query NUL */
 	struct sonde_buf body;
+	struct sonde_buf behind; /* raw.c: what came behind its last request */
 	int64_t wait_ns;         /* until when it is waited for */
 	bool headless;           /* its first headers are waited for */
 	struct link settle, unread, wait, fresh;
@@ -157,7 +159,6 @@ struct sonde_req {
 	struct sonde_conn *conn;            /* after the upgrade */
 	bool keep, inside, head_only;
 	bool gzip; /* the peer takes it */
-	bool known; /* had a request before */
 	bool chunked;
 	struct sonde_stream stream; /* more is NULL when there is none */
 	int64_t came_ns;
@@ -226,8 +227,12 @@ void admit_deinit(struct sonde_net *);
 /* raw.c */
 enum raw_head { RAW_GOOD, RAW_BAD, RAW_UNKNOWN };
 /* The head of the request of this method that lws has just told of; UNKNOWN when it is not to be
- * seen in one piece. Once a request. */
-enum raw_head raw_check(struct sonde_net *, const char *method);
+ * seen in one piece. Once a request. body: bytes of it that follow; RX_BYTES: no request follows. */
+enum raw_head raw_check(struct sonde_req *, const char *method, int64_t body);
+/* The bytes of a body, which lws has just told of, are used. */
+void raw_used(struct sonde_net *, const void *bytes, size_t len);
+/* A turn of the loop is over: lws has taken everything. */
+void raw_settle(struct sonde_net *);
 
 /* patience.c */
 void patience_init(struct sonde_net *);

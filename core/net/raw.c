@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The head of a request as it came, read by the letter of RFC 9112: lws takes a bare CR or LF for the
  * end of a line, folds lines, and reads names with spaces and control characters, and whoever stands
- * before it may read all that in another way. The bytes are where lws has just read them to; of a head
- * that came in several reads only the last part is there, and of one that waited behind another request
- * nothing. Owns nothing. */
+ * before it may read all that in another way. The bytes are where lws has just read them to; it does not
+ * tell how many. So what was read is made zero when it is used, and what is there behind a head is
+ * what was read with it: that is kept for the next requests of the connection, which lws takes from a
+ * store of its own. It may also be what somebody else left there in the same turn; then there are two
+ * places where the next head may be, and none is believed. Of a head that came in several reads only
+ * the last part is there. */
 #include "net/private.h"
 
 #include <string.h>
@@ -11,6 +14,7 @@
 
 struct cursor {
 	const unsigned char *p, *end;
+	bool out; /* it ended before the head did */
 };
 
 static bool is_token(unsigned char c)
@@ -21,12 +25,13 @@ static bool is_token(unsigned char c)
 
 static bool take(struct cursor *r, const char *text)
 {
-	size_t len = strlen(text);
+	size_t len = strlen(text), left = (size_t)(r->end - r->p);
 
-	if ((size_t)(r->end - r->p) < len || memcmp(r->p, text, len))
+	if (memcmp(r->p, text, left < len ? left : len))
 		return false;
-	r->p += len;
-	return true;
+	r->out |= left < len;
+	r->p += left < len ? left : len;
+	return !r->out;
 }
 
 static bool take_target(struct cursor *r)
@@ -47,7 +52,7 @@ static bool take_field(struct cursor *r)
 	while (r->p < r->end && is_token(*r->p))
 		r->p++;
 	size_t len = (size_t)(r->p - start);
-	if (!len || !take(r, ":"))
+	if (!take(r, ":") || !len)
 		return false;
 	while (r->p < r->end && (*r->p == ' ' || *r->p == '\t'))
 		r->p++;
@@ -60,21 +65,72 @@ static bool take_field(struct cursor *r)
 	return take(r, "\r\n");
 }
 
-enum raw_head raw_check(struct sonde_net *net, const char *method)
+static enum raw_head judge(struct cursor *r)
 {
-	char *base = (char *)net->rx_base;
+	bool good = take_target(r) && take(r, " HTTP/1.") && (take(r, "1\r\n") || take(r, "0\r\n"));
 
-	if (!base)
-		return RAW_UNKNOWN;
-	struct cursor r = { (unsigned char *)base, (unsigned char *)base + RX_BYTES };
-	if (!take(&r, method) || !take(&r, " ") || *r.p != '/')
-		return RAW_UNKNOWN;
-	*base = '\0'; /* a request that waited behind this one must not be taken for it */
-	if (!take_target(&r) || !take(&r, " HTTP/1.") || (!take(&r, "1\r\n") && !take(&r, "0\r\n")))
-		return RAW_BAD;
-	while (!take(&r, "\r\n")) {
-		if (!take_field(&r))
-			return RAW_BAD;
+	while (good && !take(r, "\r\n"))
+		good = take_field(r);
+	return r->out ? RAW_UNKNOWN : good ? RAW_GOOD : RAW_BAD;
+}
+
+static bool begins(struct cursor *r, const char *method)
+{
+	return take(r, method) && take(r, " ") && r->p < r->end && *r->p == '/';
+}
+
+/* Up to the zeros at the end. */
+static size_t used(const unsigned char *p, size_t room)
+{
+	const unsigned char *zero = memchr(p, 0, room);
+	size_t len = zero ? (size_t)(zero - p) : room;
+
+	if (!zero || !memcmp(zero, zero + 1, room - len - 1))
+		return len;
+	while (!p[room - 1])
+		room--;
+	return room;
+}
+
+static void keep_behind(struct sonde_req *s, const unsigned char *p, const unsigned char *end, int64_t body)
+{
+	sonde_buf_deinit(&s->behind);
+	if (end - p <= body || !p[body])
+		return;
+	s->net->rx_dirty = true;
+	sonde_buf_init(&s->behind, RX_BYTES);
+	sonde_buf_add(&s->behind, p + body, used(p + body, (size_t)(end - p - body)));
+}
+
+enum raw_head raw_check(struct sonde_req *s, const char *method, int64_t body)
+{
+	unsigned char *base = (unsigned char *)s->net->rx_base;
+	const unsigned char *behind = s->behind.len ? (const unsigned char *)s->behind.data : base;
+	struct cursor read = { base, base + RX_BYTES, false };
+	struct cursor kept = { behind, behind + s->behind.len, false };
+	bool fresh = begins(&read, method), stored = begins(&kept, method);
+	enum raw_head is = fresh == stored ? RAW_UNKNOWN : judge(fresh ? &read : &kept);
+
+	if (is != RAW_GOOD) {
+		s->net->rx_dirty = true;
+		sonde_buf_deinit(&s->behind);
+	} else if (stored) {
+		sonde_buf_shift(&s->behind, (size_t)(kept.p - behind));
+	} else {
+		keep_behind(s, read.p, read.end, body);
+		memset(base, 0, (size_t)(read.p - base));
 	}
-	return RAW_GOOD;
+	return is;
+}
+
+void raw_used(struct sonde_net *net, const void *bytes, size_t len)
+{
+	memset((char *)net->rx_base + ((const char *)bytes - net->rx_base), 0, len);
+}
+
+void raw_settle(struct sonde_net *net)
+{
+	if (net->rx_dirty && net->rx_base)
+		memset((char *)net->rx_base, 0, RX_BYTES);
+	net->rx_dirty = false;
 }

@@ -289,6 +289,7 @@ static void free_orphan(struct sonde_req *s)
 {
 	sonde_buf_deinit(&s->target);
 	sonde_buf_deinit(&s->body);
+	sonde_buf_deinit(&s->behind);
 	free(s);
 }
 

@@ -79,7 +79,7 @@ int upgrade_check(struct sonde_req *s, struct lws *wsi)
 
 	s->keep = false;
 	patience_stop(s);
-	bool malformed = raw_check(s->net, "GET") == RAW_BAD;
+	bool malformed = raw_check(s, "GET", RX_BYTES) == RAW_BAD;
 	/* For an upgrade it does not know lws has already answered and freed the headers. */
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE) <= 0)
 		return -1;

@@ -292,6 +292,13 @@ endif
 EXTRA_DIST += t/fuzz/seeds/frame/long t/fuzz/seeds/frame/pieces t/fuzz/seeds/frame/text \
 	t/fuzz/seeds/frame/wrong
 if FUZZERS
+noinst_PROGRAMS += t/fuzz/raw_fuzz
+t_fuzz_raw_fuzz_SOURCES = t/fuzz/raw_fuzz.c
+t_fuzz_raw_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(LWS_CFLAGS) $(UV_CFLAGS)
+t_fuzz_raw_fuzz_LDADD = core/net/libnet.a core/base/libbase.a
+t_fuzz_raw_fuzz_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+if FUZZERS
 noinst_PROGRAMS += t/fuzz/frame_fuzz
 t_fuzz_frame_fuzz_SOURCES = t/fuzz/frame_fuzz.c
 t_fuzz_frame_fuzz_LDADD = core/net/libnet.a
@@ -305,5 +312,5 @@ EXTRA_DIST += t/fuzz/seeds/http
 EXTRA_DIST += t/fuzz/seeds/cron t/fuzz/seeds/wire t/fuzz/seeds/spool t/fuzz/seeds/measurement \
 	t/fuzz/seeds/target t/fuzz/seeds/policy t/fuzz/seeds/dialogue t/fuzz/seeds/dns \
 	t/fuzz/seeds/elf
-EXTRA_DIST += t/fuzz/seeds/frame t/fuzz/seeds/path t/fuzz/seeds/types t/fuzz/seeds/facts \
+EXTRA_DIST += t/fuzz/seeds/frame t/fuzz/seeds/raw t/fuzz/seeds/path t/fuzz/seeds/types t/fuzz/seeds/facts \
 	t/fuzz/seeds/bandwidth t/fuzz/seeds/icmp t/fuzz/seeds/ntp t/fuzz/seeds/request
