@@ -4,12 +4,13 @@
  *
  * HTTP/1.1 only; every Upgrade but websocket is refused; no extensions. Requests are checked
  * before the handler sees them: Transfer-Encoding -> 411, bad or repeated Content-Length, no or two
- * Host headers -> 400, body over max_body -> 413 (drained, the connection lives; over 16 times as
- * long it is closed), headers over 8 KiB -> closed. Requests may be pipelined, but one
- * with a body only as the first of what is in flight (else 400 and closed). These answers have a
- * JSON body {"error":{"type","message"}}. The headers of a request must be there within 5 s, its body
- * within 20 s. A handler sees the whole body and answers once, now or
- * later. HEAD is handled as GET, and answered without the body. */
+ * Host headers, what RFC 9112 does not call a head -> 400, body over max_body -> 413 (drained, the
+ * connection lives; over 16 times as long it is closed), headers over 8 KiB -> closed. Requests may be
+ * pipelined, but one with a body only as the first of what is in flight (else 400 and closed). A head
+ * that came in several pieces is answered, and the connection closed. These answers have a JSON body
+ * {"error":{"type","message"}}. The headers of a request must be there within 5 s, its body within 20 s.
+ * A handler sees the whole body and answers once, now or later. HEAD is handled as GET, and answered
+ * without the body. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
