@@ -67,11 +67,10 @@ static void connection_gone(struct lws *wsi)
 	if (s->conn)
 		conn_gone(s->conn);
 	s->conn = NULL;
-	bool streamed = s->stream.more != NULL;
 	stream_gone(s);
 	s->wsi = NULL;
 	s->net = NULL;
-	if (s->state != SESSION_HANDLER || streamed)
+	if (s->state != SESSION_HANDLER)
 		session_free(s);
 	else
 		link_remove(&s->settle);

@@ -15,6 +15,7 @@ static void stream_end(struct sonde_req *s)
 	void (*close)(void *) = s->stream.close;
 
 	s->stream.more = NULL;
+	s->state = SESSION_IDLE; /* nothing is owed any more, whole or not */
 	if (close)
 		close(s->stream.arg);
 }
@@ -65,7 +66,6 @@ int stream_writable(struct sonde_req *s)
 	stream_end(s);
 	if (rc < 0) /* a cut answer must not look whole */
 		return -1;
-	s->state = SESSION_IDLE;
 	return reply_finish(s);
 }
 

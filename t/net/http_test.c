@@ -16,7 +16,7 @@ enum { BIG = 4 << 20, WAITING_MAX = 128 };
 struct server {
 	struct world w;
 	struct sonde_req *waiting[WAITING_MAX];
-	unsigned waiting_count, calls;
+	unsigned waiting_count, calls, streams;
 	uv_async_t answer;
 	uv_timer_t delay;
 	char *big;
@@ -43,6 +43,39 @@ static void echo(struct sonde_req *req)
 	reply_text(req, 200, text);
 }
 
+/* Pieces of 8,000 bytes; the path says how many, and ends with "cut" where the last one fails. */
+struct pieces {
+	struct server *s;
+	int left;
+	bool cut;
+};
+
+static int more(void *arg, struct sonde_buf *out)
+{
+	struct pieces *p = arg;
+
+	sonde_buf_add(out, p->s->big, 8000);
+	return --p->left ? 1 : p->cut ? -1 : 0;
+}
+
+static void streamed(void *arg)
+{
+	struct pieces *p = arg;
+
+	p->s->streams--;
+	free(p);
+}
+
+static void stream(struct server *s, struct sonde_req *req, const char *what)
+{
+	struct pieces *p = malloc(sizeof(*p));
+
+	*p = (struct pieces){ s, atoi(what), strstr(what, "cut") != NULL };
+	s->streams++;
+	sonde_req_stream(req, &(struct sonde_reply){ .status = 200, .type = "text/plain" },
+			 &(struct sonde_stream){ .more = more, .close = streamed, .arg = p });
+}
+
 static void on_http(struct sonde_req *req, void *arg)
 {
 	struct server *s = arg;
@@ -57,6 +90,8 @@ static void on_http(struct sonde_req *req, void *arg)
 	} else if (!strcmp(path, "/big")) {
 		sonde_req_reply(req, &(struct sonde_reply){ .status = 200, .type = "text/plain",
 							    .body = s->big, .len = BIG });
+	} else if (!strncmp(path, "/stream/", 8)) {
+		stream(s, req, path + 8);
 	} else if (!strcmp(path, "/split")) {
 		const struct sonde_header h[] = { { "X-Good", "yes" },
 						  { "X-Evil", "a\r\nSet-Cookie: b" },
@@ -245,6 +280,54 @@ static void head_client(struct world *w)
 static void head_has_no_body(void)
 {
 	serve(head_client);
+}
+
+static size_t all_of(int fd, char *out, size_t size)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while (len < size && (n = recv(fd, out + len, size - len, 0)) > 0)
+		len += (size_t)n;
+	return len;
+}
+
+/* Nothing is kept of a stream, however it ends: the sanitizer of leaks looks at the sessions. */
+static void stream_client(struct world *w)
+{
+	static char out[1 << 20];
+	const struct linger now = { .l_onoff = 1 };
+	size_t len;
+
+	int fd = raw_dial(w);
+	raw_text(fd, "GET /stream/3 HTTP/1.1\r\n" HOST "\r\nGET /stream/2 HTTP/1.1\r\n" HOST
+		     "Connection: close\r\n\r\n");
+	len = all_of(fd, out, sizeof(out));
+	EXPECT(len > 40000 && memmem(out, len, "0\r\n\r\nHTTP/1.1 200", 16));
+	close(fd);
+	fd = raw_dial(w);
+	raw_text(fd, "GET /stream/3cut HTTP/1.1\r\n" HOST "\r\n");
+	len = all_of(fd, out, sizeof(out));
+	EXPECT(len > 16000 && !memmem(out, len, "\r\n0\r\n\r\n", 7));
+	close(fd);
+	for (int i = 0; i < 20; i++) {
+		fd = raw_dial(w);
+		raw_text(fd, "GET /stream/1000000 HTTP/1.1\r\n" HOST "\r\n");
+		for (len = 0; len < 100000;)
+			len += (size_t)recv(fd, out, 10000, 0);
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+		close(fd);
+	}
+}
+
+static void streams_end(void)
+{
+	static struct server s;
+
+	server_open(&s, NULL, NULL);
+	world_with(&s.w, stream_client);
+	server_close(&s);
+	EXPECT_INT(s.streams, 0);
 }
 
 static void every_kind_of_body(void)
@@ -574,7 +657,7 @@ static void listen_fails_with_a_reason(void)
 	world_close(&w);
 }
 
-TAP_MAIN(CASE(handler_sees_request), CASE(every_kind_of_body), CASE(head_has_no_body), CASE(pipelining_of_100),
+TAP_MAIN(CASE(handler_sees_request), CASE(every_kind_of_body), CASE(head_has_no_body), CASE(streams_end), CASE(pipelining_of_100),
 	 CASE(pipelined_body_is_refused),
 	 CASE(malformed_is_refused), CASE(too_long_is_drained), CASE(big_answer_to_slow_reader),
 	 CASE(client_leaves_before_the_answer), CASE(answer_after_close),
