@@ -55,6 +55,7 @@ SCRIPT_TESTS += t/e2e/spec.t
 EXTRA_DIST += t/e2e/spec.mjs
 SCRIPT_TESTS += t/e2e/backup.t
 SCRIPT_TESTS += t/e2e/stopping.t
+SCRIPT_TESTS += t/e2e/mixed.t
 SCRIPT_TESTS += t/e2e/full.t
 SCRIPT_TESTS += t/e2e/hostile.t
 # Whom programs talk to.
