@@ -5,8 +5,8 @@
  * tell how many. So what was read is made zero when it is used, and what is there behind a head is
  * what was read with it: that is kept for the next requests of the connection, which lws takes from a
  * store of its own. It may also be what somebody else left there in the same turn; then there are two
- * places where the next head may be, and none is believed. Of a head that came in several reads only
- * the last part is there. */
+ * places where the next head may be, and what both say is believed. Of a head that came in several
+ * reads only the last part is there. */
 #include "net/private.h"
 
 #include <string.h>
@@ -109,17 +109,20 @@ enum raw_head raw_check(struct sonde_req *s, const char *method, int64_t body)
 	struct cursor read = { base, base + RX_BYTES, false };
 	struct cursor kept = { behind, behind + s->behind.len, false };
 	bool fresh = begins(&read, method), stored = begins(&kept, method);
-	enum raw_head is = fresh == stored ? RAW_UNKNOWN : judge(fresh ? &read : &kept);
+	enum raw_head is = fresh ? judge(&read) : stored ? judge(&kept) : RAW_UNKNOWN;
 
-	if (is != RAW_GOOD) {
-		s->net->rx_dirty = true;
-		sonde_buf_deinit(&s->behind);
-	} else if (stored) {
+	if (fresh && stored && judge(&kept) != is)
+		is = RAW_UNKNOWN;
+	if (is == RAW_GOOD && fresh && !stored) {
+		keep_behind(s, read.p, read.end, body);
+	} else if (is == RAW_GOOD && !fresh) {
 		sonde_buf_shift(&s->behind, (size_t)(kept.p - behind));
 	} else {
-		keep_behind(s, read.p, read.end, body);
-		memset(base, 0, (size_t)(read.p - base));
+		sonde_buf_deinit(&s->behind);
+		s->net->rx_dirty = true;
 	}
+	if (fresh)
+		memset(base, 0, (size_t)(read.p - base));
 	return is;
 }
 

@@ -90,6 +90,9 @@ static void on_http(struct sonde_req *req, void *arg)
 	} else if (!strcmp(path, "/big")) {
 		sonde_req_reply(req, &(struct sonde_reply){ .status = 200, .type = "text/plain",
 							    .body = s->big, .len = BIG });
+	} else if (!strcmp(path, "/nap")) {
+		usleep(100000);
+		echo(req);
 	} else if (!strncmp(path, "/stream/", 8)) {
 		stream(s, req, path + 8);
 	} else if (!strcmp(path, "/split")) {
@@ -396,6 +399,47 @@ static void pipelining_of_100(void)
 	serve(pipelining_client);
 }
 
+static void get_one(int fd, int number)
+{
+	char text[64], want[64];
+
+	snprintf(text, sizeof(text), "GET /%d HTTP/1.1\r\n" HOST "\r\n", number);
+	snprintf(want, sizeof(want), "1 /%d ?  | 127.0.0.1 | - | - | 0:", number);
+	raw_text(fd, text);
+	expect_body(fd, 200, want);
+}
+
+/* What one client has sent ahead lies where another one's request is read to in the same turn. */
+static void one_turn_client(struct world *w)
+{
+	int napping = raw_dial(w), ahead = raw_dial(w), plain = raw_dial(w);
+
+	get_one(ahead, 1);
+	get_one(plain, 1);
+	raw_text(napping, "GET /nap HTTP/1.1\r\n" HOST "\r\n");
+	usleep(30000);
+	raw_text(ahead, "GET /2 HTTP/1.1\r\n" HOST "\r\nGET /3 HTTP/1.1\r\n" HOST "\r\n"
+			"GET /4 HTTP/1.1\r\n" HOST "\r\n");
+	raw_text(plain, "GET /5 HTTP/1.1\r\n" HOST "\r\n");
+	expect_body(napping, 200, "1 /nap ?  | 127.0.0.1 | - | - | 0:");
+	expect_body(plain, 200, "1 /5 ?  | 127.0.0.1 | - | - | 0:");
+	for (int i = 6; i < 9; i++)
+		get_one(plain, i);
+	for (int i = 2; i < 5; i++) {
+		char want[64];
+		snprintf(want, sizeof(want), "1 /%d ?  | 127.0.0.1 | - | - | 0:", i);
+		expect_body(ahead, 200, want);
+	}
+	close(napping);
+	close(ahead);
+	close(plain);
+}
+
+static void one_turn(void)
+{
+	serve(one_turn_client);
+}
+
 static void malformed_client(struct world *w)
 {
 	char out[4096];
@@ -658,7 +702,7 @@ static void listen_fails_with_a_reason(void)
 }
 
 TAP_MAIN(CASE(handler_sees_request), CASE(every_kind_of_body), CASE(head_has_no_body), CASE(streams_end), CASE(pipelining_of_100),
-	 CASE(pipelined_body_is_refused),
+	 CASE(pipelined_body_is_refused), CASE(one_turn),
 	 CASE(malformed_is_refused), CASE(too_long_is_drained), CASE(big_answer_to_slow_reader),
 	 CASE(client_leaves_before_the_answer), CASE(answer_after_close),
 	 CASE(slow_clients_are_cut), CASE(static_files), CASE(listen_fails_with_a_reason))
