@@ -81,7 +81,7 @@ t_net_smuggler_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE $(CRYPTO_CFLAGS)
 t_net_smuggler_LDADD = core/base/libbase.a $(SSL_LIBS) $(CRYPTO_LIBS)
 SCRIPT_TESTS += t/e2e/smuggle.t
 SCRIPT_TESTS += t/e2e/cardinality.t
-EXTRA_DIST += t/lib/FakeNode.pm
+EXTRA_DIST += t/lib/FakeNode.pm t/lib/Findings.pm
 EXTRA_DIST += t/e2e/ends.h
 # Changed frames and floods, and a websocket client that is not ours.
 check_PROGRAMS += t/e2e/storm

@@ -6,6 +6,7 @@ use strict;
 use warnings;
 use Exporter 'import';
 use File::Find ();
+use Findings;
 use POSIX ();
 
 our @EXPORT_OK = qw(srcdir builddir make_var files slurp parsers program capture run_all);

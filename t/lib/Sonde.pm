@@ -7,6 +7,7 @@ use warnings;
 use Cwd qw(abs_path);
 use File::Path qw(make_path);
 use File::Temp qw(tempdir);
+use Findings;
 use HTTP::Tiny;
 use IO::Socket::INET;
 use JSON::PP;
