@@ -13,7 +13,7 @@ SCRIPT_TESTS += t/e2e/schedule.t t/e2e/schedule_policy.t
 SCRIPT_TESTS += t/e2e/globalping.t t/e2e/results.t t/e2e/live.t t/e2e/series.t
 EXTRA_DIST += t/lib/Sonde.pm t/lib/Live.pm
 EXTRA_DIST += t/lib/Terminal.pm
-SCRIPT_TESTS += t/e2e/accounts.t t/e2e/roles.t
+SCRIPT_TESTS += t/e2e/accounts.t t/e2e/roles.t t/e2e/attempts.t
 SCRIPT_TESTS += t/e2e/identity.t
 EXTRA_DIST += t/lib/Sonde.pm
 

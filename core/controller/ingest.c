@@ -344,6 +344,19 @@ static int submit(struct ingest_job *ij)
 	return rc;
 }
 
+/* A node can only answer what it was asked: else the result is kept, not counted. A higher attempt than
+ * the present one was given before the controller started or was restored, most likely to the node that
+ * was planned. */
+static bool answers(const struct task *t, const struct node *node, uint32_t attempt)
+{
+	struct sonde_id planned;
+
+	if (t->node == node)
+		return true;
+	record_node(&t->measurement->record, t->index, &planned);
+	return sonde_id_equal(&planned, &node->id) && (t->attempt == 1 || attempt > t->attempt);
+}
+
 int ingest_results(struct ingest *in, struct node *node, uint64_t epoch,
                    const struct sonde_msg_result *results, unsigned count)
 {
@@ -354,13 +367,7 @@ int ingest_results(struct ingest *in, struct node *node, uint64_t epoch,
 	for (unsigned i = 0; i < count; i++) {
 		const struct sonde_msg_result *r = &results[i];
 		struct task *t = tasks_waiting_for(&in->c->tasks, &r->measurement, r->task, r->attempt);
-		struct sonde_id planned;
-		/* A node can only answer what it was asked: else the result is kept, not counted. */
-		bool counts = t && t->node == node;
-		if (t && !counts) {
-			record_node(&t->measurement->record, t->index, &planned);
-			counts = sonde_id_equal(&planned, &node->id) && t->attempt == 1;
-		}
+		bool counts = t && answers(t, node, r->attempt);
 		struct run_facts facts, *run = NULL;
 		bool booked = t && t->measurement->record.schedule.len && !t->index;
 		if ((!t || booked) &&

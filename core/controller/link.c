@@ -192,6 +192,7 @@ static void on_hello(struct link *l, struct sonde_conn *conn, const struct sonde
 	json_decref(facts);
 	node->insecure = h->insecure;
 	node->capacity = h->capacity < 1 ? 1 : h->capacity > 10000 ? 10000 : h->capacity;
+	node->full = false;
 	memset(node->version, 0, sizeof(node->version));
 	memcpy(node->version, h->version.s, h->version.len);
 	const char *peer = sonde_conn_peer(conn);

@@ -106,6 +106,8 @@ struct node {
 	struct task *slot; /* the test between two nodes that this one is booked for */
 	struct node *dirty_next; /* waits for dispatch */
 	bool dirty, sending;
+	bool full;              /* it refused a task for want of room, just now */
+	uint32_t full_at;       /* the tasks it had then */
 	enum node_status shown; /* last published */
 	uint64_t results, lost; /* stored, and lost at the node, since the start */
 	int64_t own_beat_ns;    /* of its settings, 0 = as all */

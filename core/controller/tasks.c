@@ -14,7 +14,7 @@
 #include "controller/tasks_private.h"
 
 enum { PROGRESS_TASKS = 5, PROGRESS_MAX = 65536 };
-enum { ATTEMPTS = 3, ACCEPT_S = 5, SEND_BATCH = 100, GRACE_S = 5 };
+enum { RETRIES = 2, ATTEMPT_MAX = 1000, ACCEPT_S = 5, SEND_BATCH = 100, GRACE_S = 5 };
 
 void tasks_init(struct tasks *t, struct nodes *nodes)
 {
@@ -130,17 +130,13 @@ static unsigned priority_of(const struct task *t)
 	return priority ? priority : 50;
 }
 
-/* Before the first of less priority; without priorities that is the end, and no walk. */
-static void task_list_insert(struct task_list *l, struct task *t)
+/* at NULL: at the end. */
+static void task_list_put(struct task_list *l, struct task *t, struct task *at)
 {
-	struct task *at = l->first;
-
-	if (!l->last || priority_of(l->last) >= priority_of(t)) {
+	if (!at) {
 		task_list_add(l, t);
 		return;
 	}
-	while (priority_of(at) >= priority_of(t))
-		at = at->next;
 	t->next = at;
 	t->prev = at->prev;
 	if (at->prev)
@@ -151,11 +147,35 @@ static void task_list_insert(struct task_list *l, struct task *t)
 	l->count++;
 }
 
-static void enqueue(struct tasks *ts, struct task *t, struct node *node)
+/* The first of less priority; without priorities that is the end, and no walk. */
+static struct task *place_of_new(const struct task_list *l, const struct task *t)
+{
+	struct task *at = l->first;
+
+	if (!l->last || priority_of(l->last) >= priority_of(t))
+		return NULL;
+	while (priority_of(at) >= priority_of(t))
+		at = at->next;
+	return at;
+}
+
+/* The first that came later, or has less priority: what was sent and comes back is older than most. */
+static struct task *place_of_old(const struct task_list *l, const struct task *t)
+{
+	struct task *at = l->first;
+
+	while (at && (priority_of(at) > priority_of(t) ||
+	              (priority_of(at) == priority_of(t) &&
+	               memcmp(at->measurement->id.b, t->measurement->id.b, sizeof(t->measurement->id.b)) < 0)))
+		at = at->next;
+	return at;
+}
+
+static void enqueue(struct tasks *ts, struct task *t, struct node *node, struct task *before)
 {
 	t->state = TASK_QUEUED;
 	t->node = node;
-	task_list_insert(&node->queued, t);
+	task_list_put(&node->queued, t, before);
 	ts->waiting++;
 	tasks_touch(ts, node);
 }
@@ -216,7 +236,7 @@ static void open_task(struct tasks *ts, struct measurement *m, uint32_t i)
 	record_node(&m->record, i, &id);
 	struct node *node = nodes_by_id(ts->nodes, &id);
 	if (node)
-		enqueue(ts, &m->tasks[i], node);
+		enqueue(ts, &m->tasks[i], node, place_of_new(&node->queued, &m->tasks[i]));
 	else
 		task_close(ts, &m->tasks[i], SONDE_FAIL_NODE_LOST, "The node was removed.");
 }
@@ -262,7 +282,11 @@ struct task *tasks_waiting_for(const struct tasks *ts, const struct sonde_id *id
 	if (!m || index >= m->record.count)
 		return NULL;
 	struct task *t = &m->tasks[index];
-	return t->state < TASK_CLOSING && t->attempt == attempt ? t : NULL;
+	if (t->state >= TASK_CLOSING || attempt < t->attempt || attempt > ATTEMPT_MAX)
+		return NULL;
+	if (attempt > t->seen)
+		t->seen = (uint16_t)attempt;
+	return t;
 }
 
 void tasks_done(struct tasks *ts, const struct sonde_id *id, uint32_t index)
@@ -306,13 +330,21 @@ void task_fill(const struct task *t, struct sonde_msg_task *out)
 		out->options = (struct sonde_text){ m->secrets, m->secrets_len };
 }
 
+static uint32_t room_of(const struct node *node)
+{
+	uint32_t window = node->full && node->full_at < node->capacity ? node->full_at : node->capacity;
+
+	return node->active.count < window ? window - node->active.count : 0;
+}
+
 static void send_some(struct tasks *ts, struct node *node)
 {
 	struct sonde_msg_task items[SEND_BATCH];
 	struct sonde_msg msg = { .kind = SONDE_MSG_TASKS, .list = { .tasks = items } };
+	unsigned room;
 
-	while (node->queued.count && node->active.count < node->capacity) {
-		unsigned n = 0, room = node->capacity - node->active.count;
+	while (node->queued.count && (room = room_of(node))) {
+		unsigned n = 0;
 		for (struct task *t = node->queued.first; t && n < room && n < SEND_BATCH; t = t->next)
 			task_fill(t, &items[n++]);
 		msg.list.count = n;
@@ -346,26 +378,45 @@ void tasks_flush(struct tasks *ts)
 
 /* ---- node-side trouble ---- */
 
+static void wait_for_room(struct tasks *ts, struct task *t)
+{
+	struct node *node = t->node;
+
+	leave(ts, t);
+	node->full = true;
+	node->full_at = node->active.count;
+	enqueue(ts, t, node, place_of_old(&node->queued, t));
+}
+
 static void retry(struct tasks *ts, struct task *t, unsigned failure, const char *why)
 {
-	bool again = t->attempt < ATTEMPTS && !t->measurement->record.pairs;
-	struct node *other = again ? ts->replace(ts->arg, t, failure) : NULL;
+	bool full = failure == SONDE_FAIL_OVERLOAD, pairs = t->measurement->record.pairs;
+	struct node *other = NULL;
 
+	if (!pairs && t->retries < RETRIES)
+		other = ts->replace(ts->arg, t, failure);
+	else if (!pairs && full)
+		other = t->node;
 	if (!other) {
 		task_close(ts, t, failure, why);
 		return;
 	}
+	if (full && other == t->node) {
+		wait_for_room(ts, t);
+		return;
+	}
 	leave(ts, t);
-	t->attempt++;
+	t->attempt = (uint16_t)((t->seen > t->attempt ? t->seen : t->attempt) + 1);
+	t->retries++;
 	ts->retried++;
-	enqueue(ts, t, other);
+	enqueue(ts, t, other, place_of_new(&other->queued, t));
 }
 
 void tasks_accepted(struct tasks *ts, struct node *node, const struct sonde_msg_accept *a)
 {
 	struct task *t = tasks_waiting_for(ts, &a->measurement, a->task, a->attempt);
 
-	if (!t || t->node != node || t->state != TASK_SENT)
+	if (!t || t->attempt != a->attempt || t->node != node || t->state != TASK_SENT)
 		return;
 	if (!a->failure)
 		t->state = TASK_ACCEPTED;
@@ -377,7 +428,7 @@ void tasks_progress(struct tasks *ts, struct node *node, const struct sonde_msg_
 {
 	struct task *t = tasks_waiting_for(ts, &p->measurement, p->task, p->attempt);
 
-	if (!t || t->node != node || t->index >= PROGRESS_TASKS ||
+	if (!t || t->attempt != p->attempt || t->node != node || t->index >= PROGRESS_TASKS ||
 	    t->progress_len + p->text.len > PROGRESS_MAX)
 		return;
 	char *more = realloc(t->progress, t->progress_len + p->text.len + 1);
@@ -440,6 +491,14 @@ static void expire(struct tasks *ts, struct measurement *m)
 	}
 }
 
+static void ask_again(struct tasks *ts, struct node *node)
+{
+	if (!node->full)
+		return;
+	node->full = false;
+	tasks_touch(ts, node);
+}
+
 static void check_leases(struct tasks *ts, struct node *node, int64_t now)
 {
 	/* Sent in order, so the first that is young ends the walk. */
@@ -463,9 +522,12 @@ void tasks_tick(struct tasks *ts, int64_t now)
 		sonde_heap_remove(&ts->due, e);
 		expire(ts, m);
 	}
-	for (unsigned i = 0; i < ts->nodes->len; i++)
-		if (ts->nodes->all[i])
-			check_leases(ts, ts->nodes->all[i], now);
+	for (unsigned i = 0; i < ts->nodes->len; i++) {
+		if (!ts->nodes->all[i])
+			continue;
+		ask_again(ts, ts->nodes->all[i]);
+		check_leases(ts, ts->nodes->all[i], now);
+	}
 	slots_tick(ts);
 	tasks_flush(ts);
 }

@@ -4,7 +4,11 @@
  * A task is QUEUED for a node, SENT (leased) when the node has room, ACCEPTED when the node says
  * so, and DONE when its result is stored. Sent and not accepted within ACCEPT_S, refused for a
  * node-side reason, or its node gone before it accepted: queued again with the next attempt, at
- * another node that fits when there is one, at most ATTEMPTS times. A node that goes away with
+ * another node that fits when there is one, at most RETRIES times. A node that is full and cannot be
+ * replaced keeps the task in its queue, and is sent no more than it had until the next tick: its own
+ * schedules take room that is not seen here. Attempts are counted in memory: after a start, and after
+ * a restore, they begin again, and what nodes say of higher ones tells that they were given before;
+ * those are not given anew, since a node never runs an attempt twice. A node that goes away with
  * accepted tasks may still finish them and bring the results later. When the measurement's time
  * is over each task that is not done gets a result of the controller's own (node_lost, timeout or
  * overload), through the same ingest as all results; one that comes later is stored as late. */
@@ -24,8 +28,8 @@ struct task {
 	struct task *prev, *next;
 	int64_t since_ns;           /* when it was sent */
 	uint32_t index;
-	uint16_t attempt;
-	uint8_t state;
+	uint16_t attempt, seen;     /* this one; the highest that a node spoke of */
+	uint8_t state, retries;
 	bool waits, alone;          /* of a pair: for the slots; its other half has ended */
 	char *progress;             /* output so far, NUL-terminated; NULL = none asked or none yet */
 	uint32_t progress_len;
@@ -79,7 +83,8 @@ void measurement_count(struct measurement *, unsigned *running);
 /* Open it: nodes[i] is task i's node. Takes the measurement. */
 int tasks_open(struct tasks *, struct measurement *);
 struct measurement *tasks_find(const struct tasks *, const struct sonde_id *);
-/* A task that is neither closing nor done and has this attempt, or NULL. */
+/* A task that is neither closing nor done, when this attempt is its present one, or was given before
+ * the attempts began again, which is noted; else NULL. */
 struct task *tasks_waiting_for(const struct tasks *, const struct sonde_id *, uint32_t index,
                                uint32_t attempt);
 /* Why a task of reused nodes ends at once; the very text, so that its result can be told by it. */
