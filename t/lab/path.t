@@ -13,6 +13,7 @@ use Test::More;
 
 enter('eu');
 
+umask 022; # programs of other users read the names
 my %TARGET = (
   target => { 4 => '10.77.5.2', 6 => 'fd77:5::2' },   # behind ap-r, 130 ms away
   www    => { 4 => '10.77.4.2', 6 => 'fd77:4::2' },   # behind us-r, 80 ms, port 80 open

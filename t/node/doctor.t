@@ -11,6 +11,7 @@ use POSIX ();
 use Sonde;
 use Test::More;
 
+umask 022; # a file that others can read is one of the cases
 my $s = Sonde->new;
 my $state = "$s->{dir}/state";
 
