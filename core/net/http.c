@@ -42,9 +42,8 @@ static struct sonde_req *session_of(struct lws *wsi, struct listener *l)
 	return s;
 }
 
-static void session_free(struct sonde_req *s)
+void session_free(struct sonde_req *s)
 {
-	link_remove(&s->settle);
 	sonde_buf_deinit(&s->target);
 	sonde_buf_deinit(&s->body);
 	sonde_buf_deinit(&s->behind);
@@ -70,10 +69,9 @@ static void connection_gone(struct lws *wsi)
 	stream_gone(s);
 	s->wsi = NULL;
 	s->net = NULL;
+	link_remove(&s->settle);
 	if (s->state != SESSION_HANDLER)
 		session_free(s);
-	else
-		link_remove(&s->settle);
 }
 
 void *sonde_req_room(struct sonde_req *s)

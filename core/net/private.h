@@ -150,6 +150,7 @@ struct sonde_req {
 	struct sonde_buf target; /* path NUL query NUL */
 	struct sonde_buf body;
 	struct sonde_buf behind; /* raw.c: what came behind its last request */
+	size_t behind_at;        /* where it was: all before that was made zero */
 	int64_t wait_ns;         /* until when it is waited for */
 	bool headless;           /* its first headers are waited for */
 	struct link settle, unread, wait, fresh;
@@ -256,6 +257,8 @@ void unread_tick(struct sonde_net *);
 /* http.c */
 int http_callback(struct lws *, enum lws_callback_reasons, void *user, void *in, size_t len);
 void http_settle(struct sonde_net *);
+/* One whose connection is gone and whose handler has answered. */
+void session_free(struct sonde_req *);
 
 /* head.c */
 /* HTTP/1.0 is always closed: a keep-alive answer would need a header of its own. */

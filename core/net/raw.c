@@ -6,7 +6,8 @@
  * what was read with it: that is kept for the next requests of the connection, which lws takes from a
  * store of its own. It may also be what somebody else left there in the same turn; then there are two
  * places where the next head may be, and what both say is believed. Of a head that came in several
- * reads only the last part is there. */
+ * reads only the last part is there: where something was read since, and is no head, what was kept says
+ * nothing. */
 #include "net/private.h"
 
 #include <string.h>
@@ -102,6 +103,11 @@ static void keep_behind(struct sonde_req *s, const unsigned char *p, const unsig
 	sonde_buf_add(&s->behind, p + body, used(p + body, (size_t)(end - p - body)));
 }
 
+static bool is_zero(const unsigned char *p, size_t len)
+{
+	return !len || (!*p && !memcmp(p, p + 1, len - 1));
+}
+
 enum raw_head raw_check(struct sonde_req *s, const char *method, int64_t body)
 {
 	unsigned char *base = (unsigned char *)s->net->rx_base;
@@ -111,9 +117,10 @@ enum raw_head raw_check(struct sonde_req *s, const char *method, int64_t body)
 	bool fresh = begins(&read, method), stored = begins(&kept, method);
 	enum raw_head is = fresh ? judge(&read) : stored ? judge(&kept) : RAW_UNKNOWN;
 
-	if (fresh && stored && judge(&kept) != is)
+	if (fresh ? stored && judge(&kept) != is : !is_zero(base, s->behind_at))
 		is = RAW_UNKNOWN;
 	if (is == RAW_GOOD && fresh && !stored) {
+		s->behind_at = (size_t)(read.p - base);
 		keep_behind(s, read.p, read.end, body);
 	} else if (is == RAW_GOOD && !fresh) {
 		sonde_buf_shift(&s->behind, (size_t)(kept.p - behind));

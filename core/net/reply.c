@@ -285,21 +285,13 @@ int reply_refuse(struct sonde_req *s, unsigned status, const char *why)
 	return reply_error(s, status, why);
 }
 
-static void free_orphan(struct sonde_req *s)
-{
-	sonde_buf_deinit(&s->target);
-	sonde_buf_deinit(&s->body);
-	sonde_buf_deinit(&s->behind);
-	free(s);
-}
-
 void sonde_req_reply(struct sonde_req *s, const struct sonde_reply *r)
 {
 	struct lws *wsi = s->wsi;
 	int rc;
 
 	if (!wsi) {
-		free_orphan(s);
+		session_free(s);
 		return;
 	}
 	if (s->inside) {

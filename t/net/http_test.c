@@ -440,6 +440,36 @@ static void one_turn(void)
 	serve(one_turn_client);
 }
 
+/* What another connection left looks like a request that came ahead; then a head comes in two parts. */
+static void two_parts_client(struct world *w)
+{
+	int napping = raw_dial(w), ahead = raw_dial(w), plain = raw_dial(w);
+	char out[4096];
+
+	get_one(ahead, 1);
+	get_one(plain, 1);
+	raw_text(napping, "GET /nap HTTP/1.1\r\n" HOST "\r\n");
+	usleep(30000);
+	raw_text(ahead, "GET /2 HTTP/1.1\r\n" HOST "\r\nGET /3 HTTP/1.1\r\n" HOST "\r\n");
+	raw_text(plain, "GET /5 HTTP/1.1\r\n" HOST "\r\n");
+	expect_body(napping, 200, "1 /nap ?  | 127.0.0.1 | - | - | 0:");
+	expect_body(plain, 200, "1 /5 ?  | 127.0.0.1 | - | - | 0:");
+	raw_text(plain, "GET /6 HTTP/1.1\r\n" HOST "X A: b");
+	usleep(30000);
+	raw_text(plain, "\r\n\r\n");
+	raw_answer(plain, out, sizeof(out));
+	EXPECT(strcasestr(out, "\r\nConnection: close\r\n"));
+	EXPECT(raw_closed(plain));
+	close(napping);
+	close(ahead);
+	close(plain);
+}
+
+static void head_in_two_parts(void)
+{
+	serve(two_parts_client);
+}
+
 static void malformed_client(struct world *w)
 {
 	char out[4096];
@@ -702,7 +732,7 @@ static void listen_fails_with_a_reason(void)
 }
 
 TAP_MAIN(CASE(handler_sees_request), CASE(every_kind_of_body), CASE(head_has_no_body), CASE(streams_end), CASE(pipelining_of_100),
-	 CASE(pipelined_body_is_refused), CASE(one_turn),
+	 CASE(pipelined_body_is_refused), CASE(one_turn), CASE(head_in_two_parts),
 	 CASE(malformed_is_refused), CASE(too_long_is_drained), CASE(big_answer_to_slow_reader),
 	 CASE(client_leaves_before_the_answer), CASE(answer_after_close),
 	 CASE(slow_clients_are_cut), CASE(static_files), CASE(listen_fails_with_a_reason))
