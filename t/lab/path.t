@@ -13,7 +13,6 @@ use Test::More;
 
 enter('eu');
 
-umask 022; # programs of other users read the names
 my %TARGET = (
   target => { 4 => '10.77.5.2', 6 => 'fd77:5::2' },   # behind ap-r, 130 ms away
   www    => { 4 => '10.77.4.2', 6 => 'fd77:4::2' },   # behind us-r, 80 ms, port 80 open
@@ -147,12 +146,13 @@ for my $version (4, 6) {
   SKIP: {
       skip 'no mtr here', 2 unless $mtr;
       my %flag = (ICMP => [], UDP => ['-u'], TCP => ['-T', '-P', 80]);
-      my @rows = map { /^\s*\d+\.\|--\s+(\S+)\s+([\d.]+)%?\s+\d+\s+\S+\s+(\S+)/ ? [$1, $2, $3] : () }
+      my @rows = map { /^\s*\d+\.\|--\s+(\S+)\s+[\d.]+%?\s+\d+\s+\S+\s+\S+\s+(\S+)/ ? [$1, $2] : () }
         tool_lines($mtr, "-$version", '-n', '-r', '-w', '-c', 5, '-i', 0.3, '-G', 1, @{ $flag{$protocol} },
         $TARGET{www}{$version});
       is(our_hops($o), join(' ', map { $_->[0] } @rows), "$name: the hops of $mtr");
-      ok(@rows && abs($rows[-1][2] - $last->{avg}) < 20,
-        "$name: about its average ($last->{avg}, " . ($rows[-1][2] // 'none') . ')');
+      # Its best, because on a busy machine it reads late what came in time.
+      ok(@rows && abs($rows[-1][1] - $last->{min}) < 20,
+        "$name: about its best ($last->{min}, " . ($rows[-1][1] // 'none') . ')');
     }
   }
 }
