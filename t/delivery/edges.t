@@ -31,7 +31,7 @@ my $s = $d->{sonde};
 # True when the process died at its edge, and not because we lost patience.
 sub died {
   my ($name) = @_;
-  my $gone = $s->until(10, sub { waitpid($s->{pids}{$name}, 1) > 0 });
+  my $gone = $s->until(30, sub { waitpid($s->{pids}{$name}, 1) > 0 });
   delete $s->{pids}{$name} if $gone;
   $s->kill($name, 'KILL');
   return $gone;
