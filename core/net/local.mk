@@ -35,10 +35,16 @@ t_net_libworld_a_SOURCES = t/net/world.c t/net/world.h
 t_net_libworld_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 
 C_TESTS += t/net/http_test
-t_net_http_test_SOURCES = t/net/http_test.c t/net/malformed.c t/net/malformed.h
+t_net_http_test_SOURCES = t/net/http_test.c t/net/http_server.c t/net/http_server.h
 t_net_http_test_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 t_net_http_test_LDADD = t/net/libworld.a t/libtap.a core/net/libnet.a core/base/libbase.a \
 	$(LWS_LIBS) $(UV_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS)
+
+C_TESTS += t/net/pipeline_test
+t_net_pipeline_test_SOURCES = t/net/pipeline_test.c t/net/malformed.c t/net/malformed.h \
+	t/net/http_server.c t/net/http_server.h
+t_net_pipeline_test_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+t_net_pipeline_test_LDADD = $(t_net_http_test_LDADD)
 
 C_TESTS += t/net/ws_test
 t_net_ws_test_SOURCES = t/net/ws_test.c
