@@ -148,4 +148,81 @@ subtest 'of an earlier life, at another node' => sub {
   $third->[0]->results($third->[0]->result($body, $third->[1]));
   is($s->finished($id, 20)->{results}[0]{result}{attempt}, 3, 'and it finishes');
 };
+# Nodes that refuse now and then, never run an attempt twice and send until it is acknowledged, as real ones
+# do; measurements with and without a place; a controller that is killed. Nothing may end as timed out.
+subtest 'refusals and kills' => sub {
+  my $s = Sonde->new;
+  $s->start_controller;
+  my $seed = $ENV{SONDE_SEED} || 1;
+  srand $seed;
+  my @nodes = map { { fake => fake($s, "n$_", capacity => 8), took => {}, unsent => [], sent => {} } } 1 .. 3;
+
+  my $take = sub {
+    my ($n, $task) = @_;
+    my $roll = rand;
+    if (!$n->{took}{"@$task{qw(m i a)}"}) {
+      return accept_task($n->{fake}, $task, 'overload') if $roll < 0.3;
+      return accept_task($n->{fake}, $task, 'plugin_missing') if $roll < 0.4;
+      $n->{took}{"@$task{qw(m i a)}"} = 1;
+      push @{ $n->{unsent} }, $task;
+    }
+    accept_task($n->{fake}, $task);
+  };
+  my $send = sub {
+    my ($n) = @_;
+    my $task = shift @{ $n->{unsent} };
+    my $result = $n->{fake}->result($body, $task);
+    $n->{sent}{ $n->{fake}{seq} } = $result;
+    $n->{fake}->results($result);
+  };
+  my $hear = sub {
+    my ($n) = @_;
+    $n->{fake}->beat;
+    while (my $m = $n->{fake}->next(0.01)) {
+      return if !$m->{t};
+      if ($m->{t} eq 'tasks') { $take->($n, $_) for @{ $m->{items} } }
+      delete @{ $n->{sent} }{ grep { $_ <= $m->{seq} } keys %{ $n->{sent} } } if $m->{t} eq 'ack' && $m->{epoch};
+    }
+    $send->($n) while @{ $n->{unsent} } && rand() < 0.7;
+  };
+  my $again = sub {
+    $s->kill('controller', 'KILL');
+    $s->start_controller;
+    for my $n (@nodes) {
+      $n->{fake}->connect->hello($plugins, capacity => 8);
+      my $welcome = $n->{fake}->wait_for('welcome', 20);
+      my @missing = sort { $a <=> $b } grep { $_ > $welcome->{seq} } keys %{ $n->{sent} };
+      $n->{fake}->results(@{ $n->{sent} }{@missing}) if @missing;
+    }
+  };
+
+  my @ids;
+  for my $round (1 .. 6) {
+    for (1 .. 12) {
+      my $r = $s->post('/v1/measurements', [ map { { type => 'ping', target => '127.0.0.1',
+        rand() < 0.5 ? (locations => [ { magic => 'n' . (1 + int rand 3) } ]) : () } } 1 .. 3 ]);
+      push @ids, map { $_->{id} } @{ $r->{json} };
+      $hear->($_) for @nodes;
+    }
+    $again->();
+  }
+  my %end;
+  my $left = sub {
+    $hear->($_) for @nodes;
+    my %open = map { $_ => 1 } @ids;
+    for my $id (@ids) {
+      my $m = $s->get("/v1/measurements/$id")->{json};
+      next if $m->{status} ne 'finished';
+      my $r = $m->{results}[0]{result};
+      $end{ $r->{failure} // $r->{status} }++;
+      delete $open{$id};
+    }
+    @ids = keys %open;
+    return !@ids;
+  };
+  ok($s->until(60, $left), 'all end') or diag scalar @ids;
+  diag join ' ', map { "$_:$end{$_}" } sort keys %end;
+  is_deeply([ grep { !/^(?:finished|plugin_missing|node_lost)$/ } keys %end ], [], "with a result, or refused (seed $seed)");
+  cmp_ok($end{finished}, '>', 180, 'most have one');
+};
 done_testing;
