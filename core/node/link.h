@@ -60,7 +60,8 @@ void sonde_link_set_config(struct sonde_link *, uint64_t version); /* for hello 
 const char *sonde_link_last_close(const struct sonde_link *);
 /* The node's clock minus the controller's, as the last message told it; false before one came. */
 bool sonde_link_offset(const struct sonde_link *, int64_t *offset_ms);
-/* At most SONDE_MSG_ITEMS. Anything but SONDE_OK: nothing was sent. */
+/* At most SONDE_MSG_ITEMS, from welcome on: tasks may come before the spool has agreed to it. Anything
+ * but SONDE_OK: nothing was sent. */
 int sonde_link_accept(struct sonde_link *, struct sonde_msg_accept *, unsigned count);
 /* Sent when it is up and not busy, otherwise dropped. */
 void sonde_link_progress(struct sonde_link *, const struct sonde_msg *);

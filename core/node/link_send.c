@@ -95,13 +95,17 @@ void sonde_link_send_beat(struct sonde_link *l)
 	sonde_link_send(l, &m);
 }
 
+int sonde_link_say(struct sonde_link *l, const struct sonde_msg *m)
+{
+	return l->state >= SONDE_LINK_WELCOMED ? sonde_link_send(l, m) : SONDE_EGONE;
+}
+
 void sonde_link_scheduled(struct sonde_link *l, uint64_t version, unsigned failure)
 {
 	struct sonde_msg m = { .kind = SONDE_MSG_SCHEDULED,
 		               .scheduled = { version, (uint8_t)failure } };
 
-	if (sonde_link_is_up(l))
-		sonde_link_send(l, &m);
+	sonde_link_say(l, &m);
 }
 
 int sonde_link_accept(struct sonde_link *l, struct sonde_msg_accept *items, unsigned count)
@@ -109,12 +113,7 @@ int sonde_link_accept(struct sonde_link *l, struct sonde_msg_accept *items, unsi
 	struct sonde_msg m = { .kind = SONDE_MSG_ACCEPT, .list = { .count = count } };
 
 	m.list.accepts = items;
-	return sonde_link_is_up(l) ? sonde_link_send(l, &m) : SONDE_EGONE;
-}
-
-int sonde_link_say(struct sonde_link *l, const struct sonde_msg *m)
-{
-	return l->state >= SONDE_LINK_WELCOMED ? sonde_link_send(l, m) : SONDE_EGONE;
+	return sonde_link_say(l, &m);
 }
 
 void sonde_link_progress(struct sonde_link *l, const struct sonde_msg *m)
