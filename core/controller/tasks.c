@@ -282,7 +282,12 @@ struct task *tasks_waiting_for(const struct tasks *ts, const struct sonde_id *id
 	if (!m || index >= m->record.count)
 		return NULL;
 	struct task *t = &m->tasks[index];
-	if (t->state >= TASK_CLOSING || attempt < t->attempt || attempt > ATTEMPT_MAX)
+	if (t->state >= TASK_CLOSING)
+		return NULL;
+	if (attempt == t->attempt)
+		return t;
+	/* Bounds what a node may claim; the present one may be above it, since it follows the highest claimed. */
+	if (attempt < t->attempt || attempt > ATTEMPT_MAX)
 		return NULL;
 	if (attempt > t->seen)
 		t->seen = (uint16_t)attempt;

@@ -148,6 +148,23 @@ subtest 'of an earlier life, at another node' => sub {
   $third->[0]->results($third->[0]->result($body, $third->[1]));
   is($s->finished($id, 20)->{results}[0]{result}{attempt}, 3, 'and it finishes');
 };
+
+subtest 'a node that speaks of attempts that never were' => sub {
+  my $s = Sonde->new;
+  $s->start_controller;
+  my ($n, $o) = (fake($s, 'one'), fake($s, 'two'));
+  my $id = order($s);
+  my ($first) = given(10, 1, $n, $o);
+  my ($other) = grep { $_ != $first->[0] } $n, $o;
+  $other->results(map { $other->result($body, { %{ $first->[1] }, a => $_ }) } 1000, 1001, 4294967295);
+  ok($s->until(20, sub { ($s->get('/metrics')->{content} =~ /^sonde_results_late_total (\d+)/m)[0] == 3 }), 'none counts');
+  accept_task($first->[0], $first->[1], 'plugin_missing');
+  my ($second) = given(10, 1, $n, $o);
+  accept_task($second->[0], $second->[1]);
+  $second->[0]->results($second->[0]->result($body, $second->[1]));
+  is($s->finished($id, 20)->{results}[0]{result}{status}, 'finished', 'the next attempt can be answered all the same');
+};
+
 # Nodes that refuse now and then, never run an attempt twice and send until it is acknowledged, as real ones
 # do; measurements with and without a place; a controller that is killed. Nothing may end as timed out.
 subtest 'refusals and kills' => sub {
